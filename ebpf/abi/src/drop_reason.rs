@@ -1,0 +1,130 @@
+//! Why a packet was dropped.
+//!
+//! Numbered and append-only: a number once given is never given again, since it stands in counters and in people's
+//! notes. The third column is AWS's own code for the same thing (semantics 28.2), where it has one.
+
+use bytemuck::{Pod, Zeroable};
+use core::fmt;
+
+/// Why a packet was dropped; [`DropReason::NONE`] means that it was not. A number and not an enum, because it crosses
+/// the boundary between stages and stands in tables, where any bit pattern must be a value.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Pod, Zeroable)]
+#[repr(transparent)]
+#[must_use]
+pub struct DropReason(pub u16);
+
+/// What people are told about a reason.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Description {
+    pub reason: DropReason,
+    pub name: &'static str,
+    /// The stage that drops.
+    pub stage: &'static str,
+    /// AWS's reachability code, or "".
+    pub code: &'static str,
+    pub meaning: &'static str,
+}
+
+macro_rules! reasons {
+    ($($number:literal $konst:ident $name:literal $stage:literal $code:literal $meaning:literal)+) => {
+        impl DropReason {
+            $(#[doc = $meaning] pub const $konst: Self = Self($number);)+
+
+            /// Every reason there is, in order of number.
+            pub const ALL: &'static [Description] = &[$(Description {
+                reason: Self($number), name: $name, stage: $stage, code: $code, meaning: $meaning,
+            }),+];
+        }
+    };
+}
+
+reasons! {
+    1  TRUNCATED            "Truncated"          "parse"    ""  "the frame ends before a header it announces"
+    2  BAD_IP_HEADER        "BadIpHeader"        "parse"    ""  "version, header length or total length of the IP header contradict each other or the frame"
+    3  BAD_TRANSPORT_HEADER "BadTransportHeader" "parse"    ""  "data offset or length of the TCP or UDP header contradict the packet"
+    4  BAD_FRAGMENT         "BadFragment"        "parse"    ""  "a fragment that overlaps the transport header, or too short to hold it"
+    5  BAD_OPTIONS          "BadOptions"         "parse"    ""  "an IP option list that doesn't add up"
+    6  SOURCE_ROUTED        "SourceRouted"       "parse"    ""  "a source-routing IP option, which would choose its own way"
+    7  VLAN_TAGGED          "VlanTagged"         "parse"    ""  "a VLAN tag; a VPC has none"
+    8  NOT_IP               "NotIp"              "parse"    ""  "neither IP nor ARP"
+    9  NO_IPV6              "NoIpv6"             "parse"    ""  "IPv6 from an ENI that has no IPv6 address"
+    10 MULTICAST            "Multicast"          "parse"    ""  "broadcast or multicast; a VPC has neither"
+    11 UNUSABLE_ADDRESS     "UnusableAddress"    "parse"    ""  "a loopback, unspecified or reserved address as source or destination"
+    12 SOURCE_MAC           "SourceMac"          "eni"      ""  "the frame's source MAC is not the ENI's"
+    13 SOURCE_CHECK         "SourceCheck"        "eni"      "ENI_SOURCE_DEST_CHECK_RESTRICTION" "the source address is none of the ENI's and SourceDestCheck is on"
+    14 DESTINATION_CHECK    "DestinationCheck"   "eni"      "ENI_SOURCE_DEST_CHECK_RESTRICTION" "the destination address is none of the receiving ENI's and its SourceDestCheck is on"
+    15 UNKNOWN_MAC          "UnknownMac"         "eni"      ""  "nobody in the subnet has the frame's destination MAC"
+    16 LINK_LOCAL_SERVICE   "LinkLocalService"   "eni"      ""  "a link-local service that nobody serves on this host"
+    17 ARP_INVALID          "ArpInvalid"         "arp"      ""  "an ARP packet that is no request, or not for Ethernet and IPv4"
+    18 ARP_SPOOFED          "ArpSpoofed"         "arp"      ""  "the ARP sender is not this ENI"
+    19 ARP_UNANSWERED       "ArpUnanswered"      "arp"      ""  "nobody in the subnet has the address asked for, or the asker has it itself"
+    20 GROUP_EGRESS         "GroupEgress"        "security_group" "ENI_SG_RULES_MISMATCH" "no group of the sending ENI has an egress rule for it"
+    21 GROUP_INGRESS        "GroupIngress"       "security_group" "ENI_SG_RULES_MISMATCH" "no group of the receiving ENI has an ingress rule for it"
+    22 NACL_EGRESS          "NaclEgress"         "nacl"     "SUBNET_ACL_RESTRICTION" "the NACL of the subnet it leaves denies it outbound"
+    23 NACL_INGRESS         "NaclIngress"        "nacl"     "SUBNET_ACL_RESTRICTION" "the NACL of the subnet it enters denies it inbound"
+    24 NO_ROUTE             "NoRoute"            "route"    "NO_ROUTE_TO_DESTINATION" "the subnet's route table has no route to the destination"
+    25 BLACKHOLE_ROUTE      "BlackholeRoute"     "route"    "BAD_STATE_ROUTE" "the selected route's state is blackhole"
+    26 UNUSABLE_TARGET      "UnusableTarget"     "route"    "CANNOT_ROUTE" "the selected route's target can't carry this packet"
+    27 NO_OWNER             "NoOwner"            "route"    ""  "the destination is in the VPC, but no ENI has it"
+    28 TOO_MANY_HOPS        "TooManyHops"        "walk"     "CANNOT_ROUTE" "more than eight hops"
+    29 NO_ENI               "NoEni"              "tables"   ""  "the device belongs to no ENI of the configuration in force"
+    30 NO_SUBNET            "NoSubnet"           "tables"   ""  "the subnet is missing in the configuration in force"
+    31 NO_NACL              "NoNacl"             "tables"   ""  "the NACL is missing in the configuration in force"
+    32 NO_GROUP_SET         "NoGroupSet"         "tables"   ""  "the ENI's groups are missing in the configuration in force"
+    33 NO_SCRATCH           "NoScratch"          "tables"   ""  "a table of the program itself is missing"
+    34 FLOW_TABLE_FULL      "FlowTableFull"      "flow"     ""  "the connection would have to be tracked and the table is full"
+    35 HOST_PACKET          "HostPacket"         "guard"    ""  "the host itself sent it to a guest's interface"
+}
+
+impl DropReason {
+    pub const NONE: Self = Self(0);
+
+    #[must_use]
+    pub const fn is_none(self) -> bool {
+        self.0 == 0
+    }
+
+    /// What people are told, if the number is one of ours.
+    #[must_use]
+    pub fn describe(self) -> Option<&'static Description> {
+        Self::ALL.get(usize::from(self.0).checked_sub(1)?)
+    }
+
+    /// `Ok` for [`DropReason::NONE`], the reason as an error otherwise.
+    #[inline(always)]
+    pub const fn check(self) -> Result<(), Self> {
+        if self.is_none() { Ok(()) } else { Err(self) }
+    }
+}
+
+impl fmt::Display for DropReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.describe() {
+            Some(description) => f.write_str(description.name),
+            None if self.is_none() => f.write_str("None"),
+            None => write!(f, "Reason{}", self.0),
+        }
+    }
+}
+
+impl fmt::Debug for DropReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+plain!(DropReason = 2);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_run_without_gaps_so_that_a_number_finds_its_description() {
+        for (index, description) in DropReason::ALL.iter().enumerate() {
+            assert_eq!(usize::from(description.reason.0), index + 1, "{}", description.name);
+            assert_eq!(description.reason.describe(), Some(description));
+        }
+        assert_eq!(DropReason::NONE.describe(), None);
+    }
+}

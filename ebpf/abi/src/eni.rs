@@ -1,0 +1,119 @@
+//! ENIs, the subnets they are in, and who holds which address.
+
+use crate::{Bank, Device, GroupSetId, Ip4, Mac, NaclId, RouteTableId, ScopeId, SubnetId, VpcId};
+use bytemuck::{Pod, Zeroable};
+
+/// Key of the table of ENIs.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug, Pod, Zeroable)]
+#[repr(C)]
+pub struct EniKey {
+    pub bank: Bank,
+    pub device: Device,
+}
+
+/// An ENI as the datapath sees it.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Pod, Zeroable)]
+#[repr(C)]
+pub struct EniEntry {
+    pub vpc: VpcId,
+    pub subnet: SubnetId,
+    pub group_set: GroupSetId,
+    pub mac: Mac,
+    /// [`eni_flag`] bits.
+    pub flags: u16,
+}
+
+pub mod eni_flag {
+    /// `SourceDestCheck` is on.
+    pub const SOURCE_DEST_CHECK: u16 = 1;
+    /// The host side is a tap: delivery is a redirect with the mark, not `bpf_redirect_peer`.
+    pub const TAP: u16 = 2;
+}
+
+/// Key of the table of subnets.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug, Pod, Zeroable)]
+#[repr(C)]
+pub struct SubnetKey {
+    pub bank: Bank,
+    pub subnet: SubnetId,
+}
+
+/// A subnet: the place a packet is at while it walks.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Pod, Zeroable)]
+#[repr(C)]
+pub struct SubnetEntry {
+    pub vpc: VpcId,
+    pub route_table: RouteTableId,
+    pub nacl: NaclId,
+    /// The subnet's block, for the addresses nobody may have (+1 is the router).
+    pub network: Ip4,
+    pub prefix_len: u8,
+    pub reserved: u8,
+    /// The scope of the subnet's VPC.
+    pub scope: ScopeId,
+}
+
+/// Key of the table of addresses, a longest-prefix match so that delegated prefixes are rows like any other.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug, Pod, Zeroable)]
+#[repr(C)]
+pub struct AddressKey {
+    pub bank: Bank,
+    pub vpc: VpcId,
+    pub address: Ip4,
+}
+
+impl AddressKey {
+    /// Bits of the key before the address; a row of a whole address is this plus 32 long.
+    pub const FIXED_BITS: u32 = 64;
+}
+
+/// Key of the table of MAC addresses: who in this subnet has this one.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug, Pod, Zeroable)]
+#[repr(C)]
+pub struct MacKey {
+    pub bank: Bank,
+    pub subnet: SubnetId,
+    pub mac: Mac,
+    pub reserved: u16,
+}
+
+/// Key of the per-CPU counters of an ENI's drops.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug, Pod, Zeroable)]
+#[repr(C)]
+pub struct DropKey {
+    pub device: Device,
+    pub reason: crate::DropReason,
+    pub reserved: u16,
+}
+
+/// Packets and bytes.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug, Pod, Zeroable)]
+#[repr(C)]
+pub struct Counter {
+    pub packets: u64,
+    pub bytes: u64,
+}
+
+/// What an ENI has sent in flows that are gone and in packets that had none. What its live flows have sent stands in
+/// their entries, and the two together are the ENI's total: the fast path then needs no second lookup to count.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Pod, Zeroable)]
+#[repr(C)]
+pub struct EniTotals {
+    pub sent: Counter,
+    /// Connections that ended, counted at the ENI that opened them.
+    pub closed: u64,
+    /// Connections that began, counted likewise; less `closed` it is how many are live.
+    pub opened: u64,
+}
+
+plain!(
+    EniKey = 8,
+    EniEntry = 20,
+    SubnetKey = 8,
+    SubnetEntry = 20,
+    AddressKey = 12,
+    MacKey = 16,
+    DropKey = 8,
+    Counter = 16,
+    EniTotals = 32,
+);

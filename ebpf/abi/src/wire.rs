@@ -1,0 +1,159 @@
+//! Addresses and ports as they stand on the wire.
+//!
+//! These are bytes in network order. Host order exists only inside an expression: [`Ip4::to_bits`], [`Port::get`].
+
+use bytemuck::{Pod, Zeroable};
+use core::fmt;
+
+/// An Ethernet address.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Pod, Zeroable)]
+#[repr(transparent)]
+pub struct Mac(pub [u8; 6]);
+
+impl Mac {
+    /// The implicit router's address in every subnet. One constant, because a flow entry then needs no room for the
+    /// source address of a routed frame; 0x67 0x70 spells "gp", the first octet says locally administered.
+    pub const ROUTER: Self = Self([0x02, 0x67, 0x70, 0x00, 0x00, 0x01]);
+    pub const BROADCAST: Self = Self([0xff; 6]);
+
+    /// Broadcast included.
+    #[must_use]
+    pub const fn is_multicast(self) -> bool {
+        self.0[0] & 1 != 0
+    }
+}
+
+impl fmt::Display for Mac {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [a, b, c, d, e, g] = self.0;
+        write!(f, "{a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{g:02x}")
+    }
+}
+
+impl fmt::Debug for Mac {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// An IPv4 address.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Pod, Zeroable)]
+#[repr(transparent)]
+pub struct Ip4(pub [u8; 4]);
+
+impl Ip4 {
+    pub const UNSPECIFIED: Self = Self([0; 4]);
+    pub const BROADCAST: Self = Self([0xff; 4]);
+
+    /// The address as a number in host order, for masks and comparisons.
+    #[must_use]
+    pub const fn to_bits(self) -> u32 {
+        u32::from_be_bytes(self.0)
+    }
+
+    #[must_use]
+    pub const fn from_bits(bits: u32) -> Self {
+        Self(bits.to_be_bytes())
+    }
+
+    /// Whether the address lies in the block. A length over 32 counts as 32.
+    #[must_use]
+    pub const fn is_in(self, network: Self, prefix_len: u8) -> bool {
+        let host_bits = 32 - if prefix_len > 32 { 32 } else { prefix_len as u32 };
+        // In 64 bits, because shifting a u32 by 32 has no meaning.
+        let mask = u32::MAX as u64 >> host_bits << host_bits;
+        (self.to_bits() ^ network.to_bits()) as u64 & mask == 0
+    }
+}
+
+impl fmt::Display for Ip4 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [a, b, c, d] = self.0;
+        write!(f, "{a}.{b}.{c}.{d}")
+    }
+}
+
+impl fmt::Debug for Ip4 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl From<core::net::Ipv4Addr> for Ip4 {
+    fn from(address: core::net::Ipv4Addr) -> Self {
+        Self(address.octets())
+    }
+}
+
+impl From<Ip4> for core::net::Ipv4Addr {
+    fn from(address: Ip4) -> Self {
+        Self::from(address.0)
+    }
+}
+
+/// A TCP or UDP port, or what stands in its place in a flow key (see [`crate::flow::FlowKey`]).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Pod, Zeroable)]
+#[repr(transparent)]
+pub struct Port(pub [u8; 2]);
+
+impl Port {
+    pub const NONE: Self = Self([0; 2]);
+
+    #[must_use]
+    pub const fn new(number: u16) -> Self {
+        Self(number.to_be_bytes())
+    }
+
+    /// The number in host order.
+    #[must_use]
+    pub const fn get(self) -> u16 {
+        u16::from_be_bytes(self.0)
+    }
+}
+
+impl fmt::Display for Port {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.get(), f)
+    }
+}
+
+impl fmt::Debug for Port {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+plain!(Mac = 6, Ip4 = 4, Port = 2);
+
+/// IP protocol numbers the datapath knows by name.
+pub mod protocol {
+    pub const ICMP: u8 = 1;
+    pub const TCP: u8 = 6;
+    pub const UDP: u8 = 17;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_block_holds_its_addresses_and_no_others() {
+        let network = Ip4([10, 0, 1, 0]);
+        for (address, prefix_len, inside) in [
+            ([10, 0, 1, 255], 24, true),
+            ([10, 0, 2, 0], 24, false),
+            ([10, 0, 1, 0], 32, true),
+            ([10, 0, 1, 1], 32, false),
+            ([203, 0, 113, 9], 0, true),
+            ([10, 0, 1, 1], 200, false),
+        ] {
+            assert_eq!(Ip4(address).is_in(network, prefix_len), inside, "{address:?}/{prefix_len}");
+        }
+    }
+
+    #[test]
+    fn addresses_print_the_way_people_write_them() {
+        extern crate std;
+        assert_eq!(std::format!("{} {} {}", Mac::ROUTER, Ip4([192, 0, 2, 1]), Port::new(443)), "02:67:70:00:00:01 192.0.2.1 443");
+    }
+}

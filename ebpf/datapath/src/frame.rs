@@ -1,0 +1,23 @@
+//! The bytes of a packet, wherever they are.
+
+/// A frame as it came in at an ENI's host side: Ethernet header first.
+///
+/// Offsets are small and lengths constant, so that the kernel's implementation is one comparison with the end of the
+/// packet and the host's one slice.
+pub trait Frame {
+    /// Length of the whole frame in bytes, which for a frame with segmentation offload may be 64 KiB.
+    fn len(&self) -> u32;
+
+    /// A VLAN tag that the kernel moved from the bytes into the packet's metadata.
+    fn has_vlan_tag(&self) -> bool;
+
+    /// Sees to it that headers up to `len` bytes can be loaded, as far as the frame is that long. The kernel may keep
+    /// them in fragments of the packet buffer, where [`Frame::load`] doesn't look.
+    fn pull(&mut self, len: u32);
+
+    /// The bytes at `offset`, or nothing if the frame ends before.
+    fn load<const N: usize>(&self, offset: u32) -> Option<[u8; N]>;
+
+    /// Writes the bytes at `offset`, or nothing at all if the frame ends before.
+    fn store<const N: usize>(&mut self, offset: u32, bytes: [u8; N]) -> Option<()>;
+}

@@ -47,6 +47,8 @@ pub struct SubnetEntry {
     pub nacl: NaclId,
     /// The subnet's block, for the addresses nobody may have (+1 is the router).
     pub network: Ip4,
+    /// The resolver: base+2 of the VPC's primary CIDR (semantics 2.2).
+    pub resolver: Ip4,
     pub prefix_len: u8,
     pub reserved: u8,
     /// The scope of the subnet's VPC.
@@ -94,8 +96,10 @@ pub struct Counter {
     pub bytes: u64,
 }
 
-/// What an ENI has sent in flows that are gone and in packets that had none. What its live flows have sent stands in
-/// their entries, and the two together are the ENI's total: the fast path then needs no second lookup to count.
+/// What an ENI has sent outside the main flow table: in flows that are gone, half-open ones, and packets that had none.
+/// What its established flows have sent stands in their entries, and the two together are the ENI's total: the fast
+/// path then needs no second lookup to count. Sums over CPUs wrap: a promotion takes from here what the entry takes
+/// over, perhaps on another CPU.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Pod, Zeroable)]
 #[repr(C)]
 pub struct EniTotals {
@@ -110,7 +114,7 @@ plain!(
     EniKey = 8,
     EniEntry = 20,
     SubnetKey = 8,
-    SubnetEntry = 20,
+    SubnetEntry = 24,
     AddressKey = 12,
     MacKey = 16,
     DropKey = 8,

@@ -105,9 +105,16 @@ pub mod kind {
 pub mod action_flag {
     /// The frame was addressed to the router; its MACs are rewritten. Otherwise it was switched and stays as it is.
     pub const ROUTED: u8 = 1;
+    /// The direction of the replies; the other entry is that of the connection's first packet.
+    pub const REPLY: u8 = 2;
 }
 
 impl Action {
+    #[must_use]
+    pub const fn is_reply(&self) -> bool {
+        self.flags & action_flag::REPLY != 0
+    }
+
     /// The destination MAC a frame must have to be of this flow.
     #[must_use]
     #[inline(always)]
@@ -120,7 +127,7 @@ impl Action {
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Pod, Zeroable)]
 #[repr(C)]
 pub struct Gate {
-    /// How long a tracked connection may be idle, in ticks.
+    /// How long an established connection may be idle at this ENI, in seconds.
     pub limit: u32,
     /// The rule that admitted the first packet.
     pub rule: u16,
@@ -166,10 +173,11 @@ pub struct FlowEntry {
     pub near: Gate,
     /// The gate of the ENI this direction arrives at.
     pub far: Gate,
-    /// When the connection's first packet came; both entries say the same.
+    /// The ENI this direction's packets answer to or are answered by: where the other entry's packets come in. It is
+    /// `action.out` unless the way back takes another route than the way there.
+    pub twin_device: Device,
+    /// The low half of the clock at the connection's first packet; both entries say the same.
     pub born: u32,
-    /// [`entry_flag`] bits.
-    pub flags: u32,
     pub stamp_end: u64,
 }
 
@@ -195,25 +203,20 @@ pub mod tcp_seen {
     }
 }
 
-pub mod entry_flag {
-    /// The direction of the replies; the other entry is that of the connection's first packet.
-    pub const REPLY: u32 = 1;
-}
-
 impl FlowEntry {
-    /// The key of the other direction, as its packets come in at the ENI this direction arrives at.
+    /// The key of the connection's other entry.
     #[must_use]
     #[inline(always)]
     pub const fn twin_key(&self) -> FlowKey {
         let left = FlowKey::new(
-            self.action.out,
+            self.twin_device,
             self.key.protocol(),
             self.action.src,
             self.action.dst,
             self.action.src_port,
             self.action.dst_port,
         );
-        left.reversed(self.action.out)
+        left.reversed(self.twin_device)
     }
 }
 

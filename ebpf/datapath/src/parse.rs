@@ -1,0 +1,160 @@
+//! Bytes to a [`Packet`], or the reason why they are none.
+//!
+//! Structure only: a frame that parses may still be refused for its addresses (`eni`) or options (`options`).
+//! The order of the checks decides which reason a frame with several faults is given: link layer, IP header, fragment,
+//! transport header.
+
+use crate::Frame;
+use crate::packet::{Packet, packet_flag};
+use groundplane_abi::wire::protocol;
+use groundplane_abi::{DropReason, Ip4, Mac, Port};
+
+/// What a frame turned out to be.
+#[derive(Clone, Copy, Debug)]
+pub enum Parsed {
+    Ipv4(Packet),
+    Arp,
+    Not(DropReason),
+}
+
+const ETHERNET_LEN: u32 = 14;
+const IPV4_MIN_LEN: u32 = 20;
+const TCP_MIN_LEN: u32 = 20;
+/// UDP's header, and what of ICMP's is looked at.
+const SHORT_HEADER_LEN: u32 = 8;
+/// Ethernet, the longest IPv4 header, the part of a TCP header that is looked at.
+const HEADERS_LEN: u32 = ETHERNET_LEN + 60 + TCP_MIN_LEN;
+
+mod ethertype {
+    pub(super) const IPV4: u16 = 0x0800;
+    pub(super) const ARP: u16 = 0x0806;
+    pub(super) const VLAN: u16 = 0x8100;
+    pub(super) const IPV6: u16 = 0x86dd;
+    pub(super) const SERVICE_VLAN: u16 = 0x88a8;
+}
+
+const MORE_FRAGMENTS: u16 = 0x2000;
+const FRAGMENT_OFFSET: u16 = 0x1fff;
+
+/// Parses a frame.
+#[inline(always)]
+pub fn parse(frame: &mut impl Frame) -> Parsed {
+    if frame.has_vlan_tag() {
+        return Parsed::Not(DropReason::VLAN_TAGGED);
+    }
+    frame.pull(HEADERS_LEN);
+    let Some(ethernet) = frame.load::<14>(0) else { return Parsed::Not(DropReason::TRUNCATED) };
+    match u16::from_be_bytes([ethernet[12], ethernet[13]]) {
+        ethertype::IPV4 => match parse_ipv4(frame, &ethernet) {
+            Ok(packet) => Parsed::Ipv4(packet),
+            Err(reason) => Parsed::Not(reason),
+        },
+        ethertype::ARP => Parsed::Arp,
+        ethertype::IPV6 => Parsed::Not(DropReason::NO_IPV6),
+        ethertype::VLAN | ethertype::SERVICE_VLAN => Parsed::Not(DropReason::VLAN_TAGGED),
+        _ => Parsed::Not(DropReason::NOT_IP),
+    }
+}
+
+#[inline(always)]
+fn parse_ipv4(frame: &impl Frame, ethernet: &[u8; 14]) -> Result<Packet, DropReason> {
+    let header = frame.load::<20>(ETHERNET_LEN).ok_or(DropReason::TRUNCATED)?;
+    let header_len = u32::from(header[0] & 0x0f) * 4;
+    let total_len = u32::from(u16::from_be_bytes([header[2], header[3]]));
+    // A frame may be longer than its packet (padding), never shorter.
+    if header[0] >> 4 != 4 || header_len < IPV4_MIN_LEN || total_len < header_len || total_len > frame.len() - ETHERNET_LEN
+    {
+        return Err(DropReason::BAD_IP_HEADER);
+    }
+    let [d0, d1, d2, d3, d4, d5, s0, s1, s2, s3, s4, s5, ..] = *ethernet;
+    let mut packet = Packet {
+        len: frame.len(),
+        src: Ip4([header[12], header[13], header[14], header[15]]),
+        dst: Ip4([header[16], header[17], header[18], header[19]]),
+        src_port: Port::NONE,
+        dst_port: Port::NONE,
+        src_mac: Mac([s0, s1, s2, s3, s4, s5]),
+        dst_mac: Mac([d0, d1, d2, d3, d4, d5]),
+        protocol: header[9],
+        tcp_flags: 0,
+        flags: if header_len > IPV4_MIN_LEN { packet_flag::OPTIONS } else { 0 },
+        header_len: header_len as u8,
+    };
+    let payload_len = total_len - header_len;
+    let fragment = u16::from_be_bytes([header[6], header[7]]);
+    if fragment & (MORE_FRAGMENTS | FRAGMENT_OFFSET) != 0 {
+        packet.flags |= packet_flag::FRAGMENT;
+        check_fragment(&packet, u32::from(fragment & FRAGMENT_OFFSET) * 8, payload_len)?;
+        if fragment & FRAGMENT_OFFSET != 0 {
+            packet.flags |= packet_flag::LATER_FRAGMENT;
+            return Ok(packet);
+        }
+    }
+    parse_transport(frame, &mut packet, payload_len)?;
+    Ok(packet)
+}
+
+/// Refuses what would let two fragments disagree about the transport header (RFC 1858), or reassemble to more than a
+/// packet can be.
+#[inline(always)]
+fn check_fragment(packet: &Packet, offset: u32, payload_len: u32) -> Result<(), DropReason> {
+    let transport_len = transport_len(packet.protocol);
+    let first_is_short = offset == 0 && payload_len < transport_len;
+    let later_overlaps = offset != 0 && offset < transport_len;
+    if first_is_short || later_overlaps || offset + payload_len > 0xffff - u32::from(packet.header_len) {
+        return Err(DropReason::BAD_FRAGMENT);
+    }
+    Ok(())
+}
+
+#[inline(always)]
+const fn transport_len(protocol: u8) -> u32 {
+    match protocol {
+        protocol::TCP => TCP_MIN_LEN,
+        protocol::UDP | protocol::ICMP => SHORT_HEADER_LEN,
+        _ => 0,
+    }
+}
+
+#[inline(always)]
+fn parse_transport(frame: &impl Frame, packet: &mut Packet, payload_len: u32) -> Result<(), DropReason> {
+    let offset = ETHERNET_LEN + u32::from(packet.header_len);
+    if payload_len < transport_len(packet.protocol) {
+        return Err(DropReason::TRUNCATED);
+    }
+    match packet.protocol {
+        protocol::TCP => {
+            let header = frame.load::<14>(offset).ok_or(DropReason::TRUNCATED)?;
+            let data_offset = u32::from(header[12] >> 4) * 4;
+            if data_offset < TCP_MIN_LEN || data_offset > payload_len {
+                return Err(DropReason::BAD_TRANSPORT_HEADER);
+            }
+            packet.tcp_flags = header[13];
+            packet.src_port = Port([header[0], header[1]]);
+            packet.dst_port = Port([header[2], header[3]]);
+        }
+        protocol::UDP => {
+            let header = frame.load::<8>(offset).ok_or(DropReason::TRUNCATED)?;
+            let datagram_len = u32::from(u16::from_be_bytes([header[4], header[5]]));
+            // A first fragment's datagram is longer than the fragment.
+            let too_long = datagram_len > payload_len && !packet.has(packet_flag::FRAGMENT);
+            if datagram_len < SHORT_HEADER_LEN || too_long {
+                return Err(DropReason::BAD_TRANSPORT_HEADER);
+            }
+            packet.src_port = Port([header[0], header[1]]);
+            packet.dst_port = Port([header[2], header[3]]);
+        }
+        protocol::ICMP => {
+            let header = frame.load::<8>(offset).ok_or(DropReason::TRUNCATED)?;
+            packet.src_port = Port([header[0], header[1]]);
+            match header[0] {
+                // Queries and their answers (RFC 792, RFC 950) have an identifier.
+                0 | 8 | 13..=18 => packet.dst_port = Port([header[4], header[5]]),
+                3 | 4 | 5 | 11 | 12 => packet.flags |= packet_flag::ICMP_ERROR,
+                _ => {}
+            }
+        }
+        _ => {}
+    }
+    Ok(())
+}

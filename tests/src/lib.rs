@@ -1,1 +1,3 @@
-//! Placeholder.
+//! What the suites are made of: packets, topologies, conversations, the reference model, namespaces.
+
+pub mod packet;

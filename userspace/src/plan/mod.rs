@@ -1,5 +1,19 @@
 //! Resources to the exact rows of every table. Pure: the same resources and bindings give the same plan.
+//!
+//! One file for each noun, named like its counterpart in the tables' layout and in the datapath.
 
+mod eni;
+mod limits;
+mod nacl;
+mod problem;
+mod route;
+mod security_group;
+#[cfg(test)]
+mod tests;
+
+pub use problem::PlanProblem;
+
+use crate::resources::Resources;
 use groundplane_abi::eni::{AddressKey, EniEntry, EniKey, MacKey, SubnetEntry, SubnetKey};
 use groundplane_abi::nacl::{NaclEntry, NaclKey};
 use groundplane_abi::route::{RouteEntry, RouteKey};
@@ -38,4 +52,24 @@ pub struct Plan {
     pub group_sets: BTreeMap<GroupSetKey, GroupSetEntry>,
     /// Scope of each VPC, by `VpcId`.
     pub scopes: BTreeMap<String, ScopeId>,
+}
+
+/// Compiles resources into rows, or says everything that keeps them from being compiled.
+///
+/// The order of the lists in the resources doesn't matter.
+pub fn compile(resources: &Resources, bindings: &Bindings) -> Result<Plan, Vec<PlanProblem>> {
+    let mut problems = problem::Problems::default();
+    let lookup = limits::Lookup::new(resources, bindings, &mut problems);
+    let mut plan = Plan::default();
+    for vpc in &resources.vpcs {
+        if let Some(number) = lookup.vpcs.find(&vpc.vpc_id, &vpc.vpc_id, &vpc.vpc_id, &mut problems) {
+            plan.scopes.insert(vpc.vpc_id.clone(), limits::scope(number));
+        }
+    }
+    route::compile(&lookup, &mut plan, &mut problems);
+    nacl::compile(&lookup, &mut plan, &mut problems);
+    let group_sets = security_group::compile(&lookup, &mut plan, &mut problems);
+    eni::compile_subnets(&lookup, &mut plan, &mut problems);
+    eni::compile_enis(&lookup, &group_sets, &mut plan, &mut problems);
+    problems.into_result(plan)
 }

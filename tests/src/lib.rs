@@ -1,3 +1,5 @@
 //! What the suites are made of: packets, topologies, conversations, the reference model, namespaces.
 
+pub mod model;
 pub mod packet;
+pub mod topology;

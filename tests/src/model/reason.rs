@@ -1,0 +1,53 @@
+//! Why a packet is dropped, in the specification's words.
+
+/// A sentence of the specification that drops a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Reason {
+    /// The frame ends before a header it announces.
+    EndsEarly,
+    /// The IP header contradicts itself or the frame.
+    IpHeaderIsWrong,
+    TransportHeaderIsWrong,
+    /// Fragments that could disagree about the transport header, or make too long a packet.
+    FragmentIsWrong,
+    OptionsDontAddUp,
+    ChoosesItsOwnWay,
+    HasVlanTag,
+    /// 3.1: "Dropped at the ENI: all non-IP ethertypes except ARP."
+    IsNotIp,
+    /// No ENI has an IPv6 address yet.
+    IsIpv6,
+    /// 3.1: "Dropped at the ENI: broadcast and multicast IPv4."
+    BroadcastOrMulticast,
+    /// Loopback, this network, reserved: nobody's address.
+    AddressIsNobodys,
+    /// 3.1: "Frames whose source MAC is not the ENI's MAC should be dropped."
+    SourceMacIsNotTheEnis,
+    /// 3.2: "Egress: source IP must be one of the ENI's own addresses or the packet is dropped."
+    SourceDestCheckAtSender,
+    /// 3.2: "Ingress: destination IP must be one of the ENI's own addresses or the packet is dropped."
+    SourceDestCheckAtReceiver,
+    /// 3.1: there is no flooding and no learning.
+    NobodyHasTheMac,
+    /// 3.3, and nobody serves it yet.
+    LinkLocalService,
+    /// 3.1: "ARP announcements and ARP replies sent by a guest have no effect."
+    ArpIsNoRequest,
+    ArpSenderIsNotTheEni,
+    /// 3.1: "Requests for addresses not assigned to any ENI get no answer."
+    ArpForNobody,
+    /// 6.1: "No SG egress rule: nothing new gets out."
+    NoEgressRule,
+    /// 6.1: "No SG ingress rule: nothing new gets in."
+    NoIngressRule,
+    /// 8.1, leaving the subnet.
+    NaclDeniesOutbound,
+    /// 8.1, entering the subnet.
+    NaclDeniesInbound,
+    /// 4.2, 6: "none: drop".
+    NoRoute,
+    /// 5.2: "A matching route in state blackhole is selected and drops the packet."
+    RouteIsBlackhole,
+    /// 4.4: "no owner: silent drop".
+    NobodyHasTheAddress,
+}

@@ -1,4 +1,5 @@
 //! VPC networks for plain Linux hosts, enforced in the kernel.
 
+pub mod object;
 pub mod plan;
 pub mod resources;

@@ -1,1 +1,64 @@
-fn main() {}
+//! Everything a developer or CI runs.
+
+mod build;
+mod check;
+mod command;
+mod setup;
+mod step;
+mod test;
+mod tidy;
+mod up;
+
+use clap::{Parser, Subcommand};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Builds, runs and checks Groundplane.
+#[derive(Parser)]
+#[command(bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Install what is missing for everything below
+    Setup,
+    /// Build the BPF object and the binary
+    Build,
+    /// Bring a VPC up on this machine, probe it, and leave it up
+    Up {
+        /// The VPC document
+        #[arg(default_value = up::EXAMPLE)]
+        file: PathBuf,
+    },
+    /// Take down what `up` brought up
+    Down,
+    /// Run every suite
+    Test {
+        /// Run this suite alone
+        #[arg(long, value_enum)]
+        only: Option<test::Suite>,
+    },
+    /// Format, clippy for host and BPF, tidy, documentation, dependencies
+    Check,
+    /// The part of `check` that no other tool does
+    Tidy,
+}
+
+fn main() -> ExitCode {
+    let result = match Arguments::parse().command {
+        Verb::Setup => setup::run_all().map(|()| ExitCode::SUCCESS),
+        Verb::Build => build::run_command().map(|()| ExitCode::SUCCESS),
+        Verb::Up { file } => up::up(&file),
+        Verb::Down => up::down(),
+        Verb::Test { only } => test::run_command(only),
+        Verb::Check => check::run_command(),
+        Verb::Tidy => step::step("tidy", tidy::run).map(|()| ExitCode::SUCCESS),
+    };
+    result.unwrap_or_else(|error| {
+        eprintln!("{} {error:#}", step::paint(step::Colour::Red, "error:"));
+        ExitCode::FAILURE
+    })
+}

@@ -1,0 +1,226 @@
+//! Runs every suite and counts.
+//!
+//! Suites that need root are binaries of their own behind the feature `privileged`, so that a plain `cargo test` can't
+//! pass by skipping them; here a suite of which nothing ran, or of which a test was ignored, has failed.
+
+use crate::build;
+use crate::command::{cargo, describe, is_root};
+use crate::setup::{self, Purpose};
+use crate::step::{Colour, Seconds, note, paint, step};
+use anyhow::{Context as _, Result};
+use clap::ValueEnum;
+use std::io::{BufRead as _, BufReader};
+use std::ops::AddAssign;
+use std::process::{Command, ExitCode, Stdio};
+use std::time::{Duration, Instant};
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub(crate) enum Suite {
+    /// Everything that needs neither root nor BPF: units, promises, the model against the datapath
+    Host,
+    /// The loaded programs against the datapath, by test runs
+    Kernel,
+    /// Real sockets and tools between namespaces
+    Netns,
+}
+
+impl Suite {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Host => "host",
+            Self::Kernel => "kernel",
+            Self::Netns => "netns",
+        }
+    }
+
+    fn needs_root(self) -> bool {
+        self != Self::Host
+    }
+
+    fn command(self) -> Command {
+        let mut command = cargo();
+        command.arg("test");
+        match self {
+            Self::Host => command.arg("--no-fail-fast"),
+            // One at a time: such tests share the machine's devices, pinned maps and clock.
+            Self::Kernel | Self::Netns => command
+                .args([
+                    "--package",
+                    "groundplane-tests",
+                    "--features",
+                    "privileged",
+                    "--test",
+                    self.name(),
+                ])
+                .args(["--", "--test-threads=1"]),
+        };
+        command
+    }
+}
+
+/// How many tests did what.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+struct Count {
+    passed: u32,
+    failed: u32,
+    ignored: u32,
+}
+
+impl AddAssign for Count {
+    fn add_assign(&mut self, other: Self) {
+        self.passed += other.passed;
+        self.failed += other.failed;
+        self.ignored += other.ignored;
+    }
+}
+
+struct Outcome {
+    suite: Suite,
+    count: Count,
+    took: Duration,
+    /// Why the suite failed beyond its failed tests.
+    complaint: Option<String>,
+}
+
+impl Outcome {
+    fn is_good(&self) -> bool {
+        self.count.failed == 0 && self.complaint.is_none()
+    }
+}
+
+/// `cargo xtask test [--only SUITE]`.
+pub(crate) fn run_command(only: Option<Suite>) -> Result<ExitCode> {
+    let suites = only.map_or_else(|| vec![Suite::Host, Suite::Kernel, Suite::Netns], |suite| vec![suite]);
+    if suites.iter().any(|suite| suite.needs_root()) && is_root() {
+        build::all(&setup::run_for(&[Purpose::Test])?)?;
+    }
+    let outcomes: Vec<Outcome> = suites.into_iter().map(run).collect::<Result<_>>()?;
+    Ok(summarize(&outcomes))
+}
+
+fn run(suite: Suite) -> Result<Outcome> {
+    let start = Instant::now();
+    let result = step(&format!("suite {}", suite.name()), || {
+        if suite.needs_root() && !is_root() {
+            let complaint = format!("the suite {} needs root, so it did not run", suite.name());
+            return Ok((Count::default(), Some(complaint)));
+        }
+        watch(&mut suite.command())
+    });
+    let (mut count, complaint) = result?;
+    if complaint.is_some() && count.failed == 0 {
+        // What couldn't run, or broke outside of a test, must not look like a success in the last line.
+        count.failed = 1;
+    }
+    Ok(Outcome {
+        suite,
+        count,
+        took: start.elapsed(),
+        complaint,
+    })
+}
+
+/// Runs a `cargo test`, passes its output on and reads the results from it.
+fn watch(command: &mut Command) -> Result<(Count, Option<String>)> {
+    let mut child = command.stdout(Stdio::piped()).spawn().context("can't start cargo")?;
+    let output = child.stdout.take().context("cargo has no output")?;
+    let mut count = Count::default();
+    for line in BufReader::new(output).lines() {
+        let line = line?;
+        count += parse_result(&line).unwrap_or_default();
+        println!("{line}");
+    }
+    let status = child.wait()?;
+    Ok((count, complain(count, status.success(), command)))
+}
+
+fn complain(count: Count, success: bool, command: &Command) -> Option<String> {
+    if !success && count.failed == 0 {
+        return Some(format!("`{}` failed outside of a test", describe(command)));
+    }
+    if count.passed + count.failed == 0 {
+        return Some("not one test ran".to_owned());
+    }
+    (count.ignored > 0).then(|| format!("{} tests were ignored, which proves nothing", count.ignored))
+}
+
+/// Reads libtest's line `test result: ok. 5 passed; 0 failed; 1 ignored; …`.
+fn parse_result(line: &str) -> Option<Count> {
+    let (_, figures) = line.strip_prefix("test result: ")?.split_once(". ")?;
+    let figure = |name: &str| {
+        let part = figures.split("; ").find_map(|part| part.strip_suffix(name))?;
+        part.trim().parse::<u32>().ok()
+    };
+    Some(Count {
+        passed: figure("passed")?,
+        failed: figure("failed")?,
+        ignored: figure("ignored")?,
+    })
+}
+
+fn summarize(outcomes: &[Outcome]) -> ExitCode {
+    let mut total = Count::default();
+    println!("\n{:10} {:>7} {:>7} {:>12}", "suite", "passed", "failed", "time");
+    for outcome in outcomes {
+        let Count { passed, failed, .. } = outcome.count;
+        println!(
+            "{:10} {passed:>7} {failed:>7} {:>12}",
+            outcome.suite.name(),
+            Seconds(outcome.took).to_string()
+        );
+        total += outcome.count;
+    }
+    for outcome in outcomes.iter().filter(|outcome| !outcome.is_good()) {
+        let reason = outcome.complaint.as_deref().unwrap_or("tests failed");
+        note(format_args!(
+            "{} {}: {reason}",
+            paint(Colour::Red, "failed"),
+            outcome.suite.name()
+        ));
+    }
+    println!("\n{} passed, {} failed", total.passed, total.failed);
+    if outcomes.iter().all(Outcome::is_good) {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_the_line_that_libtest_prints() {
+        let line = "test result: FAILED. 5 passed; 2 failed; 1 ignored; 0 measured; 3 filtered out; finished in 0.1s";
+        assert_eq!(
+            parse_result(line),
+            Some(Count {
+                passed: 5,
+                failed: 2,
+                ignored: 1
+            })
+        );
+        assert_eq!(parse_result("test frame::loads ... ok"), None);
+        assert_eq!(parse_result("test result: ok. nothing; to; see"), None);
+    }
+
+    #[test]
+    fn a_run_without_tests_or_with_ignored_ones_is_a_failure() {
+        let cargo = Command::new("cargo");
+        let count = |passed, failed, ignored| Count {
+            passed,
+            failed,
+            ignored,
+        };
+        assert_eq!(complain(count(3, 0, 0), true, &cargo), None);
+        assert_eq!(
+            complain(count(3, 1, 0), false, &cargo),
+            None,
+            "the failed test says it already"
+        );
+        assert!(complain(count(0, 0, 0), true, &cargo).is_some());
+        assert!(complain(count(3, 0, 1), true, &cargo).is_some());
+        assert!(complain(count(3, 0, 0), false, &cargo).is_some());
+    }
+}

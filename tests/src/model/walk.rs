@@ -69,8 +69,7 @@ fn is_sane(model: &Model, eni: &NetworkInterface, header: &Header) -> Result<(),
 fn is_link_local_service(model: &Model, eni: &NetworkInterface, header: &Header) -> bool {
     let resolver = Ipv4Addr::from(u32::from(model.vpc_of(eni).cidr_block.network()) + 2);
     let router = arp::router_of(model.subnet_of(eni).cidr_block.network());
-    let dhcp =
-        header.protocol == 17 && matches!(header.selector, Selector::Ports { src: 68, dst: 67 });
+    let dhcp = header.protocol == 17 && matches!(header.selector, Selector::Ports { dst: 67, .. });
     header.dst.is_link_local()
         || header.dst == resolver
         || header.dst == router

@@ -1,0 +1,180 @@
+//! Generated conversations: not packets, but flows that open, answer, repeat, fall silent and close, between guests of
+//! a random topology, while the configuration changes under them.
+//!
+//! A conversation is determined by a seed and an index, and any prefix of its steps is a conversation as well, so that
+//! a failure is told by three numbers.
+
+mod flow;
+mod noise;
+mod world;
+
+use crate::topology::Topology;
+use groundplane_abi::Device;
+use rand::seq::IndexedRandom;
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use std::time::Duration;
+
+pub use flow::relay;
+
+/// Something that happens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// The guest on a device sends a frame. If it reaches a middlebox that can pass it on, the middlebox does (see
+    /// [`relay`]).
+    Send {
+        from: Device,
+        frame: Vec<u8>,
+        tagged: bool,
+        what: &'static str,
+    },
+    /// Nothing happens for a while.
+    Wait(Duration),
+    /// Another configuration is put in force.
+    Configure(Box<Topology>),
+}
+
+/// A topology and what happens in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Conversation {
+    pub topology: Topology,
+    pub steps: Vec<Step>,
+}
+
+/// How much happens in a conversation.
+const ACTS: usize = 120;
+
+/// The conversation with this index under this seed.
+#[must_use]
+pub fn generate(seed: u64, index: u64) -> Conversation {
+    let mut random = ChaCha8Rng::seed_from_u64(seed);
+    random.set_stream(index);
+    let topology = world::topology(&mut random);
+    let mut writer = Writer {
+        flows: Vec::new(),
+        now: topology.clone(),
+        steps: Vec::new(),
+        random,
+    };
+    for _ in 0..ACTS {
+        writer.act();
+    }
+    Conversation {
+        topology,
+        steps: writer.steps,
+    }
+}
+
+/// A conversation being written.
+struct Writer {
+    /// The topology as the configuration stands after the last step.
+    now: Topology,
+    flows: Vec<flow::Flow>,
+    steps: Vec<Step>,
+    random: ChaCha8Rng,
+}
+
+impl Writer {
+    fn act(&mut self) {
+        match self.random.random_range(0..100) {
+            0..18 => self.open(),
+            18..62 => self.go_on(),
+            62..68 => self.idle_at_an_edge(),
+            68..72 => self.pause(),
+            72..94 => noise::make(self),
+            _ => self.change(),
+        }
+    }
+
+    /// A new flow, its first packet, and mostly what usually follows.
+    fn open(&mut self) {
+        let Some(flow) = flow::Flow::open(&self.now, &mut self.random) else {
+            return;
+        };
+        self.flows.push(flow);
+        let last = self.flows.len() - 1;
+        self.say(last, flow::Act::Open);
+        if self.random.random_bool(0.7) {
+            self.say(last, flow::Act::Answer);
+        }
+        if self.random.random_bool(0.5) {
+            self.say(last, flow::Act::Ask);
+        }
+    }
+
+    fn go_on(&mut self) {
+        let Some(at) = self.pick_flow() else { return };
+        let act = *flow::Act::USUAL
+            .choose(&mut self.random)
+            .expect("there are usual acts");
+        self.say(at, act);
+        if act == flow::Act::Burst {
+            for _ in 0..9 {
+                self.say(at, flow::Act::Ask);
+            }
+        }
+    }
+
+    /// Silence right up to one of the idle limits, or a tick less or more, then a packet that notices.
+    fn idle_at_an_edge(&mut self) {
+        const LIMITS: [u64; 7] = [10, 30, 60, 180, 600, 1200, 432_000];
+        const TICK: Duration = Duration::from_millis(1);
+        let Some(at) = self.pick_flow() else { return };
+        let limit =
+            Duration::from_secs(*LIMITS.choose(&mut self.random).expect("there are limits"));
+        let wait = match self.random.random_range(0..4) {
+            0 => limit - TICK,
+            1 => limit,
+            2 => limit + TICK,
+            _ => limit + Duration::from_secs(self.random.random_range(1..30)),
+        };
+        self.steps.push(Step::Wait(wait));
+        let act = if self.random.random_bool(0.5) {
+            flow::Act::Answer
+        } else {
+            flow::Act::Ask
+        };
+        self.say(at, act);
+    }
+
+    fn pause(&mut self) {
+        let wait = self.random.random_range(1..20_000);
+        self.steps.push(Step::Wait(Duration::from_millis(wait)));
+    }
+
+    fn change(&mut self) {
+        world::change(&mut self.now, &mut self.random);
+        self.steps.push(Step::Configure(Box::new(self.now.clone())));
+        // A live flow notices at once.
+        if let Some(at) = self.pick_flow() {
+            self.say(at, flow::Act::Ask);
+            self.say(at, flow::Act::Answer);
+        }
+    }
+
+    fn say(&mut self, at: usize, act: flow::Act) {
+        let (from, packet) = self.flows[at].packet(act, &mut self.random);
+        self.send(from, &packet, act.name());
+    }
+
+    fn send(&mut self, from: Device, packet: &crate::packet::Packet, what: &'static str) {
+        self.steps.push(Step::Send {
+            from,
+            frame: packet.build(),
+            tagged: false,
+            what,
+        });
+    }
+
+    /// Recent flows more often than old ones.
+    fn pick_flow(&mut self) -> Option<usize> {
+        let len = self.flows.len();
+        let recent = len.saturating_sub(6);
+        let from = if self.random.random_bool(0.8) {
+            recent
+        } else {
+            0
+        };
+        (len > 0).then(|| self.random.random_range(from..len))
+    }
+}

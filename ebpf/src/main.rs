@@ -1,0 +1,105 @@
+//! The kernel programs of Groundplane.
+//!
+//! They decide nothing: a context becomes a frame, `groundplane-datapath` gives a verdict, the verdict becomes an
+//! action. The only pointer arithmetic is in `frame` and `maps`, the only atomics are in `atomic`.
+#![no_std]
+#![no_main]
+// Debian's rustc is a stable one that is told to allow these; both are needed for what the BPF target lacks: atomics
+// (`core::sync::atomic` is off there) and a compiler barrier.
+#![feature(core_intrinsics, asm_experimental_arch)]
+#![expect(internal_features, reason = "the BPF target has no other way to atomics")]
+
+mod atomic;
+mod frame;
+mod maps;
+mod stages;
+
+use aya_ebpf::bindings::{TC_ACT_OK, TC_ACT_SHOT, __sk_buff};
+use aya_ebpf::helpers::{bpf_jiffies64, bpf_redirect, bpf_redirect_peer, bpf_skb_change_type};
+use aya_ebpf::macros::classifier;
+use aya_ebpf::programs::TcContext;
+use frame::SkbFrame;
+use groundplane_abi::flow::kind;
+use groundplane_abi::{Device, DropReason};
+use groundplane_datapath::{Tables as _, Verdict, commit, process, rewrite};
+use maps::Kernel;
+
+/// `PACKET_HOST` of linux/if_packet.h.
+const PACKET_HOST: u32 = 0;
+
+/// tcx ingress of an ENI's host side: a packet leaves a guest. It is delivered to a guest or dropped; the host's own
+/// stack never gets it.
+#[classifier]
+pub fn eni_egress(context: TcContext) -> i32 {
+    let mut frame = SkbFrame::new(context.skb.skb);
+    let device = frame.device();
+    let outcome = process(&Kernel, &mut frame, device);
+    let mut verdict = commit(&Kernel, &outcome, device);
+    if let (Err(reason), false) = (rewrite::apply(&mut frame, &verdict), matches!(verdict, Verdict::Drop(_))) {
+        Kernel.count_drop(device, reason, outcome.len);
+        verdict = Verdict::Drop(reason);
+    }
+    match verdict {
+        Verdict::Drop(reason) => drop(&frame, reason),
+        Verdict::Deliver(delivery) => deliver(&frame, delivery.out, delivery.kind),
+        Verdict::Answer(answer) => deliver(&frame, device, answer.kind),
+    }
+}
+
+/// tcx egress of an ENI's host side: nothing reaches a guest but what the datapath delivers. To a veth that is nothing
+/// at all, since `bpf_redirect_peer` doesn't come by here; to a tap it carries the mark of this boot.
+#[classifier]
+pub fn eni_guard(context: TcContext) -> i32 {
+    let frame = SkbFrame::new(context.skb.skb);
+    let mark = maps::mark();
+    if mark != 0 && frame.mark() == mark {
+        frame.set_mark(0);
+        return TC_ACT_OK;
+    }
+    Kernel.count_drop(frame.device(), DropReason::HOST_PACKET, frame.wire_len());
+    drop(&frame, DropReason::HOST_PACKET)
+}
+
+/// Tells a test run what the kernel's clock says, so that the agent can find out how long a tick is.
+#[classifier]
+pub fn clock_probe(context: TcContext) -> i32 {
+    // SAFETY: the helper has no preconditions.
+    let now = unsafe { bpf_jiffies64() };
+    SkbFrame::new(context.skb.skb).leave_note([now as u32, (now >> 32) as u32, 0]);
+    TC_ACT_OK
+}
+
+fn drop(frame: &SkbFrame, reason: DropReason) -> i32 {
+    frame.leave_note([0, 0, u32::from(reason.0)]);
+    TC_ACT_SHOT
+}
+
+#[inline(always)]
+fn deliver(frame: &SkbFrame, out: Device, how: u8) -> i32 {
+    frame.leave_note([out.0, u32::from(how), 0]);
+    if how == kind::TAP {
+        frame.set_mark(maps::mark());
+        // SAFETY: the helper has no preconditions.
+        return unsafe { bpf_redirect(out.0, 0) } as i32;
+    }
+    let skb: *mut __sk_buff = frame.context();
+    // SAFETY: `skb` is the program's context, as both helpers and the load want it. A switched frame has the MAC of
+    // its receiver and not of the host side, so the kernel has marked it as somebody else's; the receiving stack would
+    // drop it, since redirect_peer doesn't look at MACs again.
+    unsafe {
+        if (*skb).pkt_type != PACKET_HOST {
+            bpf_skb_change_type(skb, PACKET_HOST);
+        }
+        bpf_redirect_peer(out.0, 0) as i32
+    }
+}
+
+#[panic_handler]
+fn panic(_info: &core::panic::PanicInfo<'_>) -> ! {
+    // The verifier refuses a loop without end, so a program in which this could be reached doesn't load.
+    loop {}
+}
+
+#[unsafe(link_section = "license")]
+#[unsafe(no_mangle)]
+static LICENSE: [u8; 13] = *b"Dual MIT/GPL\0";

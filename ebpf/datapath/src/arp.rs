@@ -6,6 +6,7 @@
 
 use crate::eni::{LeaveFrom, router_address};
 use crate::rewrite::macs;
+use crate::verdict::{Answer, delivery_kind};
 use crate::{Frame, Tables};
 use groundplane_abi::control::Generation;
 use groundplane_abi::eni::{AddressKey, EniKey};
@@ -16,16 +17,15 @@ const OFFSET: u32 = 14;
 const REQUEST: [u8; 8] = [0, 1, 8, 0, 6, 4, 0, 1];
 const REPLY: [u8; 8] = [0, 1, 8, 0, 6, 4, 0, 2];
 
-/// The MAC to answer a request with.
+/// The answer to a request.
 pub fn answer<T: Tables>(
     tables: &T,
     frame: &impl Frame,
     device: Device,
     generation: Generation,
-) -> Result<Mac, DropReason> {
+) -> Result<Answer, DropReason> {
     let [.., s0, s1, s2, s3, s4, s5, _, _] = frame.load::<14>(0).ok_or(DropReason::TRUNCATED)?;
     let request = frame.load::<28>(OFFSET).ok_or(DropReason::TRUNCATED)?;
-    let [kind @ .., _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _, _] = request;
     let from = LeaveFrom::load(tables, generation, device)?;
     let sender_mac = Mac([request[8], request[9], request[10], request[11], request[12], request[13]]);
     let sender = Ip4([request[14], request[15], request[16], request[17]]);
@@ -33,7 +33,7 @@ pub fn answer<T: Tables>(
     if Mac([s0, s1, s2, s3, s4, s5]) != from.eni.mac {
         return Err(DropReason::SOURCE_MAC);
     }
-    if kind != REQUEST {
+    if frame.load::<8>(OFFSET) != Some(REQUEST) {
         return Err(DropReason::ARP_INVALID);
     }
     let bank = generation.bank();
@@ -42,12 +42,13 @@ pub fn answer<T: Tables>(
     if sender_mac != from.eni.mac || sender != Ip4::UNSPECIFIED && owner(sender) != Some(device) {
         return Err(DropReason::ARP_SPOOFED);
     }
+    let with = |mac| Answer { mac, kind: delivery_kind(&from.eni) };
     if target == router_address(&from.place) {
-        return Ok(Mac::ROUTER);
+        return Ok(with(Mac::ROUTER));
     }
     let asked = owner(target).filter(|asked| *asked != device).ok_or(DropReason::ARP_UNANSWERED)?;
     match tables.eni(&EniKey { bank, device: asked }) {
-        Some(eni) if eni.subnet == from.eni.subnet => Ok(eni.mac),
+        Some(eni) if eni.subnet == from.eni.subnet => Ok(with(eni.mac)),
         _ => Err(DropReason::ARP_UNANSWERED),
     }
 }

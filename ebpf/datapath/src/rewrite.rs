@@ -15,7 +15,7 @@ pub fn apply(frame: &mut impl Frame, verdict: &Verdict) -> Result<(), DropReason
             Some(mac) => frame.store(0, macs(mac, Mac::ROUTER)).ok_or(DropReason::TRUNCATED),
             None => Ok(()),
         },
-        Verdict::Answer(mac) => arp::write_answer(frame, mac),
+        Verdict::Answer(answer) => arp::write_answer(frame, answer.mac),
     }
 }
 

@@ -62,30 +62,33 @@ pub trait Tables {
     /// Two cores may do it at once: counters are added atomically, the time is whichever came last. An entry that has
     /// just become another one's counts one packet too many there and may live a moment longer; nothing more.
     fn touch(&self, flow: Self::FlowRef, now: u64, len: u32);
-    /// Replaces the entry's validity, if it is still what was read.
-    fn restamp(&self, flow: Self::FlowRef, old: Validity, new: Validity);
+    /// Replaces the entry's validity if it still is `old`, by compare-and-swap, and says whether it was.
+    fn restamp(&self, flow: Self::FlowRef, old: Validity, new: Validity) -> bool;
     /// Adds [`groundplane_abi::flow::tcp_seen`] bits. Two cores may lose one of two bits, which delays the expiry of
     /// a closing connection to its idle limit.
     fn add_tcp_bits(&self, flow: Self::FlowRef, bits: u32);
-    /// Moves the entry's state, and says whether this core did it.
+    /// Moves the entry's state from `from` to `to`, by compare-and-swap, and says whether this core did it.
     fn claim(&self, flow: Self::FlowRef, from: u32, to: u32) -> bool;
 
     /// Inserts an entry whose key isn't there. False if the key is there or the table is full.
     fn insert(&self, table: FlowTable, entry: &FlowEntry) -> bool;
-    /// Deletes a key; whoever deletes has claimed the entry before.
+    /// Deletes a key. From the main table only whoever has claimed the entry deletes it.
     fn remove(&self, table: FlowTable, key: &FlowKey);
 
     fn ring_slots(&self) -> u32;
     /// The position of a hand ([`groundplane_abi::control::ring_hand`]).
     fn ring_hand(&self, hand: u32) -> u64;
-    /// Moves a hand on by one if it is still at `from`, and says whether this core did it.
-    fn ring_advance(&self, hand: u32, from: u64) -> bool;
+    /// Takes the next position to fill.
+    fn ring_take_tail(&self) -> u64;
+    /// Moves the head on by one if it is still at `from`, and says whether this core did it.
+    fn ring_advance_head(&self, from: u64) -> bool;
     fn ring_slot(&self, index: u32) -> Option<RingSlot>;
     /// Fills a slot, its `turn` last.
     fn set_ring_slot(&self, index: u32, slot: &RingSlot);
 
+    /// Counts a dropped packet at the ENI that sent it.
     fn count_drop(&self, device: Device, reason: DropReason, len: u32);
-    /// Adds to an ENI's totals what no live entry holds.
+    /// Adds to what an ENI has sent outside the main table, or takes away by wrapping.
     fn count_sent(&self, device: Device, packets: u64, bytes: u64);
     fn count_opened(&self, device: Device);
     fn count_closed(&self, device: Device);

@@ -1,6 +1,7 @@
 //! What becomes of a packet, and what the tables must learn of it. The two are apart: a trace takes the verdict and
 //! leaves the effect.
 
+use groundplane_abi::eni::{EniEntry, eni_flag};
 use groundplane_abi::flow::{Action, action_flag, kind};
 use groundplane_abi::{Device, DropReason, Mac};
 
@@ -10,8 +11,8 @@ use groundplane_abi::{Device, DropReason, Mac};
 pub enum Verdict {
     Drop(DropReason),
     Deliver(Delivery),
-    /// An ARP request is answered with this MAC, to the guest that asked.
-    Answer(Mac),
+    /// An ARP request goes back to the guest that asked, as an answer.
+    Answer(Answer),
 }
 
 /// Where a packet goes.
@@ -22,6 +23,21 @@ pub struct Delivery {
     pub kind: u8,
     /// The new destination MAC of a routed frame, whose source becomes the router's. A switched frame stays as it is.
     pub routed_to: Option<Mac>,
+}
+
+/// The answer to an ARP request.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Answer {
+    /// The MAC that was asked for.
+    pub mac: Mac,
+    /// How the asker's own device is delivered to: one of [`kind`].
+    pub kind: u8,
+}
+
+/// How an ENI is delivered to.
+#[inline(always)]
+pub(crate) const fn delivery_kind(eni: &EniEntry) -> u8 {
+    if eni.flags & eni_flag::TAP != 0 { kind::TAP } else { kind::PEER }
 }
 
 impl Verdict {

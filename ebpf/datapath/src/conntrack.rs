@@ -1,0 +1,160 @@
+//! Connection tracking: how long an ENI remembers, and whether it does (semantics 7).
+//!
+//! The state of a connection at an ENI is the flow entry whose packets come in there: its near gate. A connection is
+//! as old as the younger of its two entries, since packets both ways refresh it.
+
+use crate::walk::Walk;
+use crate::{FlowTable, Tables};
+use groundplane_abi::control::Validity;
+use groundplane_abi::flow::{FlowEntry, FlowKey, Gate, gate_flag, state, tcp_seen};
+use groundplane_abi::wire::protocol;
+
+/// Idle limits in seconds (semantics 7.4; half-open, closing and ICMP are this project's choice).
+pub mod idle {
+    pub const TCP_ESTABLISHED: u32 = 432_000;
+    pub const TCP_HALF_OPEN: u32 = 60;
+    pub const TCP_CLOSING: u32 = 10;
+    /// One direction only, or a single request and response.
+    pub const UDP: u32 = 30;
+    pub const UDP_STREAM: u32 = 180;
+    pub const ICMP: u32 = 30;
+    pub const OTHER: u32 = 600;
+    /// An entry of a flow that neither end tracks is a cache; nobody misses it.
+    pub const UNTRACKED: u32 = 60;
+    /// After this long even the shortest limit of an open connection may have passed: look closely.
+    pub const SHORTEST: u32 = UDP;
+}
+
+/// A gate that has just been opened by a rule.
+pub(crate) const fn new_gate(protocol: u8, rule: u16, tracked: bool) -> Gate {
+    let limit = match protocol {
+        protocol::TCP => idle::TCP_ESTABLISHED,
+        protocol::UDP => idle::UDP_STREAM,
+        protocol::ICMP => idle::ICMP,
+        _ => idle::OTHER,
+    };
+    Gate { limit, rule, flags: if tracked { gate_flag::TRACKED } else { 0 }, reserved: 0 }
+}
+
+/// What the two entries of a connection say together.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pulse {
+    /// Ticks since the last packet either way.
+    idle: u64,
+    /// Both sides have spoken.
+    two_way: bool,
+    /// Both sides have spoken more than once.
+    stream: bool,
+    closing: bool,
+    ticks_per_second: u32,
+}
+
+impl Pulse {
+    /// Takes the pulse of a connection by one of its entries.
+    pub(crate) fn take<T: Tables>(tables: &T, table: FlowTable, entry: &FlowEntry, now: u64) -> Self {
+        let twin_key = entry.twin_key();
+        let twin = tables.find(table, &twin_key).and_then(|flow| tables.read(flow, &twin_key));
+        let (twin_seen, twin_packets) = twin.map_or((0, 0), |twin| (twin.last_seen, twin.packets));
+        let last_seen = if entry.last_seen > twin_seen { entry.last_seen } else { twin_seen };
+        let fewer = if entry.packets < twin_packets { entry.packets } else { twin_packets };
+        Self {
+            // Another core's clock may be a tick ahead.
+            idle: now.saturating_sub(last_seen),
+            two_way: fewer > 0,
+            stream: fewer > 1,
+            closing: tcp_seen::is_closing(entry.tcp),
+            ticks_per_second: tables.ticks_per_second(),
+        }
+    }
+
+    /// Whether a gate still has state.
+    pub(crate) fn keeps(&self, gate: &Gate, protocol: u8) -> bool {
+        gate.is_tracked() && !self.is_idle_for(self.limit(gate, protocol))
+    }
+
+    /// Whether the connection can be taken out of the table: no gate has state, and nobody uses it as a cache.
+    pub(crate) fn is_expired(&self, entry: &FlowEntry) -> bool {
+        if entry.near.is_tracked() || entry.far.is_tracked() {
+            let protocol = entry.key.protocol();
+            return !self.keeps(&entry.near, protocol) && !self.keeps(&entry.far, protocol);
+        }
+        self.is_idle_for(if self.closing { idle::TCP_CLOSING } else { idle::UNTRACKED })
+    }
+
+    /// Whether the packet belongs to another connection than this one: it opens one where one is closing, or nobody
+    /// has state of the old one any more.
+    pub(crate) fn is_over(&self, entry: &FlowEntry, opens: bool) -> bool {
+        let tracked = entry.near.is_tracked() || entry.far.is_tracked();
+        self.closing && opens || tracked && self.is_expired(entry)
+    }
+
+    /// Whether a tracked gate of the entry has lost its state while the connection lives on.
+    pub(crate) fn has_lost_a_gate(&self, entry: &FlowEntry) -> bool {
+        let protocol = entry.key.protocol();
+        let lost = |gate: &Gate| gate.is_tracked() && !self.keeps(gate, protocol);
+        lost(&entry.near) || lost(&entry.far)
+    }
+
+    fn limit(&self, gate: &Gate, protocol: u8) -> u32 {
+        match protocol {
+            protocol::TCP if self.closing => idle::TCP_CLOSING,
+            protocol::TCP if !self.two_way => idle::TCP_HALF_OPEN,
+            protocol::UDP if !self.stream => idle::UDP,
+            _ => gate.limit,
+        }
+    }
+
+    fn is_idle_for(&self, seconds: u32) -> bool {
+        self.idle > u64::from(seconds) * u64::from(self.ticks_per_second)
+    }
+}
+
+/// The gate of the ENI where packets of this key come in, if it has state that admits the walk's packet.
+pub(crate) fn gate_with_state<T: Tables>(tables: &T, walk: &Walk, key: &FlowKey) -> Option<Gate> {
+    if walk.is_uncached() {
+        return None;
+    }
+    let (table, entry) = standing(tables, key)?;
+    if entry.state != state::LIVE || !entry.near.is_tracked() {
+        return None;
+    }
+    let pulse = Pulse::take(tables, table, &entry, walk.now);
+    let reopened = pulse.closing && walk.packet.opens();
+    (!reopened && pulse.keeps(&entry.near, key.protocol())).then_some(entry.near)
+}
+
+/// The entry of a key, wherever it stands.
+///
+/// An embryo that says it was promoted belongs to a connection that came into the main table after this core looked
+/// there, so a second look finds it; if not, the connection is over and its embryo left over.
+pub(crate) fn standing<T: Tables>(tables: &T, key: &FlowKey) -> Option<(FlowTable, FlowEntry)> {
+    if let Some(entry) = entry_in(tables, FlowTable::Main, key) {
+        return Some((FlowTable::Main, entry));
+    }
+    let embryo = entry_in(tables, FlowTable::Embryos, key)?;
+    if embryo.state == state::PROMOTED
+        && let Some(entry) = entry_in(tables, FlowTable::Main, key)
+    {
+        return Some((FlowTable::Main, entry));
+    }
+    Some((FlowTable::Embryos, embryo))
+}
+
+pub(crate) fn entry_in<T: Tables>(tables: &T, table: FlowTable, key: &FlowKey) -> Option<FlowEntry> {
+    tables.find(table, key).and_then(|flow| tables.read(flow, key))
+}
+
+/// Whether an entry's stamp still holds: it is of the generation in force, or nothing it depends on has changed since.
+pub(crate) fn is_fresh<T: Tables>(tables: &T, validity: Validity, walk: &Walk) -> bool {
+    if validity.is_of(walk.generation) {
+        return true;
+    }
+    let stamped = validity.stamped_at(walk.generation);
+    for place in 0..Validity::SCOPES {
+        let scope = validity.scope(place);
+        if scope.0 != 0 && tables.changed_at(scope) > stamped {
+            return false;
+        }
+    }
+    true
+}

@@ -1,0 +1,77 @@
+//! The seam between the logic and where it runs: every stage as a method.
+//!
+//! On the host a stage is called directly, which is what the defaults do. In the kernel each is a *global* BPF
+//! function, verified once whatever calls it how often; the implementation there overrides every method with a call of
+//! the wrapper, which calls the same function as the default. Stages say [`DropReason::NONE`] or why they drop, since
+//! that is what fits the return value of a global function.
+
+use crate::flow::Scratch;
+use crate::verdict::Answer;
+use crate::walk::Walk;
+use crate::{Frame, Tables, arp, eni, flow, nacl, options, reclaim, security_group, walk};
+use groundplane_abi::control::Generation;
+use groundplane_abi::{Device, DropReason};
+
+fn reason(result: Result<(), DropReason>) -> DropReason {
+    result.err().unwrap_or(DropReason::NONE)
+}
+
+pub trait Stages: Tables + Sized {
+    type Frame: Frame;
+
+    /// Lends the per-CPU scratch, if there is one.
+    fn with_scratch<R>(&self, user: impl FnOnce(&mut Scratch) -> R) -> Option<R>;
+
+    fn arp(&self, frame: &mut Self::Frame, device: Device, generation: Generation) -> Result<Answer, DropReason> {
+        arp::answer(self, frame, device, generation)
+    }
+
+    fn options(&self, frame: &mut Self::Frame, header_len: u8) -> DropReason {
+        reason(options::check(frame, header_len))
+    }
+
+    /// See [`flow::slow`].
+    fn slow(&self, scratch: &mut Scratch) -> DropReason {
+        reason(flow::slow(self, scratch))
+    }
+
+    /// See [`flow::resume`].
+    fn resume(&self, scratch: &mut Scratch) -> u32 {
+        flow::resume(self, scratch)
+    }
+
+    /// See [`walk::walk`].
+    fn walk(&self, walk: &mut Walk) -> DropReason {
+        reason(walk::walk(self, walk))
+    }
+
+    /// See [`eni::leave`].
+    fn leave(&self, walk: &mut Walk) -> DropReason {
+        reason(eni::leave(self, walk))
+    }
+
+    /// See [`security_group::egress`].
+    fn group_egress(&self, walk: &mut Walk) -> DropReason {
+        reason(security_group::egress(self, walk))
+    }
+
+    /// See [`security_group::ingress`].
+    fn group_ingress(&self, walk: &mut Walk) -> DropReason {
+        reason(security_group::ingress(self, walk))
+    }
+
+    /// See [`nacl::evaluate`].
+    fn judge_by_nacl(&self, walk: &mut Walk) -> DropReason {
+        reason(nacl::evaluate(self, walk))
+    }
+
+    /// See [`flow::commit`].
+    fn commit(&self, scratch: &mut Scratch) -> DropReason {
+        reason(flow::commit(self, scratch))
+    }
+
+    /// See [`reclaim::advance`].
+    fn reclaim(&self, now: u64) {
+        reclaim::advance(self, now);
+    }
+}

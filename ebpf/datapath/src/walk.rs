@@ -1,0 +1,131 @@
+//! The walk of a packet: from place to place until it arrives at an ENI or is dropped (semantics 4.2 to 4.5).
+//!
+//! The stages and their order are the specification's, verbatim: the platform's own services, source check, groups of
+//! the sender, same subnet, NACL out, route, target, destination check, NACL in, groups of the receiver. A component
+//! that sends a packet on from an ENI of its own makes the walk one hop longer; eight are the limit.
+
+use crate::packet::{Packet, packet_flag};
+use crate::stages::Stages;
+use crate::{Tables, eni};
+use groundplane_abi::control::Generation;
+use groundplane_abi::eni::{EniEntry, SubnetEntry};
+use groundplane_abi::flow::Gate;
+use groundplane_abi::nacl::direction;
+use groundplane_abi::route::{RouteKey, Target};
+use groundplane_abi::{Device, DropReason, Mac, SubnetId};
+
+/// The most subnets a packet is routed in.
+pub const MAX_HOPS: u32 = 8;
+
+/// Where a packet is and what is known of it. Lives in a per-CPU slot in the kernel, since it is too large for the
+/// stack, and is the one argument of every stage.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub struct Walk {
+    /// The configuration in force when the packet came.
+    pub generation: Generation,
+    pub now: u64,
+    pub packet: Packet,
+    /// The ENI it leaves from.
+    pub near_device: Device,
+    pub near: EniEntry,
+    /// The ENI it arrives at.
+    pub far_device: Device,
+    pub far: EniEntry,
+    /// The subnet it is in.
+    pub place_id: SubnetId,
+    pub place: SubnetEntry,
+    /// The ENI whose groups a reference to a group matches, or none (semantics 4.1).
+    pub identity: Device,
+    /// Which of a NACL's lists is to be asked next.
+    pub direction: u32,
+    pub near_gate: Gate,
+    pub far_gate: Gate,
+    /// On the way back: the ENI the original left from, and its gate. If the way back ends there and the gate has
+    /// state, its groups are not asked; if it ends anywhere else they are.
+    pub origin: Device,
+    pub origin_gate: Gate,
+}
+
+const NO_GATE: Gate = Gate { limit: 0, rule: 0, flags: 0, reserved: 0 };
+
+impl Walk {
+    /// A packet that has come in by a device.
+    pub fn begin(&mut self, packet: &Packet, device: Device, generation: Generation, now: u64) {
+        self.generation = generation;
+        self.now = now;
+        self.packet = *packet;
+        self.near_device = device;
+        self.near_gate = NO_GATE;
+        self.origin = Device::NONE;
+        self.origin_gate = NO_GATE;
+    }
+
+    /// The answer to a packet that has arrived.
+    ///
+    /// Which MAC the answering guest will address is a guess: it switches if it was switched to. A wrong guess is no
+    /// more than a miss, since an entry names the MAC it was made for.
+    pub fn begin_back(&mut self, there: &Self) {
+        let key = there.packet.key(there.near_device).reversed(there.far_device);
+        let switched = there.packet.dst_mac != Mac::ROUTER;
+        self.generation = there.generation;
+        self.now = there.now;
+        self.packet = Packet {
+            len: there.packet.len,
+            src: key.src,
+            dst: key.dst,
+            src_port: key.src_port,
+            dst_port: key.dst_port,
+            src_mac: there.far.mac,
+            dst_mac: if switched { there.near.mac } else { Mac::ROUTER },
+            protocol: there.packet.protocol,
+            // No SYN, or a connection that is being opened would be taken for one that is being reopened.
+            tcp_flags: 0,
+            flags: 0,
+            header_len: there.packet.header_len,
+        };
+        self.near_device = there.far_device;
+        self.near_gate = there.far_gate;
+        self.origin = there.near_device;
+        self.origin_gate = there.near_gate;
+    }
+
+    #[must_use]
+    pub const fn is_uncached(&self) -> bool {
+        self.packet.has(packet_flag::UNCACHED)
+    }
+}
+
+/// Walks a packet from its ENI to the one it arrives at.
+pub fn walk<S: Stages>(stages: &S, walk: &mut Walk) -> Result<(), DropReason> {
+    stages.leave(walk).check()?;
+    stages.group_egress(walk).check()?;
+    let device = destination(stages, walk)?;
+    eni::arrive(stages, walk, device)?;
+    stages.group_ingress(walk).check()
+}
+
+/// The ENI a packet arrives at, hop by hop.
+fn destination<S: Stages>(stages: &S, walk: &mut Walk) -> Result<Device, DropReason> {
+    for _ in 0..MAX_HOPS {
+        if let Some(device) = eni::same_subnet(stages, walk)? {
+            return Ok(device);
+        }
+        // When the NACL and the route would both drop, the NACL is reported (semantics 4.2).
+        walk.direction = direction::EGRESS;
+        stages.judge_by_nacl(walk).check()?;
+        match route(stages, walk)? {
+            Target::Local => return eni::owner(stages, walk, walk.packet.dst).ok_or(DropReason::NO_OWNER),
+            Target::Eni(device) => return Ok(device),
+            Target::Subnet(subnet) => eni::enter(stages, walk, subnet)?,
+        }
+    }
+    Err(DropReason::TOO_MANY_HOPS)
+}
+
+/// The target of the route with the longest prefix in the table of the place (semantics 5.2).
+fn route<T: Tables>(tables: &T, walk: &Walk) -> Result<Target, DropReason> {
+    let key =
+        RouteKey { bank: walk.generation.bank(), table: walk.place.route_table, destination: walk.packet.dst };
+    tables.route(&key).ok_or(DropReason::NO_ROUTE)?.target()
+}

@@ -1,0 +1,105 @@
+//! A socket buffer as a frame: the only pointer arithmetic on packets in the repository.
+
+use aya_ebpf::bindings::__sk_buff;
+use aya_ebpf::helpers::bpf_skb_pull_data;
+use groundplane_abi::Device;
+use groundplane_datapath::Frame;
+
+/// No header the datapath looks at starts further in; a constant bound is what the verifier wants of an offset.
+const MAX_OFFSET: u32 = 127;
+
+pub(crate) struct SkbFrame {
+    skb: *mut __sk_buff,
+}
+
+impl SkbFrame {
+    pub(crate) const fn new(skb: *mut __sk_buff) -> Self {
+        Self { skb }
+    }
+
+    pub(crate) const fn context(&self) -> *mut __sk_buff {
+        self.skb
+    }
+
+    pub(crate) fn device(&self) -> Device {
+        // SAFETY: the program's context; the verifier checks every access to it.
+        Device(unsafe { (*self.skb).ifindex })
+    }
+
+    pub(crate) fn wire_len(&self) -> u32 {
+        // SAFETY: as above.
+        unsafe { (*self.skb).len }
+    }
+
+    pub(crate) fn mark(&self) -> u32 {
+        // SAFETY: as above.
+        unsafe { (*self.skb).mark }
+    }
+
+    pub(crate) fn set_mark(&self, mark: u32) {
+        // SAFETY: as above.
+        unsafe { (*self.skb).mark = mark };
+    }
+
+    /// Leaves out device, kind and drop reason where a test run finds them.
+    #[inline(always)]
+    pub(crate) fn leave_note(&self, [out, kind, reason]: [u32; 3]) {
+        // SAFETY: as above.
+        unsafe {
+            (*self.skb).cb[0] = out;
+            (*self.skb).cb[1] = kind;
+            (*self.skb).cb[2] = reason;
+        }
+    }
+
+    /// The place of `len` bytes at `offset`, if the linear part of the packet has them.
+    #[inline(always)]
+    fn bytes(&self, offset: u32, len: usize) -> Option<*mut u8> {
+        if offset > MAX_OFFSET {
+            return None;
+        }
+        // SAFETY: as above. The kernel replaces both loads by pointers.
+        let (data, end) = unsafe { ((*self.skb).data as usize, (*self.skb).data_end as usize) };
+        let start = data + offset as usize;
+        (start + len <= end).then_some(start as *mut u8)
+    }
+}
+
+impl Frame for SkbFrame {
+    #[inline(always)]
+    fn len(&self) -> u32 {
+        self.wire_len()
+    }
+
+    #[inline(always)]
+    fn has_vlan_tag(&self) -> bool {
+        // SAFETY: as in `device`.
+        unsafe { (*self.skb).vlan_present != 0 }
+    }
+
+    #[inline(always)]
+    fn pull(&mut self, len: u32) {
+        let wanted = if len < self.wire_len() { len } else { self.wire_len() };
+        // SAFETY: as in `device`; the helper takes the context and any length.
+        unsafe {
+            if (*self.skb).data_end - (*self.skb).data < wanted {
+                bpf_skb_pull_data(self.skb, wanted);
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn load<const N: usize>(&self, offset: u32) -> Option<[u8; N]> {
+        let start = self.bytes(offset, N)?;
+        // SAFETY: `bytes` compared the end of the range with the end of the packet.
+        Some(unsafe { start.cast::<[u8; N]>().read_unaligned() })
+    }
+
+    #[inline(always)]
+    fn store<const N: usize>(&mut self, offset: u32, bytes: [u8; N]) -> Option<()> {
+        let start = self.bytes(offset, N)?;
+        // SAFETY: as in `load`.
+        unsafe { start.cast::<[u8; N]>().write_unaligned(bytes) };
+        Some(())
+    }
+}

@@ -1,0 +1,63 @@
+//! The BPF file system, where maps, programs and links are pinned so that they outlive this process.
+
+use crate::install::error::{Doing as _, Error, Result};
+use nix::errno::Errno;
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use nix::sys::statfs::{BPF_FS_MAGIC, statfs};
+use std::fs::DirBuilder;
+use std::io;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::Path;
+
+/// Where everybody mounts it.
+pub const MOUNT_POINT: &str = "/sys/fs/bpf";
+
+/// Mounts the file system where it belongs, if it isn't. True if it had to.
+pub fn ensure_mounted() -> Result<bool> {
+    match statfs(MOUNT_POINT) {
+        Ok(found) if found.filesystem_type() == BPF_FS_MAGIC => return Ok(false),
+        Ok(_) => {}
+        Err(error) => return Err(Error::NoBpf(error.into())),
+    }
+    match mount(Some("bpf"), MOUNT_POINT, Some("bpf"), MsFlags::empty(), Some("mode=0700")) {
+        Err(Errno::ENODEV) => Err(Error::NoBpf(Errno::ENODEV.into())),
+        other => other.map(|()| true).doing(|| format!("mount the BPF file system at {MOUNT_POINT}")),
+    }
+}
+
+/// Unmounts it if nobody has put anything there. Whoever uses it meanwhile keeps it.
+pub fn unmount_if_empty() -> Result<()> {
+    let mut entries = std::fs::read_dir(MOUNT_POINT).doing(|| format!("read {MOUNT_POINT}"))?;
+    if entries.next().is_some() {
+        return Ok(());
+    }
+    drop(entries);
+    match umount2(MOUNT_POINT, MntFlags::empty()) {
+        Ok(()) | Err(Errno::EBUSY | Errno::EINVAL) => Ok(()),
+        Err(error) => Err(error).doing(|| format!("unmount {MOUNT_POINT}")),
+    }
+}
+
+/// Makes a directory for pins, readable by root alone.
+pub fn create_directory(path: &Path) -> Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path).doing(|| format!("make {}", path.display()))?;
+    let found = statfs(path).doing(|| format!("look at {}", path.display()))?;
+    if found.filesystem_type() == BPF_FS_MAGIC { Ok(()) } else { Err(Error::NotBpffs(path.to_owned())) }
+}
+
+/// Removes a pin; one that isn't there is no error.
+pub fn unpin(path: &Path) -> Result<()> {
+    ignore_missing(std::fs::remove_file(path)).doing(|| format!("unpin {}", path.display()))
+}
+
+/// Removes an empty directory; one that isn't there is no error.
+pub fn remove_directory(path: &Path) -> Result<()> {
+    ignore_missing(std::fs::remove_dir(path)).doing(|| format!("remove {}", path.display()))
+}
+
+fn ignore_missing(result: io::Result<()>) -> io::Result<()> {
+    match result {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
+}

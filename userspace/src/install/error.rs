@@ -1,0 +1,116 @@
+//! What goes wrong while the host is changed, always with the name of the thing it went wrong with.
+
+use crate::install::names;
+use std::io;
+use std::path::PathBuf;
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("groundplane must run as root: it makes network namespaces and devices and loads BPF programs")]
+    NotRoot,
+    #[error("{what}: {source}")]
+    Io { what: String, source: io::Error },
+    #[error("{what}: {source}")]
+    Bpf { what: String, source: Box<dyn std::error::Error + Send + Sync> },
+    #[error("this kernel has no BPF file system, so it can't run BPF programs that stay: {0}")]
+    NoBpf(io::Error),
+    #[error("{} is not on a BPF file system; choose a --pin-dir under {}", .0.display(), super::bpffs::MOUNT_POINT)]
+    NotBpffs(PathBuf),
+    #[error("{} holds tables of layout {found}, and this program works with layout {}; take the deployment down with \
+             the program that brought it up, then bring it up again", pins.display(), groundplane_abi::LAYOUT_VERSION)]
+    Layout { pins: PathBuf, found: u32 },
+    #[error("nothing is loaded at {}", .0.display())]
+    NotLoaded(PathBuf),
+    #[error("the BPF object has no program {0}")]
+    NoProgram(&'static str),
+    #[error("the clock runs at {measured} ticks a second, which is no rate a kernel has")]
+    Clock { measured: u64 },
+    #[error("network namespace {0} exists already and is not ours; rename the instance's namespace or remove it")]
+    NamespaceTaken(String),
+    #[error("network namespace {0} doesn't exist")]
+    NamespaceMissing(String),
+    #[error("network namespace {0} is used by two instances")]
+    NamespaceTwice(String),
+    #[error("{0:?} can't name a network namespace")]
+    NamespaceName(String),
+    #[error("network namespace {namespace} has an interface {} already", names::GUEST_DEVICE)]
+    GuestDeviceTaken { namespace: String },
+    #[error("interface {device} exists already and is not ours{}", described(.alias))]
+    DeviceTaken { device: String, alias: Option<String> },
+    #[error("interface {device} has index {index}, and a flow key holds 24 bits of it")]
+    DeviceIndex { device: String, index: u32 },
+    #[error("interface {0} doesn't exist")]
+    DeviceMissing(String),
+    #[error("subnet {0} is missing in the configuration")]
+    SubnetMissing(String),
+    #[error("network interface {0} has no address")]
+    NoAddress(String),
+    #[error("{} was written by another version of groundplane ({found})", path.display())]
+    StateVersion { path: PathBuf, found: u32 },
+    #[error("interrupted")]
+    Interrupted,
+    #[error("{}", joined(.0))]
+    Several(Vec<Error>),
+}
+
+pub type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    /// One error, several, or none.
+    pub fn collect(mut errors: Vec<Self>) -> Result<()> {
+        match errors.len() {
+            0 => Ok(()),
+            1 => Err(errors.remove(0)),
+            _ => Err(Self::Several(errors)),
+        }
+    }
+
+    /// Whether the kernel said so.
+    #[must_use]
+    pub fn is(&self, kind: io::ErrorKind) -> bool {
+        matches!(self, Self::Io { source, .. } if source.kind() == kind)
+    }
+}
+
+fn described(alias: &Option<String>) -> String {
+    alias.as_ref().map(|alias| format!(" (its alias is {alias:?})")).unwrap_or_default()
+}
+
+fn joined(errors: &[Error]) -> String {
+    errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+/// Adds what was being done to an error of the system.
+pub(crate) trait Doing<T> {
+    fn doing(self, what: impl FnOnce() -> String) -> Result<T>;
+}
+
+impl<T> Doing<T> for io::Result<T> {
+    fn doing(self, what: impl FnOnce() -> String) -> Result<T> {
+        self.map_err(|source| Error::Io { what: what(), source })
+    }
+}
+
+impl<T> Doing<T> for nix::Result<T> {
+    fn doing(self, what: impl FnOnce() -> String) -> Result<T> {
+        self.map_err(io::Error::from).doing(what)
+    }
+}
+
+impl<T> Doing<T> for std::result::Result<T, rtnetlink::Error> {
+    fn doing(self, what: impl FnOnce() -> String) -> Result<T> {
+        self.map_err(|error| match error {
+            rtnetlink::Error::NetlinkError(message) => message.to_io(),
+            other => io::Error::other(other.to_string()),
+        })
+        .doing(what)
+    }
+}
+
+/// The same for aya's many errors, which are kept as they are.
+pub(crate) fn bpf<T, E>(result: std::result::Result<T, E>, what: impl FnOnce() -> String) -> Result<T>
+where
+    E: std::error::Error + Send + Sync + 'static,
+{
+    result.map_err(|error| Error::Bpf { what: what(), source: Box::new(error) })
+}

@@ -1,0 +1,293 @@
+//! The datapath in the kernel: loading it, attaching it, and putting a plan in force.
+
+mod clock;
+mod count;
+mod generation;
+mod hook;
+mod scope;
+mod table;
+
+pub use count::{Counters, EniCounters};
+
+use crate::install::bpffs;
+use crate::install::error::{Doing as _, Error, Result, bpf};
+use crate::plan::Plan;
+use aya::maps::{Array, HashMap, IterableMap, MapData, MapIter, PerCpuHashMap, PerCpuValues};
+use aya::programs::SchedClassifier;
+use aya::{Ebpf, EbpfLoader, Pod};
+use generation::GenerationWord;
+use groundplane_abi::control::{Generation, Settings};
+use groundplane_abi::eni::{AddressKey, Counter, DropKey, EniEntry, EniKey, EniTotals, MacKey, SubnetEntry, SubnetKey};
+use groundplane_abi::flow::{FlowEntry, FlowKey};
+use groundplane_abi::nacl::{NaclEntry, NaclKey};
+use groundplane_abi::route::{RouteEntry, RouteKey};
+use groundplane_abi::security_group::{GroupSetEntry, GroupSetKey};
+use groundplane_abi::{Bank, Device, LAYOUT_VERSION, map, program};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs::File;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use table::{Exact, Longest, open, read_bank, write_bank};
+
+/// Where a host's own datapath is pinned.
+pub const DEFAULT_PINS: &str = "/sys/fs/bpf/groundplane";
+
+/// What is loaded, and how large its tables are.
+#[derive(Clone, Debug, Default)]
+pub struct LoadOptions<'a> {
+    pub object: &'a [u8],
+    /// Sizes other than the object's own, by the map's name.
+    pub capacities: Vec<(&'a str, u32)>,
+}
+
+/// The loaded programs and tables, reached through their pins.
+pub struct Datapath {
+    pins: PathBuf,
+    generation: GenerationWord,
+    settings: Array<MapData, Settings>,
+    scopes: Array<MapData, Generation>,
+    tables: BankedTables,
+    flows: HashMap<MapData, FlowKey, FlowEntry>,
+    embryos: HashMap<MapData, FlowKey, FlowEntry>,
+    totals: PerCpuHashMap<MapData, Device, EniTotals>,
+    drops: PerCpuHashMap<MapData, DropKey, Counter>,
+}
+
+/// The tables whose rows stand in banks: those a plan fills.
+#[derive(Debug)]
+struct BankedTables {
+    enis: Exact<EniKey, EniEntry>,
+    subnets: Exact<SubnetKey, SubnetEntry>,
+    addresses: Longest<AddressKey, Device>,
+    macs: Exact<MacKey, Device>,
+    routes: Longest<RouteKey, RouteEntry>,
+    nacls: Exact<NaclKey, NaclEntry>,
+    group_sets: Exact<GroupSetKey, GroupSetEntry>,
+}
+
+impl fmt::Debug for Datapath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { pins, generation, .. } = self;
+        f.debug_struct("Datapath").field("pins", pins).field("generation", generation).finish_non_exhaustive()
+    }
+}
+
+impl Datapath {
+    /// The datapath pinned at `pins`, loaded first if there is none. A load that was killed halfway is done again.
+    pub fn open_or_load(pins: &Path, options: &LoadOptions<'_>) -> Result<Self> {
+        match Self::open(pins) {
+            Err(Error::NotLoaded(_)) => {
+                Self::unload(pins)?;
+                Self::load(pins, options)
+            }
+            other => other,
+        }
+    }
+
+    /// The datapath pinned at `pins`.
+    pub fn open(pins: &Path) -> Result<Self> {
+        if !pins.join(map::SETTINGS).exists() {
+            return Err(Error::NotLoaded(pins.to_owned()));
+        }
+        let settings: Array<_, Settings> = open(pins, map::SETTINGS)?;
+        // The first table to be looked at and the last to be written: until then the others mean nothing.
+        match bpf(settings.get(&0, 0), || "read table SETTINGS".to_owned())?.layout_version {
+            LAYOUT_VERSION => {}
+            0 => return Err(Error::NotLoaded(pins.to_owned())),
+            found => return Err(Error::Layout { pins: pins.to_owned(), found }),
+        }
+        Ok(Self {
+            pins: pins.to_owned(),
+            generation: GenerationWord::open(pins)?,
+            settings,
+            scopes: open(pins, map::SCOPES)?,
+            tables: BankedTables::open(pins)?,
+            flows: open(pins, map::FLOWS)?,
+            embryos: open(pins, map::EMBRYOS)?,
+            totals: open(pins, map::ENI_TOTALS)?,
+            drops: open(pins, map::DROPS)?,
+        })
+    }
+
+    fn load(pins: &Path, options: &LoadOptions<'_>) -> Result<Self> {
+        bpffs::create_directory(pins)?;
+        let mut loader = EbpfLoader::new();
+        for name in map::ALL {
+            loader.map_pin_path(name, pins.join(name));
+        }
+        for (name, capacity) in &options.capacities {
+            loader.map_max_entries(name, *capacity);
+        }
+        let mut object = bpf(loader.load(options.object), || "load the BPF object".to_owned())?;
+        for name in [program::ENI_EGRESS, program::ENI_GUARD] {
+            let pin = pins.join(name);
+            bpf(loaded(&mut object, name)?.pin(&pin), || format!("pin {}", pin.display()))?;
+        }
+        let settings = Settings {
+            clock_offset: 0,
+            ticks_per_second: clock::ticks_per_second(loaded(&mut object, clock::PROBE)?)?,
+            mark: random_mark()?,
+            ring_slots: capacity(pins, map::RING)?,
+            layout_version: LAYOUT_VERSION,
+        };
+        let mut table: Array<_, Settings> = open(pins, map::SETTINGS)?;
+        bpf(table.set(0, settings, 0), || "write table SETTINGS".to_owned())?;
+        Self::open(pins)
+    }
+
+    /// Removes every pin that loading and attaching made, and with them programs and tables. Attempts all and reports
+    /// what failed.
+    pub fn unload(pins: &Path) -> Result<()> {
+        let mut errors = Vec::new();
+        for name in map::ALL.into_iter().chain([program::ENI_EGRESS, program::ENI_GUARD]) {
+            errors.extend(bpffs::unpin(&pins.join(name)).err());
+        }
+        errors.extend(bpffs::remove_directory(&hook::links(pins)).err());
+        errors.extend(bpffs::remove_directory(pins).err());
+        Error::collect(errors)
+    }
+
+    /// Attaches the programs to an ENI's host side. The device ought to be down until then.
+    pub fn attach(&self, device: &str) -> Result<()> {
+        hook::attach(&self.pins, device)
+    }
+
+    /// Takes the programs off a device; also works when nothing can be opened any more.
+    pub fn detach(pins: &Path, device: &str) -> Result<()> {
+        hook::detach(pins, device)
+    }
+
+    /// Whether the kernel runs our programs, before all others, on both hooks of a device.
+    pub fn is_attached(&self, device: &str) -> Result<bool> {
+        hook::is_attached(&self.pins, device)
+    }
+
+    /// The generation in force.
+    #[must_use]
+    pub fn generation(&self) -> Generation {
+        self.generation.get()
+    }
+
+    /// The settings in force.
+    pub fn settings(&self) -> Result<Settings> {
+        bpf(self.settings.get(&0, 0), || "read table SETTINGS".to_owned())
+    }
+
+    /// Moves the datapath's clock, in ticks. For tests: it makes connections older than they are.
+    pub fn set_clock_offset(&mut self, clock_offset: u64) -> Result<()> {
+        let settings = Settings { clock_offset, ..self.settings()? };
+        bpf(self.settings.set(0, settings, 0), || "write table SETTINGS".to_owned())
+    }
+
+    /// The plan in force, as the tables hold it. Names of VPCs are not in them.
+    pub fn plan(&self) -> Result<Plan> {
+        self.tables.read(self.generation().bank())
+    }
+
+    /// Puts a plan in force: no packet sees a mixture of it and the one before. When this fails or is killed, the one
+    /// before stays in force wholly.
+    pub fn apply(&mut self, plan: &Plan) -> Result<Generation> {
+        let current = self.generation.get();
+        let next = Generation(current.0 + 1);
+        let changed = scope::changed_scopes(&self.tables.read(current.bank())?, plan);
+        self.tables.write(next.bank(), plan)?;
+        for scope in changed {
+            // A packet that sees this early judges its flow anew by the old plan, and again after the flip.
+            bpf(self.scopes.set(u32::from(scope.0), next, 0), || "write table SCOPES".to_owned())?;
+        }
+        self.generation.set(next);
+        // The next plan is written over the bank that is left now.
+        generation::wait_for_readers()?;
+        Ok(next)
+    }
+
+    /// Whether the configuration in force knows a device.
+    pub fn is_configured(&self, device: Device) -> Result<bool> {
+        let key = EniKey { bank: Bank(0), device };
+        Ok(read_bank(&self.tables.enis, self.generation().bank())?.contains_key(&key))
+    }
+
+    /// All counters, added up over cores and live flows.
+    pub fn counters(&self) -> Result<Counters> {
+        let totals = all(&self.totals, self.totals.iter(), map::ENI_TOTALS)?;
+        let drops = all(&self.drops, self.drops.iter(), map::DROPS)?;
+        Ok(count::sum(
+            totals.into_iter().map(|(device, cpus): (_, PerCpuValues<_>)| (device, cpus.to_vec())),
+            all(&self.flows, self.flows.iter(), map::FLOWS)?.into_values(),
+            all(&self.embryos, self.embryos.iter(), map::EMBRYOS)?.into_values(),
+            drops.into_iter().map(|(key, cpus): (_, PerCpuValues<_>)| (key, cpus.to_vec())),
+        ))
+    }
+}
+
+impl BankedTables {
+    fn open(pins: &Path) -> Result<Self> {
+        Ok(Self {
+            enis: Exact::open(pins, map::ENIS)?,
+            subnets: Exact::open(pins, map::SUBNETS)?,
+            addresses: Longest::open(pins, map::ADDRESSES)?,
+            macs: Exact::open(pins, map::MACS)?,
+            routes: Longest::open(pins, map::ROUTES)?,
+            nacls: Exact::open(pins, map::NACLS)?,
+            group_sets: Exact::open(pins, map::GROUP_SETS)?,
+        })
+    }
+
+    fn read(&self, bank: Bank) -> Result<Plan> {
+        Ok(Plan {
+            enis: read_bank(&self.enis, bank)?,
+            subnets: read_bank(&self.subnets, bank)?,
+            addresses: read_bank(&self.addresses, bank)?,
+            macs: read_bank(&self.macs, bank)?,
+            routes: read_bank(&self.routes, bank)?,
+            nacls: read_bank(&self.nacls, bank)?,
+            group_sets: read_bank(&self.group_sets, bank)?,
+            scopes: BTreeMap::new(),
+        })
+    }
+
+    fn write(&mut self, bank: Bank, plan: &Plan) -> Result<()> {
+        write_bank(&mut self.enis, bank, &plan.enis)?;
+        write_bank(&mut self.subnets, bank, &plan.subnets)?;
+        write_bank(&mut self.addresses, bank, &plan.addresses)?;
+        write_bank(&mut self.macs, bank, &plan.macs)?;
+        write_bank(&mut self.routes, bank, &plan.routes)?;
+        write_bank(&mut self.nacls, bank, &plan.nacls)?;
+        write_bank(&mut self.group_sets, bank, &plan.group_sets)
+    }
+}
+
+/// A program of the object, loaded into the kernel.
+fn loaded<'a>(object: &'a mut Ebpf, name: &'static str) -> Result<&'a mut SchedClassifier> {
+    let program = object.program_mut(name).ok_or(Error::NoProgram(name))?;
+    let program: &mut SchedClassifier = bpf(program.try_into(), || format!("take program {name}"))?;
+    bpf(program.load(), || format!("load program {name}"))?;
+    Ok(program)
+}
+
+/// How many elements a pinned map has room for.
+fn capacity(pins: &Path, name: &str) -> Result<u32> {
+    let what = || format!("look at table {name}");
+    Ok(bpf(bpf(MapData::from_pin(pins.join(name)), what)?.info(), what)?.max_entries())
+}
+
+/// A number nobody guesses: a packet that carries it may pass to a tap.
+fn random_mark() -> Result<u32> {
+    let mut bytes = [0; 4];
+    let read = File::open("/dev/urandom").and_then(|mut file| file.read_exact(&mut bytes));
+    read.doing(|| "read random bytes".to_owned())?;
+    // 0 is every packet's mark.
+    Ok(u32::from_ne_bytes(bytes).max(1))
+}
+
+/// All rows of a table that packets may be writing to. A row deleted meanwhile can make the kernel start again from
+/// the beginning; so rows are gathered by key, and after twice the table's size it is enough.
+fn all<K: Pod + Ord, V, M>(table: &M, rows: MapIter<'_, K, V, M>, name: &str) -> Result<BTreeMap<K, V>>
+where
+    M: IterableMap<K, V>,
+{
+    let what = || format!("read table {name}");
+    let limit = 2 * bpf(table.map().info(), what)?.max_entries() as usize;
+    bpf(rows.take(limit).collect(), what)
+}

@@ -1,0 +1,67 @@
+//! The names of what is made, chosen so that whoever meets it knows whose it is.
+
+use std::path::Path;
+
+/// The guest's end of a veth pair.
+pub const GUEST_DEVICE: &str = "eth0";
+
+const ALIAS: &str = "groundplane:";
+
+/// Name of the host side of an ENI: `gp` and twelve hexadecimal digits, within the kernel's 15 bytes.
+///
+/// The deployment's state directory goes into it, so that two deployments of one document, such as a test beside the
+/// host's own, don't meet.
+#[must_use]
+pub fn host_device(state_dir: &Path, eni_id: &str) -> String {
+    let deployment = fnv1a(FNV_OFFSET, state_dir.as_os_str().as_encoded_bytes());
+    // A byte no path holds ends the first part.
+    let hash = fnv1a(fnv1a(deployment, &[0]), eni_id.as_bytes());
+    format!("gp{:012x}", hash >> 16)
+}
+
+/// The alias by which `down` knows a device for one that `up` made.
+#[must_use]
+pub fn alias(eni_id: &str) -> String {
+    format!("{ALIAS}{eni_id}")
+}
+
+/// A short number for a text, the same in every version: it tells whether a document is the one that is up.
+#[must_use]
+pub fn fingerprint(text: &str) -> String {
+    format!("{:016x}", fnv1a(FNV_OFFSET, text.as_bytes()))
+}
+
+const FNV_OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
+const FNV_PRIME: u64 = 0x0100_0000_01b3;
+
+/// FNV-1a. The standard library's hashers may change between its versions, and these names must not.
+fn fnv1a(seed: u64, bytes: &[u8]) -> u64 {
+    bytes.iter().fold(seed, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(FNV_PRIME))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_name_fits_the_kernel_and_never_changes() {
+        let name = host_device(Path::new("/var/lib/groundplane"), "eni-0123456789abcdef0");
+        assert_eq!(name, "gp0c92cf40bc7b");
+        assert!(name.len() <= 15);
+    }
+
+    #[test]
+    fn deployments_and_enis_have_devices_of_their_own() {
+        let names = [("/a", "eni-1"), ("/a", "eni-2"), ("/b", "eni-1"), ("/aeni", "-1")]
+            .map(|(dir, eni)| host_device(Path::new(dir), eni));
+        for (index, name) in names.iter().enumerate() {
+            assert!(!names[..index].contains(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn fnv_is_fnv() {
+        // The published test vector for "foobar".
+        assert_eq!(fingerprint("foobar"), "85944171f73967e8");
+    }
+}

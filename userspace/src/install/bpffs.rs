@@ -12,16 +12,20 @@ use std::path::Path;
 /// Where everybody mounts it.
 pub const MOUNT_POINT: &str = "/sys/fs/bpf";
 
-/// Mounts the file system where it belongs, if it isn't. True if it had to.
-pub fn ensure_mounted() -> Result<bool> {
-    match statfs(MOUNT_POINT) {
-        Ok(found) if found.filesystem_type() == BPF_FS_MAGIC => return Ok(false),
-        Ok(_) => {}
-        Err(error) => return Err(Error::NoBpf(error.into())),
+/// Whether the file system is where it belongs.
+pub fn is_mounted() -> Result<bool> {
+    let found = statfs(MOUNT_POINT).map_err(|error| Error::NoBpf(error.into()))?;
+    Ok(found.filesystem_type() == BPF_FS_MAGIC)
+}
+
+/// Mounts the file system where it belongs, if it isn't.
+pub fn ensure_mounted() -> Result<()> {
+    if is_mounted()? {
+        return Ok(());
     }
     match mount(Some("bpf"), MOUNT_POINT, Some("bpf"), MsFlags::empty(), Some("mode=0700")) {
         Err(Errno::ENODEV) => Err(Error::NoBpf(Errno::ENODEV.into())),
-        other => other.map(|()| true).doing(|| format!("mount the BPF file system at {MOUNT_POINT}")),
+        other => other.doing(|| format!("mount the BPF file system at {MOUNT_POINT}")),
     }
 }
 

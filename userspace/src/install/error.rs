@@ -1,6 +1,7 @@
 //! What goes wrong while the host is changed, always with the name of the thing it went wrong with.
 
 use crate::install::names;
+use crate::plan::PlanProblem;
 use std::io;
 use std::path::PathBuf;
 
@@ -47,6 +48,14 @@ pub enum Error {
     NoAddress(String),
     #[error("{} was written by another version of groundplane ({found})", path.display())]
     StateVersion { path: PathBuf, found: u32 },
+    #[error("{} exists already and is not ours; if nothing uses it, remove it, else choose another --pin-dir", .0.display())]
+    PinsTaken(PathBuf),
+    #[error("VPC {0} is missing in the configuration")]
+    VpcMissing(String),
+    #[error("network interface {0} has no guest")]
+    Unattached(String),
+    #[error("{}", joined(.0))]
+    Plan(Vec<PlanProblem>),
     #[error("interrupted")]
     Interrupted,
     #[error("{}", joined(.0))]
@@ -76,7 +85,7 @@ fn described(alias: &Option<String>) -> String {
     alias.as_ref().map(|alias| format!(" (its alias is {alias:?})")).unwrap_or_default()
 }
 
-fn joined(errors: &[Error]) -> String {
+fn joined<T: ToString>(errors: &[T]) -> String {
     errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 

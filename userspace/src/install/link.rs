@@ -73,6 +73,18 @@ pub fn configure_guest(namespace: &str, guest: GuestAddress) -> Result<()> {
     netns::run(namespace, configure).map_err(|error| inside(namespace, error))
 }
 
+/// Lets a guest pass on packets that are not its own, as a middlebox does. It need not tell senders of a shorter way:
+/// theirs leads through it on purpose.
+pub fn enable_forwarding(namespace: &str) -> Result<()> {
+    let settings = [("ip_forward", "1"), ("conf/all/send_redirects", "0"), ("conf/eth0/send_redirects", "0")];
+    netns::run(namespace, || {
+        settings.iter().try_for_each(|(file, value)| {
+            let path = Path::new("/proc/sys/net/ipv4").join(file);
+            std::fs::write(&path, value).doing(|| format!("in network namespace {namespace}: set {}", path.display()))
+        })
+    })
+}
+
 /// Whether a namespace has a device of the name the guest's end gets.
 pub fn guest_device_exists(namespace: &str) -> Result<bool> {
     netns::run(namespace, || Ok(Netlink::open()?.find(GUEST_DEVICE)?.is_some()))

@@ -13,9 +13,14 @@ fn main() -> io::Result<()> {
     };
     println!("cargo::rerun-if-changed={}", object.display());
     let bytes = fs::read(&object).map_err(|error| {
-        io::Error::new(error.kind(), format!("can't read the BPF object {}: {error}", object.display()))
+        io::Error::new(
+            error.kind(),
+            format!("can't read the BPF object {}: {error}", object.display()),
+        )
     })?;
-    let out = env::var_os("OUT_DIR").map(PathBuf::from).ok_or_else(|| io::Error::other("cargo sets OUT_DIR"))?;
+    let out = env::var_os("OUT_DIR")
+        .map(PathBuf::from)
+        .ok_or_else(|| io::Error::other("cargo sets OUT_DIR"))?;
     fs::write(out.join("groundplane.bpf.o"), bytes)
 }
 

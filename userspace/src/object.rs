@@ -18,5 +18,9 @@ impl error::Error for ObjectMissing {}
 
 /// The programs and maps, as an ELF file.
 pub fn object() -> Result<&'static [u8], ObjectMissing> {
-    if OBJECT.is_empty() { Err(ObjectMissing) } else { Ok(OBJECT) }
+    if OBJECT.is_empty() {
+        Err(ObjectMissing)
+    } else {
+        Ok(OBJECT)
+    }
 }

@@ -23,7 +23,13 @@ pub fn ensure_mounted() -> Result<()> {
     if is_mounted()? {
         return Ok(());
     }
-    match mount(Some("bpf"), MOUNT_POINT, Some("bpf"), MsFlags::empty(), Some("mode=0700")) {
+    match mount(
+        Some("bpf"),
+        MOUNT_POINT,
+        Some("bpf"),
+        MsFlags::empty(),
+        Some("mode=0700"),
+    ) {
         Err(Errno::ENODEV) => Err(Error::NoBpf(Errno::ENODEV.into())),
         other => other.doing(|| format!("mount the BPF file system at {MOUNT_POINT}")),
     }
@@ -44,9 +50,17 @@ pub fn unmount_if_empty() -> Result<()> {
 
 /// Makes a directory for pins, readable by root alone.
 pub fn create_directory(path: &Path) -> Result<()> {
-    DirBuilder::new().recursive(true).mode(0o700).create(path).doing(|| format!("make {}", path.display()))?;
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path)
+        .doing(|| format!("make {}", path.display()))?;
     let found = statfs(path).doing(|| format!("look at {}", path.display()))?;
-    if found.filesystem_type() == BPF_FS_MAGIC { Ok(()) } else { Err(Error::NotBpffs(path.to_owned())) }
+    if found.filesystem_type() == BPF_FS_MAGIC {
+        Ok(())
+    } else {
+        Err(Error::NotBpffs(path.to_owned()))
+    }
 }
 
 /// Removes a pin; one that isn't there is no error.

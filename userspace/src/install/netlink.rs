@@ -91,7 +91,9 @@ impl Netlink {
     }
 
     pub fn set_alias(&self, link: &Link, alias: &str) -> Result<()> {
-        self.change(changed(link).alias(alias).build(), || format!("write the alias {alias}"))
+        self.change(changed(link).alias(alias).build(), || {
+            format!("write the alias {alias}")
+        })
     }
 
     pub fn set_mac_and_mtu(&self, link: &Link, mac: Mac, mtu: u32) -> Result<()> {
@@ -105,8 +107,14 @@ impl Netlink {
     }
 
     pub fn add_address(&self, link: &Link, address: Ipv4Addr, prefix_len: u8) -> Result<()> {
-        let request = self.handle.address().add(link.index, address.into(), prefix_len).execute();
-        self.runtime.block_on(request).doing(|| format!("add address {address}/{prefix_len}"))
+        let request = self
+            .handle
+            .address()
+            .add(link.index, address.into(), prefix_len)
+            .execute();
+        self.runtime
+            .block_on(request)
+            .doing(|| format!("add address {address}/{prefix_len}"))
     }
 
     pub fn add_route(&self, link: &Link, destination: Ipv4Net, gateway: Ipv4Addr) -> Result<()> {
@@ -116,20 +124,26 @@ impl Netlink {
             .output_interface(link.index)
             .build();
         let request = self.handle.route().add(route).execute();
-        self.runtime.block_on(request).doing(|| format!("add route {destination} via {gateway}"))
+        self.runtime
+            .block_on(request)
+            .doing(|| format!("add route {destination} via {gateway}"))
     }
 
     pub fn delete(&self, name: &str, link: &Link) -> Result<()> {
         let request = self.handle.link().del(link.index).execute();
-        self.runtime.block_on(request).doing(|| format!("delete interface {name}"))
+        self.runtime
+            .block_on(request)
+            .doing(|| format!("delete interface {name}"))
     }
 
     /// The IPv4 addresses of this namespace.
     pub fn addresses(&self) -> Result<Vec<Ipv4Addr>> {
         use netlink_packet_route::address::AddressAttribute;
         let answers = self.handle.address().get().execute();
-        let messages: Vec<_> =
-            self.runtime.block_on(answers.try_collect()).doing(|| "list addresses".to_owned())?;
+        let messages: Vec<_> = self
+            .runtime
+            .block_on(answers.try_collect())
+            .doing(|| "list addresses".to_owned())?;
         let attributes = messages.iter().flat_map(|message| &message.attributes);
         Ok(attributes
             .filter_map(|attribute| match attribute {
@@ -140,7 +154,9 @@ impl Netlink {
     }
 
     fn change(&self, message: LinkMessage, what: impl FnOnce() -> String) -> Result<()> {
-        self.runtime.block_on(self.handle.link().set(message).execute()).doing(what)
+        self.runtime
+            .block_on(self.handle.link().set(message).execute())
+            .doing(what)
     }
 }
 
@@ -149,7 +165,10 @@ impl Link {
     pub fn device(&self, name: &str) -> Result<Device> {
         match Device(self.index) {
             device if device <= Device::MAX => Ok(device),
-            _ => Err(Error::DeviceIndex { device: name.to_owned(), index: self.index }),
+            _ => Err(Error::DeviceIndex {
+                device: name.to_owned(),
+                index: self.index,
+            }),
         }
     }
 }
@@ -160,7 +179,11 @@ impl From<&LinkMessage> for Link {
             LinkAttribute::IfAlias(alias) => Some(alias.clone()),
             _ => None,
         });
-        Self { index: message.header.index, alias, up: message.header.flags.contains(LinkFlags::Up) }
+        Self {
+            index: message.header.index,
+            alias,
+            up: message.header.flags.contains(LinkFlags::Up),
+        }
     }
 }
 

@@ -16,15 +16,21 @@ pub const DIRECTORY: &str = "/run/netns";
 /// The file that stands for a namespace.
 pub fn path(name: &str) -> Result<PathBuf> {
     let usable = !name.is_empty() && name.len() <= 255 && !name.contains(['/', '\0']) && name != "." && name != "..";
-    if usable { Ok(Path::new(DIRECTORY).join(name)) } else { Err(Error::NamespaceName(name.to_owned())) }
+    if usable {
+        Ok(Path::new(DIRECTORY).join(name))
+    } else {
+        Err(Error::NamespaceName(name.to_owned()))
+    }
 }
 
 /// Makes a namespace and returns its inode, by which it is known from a later one of the same name.
 pub fn create(name: &str) -> Result<u64> {
     let path = path(name)?;
     share_directory().doing(|| format!("prepare {DIRECTORY}"))?;
-    match OpenOptions::new().write(true).create_new(true).mode(0).open(&path) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Err(Error::NamespaceTaken(name.to_owned())),
+    match OpenOptions::new().write(true).create_new(true).mode(0o000).open(&path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            return Err(Error::NamespaceTaken(name.to_owned()));
+        }
         other => other.doing(|| format!("make {}", path.display()))?,
     };
     if let Err(error) = on_thread(|| bind_new_namespace(&path)) {
@@ -56,7 +62,9 @@ pub fn list() -> Result<Vec<String>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         other => other.doing(|| format!("read {DIRECTORY}"))?,
     };
-    let mut names: Vec<_> = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
+    let mut names: Vec<_> = entries
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .collect();
     names.sort();
     Ok(names)
 }
@@ -66,7 +74,9 @@ pub fn inode(name: &str) -> Result<Option<u64>> {
     let path = path(name)?;
     match std::fs::metadata(&path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        other => other.map(|metadata| Some(metadata.ino())).doing(|| format!("look at {}", path.display())),
+        other => other
+            .map(|metadata| Some(metadata.ino()))
+            .doing(|| format!("look at {}", path.display())),
     }
 }
 
@@ -99,14 +109,28 @@ fn on_thread<T: Send>(work: impl FnOnce() -> T + Send) -> T {
 
 fn bind_new_namespace(path: &Path) -> nix::Result<()> {
     unshare(CloneFlags::CLONE_NEWNET)?;
-    mount(Some("/proc/thread-self/ns/net"), path, None::<&str>, MsFlags::MS_BIND, None::<&str>)
+    mount(
+        Some("/proc/thread-self/ns/net"),
+        path,
+        None::<&str>,
+        MsFlags::MS_BIND,
+        None::<&str>,
+    )
 }
 
 /// Makes the directory a shared mount, as iproute2 does: only then is a namespace removed here also gone from the
 /// mount namespaces of other processes, which would keep it alive.
 fn share_directory() -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o755).create(DIRECTORY)?;
-    let share = || mount(None::<&str>, DIRECTORY, None::<&str>, MsFlags::MS_SHARED | MsFlags::MS_REC, None::<&str>);
+    let share = || {
+        mount(
+            None::<&str>,
+            DIRECTORY,
+            None::<&str>,
+            MsFlags::MS_SHARED | MsFlags::MS_REC,
+            None::<&str>,
+        )
+    };
     match share() {
         Err(Errno::EINVAL) => {
             let bind = MsFlags::MS_BIND | MsFlags::MS_REC;

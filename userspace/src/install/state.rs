@@ -79,7 +79,15 @@ impl Place {
 impl State {
     pub fn new(fingerprint: String, pins: PathBuf, guests: Vec<GuestState>) -> Result<Self> {
         let boot_id = current_boot()?;
-        Ok(Self { version: VERSION, boot_id, stage: Stage::Building, fingerprint, pins, mounted_bpffs: false, guests })
+        Ok(Self {
+            version: VERSION,
+            boot_id,
+            stage: Stage::Building,
+            fingerprint,
+            pins,
+            mounted_bpffs: false,
+            guests,
+        })
     }
 
     /// Whether the host has been started anew since.
@@ -113,14 +121,19 @@ impl Store {
                     if let Some(on_wait) = on_wait.take() {
                         on_wait();
                     }
-                    Flock::lock(file, FlockArg::LockExclusive).map_err(|(_, error)| error).doing(what)?
+                    Flock::lock(file, FlockArg::LockExclusive)
+                        .map_err(|(_, error)| error)
+                        .doing(what)?
                 }
                 Err((_, error)) => return Err(error).doing(what),
             };
             // Whoever had it before may have removed the directory, and then this is a lock on nothing.
             let ours = lock.metadata().doing(what)?.ino();
             if std::fs::metadata(directory).is_ok_and(|found| found.ino() == ours) {
-                return Ok(Self { directory: directory.to_owned(), _lock: lock });
+                return Ok(Self {
+                    directory: directory.to_owned(),
+                    _lock: lock,
+                });
             }
         }
     }
@@ -172,7 +185,10 @@ pub fn read(directory: &Path) -> Result<Option<State>> {
     if version != VERSION {
         return Err(Error::StateVersion { path, found: version });
     }
-    serde_json::from_slice(&text).map(Some).map_err(io::Error::from).doing(what)
+    serde_json::from_slice(&text)
+        .map(Some)
+        .map_err(io::Error::from)
+        .doing(what)
 }
 
 fn path(directory: &Path) -> PathBuf {
@@ -180,18 +196,26 @@ fn path(directory: &Path) -> PathBuf {
 }
 
 fn write(path: &Path, new: &Path, state: &State) -> io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(new)?;
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(new)?;
     serde_json::to_writer_pretty(&mut file, state)?;
     file.write_all(b"\n")?;
     file.sync_all()?;
     std::fs::rename(new, path)?;
     // The new name is on the disk only when the directory is.
-    path.parent().map_or(Ok(()), |directory| File::open(directory)?.sync_all())
+    path.parent()
+        .map_or(Ok(()), |directory| File::open(directory)?.sync_all())
 }
 
 fn current_boot() -> Result<String> {
     const PATH: &str = "/proc/sys/kernel/random/boot_id";
-    std::fs::read_to_string(PATH).map(|id| id.trim().to_owned()).doing(|| format!("read {PATH}"))
+    std::fs::read_to_string(PATH)
+        .map(|id| id.trim().to_owned())
+        .doing(|| format!("read {PATH}"))
 }
 
 #[cfg(test)]
@@ -228,8 +252,19 @@ mod tests {
             place,
         };
         let guests = vec![
-            guest("web", Place::Made { namespace: "web".to_owned(), inode: Some(4_026_532_281) }),
-            guest("db", Place::Adopted { namespace: "db".to_owned() }),
+            guest(
+                "web",
+                Place::Made {
+                    namespace: "web".to_owned(),
+                    inode: Some(4_026_532_281),
+                },
+            ),
+            guest(
+                "db",
+                Place::Adopted {
+                    namespace: "db".to_owned(),
+                },
+            ),
             guest("vm", Place::Tap),
         ];
         State::new("00ff".to_owned(), PathBuf::from("/sys/fs/bpf/groundplane"), guests).unwrap()
@@ -240,7 +275,10 @@ mod tests {
         let directory = Directory::new("roundtrip");
         let store = Store::lock(&directory.0, || ()).unwrap();
         assert_eq!(store.read().unwrap(), None);
-        let written = State { stage: Stage::Up, ..state() };
+        let written = State {
+            stage: Stage::Up,
+            ..state()
+        };
         store.write(&state()).unwrap();
         store.write(&written).unwrap();
         assert_eq!(read(&directory.0).unwrap(), Some(written));
@@ -289,7 +327,10 @@ mod tests {
     #[test]
     fn another_boot_is_told_from_this_one() {
         assert!(state().is_of_this_boot().unwrap());
-        let old = State { boot_id: "another".to_owned(), ..state() };
+        let old = State {
+            boot_id: "another".to_owned(),
+            ..state()
+        };
         assert!(!old.is_of_this_boot().unwrap());
     }
 }

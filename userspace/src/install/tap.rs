@@ -50,9 +50,16 @@ impl Request {
     fn new(name: &str) -> Option<Self> {
         let mut padded = [0; libc::IFNAMSIZ];
         // One byte stays zero, as the kernel wants a C string.
-        padded.get_mut(..name.len()).filter(|place| place.len() < libc::IFNAMSIZ)?.copy_from_slice(name.as_bytes());
+        padded
+            .get_mut(..name.len())
+            .filter(|place| place.len() < libc::IFNAMSIZ)?
+            .copy_from_slice(name.as_bytes());
         let flags = u16::try_from(libc::IFF_TAP | libc::IFF_NO_PI).ok()?;
-        Some(Self { name: padded, flags, rest: [0; 22] })
+        Some(Self {
+            name: padded,
+            flags,
+            rest: [0; 22],
+        })
     }
 }
 

@@ -27,9 +27,18 @@ pub struct UpOptions<'a> {
 
 impl fmt::Debug for UpOptions<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { state_dir, pins, load, interrupted, progress: _ } = self;
+        let Self {
+            state_dir,
+            pins,
+            load,
+            interrupted,
+            progress: _,
+        } = self;
         let mut debug = f.debug_struct("UpOptions");
-        debug.field("state_dir", state_dir).field("pins", pins).field("capacities", &load.capacities);
+        debug
+            .field("state_dir", state_dir)
+            .field("pins", pins)
+            .field("capacities", &load.capacities);
         debug.field("interrupted", interrupted).finish_non_exhaustive()
     }
 }
@@ -48,7 +57,9 @@ pub enum Outcome {
 pub fn up(deployment: &Deployment, options: &UpOptions<'_>) -> Result<Outcome> {
     require_root()?;
     let progress = options.progress;
-    let store = Store::lock(&options.state_dir, || progress("waiting for another groundplane to finish"))?;
+    let store = Store::lock(&options.state_dir, || {
+        progress("waiting for another groundplane to finish")
+    })?;
     let old = store.read()?;
     let prepared = prepare(deployment, options, old.as_ref());
     let state = match prepared {
@@ -94,7 +105,9 @@ fn stands(state: &State) -> Result<bool> {
     };
     let netlink = Netlink::open()?;
     let guest_stands = |guest: &GuestState| -> Result<bool> {
-        let Some(link) = netlink.find(&guest.device)? else { return Ok(false) };
+        let Some(link) = netlink.find(&guest.device)? else {
+            return Ok(false);
+        };
         let there = match guest.place.namespace() {
             Some(namespace) => netns::inode(namespace)?.is_some(),
             None => true,
@@ -103,7 +116,10 @@ fn stands(state: &State) -> Result<bool> {
         let known = datapath.is_configured(link.device(&guest.device)?)?;
         Ok(there && ours && known && datapath.is_attached(&guest.device)?)
     };
-    state.guests.iter().try_fold(true, |all, guest| Ok(all && guest_stands(guest)?))
+    state
+        .guests
+        .iter()
+        .try_fold(true, |all, guest| Ok(all && guest_stands(guest)?))
 }
 
 fn take_down_old(old: &State, progress: &dyn Fn(&str)) -> Result<Outcome> {
@@ -118,7 +134,9 @@ fn take_down_old(old: &State, progress: &dyn Fn(&str)) -> Result<Outcome> {
 }
 
 fn build_or_undo(deployment: &Deployment, options: &UpOptions<'_>, store: Store, mut state: State) -> Result<()> {
-    let Err(error) = build(deployment, options, &store, &mut state) else { return Ok(()) };
+    let Err(error) = build(deployment, options, &store, &mut state) else {
+        return Ok(());
+    };
     (options.progress)("undoing what was done");
     let undone = remove(&state).and_then(|()| store.remove());
     Err(with_cleanup(error, undone))
@@ -141,7 +159,9 @@ fn build(deployment: &Deployment, options: &UpOptions<'_>, store: &Store, state:
     let mut bindings = Bindings::new();
     for index in 0..state.guests.len() {
         check_interrupted(options)?;
-        let Some(guest) = state.guests.get_mut(index) else { break };
+        let Some(guest) = state.guests.get_mut(index) else {
+            break;
+        };
         (options.progress)(&format!("making {}", guest.name));
         if let Place::Made { namespace, inode } = &mut guest.place {
             *inode = Some(netns::create(namespace)?);
@@ -150,7 +170,10 @@ fn build(deployment: &Deployment, options: &UpOptions<'_>, store: &Store, state:
         let Some(guest) = state.guests.get(index) else { break };
         let link = create_device(deployment, guest)?;
         datapath.attach(&guest.device)?;
-        let binding = Binding { device: link.device(&guest.device)?, kind: kind(&guest.place) };
+        let binding = Binding {
+            device: link.device(&guest.device)?,
+            kind: kind(&guest.place),
+        };
         bindings.insert(guest.eni_id.clone(), binding);
     }
     check_interrupted(options)?;
@@ -240,15 +263,29 @@ fn remove(state: &State) -> Result<()> {
 }
 
 fn remove_namespace(place: &Place) -> Result<()> {
-    let Place::Made { namespace, .. } = place else { return Ok(()) };
+    let Place::Made { namespace, .. } = place else {
+        return Ok(());
+    };
     let found = netns::inode(namespace)?;
-    if found.is_some() && is_made(place, namespace, found) { netns::remove(namespace) } else { Ok(()) }
+    if found.is_some() && is_made(place, namespace, found) {
+        netns::remove(namespace)
+    } else {
+        Ok(())
+    }
 }
 
 fn require_root() -> Result<()> {
-    if nix::unistd::geteuid().is_root() { Ok(()) } else { Err(Error::NotRoot) }
+    if nix::unistd::geteuid().is_root() {
+        Ok(())
+    } else {
+        Err(Error::NotRoot)
+    }
 }
 
 fn check_interrupted(options: &UpOptions<'_>) -> Result<()> {
-    if options.interrupted.load(Ordering::Relaxed) { Err(Error::Interrupted) } else { Ok(()) }
+    if options.interrupted.load(Ordering::Relaxed) {
+        Err(Error::Interrupted)
+    } else {
+        Ok(())
+    }
 }

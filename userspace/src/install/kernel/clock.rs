@@ -30,9 +30,16 @@ fn ticks(program: &SchedClassifier) -> Result<u64> {
     // The shortest frame the kernel takes in a test run is an Ethernet header.
     let frame = [0_u8; 64];
     let mut context = [0_u8; SK_BUFF_SIZE];
-    let options = TestRunOptions { data_in: Some(&frame), ctx_out: Some(&mut context), ..TestRunOptions::new() };
+    let options = TestRunOptions {
+        data_in: Some(&frame),
+        ctx_out: Some(&mut context),
+        ..TestRunOptions::new()
+    };
     bpf(program.test_run(options), || "read the kernel's clock".to_owned())?;
-    let word = context.get(CB_OFFSET..CB_OFFSET + 8).and_then(|bytes| bytes.try_into().ok()).unwrap_or_default();
+    let word = context
+        .get(CB_OFFSET..CB_OFFSET + 8)
+        .and_then(|bytes| bytes.try_into().ok())
+        .unwrap_or_default();
     // Low word first, in the host's order, which for BPF is little endian.
     Ok(u64::from_le_bytes(word))
 }
@@ -40,7 +47,10 @@ fn ticks(program: &SchedClassifier) -> Result<u64> {
 fn rate(ticks: u64, elapsed: Duration) -> Result<u32> {
     let millis = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX).max(1);
     let measured = ticks.saturating_mul(1000) / millis;
-    let nearest = RATES.into_iter().min_by_key(|rate| rate.abs_diff(measured)).unwrap_or(0);
+    let nearest = RATES
+        .into_iter()
+        .min_by_key(|rate| rate.abs_diff(measured))
+        .unwrap_or(0);
     // A tick more or less at either end.
     let tolerance = nearest / 10 + 2000 / millis;
     match u32::try_from(nearest) {

@@ -1,7 +1,7 @@
 //! What ENIs have sent, and what of it was dropped and why.
 
 use groundplane_abi::eni::{Counter, DropKey, EniTotals};
-use groundplane_abi::flow::{FlowEntry, entry_flag, state};
+use groundplane_abi::flow::{FlowEntry, state};
 use groundplane_abi::{Device, DropReason};
 use std::collections::BTreeMap;
 
@@ -40,13 +40,25 @@ pub(super) fn sum(
     }
     for flow in flows.into_iter().filter(|flow| flow.state == state::LIVE) {
         let eni = counters.entry(flow.key.device()).or_default();
-        add(&mut eni.sent, Counter { packets: flow.packets, bytes: flow.bytes });
-        eni.live += u64::from(flow.flags & entry_flag::REPLY == 0);
+        add(
+            &mut eni.sent,
+            Counter {
+                packets: flow.packets,
+                bytes: flow.bytes,
+            },
+        );
+        eni.live += u64::from(!flow.action.is_reply());
     }
     // A promoted embryo's counters went with it into the main table.
     for flow in embryos.into_iter().filter(|flow| flow.state == state::LIVE) {
         let eni = counters.entry(flow.key.device()).or_default();
-        add(&mut eni.sent, Counter { packets: flow.packets, bytes: flow.bytes });
+        add(
+            &mut eni.sent,
+            Counter {
+                packets: flow.packets,
+                bytes: flow.bytes,
+            },
+        );
     }
     for (key, cpus) in drops {
         let eni = counters.entry(key.device).or_default();
@@ -65,34 +77,79 @@ fn add(total: &mut Counter, more: Counter) {
 mod tests {
     use super::*;
     use bytemuck::Zeroable as _;
-    use groundplane_abi::flow::FlowKey;
+    use groundplane_abi::flow::{Action, FlowKey, action_flag};
     use groundplane_abi::{Ip4, Port};
 
     const DEVICE: Device = Device(7);
 
-    fn flow(state: u32, flags: u32, packets: u64) -> FlowEntry {
-        let key = FlowKey::new(DEVICE, 6, Ip4([10, 0, 0, 4]), Ip4([10, 0, 0, 5]), Port::new(1), Port::new(2));
-        FlowEntry { key, state, flags, packets, bytes: packets * 100, ..FlowEntry::zeroed() }
+    fn flow(state: u32, flags: u8, packets: u64) -> FlowEntry {
+        let key = FlowKey::new(
+            DEVICE,
+            6,
+            Ip4([10, 0, 0, 4]),
+            Ip4([10, 0, 0, 5]),
+            Port::new(1),
+            Port::new(2),
+        );
+        let action = Action {
+            flags,
+            ..Action::default()
+        };
+        FlowEntry {
+            key,
+            action,
+            state,
+            packets,
+            bytes: packets * 100,
+            ..FlowEntry::zeroed()
+        }
     }
 
     #[test]
     fn an_eni_has_sent_what_its_flows_hold_and_what_they_left_behind() {
-        let cpu = |packets| EniTotals { sent: Counter { packets, bytes: packets * 100 }, opened: 2, closed: 1 };
-        let main = [flow(state::LIVE, 0, 5), flow(state::LIVE, entry_flag::REPLY, 6), flow(state::DEAD, 0, 1000)];
+        let cpu = |packets| EniTotals {
+            sent: Counter {
+                packets,
+                bytes: packets * 100,
+            },
+            opened: 2,
+            closed: 1,
+        };
+        let main = [
+            flow(state::LIVE, 0, 5),
+            flow(state::LIVE, action_flag::REPLY, 6),
+            flow(state::DEAD, 0, 1000),
+        ];
         let embryos = [flow(state::LIVE, 0, 7), flow(state::PROMOTED, 0, 5)];
         let counters = sum([(DEVICE, vec![cpu(1), cpu(2)])], main, embryos, []);
         let eni = &counters[&DEVICE];
-        assert_eq!(eni.sent, Counter { packets: 21, bytes: 2100 });
+        assert_eq!(
+            eni.sent,
+            Counter {
+                packets: 21,
+                bytes: 2100
+            }
+        );
         assert_eq!((eni.opened, eni.closed, eni.live), (4, 2, 1));
     }
 
     #[test]
     fn drops_add_up_over_cores_by_reason() {
-        let key = |reason| DropKey { device: DEVICE, reason, reserved: 0 };
+        let key = |reason| DropKey {
+            device: DEVICE,
+            reason,
+            reserved: 0,
+        };
         let one = Counter { packets: 1, bytes: 60 };
-        let drops = [(key(DropReason::NO_ROUTE), vec![one, one]), (key(DropReason::SOURCE_MAC), vec![one])];
+        let drops = [
+            (key(DropReason::NO_ROUTE), vec![one, one]),
+            (key(DropReason::SOURCE_MAC), vec![one]),
+        ];
         let counters = sum([], [], [], drops);
-        let expected = [(DropReason::SOURCE_MAC, one), (DropReason::NO_ROUTE, Counter { packets: 2, bytes: 120 })];
+        let expected = [
+            (DropReason::SOURCE_MAC, one),
+            (DropReason::NO_ROUTE, Counter { packets: 2, bytes: 120 }),
+        ];
         assert_eq!(counters[&DEVICE].drops, BTreeMap::from(expected));
     }
 }

@@ -44,7 +44,9 @@ impl GenerationWord {
         // SAFETY: a new mapping at an address the kernel chooses touches no memory that anybody has. The map is made
         // to be mapped, else the call fails, and such a map is a whole number of pages.
         let page = unsafe { mmap(None, PAGE, access, MapFlags::MAP_SHARED, map.fd().as_fd(), 0) };
-        Ok(Self { page: page.doing(|| format!("map {} into memory", path.display()))? })
+        Ok(Self {
+            page: page.doing(|| format!("map {} into memory", path.display()))?,
+        })
     }
 
     pub(super) fn get(&self) -> Generation {
@@ -84,6 +86,9 @@ pub(super) fn wait_for_readers() -> Result<()> {
             std::thread::sleep(Duration::from_secs(1));
             Ok(())
         }
-        Err(error) => Err(Error::Io { what: "wait for packets under way".to_owned(), source: error.into() }),
+        Err(error) => Err(Error::Io {
+            what: "wait for packets under way".to_owned(),
+            source: error.into(),
+        }),
     }
 }

@@ -9,8 +9,10 @@ use groundplane_abi::program;
 use std::path::{Path, PathBuf};
 
 /// Each program and its hook.
-const HOOKS: [(&str, TcAttachType); 2] =
-    [(program::ENI_EGRESS, TcAttachType::Ingress), (program::ENI_GUARD, TcAttachType::Egress)];
+const HOOKS: [(&str, TcAttachType); 2] = [
+    (program::ENI_EGRESS, TcAttachType::Ingress),
+    (program::ENI_GUARD, TcAttachType::Egress),
+];
 
 /// Attaches both programs in front of all others, and pins the links, so that they stay when this process ends. A
 /// hook that has its program keeps it.

@@ -9,12 +9,23 @@ use std::collections::BTreeSet;
 /// A number may stand for another VPC in the next plan; its rows differ then, and both its old and its new scope are
 /// named.
 pub(super) fn changed_scopes(old: &Plan, new: &Plan) -> BTreeSet<ScopeId> {
-    let vpcs: BTreeSet<VpcId> = old.subnets.values().chain(new.subnets.values()).map(|subnet| subnet.vpc).collect();
+    let vpcs: BTreeSet<VpcId> = old
+        .subnets
+        .values()
+        .chain(new.subnets.values())
+        .map(|subnet| subnet.vpc)
+        .collect();
     let mut scopes = BTreeSet::new();
     for vpc in vpcs {
         let (before, after) = (part(old, vpc), part(new, vpc));
         if before != after {
-            scopes.extend(before.subnets.values().chain(after.subnets.values()).map(|subnet| subnet.scope));
+            scopes.extend(
+                before
+                    .subnets
+                    .values()
+                    .chain(after.subnets.values())
+                    .map(|subnet| subnet.scope),
+            );
         }
     }
     scopes
@@ -24,16 +35,25 @@ pub(super) fn changed_scopes(old: &Plan, new: &Plan) -> BTreeSet<ScopeId> {
 fn part(plan: &Plan, vpc: VpcId) -> Plan {
     let mut part = Plan::default();
     part.enis.extend(plan.enis.iter().filter(|(_, eni)| eni.vpc == vpc));
-    part.subnets.extend(plan.subnets.iter().filter(|(_, subnet)| subnet.vpc == vpc));
-    part.addresses.extend(plan.addresses.iter().filter(|((key, _), _)| key.vpc == vpc));
+    part.subnets
+        .extend(plan.subnets.iter().filter(|(_, subnet)| subnet.vpc == vpc));
+    part.addresses
+        .extend(plan.addresses.iter().filter(|((key, _), _)| key.vpc == vpc));
     let subnets: BTreeSet<_> = part.subnets.keys().map(|key| key.subnet).collect();
     let tables: BTreeSet<_> = part.subnets.values().map(|subnet| subnet.route_table).collect();
     let nacls: BTreeSet<_> = part.subnets.values().map(|subnet| subnet.nacl).collect();
     let group_sets: BTreeSet<_> = part.enis.values().map(|eni| eni.group_set).collect();
-    part.macs.extend(plan.macs.iter().filter(|(key, _)| subnets.contains(&key.subnet)));
-    part.routes.extend(plan.routes.iter().filter(|((key, _), _)| tables.contains(&key.table)));
-    part.nacls.extend(plan.nacls.iter().filter(|(key, _)| nacls.contains(&key.nacl)));
-    part.group_sets.extend(plan.group_sets.iter().filter(|(key, _)| group_sets.contains(&key.group_set)));
+    part.macs
+        .extend(plan.macs.iter().filter(|(key, _)| subnets.contains(&key.subnet)));
+    part.routes
+        .extend(plan.routes.iter().filter(|((key, _), _)| tables.contains(&key.table)));
+    part.nacls
+        .extend(plan.nacls.iter().filter(|(key, _)| nacls.contains(&key.nacl)));
+    part.group_sets.extend(
+        plan.group_sets
+            .iter()
+            .filter(|(key, _)| group_sets.contains(&key.group_set)),
+    );
     part
 }
 
@@ -54,7 +74,13 @@ mod tests {
                 scope: ScopeId(u16::try_from(number).unwrap() + 10),
                 ..SubnetEntry::default()
             };
-            plan.subnets.insert(SubnetKey { bank: Bank(0), subnet: SubnetId(number) }, subnet);
+            plan.subnets.insert(
+                SubnetKey {
+                    bank: Bank(0),
+                    subnet: SubnetId(number),
+                },
+                subnet,
+            );
             plan.routes.insert((route(number), 16), RouteEntry::new(Target::Local));
             plan.addresses.insert((address(number), 32), Device(number));
         }
@@ -62,11 +88,19 @@ mod tests {
     }
 
     fn route(table: u32) -> RouteKey {
-        RouteKey { bank: Bank(0), table: RouteTableId(table), destination: Ip4([10, 0, 0, 0]) }
+        RouteKey {
+            bank: Bank(0),
+            table: RouteTableId(table),
+            destination: Ip4([10, 0, 0, 0]),
+        }
     }
 
     fn address(vpc: u32) -> AddressKey {
-        AddressKey { bank: Bank(0), vpc: VpcId(vpc), address: Ip4([10, 0, 0, 9]) }
+        AddressKey {
+            bank: Bank(0),
+            vpc: VpcId(vpc),
+            address: Ip4([10, 0, 0, 9]),
+        }
     }
 
     fn changed(change: impl FnOnce(&mut Plan)) -> Vec<u16> {
@@ -82,8 +116,14 @@ mod tests {
 
     #[test]
     fn a_change_in_one_vpc_leaves_the_other_alone() {
-        assert_eq!(changed(|plan| drop(plan.routes.insert((route(2), 16), RouteEntry::BLACKHOLE))), [12]);
-        assert_eq!(changed(|plan| drop(plan.addresses.remove(&(address(1), 32)))), [11]);
+        let lost_target = changed(|plan| {
+            plan.routes.insert((route(2), 16), RouteEntry::BLACKHOLE);
+        });
+        assert_eq!(lost_target, [12]);
+        let lost_address = changed(|plan| {
+            plan.addresses.remove(&(address(1), 32));
+        });
+        assert_eq!(lost_address, [11]);
     }
 
     #[test]

@@ -72,10 +72,14 @@ pub(super) fn write_bank<T: Table>(table: &mut T, bank: Bank, wanted: &BTreeMap<
     let present = read_bank(table, bank)?;
     // Stale rows first, so that a table which fits the new plan is never too small for the way there.
     for key in present.keys().filter(|key| !wanted.contains_key(key)) {
-        bpf(table.delete(T::moved(*key, bank)), || format!("delete from table {}", table.name()))?;
+        bpf(table.delete(T::moved(*key, bank)), || {
+            format!("delete from table {}", table.name())
+        })?;
     }
     for (key, value) in wanted.iter().filter(|(key, value)| present.get(key) != Some(value)) {
-        bpf(table.put(T::moved(*key, bank), *value), || format!("write to table {}", table.name()))?;
+        bpf(table.put(T::moved(*key, bank), *value), || {
+            format!("write to table {}", table.name())
+        })?;
     }
     Ok(())
 }
@@ -96,13 +100,19 @@ pub(super) struct Longest<K: Pod, V: Pod> {
 
 impl<K: Pod, V: Pod> Exact<K, V> {
     pub(super) fn open(pins: &Path, name: &'static str) -> Result<Self> {
-        Ok(Self { name, map: open(pins, name)? })
+        Ok(Self {
+            name,
+            map: open(pins, name)?,
+        })
     }
 }
 
 impl<K: Pod, V: Pod> Longest<K, V> {
     pub(super) fn open(pins: &Path, name: &'static str) -> Result<Self> {
-        Ok(Self { name, map: open(pins, name)? })
+        Ok(Self {
+            name,
+            map: open(pins, name)?,
+        })
     }
 }
 
@@ -226,22 +236,35 @@ mod tests {
     }
 
     fn key(bank: u32, device: u32) -> EniKey {
-        EniKey { bank: Bank(bank), device: Device(device) }
+        EniKey {
+            bank: Bank(bank),
+            device: Device(device),
+        }
     }
 
     #[test]
     fn a_bank_gets_exactly_the_rows_wanted_and_the_other_keeps_its_own() {
-        let mut table = Rows(BTreeMap::from([(key(0, 1), 10), (key(1, 1), 11), (key(1, 2), 12), (key(1, 3), 13)]), 0);
+        let mut table = Rows(
+            BTreeMap::from([(key(0, 1), 10), (key(1, 1), 11), (key(1, 2), 12), (key(1, 3), 13)]),
+            0,
+        );
         let wanted = BTreeMap::from([(key(0, 1), 11), (key(0, 2), 99), (key(0, 4), 14)]);
         write_bank(&mut table, Bank(1), &wanted).unwrap();
         assert_eq!(read_bank(&table, Bank(1)).unwrap(), wanted);
         assert_eq!(read_bank(&table, Bank(0)).unwrap(), BTreeMap::from([(key(0, 1), 10)]));
-        assert_eq!(table.1, 3, "one row deleted, one replaced, one added, and the right one left alone");
+        assert_eq!(
+            table.1, 3,
+            "one row deleted, one replaced, one added, and the right one left alone"
+        );
     }
 
     #[test]
     fn a_prefix_counts_the_bits_before_the_address() {
-        let address = AddressKey { bank: Bank(1), vpc: VpcId(2), address: Ip4([10, 0, 0, 1]) };
+        let address = AddressKey {
+            bank: Bank(1),
+            vpc: VpcId(2),
+            address: Ip4([10, 0, 0, 1]),
+        };
         assert_eq!(prefix((address, 32)).prefix_len(), 96);
         assert_eq!(prefix((address, 28)).prefix_len(), 92);
     }

@@ -8,6 +8,7 @@ mod step;
 mod test;
 mod tidy;
 mod up;
+mod verify;
 
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
@@ -43,6 +44,8 @@ enum Verb {
     },
     /// Format, clippy for host and BPF, tidy, documentation, dependencies
     Check,
+    /// Load every program on this kernel and on an older one, and compare its cost with ebpf/budget.toml
+    Verify,
     /// The part of `check` that no other tool does
     Tidy,
 }
@@ -55,6 +58,7 @@ fn main() -> ExitCode {
         Verb::Down => up::down(),
         Verb::Test { only } => test::run_command(only),
         Verb::Check => check::run_command(),
+        Verb::Verify => verify::run_command().map(|()| ExitCode::SUCCESS),
         Verb::Tidy => step::step("tidy", tidy::run).map(|()| ExitCode::SUCCESS),
     };
     result.unwrap_or_else(|error| {

@@ -3,7 +3,7 @@
 //! Looking is cheap (files only, no package manager), so every command looks each time. Packages are installed the
 //! Debian way; elsewhere people are told which programs are missing.
 
-mod apt;
+pub(crate) mod apt;
 mod nginx;
 mod toolchain;
 

@@ -5,6 +5,7 @@ use crate::command::{describe, find, program, read};
 use crate::step::{note, paint};
 use anyhow::{Context as _, Result, bail};
 use std::io::{BufRead as _, BufReader};
+use std::path::Path;
 use std::process::Stdio;
 
 pub(crate) fn is_here() -> bool {
@@ -63,6 +64,37 @@ fn has_candidate(policy: &str, package: &str) -> bool {
     candidate.is_some_and(|version| version != "(none)")
 }
 
+/// The newest package among those whose names are a prefix, a number and a suffix.
+pub(crate) fn newest(prefix: &str, suffix: &str) -> Result<String> {
+    let list = || read(program("apt-cache").arg("pkgnames").arg(prefix));
+    if pick_newest(&list()?, prefix, suffix).is_none() {
+        need_root("fetching lists of packages")?;
+        update()?;
+    }
+    let newest = pick_newest(&list()?, prefix, suffix);
+    newest.with_context(|| format!("this system's package sources have no {prefix}*{suffix}"))
+}
+
+fn pick_newest(names: &str, prefix: &str, suffix: &str) -> Option<String> {
+    let number = |name: &str| name.strip_prefix(prefix)?.strip_suffix(suffix)?.parse::<u32>().ok();
+    names
+        .lines()
+        .filter(|name| number(name).is_some())
+        .max_by_key(|name| number(name))
+        .map(str::to_owned)
+}
+
+/// Fetches a package without installing it.
+pub(crate) fn download(package: &str, folder: &Path) -> Result<()> {
+    let fetch = || read(program("apt-get").args(["download", "-q", package]).current_dir(folder));
+    if fetch().is_err() {
+        note("the mirror has moved on");
+        update()?;
+        fetch()?;
+    }
+    Ok(())
+}
+
 fn update() -> Result<()> {
     note("updating the lists of packages (apt-get update)");
     stream(&["update", "-q"])
@@ -111,6 +143,16 @@ mod tests {
 
     const POLICY: &str = "clang:\n  Installed: (none)\n  Candidate: 1:14.0-55.7\n  Version table:\n\
                           old:\n  Installed: 1\n  Candidate: (none)\n";
+
+    #[test]
+    fn the_newest_package_has_the_highest_number() {
+        let names = "linux-9-cloud\nlinux-56-cloud\nlinux-56-cloud-dbg\nlinux-56-rt\nlinux-100\n";
+        assert_eq!(
+            pick_newest(names, "linux-", "-cloud").as_deref(),
+            Some("linux-56-cloud")
+        );
+        assert_eq!(pick_newest(names, "linux-", "-arm"), None);
+    }
 
     #[test]
     fn a_package_is_known_if_it_has_a_candidate() {

@@ -1,0 +1,47 @@
+//! Loads every program of a BPF object and says, one JSON object a line, what the kernel makes of it.
+//!
+//! Nothing is attached and nothing stays: with this process end the programs and the maps. `cargo xtask verify` runs
+//! it on this kernel and, as nearly the only program there, on an older one.
+
+use anyhow::{Context as _, Result, bail, ensure};
+use aya::EbpfLoader;
+use aya::programs::Program;
+use serde_json::json;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+fn main() -> Result<()> {
+    let object = std::env::args_os().nth(1).map(PathBuf::from).context("which object is to be loaded?")?;
+    let bytes = std::fs::read(&object).with_context(|| format!("can't read {}", object.display()))?;
+    // A map that is pinned by name would be the running agent's; in a folder of its own it can't be.
+    let pins = PathBuf::from(format!("/sys/fs/bpf/groundplane-loader-{}", std::process::id()));
+    std::fs::create_dir(&pins).context("can't use the BPF file system")?;
+    let result = load_all(&bytes, &pins);
+    std::fs::remove_dir_all(&pins).with_context(|| format!("can't remove {}", pins.display()))?;
+    result
+}
+
+fn load_all(object: &[u8], pins: &Path) -> Result<()> {
+    let mut ebpf = EbpfLoader::new().default_map_pin_directory(pins).load(object).context("creating the maps")?;
+    let mut programs: Vec<(&str, &mut Program)> = ebpf.programs_mut().collect();
+    programs.sort_by_key(|(name, _)| *name);
+    ensure!(!programs.is_empty(), "the object has no programs");
+    for (name, program) in programs {
+        let start = Instant::now();
+        match program {
+            Program::SchedClassifier(program) => program.load(),
+            Program::Xdp(program) => program.load(),
+            _ => bail!("{name}: a type of program that the loader doesn't know"),
+        }
+        .with_context(|| format!("loading {name}"))?;
+        let load_ms = u64::try_from(start.elapsed().as_millis())?;
+        let info = program.info()?;
+        let verified = info.verified_instruction_count().context("the kernel doesn't count what it verifies")?;
+        let bytes = info.size_translated().context("the kernel doesn't say how long the program is")?;
+        println!(
+            "{}",
+            json!({ "program": name, "verified_instructions": verified, "bytes": bytes, "load_ms": load_ms })
+        );
+    }
+    Ok(())
+}

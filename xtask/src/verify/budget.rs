@@ -53,11 +53,11 @@ pub(super) fn parse(text: &str) -> Result<Budget> {
     toml::from_str(text).context("ebpf/budget.toml")
 }
 
-/// Picks the loader's lines out of a console's output.
+/// Picks the loader's lines out of a console's output, in which a firmware's control codes may precede them.
 pub(super) fn parse_loaded(output: &str) -> Vec<Loaded> {
-    output
-        .lines()
-        .filter_map(|line| serde_json::from_str(line.trim()).ok())
+    let objects = output.lines().filter_map(|line| line.get(line.find('{')?..));
+    objects
+        .filter_map(|object| serde_json::from_str(object.trim_end()).ok())
         .collect()
 }
 
@@ -134,8 +134,7 @@ mod tests {
 
     #[test]
     fn the_loaders_lines_are_found_between_the_kernels() {
-        let output =
-            "[    0.1] Linux\r\n{\"program\":\"a\",\"verified_instructions\":7,\"bytes\":8,\"load_ms\":6}\r\n{}\r\n";
+        let output = "[    0.1] Linux\r\n\x1b[2J{\"program\":\"a\",\"verified_instructions\":7,\"bytes\":8,\"load_ms\":6}\r\n{}\r\n";
         assert_eq!(parse_loaded(output), [loaded("a", 7)]);
     }
 

@@ -1,0 +1,80 @@
+//! The verbs, one file each. `run` reads the command line, calls the verb and turns what comes of it into an exit code.
+
+mod file;
+mod output;
+mod validate;
+
+use clap::{Parser, Subcommand};
+use output::Output;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// VPC networks for plain Linux hosts, enforced in the kernel
+#[derive(Debug, Parser)]
+#[command(version, after_help = EXIT_CODES)]
+struct CommandLine {
+    /// What to print: text for people, or JSON for programs
+    #[arg(long, global = true, value_enum, value_name = "FORMAT", default_value_t = output::Format::Text)]
+    output: output::Format,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 it worked; 1 it failed; 2 the document or the command line is wrong and nothing was changed.";
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Check a document and say everything that is wrong with it; needs no privileges and changes nothing
+    Validate {
+        /// The document
+        file: PathBuf,
+    },
+}
+
+/// How a verb ended, if it didn't fail.
+#[derive(Debug, PartialEq, Eq)]
+enum Outcome {
+    Done,
+    /// What the user wrote is wrong, and has been told so.
+    Refused,
+}
+
+pub(crate) fn run() -> ExitCode {
+    // A wrong command line ends here, with clap's message and exit code 2.
+    let CommandLine { output, verb } = CommandLine::parse();
+    let output = Output::new(output);
+    let outcome = match verb {
+        Verb::Validate { file } => validate::run(&file, &output),
+    };
+    match outcome {
+        Ok(Outcome::Done) => ExitCode::SUCCESS,
+        Ok(Outcome::Refused) => ExitCode::from(2),
+        Err(error) => {
+            output.failure(&error);
+            ExitCode::from(if error.is::<file::Unreadable>() { 2 } else { 1 })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        CommandLine::command().debug_assert();
+    }
+
+    #[test]
+    fn the_output_format_may_stand_before_or_after_the_verb() {
+        for words in [
+            ["--output", "json", "validate", "x"],
+            ["validate", "x", "--output", "json"],
+        ] {
+            let parsed = CommandLine::try_parse_from(["groundplane"].into_iter().chain(words)).expect("a command line");
+            assert_eq!(parsed.output, output::Format::Json);
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! What is printed: results to standard output, problems to standard error; as JSON, everything to standard output.
+
+use clap::ValueEnum;
+use groundplane::document::Diagnostics;
+use serde::Serialize;
+use std::io::{IsTerminal, Write};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    Text,
+    Json,
+}
+
+/// Where a verb prints to.
+#[derive(Debug)]
+pub(super) struct Output {
+    format: Format,
+    /// Whether standard error shows colours.
+    colours: bool,
+}
+
+impl Output {
+    /// Colours are for terminals, and not for people who set NO_COLOR to anything (no-color.org).
+    pub(super) fn new(format: Format) -> Self {
+        let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        Self {
+            format,
+            colours: !unwanted && std::io::stderr().is_terminal(),
+        }
+    }
+
+    /// The result: as text for people, or the value itself for programs.
+    pub(super) fn result(&self, text: &str, value: &impl Serialize) -> anyhow::Result<()> {
+        let mut out = std::io::stdout().lock();
+        match self.format {
+            Format::Text => writeln!(out, "{text}")?,
+            Format::Json => {
+                serde_json::to_writer_pretty(&mut out, value)?;
+                writeln!(out)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Problems of a document. As JSON they are part of the result, so nothing is printed here.
+    pub(super) fn diagnostics(&self, diagnostics: &Diagnostics) {
+        if self.format == Format::Text && !diagnostics.problems.is_empty() {
+            eprint!("{}", diagnostics.render(self.colours));
+        }
+    }
+
+    /// What made a verb fail, with what led to it.
+    pub(super) fn failure(&self, error: &anyhow::Error) {
+        match self.format {
+            Format::Text if self.colours => eprintln!("\x1b[1;31merror\x1b[0m: {error:#}"),
+            Format::Text => eprintln!("error: {error:#}"),
+            Format::Json => println!("{}", serde_json::json!({ "error": format!("{error:#}") })),
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! `groundplane validate FILE`: everything that is wrong with a document, without touching the host.
+
+use super::output::Output;
+use super::{Outcome, file};
+use groundplane::document::{Diagnostic, Diagnostics, Resolved};
+use groundplane::resources::Resources;
+use serde::Serialize;
+use std::path::Path;
+
+#[derive(Debug, Serialize)]
+struct Report {
+    valid: bool,
+    file: String,
+    problems: Vec<Diagnostic>,
+    omitted: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    counts: Option<Counts>,
+}
+
+#[derive(Debug, Serialize)]
+struct Counts {
+    vpcs: usize,
+    subnets: usize,
+    route_tables: usize,
+    instances: usize,
+}
+
+impl Counts {
+    fn of(resources: &Resources) -> Self {
+        Self {
+            vpcs: resources.vpcs.len(),
+            subnets: resources.subnets.len(),
+            route_tables: resources.route_tables.len(),
+            instances: resources.network_interfaces.len(),
+        }
+    }
+}
+
+pub(super) fn run(path: &Path, output: &Output) -> anyhow::Result<Outcome> {
+    let (diagnostics, counts) = match file::read(path)? {
+        Ok(Resolved {
+            resources, warnings, ..
+        }) => (warnings, Some(Counts::of(&resources))),
+        Err(problems) => (problems, None),
+    };
+    output.diagnostics(&diagnostics);
+    let outcome = if counts.is_some() {
+        Outcome::Done
+    } else {
+        Outcome::Refused
+    };
+    let text = summary(&diagnostics, counts.as_ref());
+    let Diagnostics {
+        file,
+        problems,
+        omitted,
+    } = diagnostics;
+    output.result(
+        &text,
+        &Report {
+            valid: counts.is_some(),
+            file,
+            problems,
+            omitted,
+            counts,
+        },
+    )?;
+    Ok(outcome)
+}
+
+fn summary(diagnostics: &Diagnostics, counts: Option<&Counts>) -> String {
+    let file = &diagnostics.file;
+    let problems = number(diagnostics.problems.len() + diagnostics.omitted, "problem");
+    let Some(counts) = counts else {
+        return format!("{file} is wrong: {problems}");
+    };
+    let Counts {
+        vpcs,
+        subnets,
+        route_tables,
+        instances,
+    } = *counts;
+    let all = [
+        (vpcs, "VPC"),
+        (subnets, "subnet"),
+        (route_tables, "route table"),
+        (instances, "instance"),
+    ];
+    let all = all.map(|(count, noun)| number(count, noun)).join(", ");
+    format!("{file} is right: {all}")
+}
+
+fn number(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}

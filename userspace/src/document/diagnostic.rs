@@ -1,0 +1,296 @@
+//! What is wrong with a document, and where, printed the way compilers do.
+
+use serde::Serialize;
+use std::fmt;
+
+/// Bytes of the document from `start` to before `end`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Span {
+    pub(super) start: usize,
+    pub(super) end: usize,
+}
+
+/// A value and where it stands.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Spanned<T> {
+    pub(super) value: T,
+    pub(super) span: Span,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    Error,
+    /// AWS accepts it, yet it hardly does what it is meant to do.
+    Warning,
+}
+
+/// One problem of a document.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Diagnostic {
+    pub severity: Severity,
+    /// Counted from 1.
+    pub line: usize,
+    /// Counted from 1, in characters.
+    pub column: usize,
+    /// The error code of AWS's API for the same thing, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<&'static str>,
+    pub message: String,
+    /// What to do about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub help: Option<String>,
+    #[serde(skip)]
+    excerpt: Excerpt,
+}
+
+/// The part of a line that is shown, and what of it is underlined.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Excerpt {
+    text: String,
+    /// Characters before the underlined ones.
+    before: usize,
+    underlined: usize,
+}
+
+/// All problems of a document, in order of place.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Diagnostics {
+    pub file: String,
+    pub problems: Vec<Diagnostic>,
+    /// How many more there are than are listed.
+    pub omitted: usize,
+}
+
+impl Diagnostics {
+    /// The text people read, with colours or without.
+    #[must_use]
+    pub fn render(&self, colours: bool) -> String {
+        Rendered {
+            diagnostics: self,
+            colours,
+        }
+        .to_string()
+    }
+}
+
+impl fmt::Display for Diagnostics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Rendered {
+            diagnostics: self,
+            colours: false,
+        }
+        .fmt(f)
+    }
+}
+
+impl std::error::Error for Diagnostics {}
+
+struct Rendered<'a> {
+    diagnostics: &'a Diagnostics,
+    colours: bool,
+}
+
+impl Rendered<'_> {
+    fn paint(&self, code: &'static str) -> &'static str {
+        if self.colours { code } else { "" }
+    }
+
+    fn problem(&self, problem: &Diagnostic, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (word, colour) = match problem.severity {
+            Severity::Error => ("error", self.paint("\x1b[1;31m")),
+            Severity::Warning => ("warning", self.paint("\x1b[1;33m")),
+        };
+        let (bold, blue, plain) = (self.paint("\x1b[1m"), self.paint("\x1b[1;34m"), self.paint("\x1b[0m"));
+        let code = problem.code.map(|code| format!("[{code}]")).unwrap_or_default();
+        writeln!(f, "{colour}{word}{code}{plain}{bold}: {}{plain}", problem.message)?;
+        let Diagnostic {
+            line, column, excerpt, ..
+        } = problem;
+        let number = line.to_string();
+        let gutter = " ".repeat(number.len());
+        writeln!(
+            f,
+            "{gutter}{blue}-->{plain} {}:{line}:{column}",
+            printable(&self.diagnostics.file)
+        )?;
+        writeln!(f, "{gutter} {blue}|{plain}")?;
+        writeln!(f, "{blue}{number} |{plain} {}", excerpt.text)?;
+        let before = " ".repeat(excerpt.before);
+        let carets = "^".repeat(excerpt.underlined);
+        writeln!(f, "{gutter} {blue}|{plain} {before}{colour}{carets}{plain}")?;
+        if let Some(help) = &problem.help {
+            writeln!(f, "{gutter} {blue}={plain} {bold}help{plain}: {help}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Rendered<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, problem) in self.diagnostics.problems.iter().enumerate() {
+            if index > 0 {
+                writeln!(f)?;
+            }
+            self.problem(problem, f)?;
+        }
+        match self.diagnostics.omitted {
+            0 => Ok(()),
+            omitted => writeln!(f, "\n… and {omitted} more"),
+        }
+    }
+}
+
+/// How many problems are listed; nobody reads more, and a large document could have hundreds of thousands.
+const LISTED: usize = 100;
+
+/// A problem while the document is being read.
+#[derive(Debug)]
+pub(super) struct Problem {
+    severity: Severity,
+    span: Span,
+    code: Option<&'static str>,
+    message: String,
+    help: Option<String>,
+}
+
+impl Problem {
+    pub(super) fn error(span: Span, message: impl Into<String>) -> Self {
+        Self {
+            severity: Severity::Error,
+            span,
+            code: None,
+            message: message.into(),
+            help: None,
+        }
+    }
+
+    pub(super) fn warning(span: Span, message: impl Into<String>) -> Self {
+        Self {
+            severity: Severity::Warning,
+            ..Self::error(span, message)
+        }
+    }
+
+    /// AWS's code for it (semantics 30).
+    pub(super) fn code(self, code: impl Into<Option<&'static str>>) -> Self {
+        Self {
+            code: code.into(),
+            ..self
+        }
+    }
+
+    pub(super) fn help(self, help: impl Into<String>) -> Self {
+        Self {
+            help: Some(help.into()),
+            ..self
+        }
+    }
+}
+
+/// The problems found so far.
+#[derive(Debug, Default)]
+pub(super) struct Problems {
+    listed: Vec<Problem>,
+    omitted: usize,
+    errors: bool,
+}
+
+impl Problems {
+    pub(super) fn report(&mut self, problem: Problem) {
+        self.errors |= problem.severity == Severity::Error;
+        if self.is_full() {
+            self.omitted += 1;
+        } else {
+            self.listed.push(problem);
+        }
+    }
+
+    /// Whether another problem would only be counted, so that working out a suggestion for it is wasted.
+    pub(super) fn is_full(&self) -> bool {
+        self.listed.len() >= LISTED
+    }
+
+    pub(super) fn any_error(&self) -> bool {
+        self.errors
+    }
+
+    pub(super) fn into_diagnostics(mut self, file_name: &str, text: &str) -> Diagnostics {
+        self.listed.sort_by_key(|problem| problem.span);
+        let problems = self.listed.into_iter().map(|problem| locate(problem, text)).collect();
+        Diagnostics {
+            file: file_name.to_owned(),
+            problems,
+            omitted: self.omitted,
+        }
+    }
+}
+
+fn locate(problem: Problem, text: &str) -> Diagnostic {
+    let Problem {
+        severity,
+        span,
+        code,
+        message,
+        help,
+    } = problem;
+    let before = text.get(..span.start).unwrap_or(text);
+    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    let line = before.bytes().filter(|&byte| byte == b'\n').count() + 1;
+    let column = before.get(line_start..).unwrap_or_default().chars().count() + 1;
+    let line_text = text
+        .get(line_start..)
+        .unwrap_or_default()
+        .lines()
+        .next()
+        .unwrap_or_default();
+    let underlined = text
+        .get(span.start..span.end)
+        .unwrap_or_default()
+        .lines()
+        .next()
+        .unwrap_or_default();
+    let excerpt = excerpt(line_text, column - 1, underlined.chars().count());
+    Diagnostic {
+        severity,
+        line,
+        column,
+        code,
+        message,
+        help,
+        excerpt,
+    }
+}
+
+/// At most this many characters of a line are shown, with the underlined ones among them.
+const EXCERPT: usize = 120;
+
+fn excerpt(line: &str, before: usize, underlined: usize) -> Excerpt {
+    let skipped = before.saturating_sub(EXCERPT / 2);
+    let shown: String = line.chars().skip(skipped).take(EXCERPT).collect();
+    let before = before - skipped;
+    let room = EXCERPT.saturating_sub(before).max(1);
+    Excerpt {
+        text: printable(&shown),
+        before,
+        underlined: underlined.clamp(1, room),
+    }
+}
+
+/// Text from the document or the command line, as a terminal may see it: one column for each character.
+fn printable(text: &str) -> String {
+    let visible = |c: char| match c {
+        '\t' => ' ',
+        c if c.is_control() => char::REPLACEMENT_CHARACTER,
+        c => c,
+    };
+    text.chars().map(visible).collect()
+}
+
+/// Text from the document in quotation marks, for messages. Nothing in it can move the cursor, and it isn't long.
+pub(super) fn quote(text: &str) -> String {
+    const SHOWN: usize = 60;
+    let clipped: String = text.chars().take(SHOWN).collect();
+    let dots = if clipped.len() < text.len() { "…" } else { "" };
+    format!("\"{}{dots}\"", clipped.escape_debug())
+}

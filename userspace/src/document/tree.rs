@@ -1,0 +1,240 @@
+//! YAML as a tree in which every value knows its place.
+//!
+//! Only what a VPC document needs: mappings with words as keys, lists, scalars. Anchors with aliases and tags are
+//! refused, so that a short text never stands for a huge or a self-containing document. Depth is bounded, which makes
+//! recursion over the tree safe.
+
+use super::diagnostic::{Problem, Problems, Span, quote};
+use granit_parser::{Event, Options, Parser, ScalarStyle};
+use std::collections::HashSet;
+
+/// Collections inside each other; a VPC document has six.
+const DEPTH: usize = 32;
+
+#[derive(Debug)]
+pub(super) struct Node {
+    pub(super) span: Span,
+    pub(super) value: Value,
+}
+
+#[derive(Debug)]
+pub(super) enum Value {
+    /// The text as it is written; `plain` if it isn't quoted.
+    Scalar {
+        text: String,
+        plain: bool,
+    },
+    List(Vec<Node>),
+    Mapping(Vec<Entry>),
+    /// Something that has been reported, so that nobody reports it again.
+    Refused,
+}
+
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) key: String,
+    pub(super) key_span: Span,
+    pub(super) value: Node,
+}
+
+impl Node {
+    /// What people call this kind of value.
+    pub(super) fn kind(&self) -> String {
+        match &self.value {
+            _ if self.is_empty() => "nothing".to_owned(),
+            Value::Scalar { text, .. } => quote(text),
+            Value::List(_) => "a list".to_owned(),
+            Value::Mapping(_) => "a mapping".to_owned(),
+            Value::Refused => "refused".to_owned(),
+        }
+    }
+
+    /// Nothing after the colon, or a null spelled out.
+    pub(super) fn is_empty(&self) -> bool {
+        match &self.value {
+            Value::Scalar { text, plain: true } => matches!(&**text, "" | "~" | "null" | "Null" | "NULL"),
+            _ => false,
+        }
+    }
+}
+
+/// Reads a document. Without a root there is nothing more to be checked.
+pub(super) fn read(text: &str, problems: &mut Problems) -> Option<Node> {
+    let mut options = Options::default();
+    options.flow_nesting_limit = DEPTH;
+    options.block_nesting_limit = DEPTH;
+    let mut builder = Builder {
+        problems,
+        open: Vec::new(),
+        root: None,
+        documents: 0,
+    };
+    for event in Parser::new_from_str_with_options(text, options) {
+        match event {
+            Ok((event, span)) => {
+                if let Some(tag) = span.tag_span() {
+                    builder.refuse(bytes_of(tag), "tags aren't part of the language", "leave the tag out");
+                }
+                builder.event(event, bytes_of(span));
+            }
+            Err(error) => {
+                let start = error.marker().byte_offset().unwrap_or(text.len());
+                builder.problems.report(Problem::error(
+                    Span { start, end: start },
+                    format!("not YAML: {}", error.info()),
+                ));
+                return None;
+            }
+        }
+    }
+    let Builder { root, .. } = builder;
+    if root.is_none() && !problems.any_error() {
+        problems.report(Problem::error(Span::default(), "the document is empty").help("begin with `vpcs:`"));
+    }
+    root
+}
+
+fn bytes_of(span: granit_parser::Span) -> Span {
+    let bytes = span.byte_range().unwrap_or_default();
+    Span {
+        start: bytes.start,
+        end: bytes.end,
+    }
+}
+
+struct Builder<'a> {
+    problems: &'a mut Problems,
+    /// Collections whose end hasn't come yet, the innermost last.
+    open: Vec<Open>,
+    root: Option<Node>,
+    documents: usize,
+}
+
+enum Open {
+    List { span: Span, items: Vec<Node> },
+    Mapping(OpenMapping),
+}
+
+struct OpenMapping {
+    span: Span,
+    entries: Vec<Entry>,
+    seen: HashSet<String>,
+    key: Key,
+}
+
+/// What the next node of a mapping is.
+enum Key {
+    Expected,
+    Read(String, Span),
+    /// A key that was refused; its value is dropped.
+    Refused,
+}
+
+impl Builder<'_> {
+    fn event(&mut self, event: Event<'_>, span: Span) {
+        match event {
+            Event::DocumentStart(..) => {
+                self.documents += 1;
+                if self.documents == 2 {
+                    self.refuse(span, "a second document in one file", "put it into a file of its own");
+                }
+            }
+            Event::Alias(_) => {
+                self.refuse(span, "aliases aren't part of the language", "write the value out again");
+                self.node(Node {
+                    span,
+                    value: Value::Refused,
+                });
+            }
+            Event::Scalar(text, style, ..) => {
+                let plain = style == ScalarStyle::Plain;
+                self.node(Node {
+                    span,
+                    value: Value::Scalar {
+                        text: text.into_owned(),
+                        plain,
+                    },
+                });
+            }
+            Event::SequenceStart(..) => self.open.push(Open::List {
+                span,
+                items: Vec::new(),
+            }),
+            Event::MappingStart(..) => {
+                let (entries, seen) = (Vec::new(), HashSet::new());
+                self.open.push(Open::Mapping(OpenMapping {
+                    span,
+                    entries,
+                    seen,
+                    key: Key::Expected,
+                }));
+            }
+            Event::SequenceEnd | Event::MappingEnd => self.close(),
+            _ => {}
+        }
+    }
+
+    fn close(&mut self) {
+        let node = match self.open.pop() {
+            Some(Open::List { span, items }) => Node {
+                span,
+                value: Value::List(items),
+            },
+            Some(Open::Mapping(OpenMapping { span, entries, .. })) => Node {
+                span,
+                value: Value::Mapping(entries),
+            },
+            None => return,
+        };
+        self.node(node);
+    }
+
+    /// Puts a finished node where it belongs.
+    fn node(&mut self, node: Node) {
+        match self.open.last_mut() {
+            None if self.root.is_none() => self.root = Some(node),
+            // The second document, which has been refused.
+            None => {}
+            Some(Open::List { items, .. }) => items.push(node),
+            Some(Open::Mapping(mapping)) => mapping.put(node, self.problems),
+        }
+    }
+
+    fn refuse(&mut self, span: Span, message: &str, help: &str) {
+        self.problems.report(Problem::error(span, message).help(help));
+    }
+}
+
+impl OpenMapping {
+    fn put(&mut self, node: Node, problems: &mut Problems) {
+        match std::mem::replace(&mut self.key, Key::Expected) {
+            Key::Expected => self.key = self.take_key(node, problems),
+            Key::Read(key, key_span) => self.entries.push(Entry {
+                key,
+                key_span,
+                value: node,
+            }),
+            Key::Refused => {}
+        }
+    }
+
+    fn take_key(&mut self, node: Node, problems: &mut Problems) -> Key {
+        let span = node.span;
+        if matches!(node.value, Value::Refused) {
+            return Key::Refused;
+        }
+        let Value::Scalar { text, .. } = node.value else {
+            problems.report(Problem::error(
+                span,
+                format!("a key must be a word, this is {}", node.kind()),
+            ));
+            return Key::Refused;
+        };
+        if !self.seen.insert(text.clone()) {
+            let message = format!("{} is there twice", quote(&text));
+            problems.report(Problem::error(span, message).help("give one of them another name, or remove it"));
+            return Key::Refused;
+        }
+        Key::Read(text, span)
+    }
+}

@@ -32,6 +32,11 @@ const SUBNETS: Limit = Limit {
     what: "subnets in a VPC",
     code: Some("SubnetLimitExceeded"),
 };
+const ALL_SUBNETS: Limit = Limit {
+    most: 4096,
+    what: "subnets in a document",
+    code: None,
+};
 const ROUTE_TABLES: Limit = Limit {
     most: 200,
     what: "route tables in a VPC",
@@ -107,6 +112,8 @@ fn resolve_vpc<'a>(vpc: &'a schema::Vpc<'a>, out: &mut Output<'a>, problems: &mu
     let name = vpc.name.value;
     let vpc_id = id("vpc", &[name]);
     let subnets = at_most(&SUBNETS, 0, &vpc.subnets, |subnet| subnet.name.span, problems);
+    let so_far = out.resources.subnets.len();
+    let subnets = at_most(&ALL_SUBNETS, so_far, subnets, |subnet| subnet.name.span, problems);
     let so_far = out.resources.network_interfaces.len();
     let instances = at_most(
         &INSTANCES,

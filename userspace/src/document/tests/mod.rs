@@ -2,6 +2,8 @@
 
 mod meaning;
 mod refused;
+mod told;
+mod yaml;
 
 use super::*;
 use crate::plan::{self, Binding, Bindings, GuestKind, Plan};
@@ -20,6 +22,8 @@ vpcs:
     route_tables:
       custom: { subnets: [db] }
 ";
+
+const INSTANCE: &str = "{ subnet: web, namespace: n1 }";
 
 /// The small document with one piece of text exchanged.
 fn small(from: &str, to: &str) -> String {
@@ -47,6 +51,11 @@ fn check(document: &str, expected: &[&str]) {
     let diagnostics = parse("blue.yaml", document.as_bytes()).expect_err("problems");
     assert_eq!(lines(&diagnostics), expected, "{document}");
     assert_eq!(diagnostics.omitted, 0);
+}
+
+/// Checks the problems of the small document with one piece of text exchanged.
+fn check_small(from: &str, to: &str, expected: &[&str]) {
+    check(&small(from, to), expected);
 }
 
 /// What a document means that has nothing wrong.

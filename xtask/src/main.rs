@@ -3,6 +3,7 @@
 mod build;
 mod check;
 mod command;
+mod mutate;
 mod setup;
 mod step;
 mod test;
@@ -46,6 +47,15 @@ enum Verb {
     Check,
     /// Load every program on this kernel and on an older one, and compare its cost with ebpf/budget.toml
     Verify,
+    /// Plant faults in datapath and plan, and see whether the tests that need no root catch them
+    Mutate {
+        /// Only so many, chosen at random
+        #[arg(long)]
+        sample: Option<usize>,
+        /// The choice of an earlier run: every N-th, from K on
+        #[arg(long, value_name = "K/N", conflicts_with = "sample")]
+        shard: Option<mutate::Shard>,
+    },
     /// The part of `check` that no other tool does
     Tidy,
 }
@@ -59,6 +69,7 @@ fn main() -> ExitCode {
         Verb::Test { only } => test::run_command(only),
         Verb::Check => check::run_command(),
         Verb::Verify => verify::run_command().map(|()| ExitCode::SUCCESS),
+        Verb::Mutate { sample, shard } => mutate::run_command(sample, shard).map(|()| ExitCode::SUCCESS),
         Verb::Tidy => step::step("tidy", tidy::run).map(|()| ExitCode::SUCCESS),
     };
     result.unwrap_or_else(|error| {

@@ -72,14 +72,14 @@ fn judge(
         .into_iter()
         .map(|what| format!("{kernel}: {what}"))
         .collect();
-    for Figure {
-        program,
-        what,
-        is,
-        limit,
-    } in budget::figures(budget, loaded, stacks, timed)
-    {
-        let fits = is <= limit;
+    for figure in budget::figures(budget, loaded, stacks, timed) {
+        let fits = figure.fits();
+        let Figure {
+            program,
+            what,
+            is,
+            limit,
+        } = figure;
         let mark = if fits {
             String::new()
         } else {

@@ -45,16 +45,19 @@ impl Output {
     /// Problems of a document. As JSON they are part of the result, so nothing is printed here.
     pub(super) fn diagnostics(&self, diagnostics: &Diagnostics) {
         if self.format == Format::Text && !diagnostics.problems.is_empty() {
-            eprint!("{}", diagnostics.render(self.colours));
+            // Whoever closed standard error, as `head` does when it has seen enough, doesn't want the rest.
+            _ = write!(std::io::stderr().lock(), "{}", diagnostics.render(self.colours));
         }
     }
 
     /// What made a verb fail, with what led to it.
     pub(super) fn failure(&self, error: &anyhow::Error) {
-        match self.format {
-            Format::Text if self.colours => eprintln!("\x1b[1;31merror\x1b[0m: {error:#}"),
-            Format::Text => eprintln!("error: {error:#}"),
-            Format::Json => println!("{}", serde_json::json!({ "error": format!("{error:#}") })),
-        }
+        let (mut out, mut err) = (std::io::stdout().lock(), std::io::stderr().lock());
+        // There is nowhere left to report a failure to print a failure.
+        _ = match self.format {
+            Format::Text if self.colours => writeln!(err, "\x1b[1;31merror\x1b[0m: {error:#}"),
+            Format::Text => writeln!(err, "error: {error:#}"),
+            Format::Json => writeln!(out, "{}", serde_json::json!({ "error": format!("{error:#}") })),
+        };
     }
 }

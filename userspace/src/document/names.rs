@@ -48,20 +48,21 @@ pub(super) fn nearest<'a>(
     candidates: impl Iterator<Item = &'a str>,
     problems: &Problems,
 ) -> Option<&'a str> {
-    /// Looking further would take longer than it helps.
-    const LOOKED_AT: usize = 1000;
+    /// Looking at more would take longer than it helps.
+    const LOOKED_AT: usize = 250;
     if problems.is_full() || name.len() > NAME_LEN {
         return None;
     }
+    let name = name.to_lowercase();
     let tolerated = name.chars().count() / 3 + 1;
     let distance = |candidate: &'a str| {
-        let distance = strsim::damerau_levenshtein(&name.to_lowercase(), &candidate.to_lowercase());
+        let distance = strsim::osa_distance(&name, &candidate.to_lowercase());
         (distance <= tolerated).then_some((distance, candidate))
     };
+    let candidates = candidates.filter(|candidate| candidate.len().abs_diff(name.len()) <= tolerated);
     candidates
         .take(LOOKED_AT)
-        .filter(|candidate| candidate.len() <= NAME_LEN)
         .filter_map(distance)
         .min()
-        .map(|(_, name)| name)
+        .map(|(_, candidate)| candidate)
 }

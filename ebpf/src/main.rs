@@ -21,7 +21,7 @@ use aya_ebpf::programs::TcContext;
 use frame::SkbFrame;
 use groundplane_abi::flow::kind;
 use groundplane_abi::{Device, DropReason};
-use groundplane_datapath::{Tables as _, Verdict, commit, process, rewrite};
+use groundplane_datapath::{Tables as _, commit, process, rewrite};
 use maps::Kernel;
 
 /// `PACKET_HOST` of linux/if_packet.h.
@@ -30,26 +30,25 @@ const PACKET_HOST: u32 = 0;
 /// tcx ingress of an ENI's host side: a packet leaves a guest. It is delivered to a guest or dropped; the host's own
 /// stack never gets it.
 #[classifier]
-pub fn eni_egress(context: TcContext) -> i32 {
+pub(crate) fn eni_egress(context: TcContext) -> i32 {
     let mut frame = SkbFrame::new(context.skb.skb);
     let device = frame.device();
     let outcome = process(&Kernel, &mut frame, device);
-    let mut verdict = commit(&Kernel, &outcome, device);
-    if let (Err(reason), false) = (rewrite::apply(&mut frame, &verdict), matches!(verdict, Verdict::Drop(_))) {
+    let verdict = commit(&Kernel, &outcome, device);
+    if verdict.is_drop() {
+        return drop(&frame, verdict.reason);
+    }
+    if let Err(reason) = rewrite::apply(&mut frame, &verdict) {
         Kernel.count_drop(device, reason, outcome.len);
-        verdict = Verdict::Drop(reason);
+        return drop(&frame, reason);
     }
-    match verdict {
-        Verdict::Drop(reason) => drop(&frame, reason),
-        Verdict::Deliver(delivery) => deliver(&frame, delivery.out, delivery.kind),
-        Verdict::Answer(answer) => deliver(&frame, device, answer.kind),
-    }
+    deliver(&frame, verdict.out, verdict.kind)
 }
 
 /// tcx egress of an ENI's host side: nothing reaches a guest but what the datapath delivers. To a veth that is nothing
 /// at all, since `bpf_redirect_peer` doesn't come by here; to a tap it carries the mark of this boot.
 #[classifier]
-pub fn eni_guard(context: TcContext) -> i32 {
+pub(crate) fn eni_guard(context: TcContext) -> i32 {
     let frame = SkbFrame::new(context.skb.skb);
     let mark = maps::mark();
     if mark != 0 && frame.mark() == mark {
@@ -62,7 +61,7 @@ pub fn eni_guard(context: TcContext) -> i32 {
 
 /// Tells a test run what the kernel's clock says, so that the agent can find out how long a tick is.
 #[classifier]
-pub fn clock_probe(context: TcContext) -> i32 {
+pub(crate) fn clock_probe(context: TcContext) -> i32 {
     // SAFETY: the helper has no preconditions.
     let now = unsafe { bpf_jiffies64() };
     SkbFrame::new(context.skb.skb).leave_note([now as u32, (now >> 32) as u32, 0]);

@@ -8,7 +8,7 @@ use aya_ebpf::helpers::{bpf_get_smp_processor_id, bpf_jiffies64};
 use aya_ebpf::macros::map;
 use aya_ebpf::maps::lpm_trie::{Key, LpmTrie};
 use aya_ebpf::maps::{Array, HashMap, LruHashMap, PerCpuArray, PerCpuHashMap};
-use core::ptr;
+use core::ptr::{self, NonNull};
 use groundplane_abi::control::{Generation, SCOPE_SLOTS, Settings, Validity, ring_hand};
 use groundplane_abi::eni::{
     AddressKey, Counter, DropKey, EniEntry, EniKey, EniTotals, MacKey, SubnetEntry, SubnetKey,
@@ -83,7 +83,8 @@ macro_rules! row {
 }
 
 impl Tables for Kernel {
-    type FlowRef = *mut FlowEntry;
+    /// Never null, so that no entry is a null pointer and not a register without a value.
+    type FlowRef = NonNull<FlowEntry>;
     type NaclRef = *const NaclEntry;
 
     #[inline(always)]
@@ -150,14 +151,16 @@ impl Tables for Kernel {
 
     #[inline(always)]
     fn find(&self, table: FlowTable, key: &FlowKey) -> Option<Self::FlowRef> {
-        match table {
+        let flow = match table {
             FlowTable::Main => FLOWS.get_ptr_mut(key),
             FlowTable::Embryos => EMBRYOS.get_ptr_mut(key),
-        }
+        };
+        flow.and_then(NonNull::new)
     }
 
     #[inline(always)]
     fn read(&self, flow: Self::FlowRef, key: &FlowKey) -> Option<FlowEntry> {
+        let flow = flow.as_ptr();
         // SAFETY: a pointer from the map stays a pointer to an element of it, whatever becomes of the element. What is
         // copied may be torn; it is used only if key and stamps say that it was this entry before and after.
         unsafe {
@@ -165,10 +168,20 @@ impl Tables for Kernel {
             atomic::compiler_barrier();
             let entry = flow.read();
             atomic::compiler_barrier();
-            let whole = (*flow).key == *key
-                && ptr::read_volatile(&raw const (*flow).stamp) == stamp
-                && ptr::read_volatile(&raw const (*flow).stamp_end) == stamp;
-            whole.then_some(entry)
+            is_still(flow, key, stamp).then_some(entry)
+        }
+    }
+
+    #[inline(always)]
+    fn read_into(&self, flow: Self::FlowRef, key: &FlowKey, entry: &mut FlowEntry) -> bool {
+        let flow = flow.as_ptr();
+        // SAFETY: as in `read`.
+        unsafe {
+            let stamp = ptr::read_volatile(&raw const (*flow).stamp);
+            atomic::compiler_barrier();
+            ptr::copy_nonoverlapping(flow.cast_const(), entry, 1);
+            atomic::compiler_barrier();
+            is_still(flow, key, stamp)
         }
     }
 
@@ -186,6 +199,7 @@ impl Tables for Kernel {
 
     #[inline(always)]
     fn touch(&self, flow: Self::FlowRef, now: u64, len: u32) {
+        let flow = flow.as_ptr();
         // SAFETY: as in `read`; whoever the element belongs to by now, these are counters and a time.
         unsafe {
             atomic::add(&raw mut (*flow).packets, 1);
@@ -198,16 +212,19 @@ impl Tables for Kernel {
     }
 
     fn restamp(&self, flow: Self::FlowRef, old: Validity, new: Validity) -> bool {
+        let flow = flow.as_ptr();
         // SAFETY: as in `read`; the caller looks whose element it was.
         unsafe { atomic::swap_u64((&raw mut (*flow).validity).cast(), old.0, new.0) }
     }
 
     fn add_tcp_bits(&self, flow: Self::FlowRef, bits: u32) {
+        let flow = flow.as_ptr();
         // SAFETY: as in `read`; a stranger leaves the fast path, nothing more.
         unsafe { ptr::write_volatile(&raw mut (*flow).tcp, (*flow).tcp | bits) };
     }
 
     fn claim(&self, flow: Self::FlowRef, from: u32, to: u32) -> bool {
+        let flow = flow.as_ptr();
         // SAFETY: as in `restamp`.
         unsafe { atomic::swap_u32(&raw mut (*flow).state, from, to) }
     }
@@ -299,6 +316,20 @@ impl Tables for Kernel {
 
     fn count_closed(&self, device: Device) {
         with_totals(device, |totals| totals.closed = totals.closed.wrapping_add(1));
+    }
+}
+
+/// Whether an element has been the entry of this key since its stamp was read.
+///
+/// # Safety
+/// The pointer is one into a flow table.
+#[inline(always)]
+unsafe fn is_still(flow: *mut FlowEntry, key: &FlowKey, stamp: u64) -> bool {
+    // SAFETY: the caller's promise.
+    unsafe {
+        (*flow).key == *key
+            && ptr::read_volatile(&raw const (*flow).stamp) == stamp
+            && ptr::read_volatile(&raw const (*flow).stamp_end) == stamp
     }
 }
 

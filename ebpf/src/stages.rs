@@ -8,6 +8,7 @@ use crate::frame::SkbFrame;
 use crate::maps::{Kernel, scratch};
 use aya_ebpf::bindings::__sk_buff;
 use groundplane_abi::control::Generation;
+use groundplane_abi::flow::FlowKey;
 use groundplane_abi::{Device, DropReason, Mac};
 use groundplane_datapath::flow::{self, Scratch};
 use groundplane_datapath::walk::{self, Walk};
@@ -18,7 +19,7 @@ macro_rules! stages {
     ($($name:ident($argument:ty) = $stage:path;)+) => {$(
         #[unsafe(no_mangle)]
         #[inline(never)]
-        pub extern "C" fn $name(argument: *mut $argument) -> u32 {
+        pub(crate) extern "C" fn $name(argument: *mut $argument) -> u32 {
             // SAFETY: the verifier checked at the call that the pointer is null or to a whole value in the per-CPU
             // scratch, which nothing else on this CPU uses meanwhile.
             match unsafe { argument.as_mut() } {
@@ -35,22 +36,35 @@ stages! {
     stage_leave(Walk) = eni::leave;
     stage_group_egress(Walk) = security_group::egress;
     stage_group_ingress(Walk) = security_group::ingress;
+    stage_nacl(Walk) = nacl_of;
     stage_commit(Scratch) = flow::commit;
+    stage_promote(Scratch) = flow::promote;
+}
+
+fn nacl_of(kernel: &Kernel, walk: &mut Walk) -> Result<(), DropReason> {
+    nacl::evaluate(kernel, walk)
 }
 
 #[unsafe(no_mangle)]
 #[inline(never)]
-pub extern "C" fn stage_nacl(walk: *mut Walk) -> u32 {
+pub(crate) extern "C" fn stage_replace(scratch: *mut Scratch) -> u32 {
     // SAFETY: as in `stages`.
-    match unsafe { walk.as_mut() } {
-        Some(walk) => number(nacl::evaluate(&Kernel, walk)),
-        None => u32::from(DropReason::NO_SCRATCH.0),
+    if let Some(scratch) = unsafe { scratch.as_mut() } {
+        flow::replace(&Kernel, scratch);
     }
+    0
 }
 
 #[unsafe(no_mangle)]
 #[inline(never)]
-pub extern "C" fn stage_resume(scratch: *mut Scratch) -> u32 {
+pub(crate) extern "C" fn stage_retire(key: *const FlowKey, stamp: u32) -> u32 {
+    // SAFETY: as in `stages`; the key may also be on the stack.
+    unsafe { key.as_ref() }.map_or(0, |key| u32::from(reclaim::retire(&Kernel, key, stamp)))
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub(crate) extern "C" fn stage_resume(scratch: *mut Scratch) -> u32 {
     // SAFETY: as in `stages`.
     match unsafe { scratch.as_mut() } {
         Some(scratch) => flow::resume(&Kernel, scratch),
@@ -60,21 +74,31 @@ pub extern "C" fn stage_resume(scratch: *mut Scratch) -> u32 {
 
 #[unsafe(no_mangle)]
 #[inline(never)]
-pub extern "C" fn stage_reclaim(now: u64) -> u32 {
-    reclaim::advance(&Kernel, now);
+pub(crate) extern "C" fn stage_reclaim(walk: *mut Walk) -> u32 {
+    // SAFETY: as in `stages`.
+    if let Some(walk) = unsafe { walk.as_mut() } {
+        reclaim::advance(&Kernel, walk);
+    }
     0
 }
 
 #[unsafe(no_mangle)]
 #[inline(never)]
-pub extern "C" fn stage_options(skb: *mut __sk_buff, header_len: u32) -> u32 {
+pub(crate) extern "C" fn stage_judge(skb: *mut __sk_buff, device: u32, generation: u64, now: u64) -> u32 {
+    let mut frame = SkbFrame::new(skb);
+    number(groundplane_datapath::judge(&Kernel, &mut frame, Device(device), Generation(generation), now))
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub(crate) extern "C" fn stage_options(skb: *mut __sk_buff, header_len: u32) -> u32 {
     number(options::check(&SkbFrame::new(skb), header_len as u8))
 }
 
 /// The answer's MAC in the lower 48 bits and its kind above; or, with kind 0, the reason why there is none.
 #[unsafe(no_mangle)]
 #[inline(never)]
-pub extern "C" fn stage_arp(skb: *mut __sk_buff, device: u32, generation: u64) -> u64 {
+pub(crate) extern "C" fn stage_arp(skb: *mut __sk_buff, device: u32, generation: u64) -> u64 {
     match arp::answer(&Kernel, &SkbFrame::new(skb), Device(device), Generation(generation)) {
         Ok(Answer { mac: Mac([a, b, c, d, e, f]), kind }) => u64::from_le_bytes([a, b, c, d, e, f, kind, 0]),
         Err(reason) => u64::from(reason.0),
@@ -106,6 +130,11 @@ impl Stages for Kernel {
         let answer = stage_arp(frame.context(), device.0, generation.0);
         let [a, b, c, d, e, f, kind, _] = answer.to_le_bytes();
         if kind == 0 { Err(reason(answer as u32)) } else { Ok(Answer { mac: Mac([a, b, c, d, e, f]), kind }) }
+    }
+
+    #[inline(always)]
+    fn judge(&self, frame: &mut SkbFrame, device: Device, generation: Generation, now: u64) -> DropReason {
+        reason(stage_judge(frame.context(), device.0, generation.0, now))
     }
 
     #[inline(always)]
@@ -154,7 +183,22 @@ impl Stages for Kernel {
     }
 
     #[inline(always)]
-    fn reclaim(&self, now: u64) {
-        stage_reclaim(now);
+    fn promote(&self, scratch: &mut Scratch) -> DropReason {
+        reason(stage_promote(scratch))
+    }
+
+    #[inline(always)]
+    fn replace(&self, scratch: &mut Scratch) {
+        stage_replace(scratch);
+    }
+
+    #[inline(always)]
+    fn retire(&self, key: &FlowKey, stamp: u32) -> bool {
+        stage_retire(key, stamp) != 0
+    }
+
+    #[inline(always)]
+    fn reclaim(&self, walk: &mut Walk) {
+        stage_reclaim(walk);
     }
 }

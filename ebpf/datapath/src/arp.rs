@@ -5,7 +5,7 @@
 //! subject to groups and NACLs.
 
 use crate::eni::{LeaveFrom, router_address};
-use crate::rewrite::macs;
+use crate::rewrite::readdress;
 use crate::verdict::{Answer, delivery_kind};
 use crate::{Frame, Tables};
 use groundplane_abi::control::Generation;
@@ -16,6 +16,10 @@ const OFFSET: u32 = 14;
 /// Ethernet, IPv4, their address lengths, request.
 const REQUEST: [u8; 8] = [0, 1, 8, 0, 6, 4, 0, 1];
 const REPLY: [u8; 8] = [0, 1, 8, 0, 6, 4, 0, 2];
+const SENDER_MAC: u32 = 8;
+const SENDER: u32 = 14;
+const TARGET_MAC: u32 = 18;
+const TARGET: u32 = 24;
 
 /// The answer to a request.
 pub fn answer<T: Tables>(
@@ -53,22 +57,17 @@ pub fn answer<T: Tables>(
     }
 }
 
-/// Turns a request into its answer, in place.
-pub(crate) fn write_answer(frame: &mut impl Frame, mac: Mac) -> Result<(), DropReason> {
-    let request = frame.load::<28>(OFFSET).ok_or(DropReason::TRUNCATED)?;
-    let asker = Mac([request[8], request[9], request[10], request[11], request[12], request[13]]);
-    let mut reply = [0; 28];
-    let mut i = 0;
-    while i < 28 {
-        reply[i] = match i {
-            0..8 => REPLY[i],
-            8..14 => mac.0[i - 8],
-            // The address asked for moves to the front, the asker's two to the end.
-            14..18 => request[i + 10],
-            _ => request[i - 10],
-        };
-        i += 1;
-    }
-    frame.store(OFFSET, reply).ok_or(DropReason::TRUNCATED)?;
-    frame.store(0, macs(asker, mac)).ok_or(DropReason::TRUNCATED)
+/// Turns a request into its answer, in place: the address asked for moves to the front, the asker's two to the end.
+/// Field by field, since an array of mixed fields would be put together on the stack, misaligned.
+#[inline(always)]
+pub(crate) fn write_answer(frame: &mut impl Frame, mac: Mac) -> Option<()> {
+    let asker = frame.load::<6>(OFFSET + SENDER_MAC)?;
+    let sender = frame.load::<4>(OFFSET + SENDER)?;
+    let target = frame.load::<4>(OFFSET + TARGET)?;
+    frame.store(OFFSET, REPLY)?;
+    frame.store(OFFSET + SENDER_MAC, mac.0)?;
+    frame.store(OFFSET + SENDER, target)?;
+    frame.store(OFFSET + TARGET_MAC, asker)?;
+    frame.store(OFFSET + TARGET, sender)?;
+    readdress(frame, Mac(asker), mac)
 }

@@ -52,9 +52,8 @@ pub(crate) struct Pulse {
 impl Pulse {
     /// Takes the pulse of a connection by one of its entries.
     pub(crate) fn take<T: Tables>(tables: &T, table: FlowTable, entry: &FlowEntry, now: u64) -> Self {
-        let twin_key = entry.twin_key();
-        let twin = tables.find(table, &twin_key).and_then(|flow| tables.read(flow, &twin_key));
-        let (twin_seen, twin_packets) = twin.map_or((0, 0), |twin| (twin.last_seen, twin.packets));
+        let (twin_seen, twin_packets) =
+            entry_in(tables, table, &entry.twin_key()).map_or((0, 0), |twin| (twin.last_seen, twin.packets));
         let last_seen = if entry.last_seen > twin_seen { entry.last_seen } else { twin_seen };
         let fewer = if entry.packets < twin_packets { entry.packets } else { twin_packets };
         Self {
@@ -74,7 +73,7 @@ impl Pulse {
 
     /// Whether the connection can be taken out of the table: no gate has state, and nobody uses it as a cache.
     pub(crate) fn is_expired(&self, entry: &FlowEntry) -> bool {
-        if entry.near.is_tracked() || entry.far.is_tracked() {
+        if is_tracked(entry) {
             let protocol = entry.key.protocol();
             return !self.keeps(&entry.near, protocol) && !self.keeps(&entry.far, protocol);
         }
@@ -84,8 +83,7 @@ impl Pulse {
     /// Whether the packet belongs to another connection than this one: it opens one where one is closing, or nobody
     /// has state of the old one any more.
     pub(crate) fn is_over(&self, entry: &FlowEntry, opens: bool) -> bool {
-        let tracked = entry.near.is_tracked() || entry.far.is_tracked();
-        self.closing && opens || tracked && self.is_expired(entry)
+        self.closing && opens || is_tracked(entry) && self.is_expired(entry)
     }
 
     /// Whether a tracked gate of the entry has lost its state while the connection lives on.
@@ -109,37 +107,55 @@ impl Pulse {
     }
 }
 
+const fn is_tracked(entry: &FlowEntry) -> bool {
+    entry.near.is_tracked() || entry.far.is_tracked()
+}
+
 /// The gate of the ENI where packets of this key come in, if it has state that admits the walk's packet.
-pub(crate) fn gate_with_state<T: Tables>(tables: &T, walk: &Walk, key: &FlowKey) -> Option<Gate> {
+pub(crate) fn gate_with_state<T: Tables>(tables: &T, walk: &mut Walk, key: &FlowKey) -> Option<Gate> {
     if walk.is_uncached() {
         return None;
     }
-    let (table, entry) = standing(tables, key)?;
+    let table = standing(tables, key, &mut walk.found)?;
+    let entry = &walk.found;
     if entry.state != state::LIVE || !entry.near.is_tracked() {
         return None;
     }
-    let pulse = Pulse::take(tables, table, &entry, walk.now);
+    let pulse = Pulse::take(tables, table, entry, walk.now);
     let reopened = pulse.closing && walk.packet.opens();
     (!reopened && pulse.keeps(&entry.near, key.protocol())).then_some(entry.near)
 }
 
-/// The entry of a key, wherever it stands.
+/// Where the entry of a key stands, and the entry.
 ///
 /// An embryo that says it was promoted belongs to a connection that came into the main table after this core looked
 /// there, so a second look finds it; if not, the connection is over and its embryo left over.
-pub(crate) fn standing<T: Tables>(tables: &T, key: &FlowKey) -> Option<(FlowTable, FlowEntry)> {
-    if let Some(entry) = entry_in(tables, FlowTable::Main, key) {
-        return Some((FlowTable::Main, entry));
+pub(crate) fn standing<T: Tables>(tables: &T, key: &FlowKey, found: &mut FlowEntry) -> Option<FlowTable> {
+    if copy(tables, FlowTable::Main, key, found) {
+        return Some(FlowTable::Main);
     }
-    let embryo = entry_in(tables, FlowTable::Embryos, key)?;
-    if embryo.state == state::PROMOTED
-        && let Some(entry) = entry_in(tables, FlowTable::Main, key)
-    {
-        return Some((FlowTable::Main, entry));
+    if !copy(tables, FlowTable::Embryos, key, found) {
+        return None;
     }
-    Some((FlowTable::Embryos, embryo))
+    if found.state != state::PROMOTED {
+        return Some(FlowTable::Embryos);
+    }
+    if copy(tables, FlowTable::Main, key, found) {
+        return Some(FlowTable::Main);
+    }
+    copy(tables, FlowTable::Embryos, key, found).then_some(FlowTable::Embryos)
 }
 
+/// Copies the entry of a key in one of the tables.
+pub(crate) fn copy<T: Tables>(tables: &T, table: FlowTable, key: &FlowKey, found: &mut FlowEntry) -> bool {
+    match tables.find(table, key) {
+        Some(flow) => tables.read_into(flow, key, found),
+        None => false,
+    }
+}
+
+/// A copy of the entry of a key in one of the tables. Inlined, so that no more of it is copied than the caller uses.
+#[inline(always)]
 pub(crate) fn entry_in<T: Tables>(tables: &T, table: FlowTable, key: &FlowKey) -> Option<FlowEntry> {
     tables.find(table, key).and_then(|flow| tables.read(flow, key))
 }

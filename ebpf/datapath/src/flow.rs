@@ -5,11 +5,11 @@
 //! [`hit`]; everything else takes [`slow`], which decides, and [`commit`], which writes.
 
 use crate::conntrack::{self, Pulse, idle, standing};
-use crate::packet::{Packet, tcp_flag};
+use crate::packet::{Packet, packet_flag, tcp_flag};
 use crate::stages::Stages;
-use crate::verdict::{Verdict, delivery_kind};
+use crate::verdict::{Outcome, Verdict, delivery_kind};
 use crate::walk::Walk;
-use crate::{FlowTable, Tables};
+use crate::{FlowTable, Tables, reclaim};
 use groundplane_abi::control::{Generation, Validity};
 use groundplane_abi::flow::{Action, FlowEntry, FlowKey, action_flag, kind, state, tcp_seen};
 use groundplane_abi::{Device, DropReason, Mac, ScopeId};
@@ -81,9 +81,9 @@ pub mod resumed {
     pub const NO: u32 = 0x1_0000;
 }
 
-/// The fast path: an established packet's verdict and its entry.
+/// The fast path: whether this is an established packet; if so the outcome has its verdict and its entry.
 ///
-/// Whatever is out of the ordinary is a miss: another generation, a MAC the entry wasn't made for, a TCP flag that
+/// Whatever is out of the ordinary is not: another generation, a MAC the entry wasn't made for, a TCP flag that
 /// changes state, a connection that is closing, or idle for so long that a gate may have lost its state.
 #[inline(always)]
 pub(crate) fn hit<T: Tables>(
@@ -91,11 +91,14 @@ pub(crate) fn hit<T: Tables>(
     packet: &Packet,
     device: Device,
     generation: Generation,
-    now: u64,
-) -> Option<(Verdict, T::FlowRef)> {
+    outcome: &mut Outcome<T::FlowRef>,
+) -> bool {
+    if packet.has(packet_flag::UNCACHED) {
+        return false;
+    }
     let key = packet.key(device);
-    let flow = tables.find(FlowTable::Main, &key)?;
-    let entry = tables.read(flow, &key)?;
+    let Some(flow) = tables.find(FlowTable::Main, &key) else { return false };
+    let Some(entry) = tables.read(flow, &key) else { return false };
     let shortest = u64::from(idle::SHORTEST) * u64::from(tables.ticks_per_second());
     let ordinary = entry.validity.is_of(generation)
         && entry.state == state::LIVE
@@ -103,8 +106,13 @@ pub(crate) fn hit<T: Tables>(
         && packet.tcp_flags & tcp_flag::STATE == 0
         && packet.src_mac == entry.action.near_mac
         && packet.dst_mac == entry.action.expected_destination()
-        && now.saturating_sub(entry.last_seen) <= shortest;
-    ordinary.then(|| (Verdict::of(&entry.action), flow))
+        && outcome.now.saturating_sub(entry.last_seen) <= shortest;
+    if ordinary {
+        outcome.verdict = Verdict::of(&entry.action);
+        // A denial keeps nothing alive.
+        outcome.flow = if outcome.verdict.is_drop() { None } else { Some(flow) };
+    }
+    ordinary
 }
 
 /// Decides about a packet that isn't an ordinary one of an established flow, and leaves the effect in the scratch.
@@ -144,15 +152,16 @@ const fn seen_by_twin(bits: u32) -> u32 {
 
 /// Takes up the entry of the packet's key, if it still holds: the verdict as a reason, or [`resumed::NO`].
 pub fn resume<S: Stages>(stages: &S, scratch: &mut Scratch) -> u32 {
+    let Some(table) = standing(stages, &scratch.entry.key, &mut scratch.there.found) else { return resumed::NO };
     let walk = &scratch.there;
-    let Some((table, entry)) = standing(stages, &scratch.entry.key) else { return resumed::NO };
-    let pulse = Pulse::take(stages, table, &entry, walk.now);
+    let entry = &walk.found;
+    let pulse = Pulse::take(stages, table, entry, walk.now);
     let left_over = table == FlowTable::Embryos && entry.state != state::LIVE;
-    let over = left_over || pulse.is_over(&entry, walk.packet.opens());
-    remember(&mut scratch.old, table, &entry, over);
+    let over = left_over || pulse.is_over(entry, walk.packet.opens());
+    remember(&mut scratch.old, table, entry, over);
     let holds = entry.state == state::LIVE
         && !over
-        && !pulse.has_lost_a_gate(&entry)
+        && !pulse.has_lost_a_gate(entry)
         && walk.packet.src_mac == entry.action.near_mac
         && walk.packet.dst_mac == entry.action.expected_destination()
         && conntrack::is_fresh(stages, entry.validity, walk);
@@ -163,7 +172,7 @@ pub fn resume<S: Stages>(stages: &S, scratch: &mut Scratch) -> u32 {
         // A denial is judged anew whenever the configuration has changed at all.
         return if entry.validity.is_of(walk.generation) { u32::from(entry.action.reason.0) } else { resumed::NO };
     }
-    scratch.effect = if table == FlowTable::Embryos && ripens(&entry, walk.now, stages.ticks_per_second()) {
+    scratch.effect = if table == FlowTable::Embryos && ripens(entry, walk.now, stages.ticks_per_second()) {
         effect::PROMOTE
     } else {
         effect::TOUCH
@@ -174,6 +183,7 @@ pub fn resume<S: Stages>(stages: &S, scratch: &mut Scratch) -> u32 {
     u32::from(DropReason::NONE.0)
 }
 
+#[inline(always)]
 fn remember(old: &mut Old, table: FlowTable, entry: &FlowEntry, over: bool) {
     old.place = match table {
         FlowTable::Embryos => old_place::EMBRYOS,
@@ -191,6 +201,7 @@ fn remember(old: &mut Old, table: FlowTable, entry: &FlowEntry, over: bool) {
 }
 
 /// Whether this packet makes a connection of an embryo: the first one the other way, or one of many.
+#[inline(always)]
 fn ripens(entry: &FlowEntry, now: u64, ticks_per_second: u32) -> bool {
     let age = (now as u32).wrapping_sub(entry.born);
     entry.action.is_reply() || entry.packets + 1 >= ONE_WAY_PACKETS && age >= ticks_per_second
@@ -291,7 +302,8 @@ fn settle<S: Stages>(stages: &S, scratch: &mut Scratch) {
     scratch.twin.born = old.born;
     scratch.twin.tcp = seen_by_twin(scratch.entry.tcp);
     let table = if old.place == old_place::MAIN { FlowTable::Main } else { FlowTable::Embryos };
-    if let Some(twin) = conntrack::entry_in(stages, table, &old.twin_key) {
+    if conntrack::copy(stages, table, &old.twin_key, &mut scratch.back.found) {
+        let twin = &scratch.back.found;
         scratch.twin.last_seen = twin.last_seen;
         if twin.key == scratch.twin.key {
             scratch.twin.packets = twin.packets;
@@ -306,9 +318,13 @@ pub fn commit<S: Stages>(stages: &S, scratch: &mut Scratch) -> Result<(), DropRe
     match scratch.effect {
         effect::COUNT => stages.count_sent(device, 1, u64::from(len)),
         effect::TOUCH => touch(stages, scratch),
-        effect::PROMOTE => promote(stages, scratch)?,
+        effect::PROMOTE => {
+            // First, so that what has expired makes room.
+            stages.reclaim(&mut scratch.there);
+            return stages.promote(scratch).check();
+        }
         effect::INSTALL => install(stages, scratch),
-        effect::REPLACE => replace(stages, scratch),
+        effect::REPLACE => stages.replace(scratch),
         _ => {}
     }
     Ok(())
@@ -353,23 +369,25 @@ fn restamp<S: Stages>(stages: &S, table: FlowTable, flow: S::FlowRef, scratch: &
 /// Several cores may try at once. The one whose insert of the original's key succeeds counts the connection and puts it
 /// in the ring; the others find it in place. The embryos stay and only say that they were promoted: deleting them would
 /// let a core that has just looked in the main table find neither.
-fn promote<S: Stages>(stages: &S, scratch: &mut Scratch) -> Result<(), DropReason> {
+pub fn promote<S: Stages>(stages: &S, scratch: &mut Scratch) -> Result<(), DropReason> {
+    let (now, len) = (scratch.there.now, scratch.there.packet.len);
     let (key, twin_key) = (scratch.entry.key, scratch.old.twin_key);
-    let embryo = conntrack::entry_in(stages, FlowTable::Embryos, &key);
-    let twin = conntrack::entry_in(stages, FlowTable::Embryos, &twin_key);
-    let (Some(embryo), Some(twin)) = (embryo, twin) else {
+    let embryos = FlowTable::Embryos;
+    if !conntrack::copy(stages, embryos, &key, &mut scratch.entry)
+        || !conntrack::copy(stages, embryos, &twin_key, &mut scratch.twin)
+    {
         // Evicted between decision and commit. The packet was judged; the next one starts anew.
-        touch(stages, scratch);
+        stages.count_sent(key.device(), 1, u64::from(len));
         return Ok(());
-    };
-    stages.reclaim(scratch.there.now);
-    scratch.entry = embryo;
-    scratch.twin = twin;
+    }
+    // What the embryos have sent was counted at once, since they may be evicted; from now on the entries hold it.
+    uncount(stages, &scratch.entry);
+    uncount(stages, &scratch.twin);
     let entry = &mut scratch.entry;
     entry.validity = entry.validity.restamped(scratch.there.generation);
-    entry.last_seen = scratch.there.now;
+    entry.last_seen = now;
     entry.packets += 1;
-    entry.bytes += u64::from(scratch.there.packet.len);
+    entry.bytes += u64::from(len);
     entry.tcp |= scratch.tcp;
     scratch.twin.tcp |= seen_by_twin(scratch.tcp);
     stamp(stages, &mut scratch.entry);
@@ -377,19 +395,24 @@ fn promote<S: Stages>(stages: &S, scratch: &mut Scratch) -> Result<(), DropReaso
     if insert_pair(stages, scratch) {
         mark_promoted(stages, &key);
         mark_promoted(stages, &twin_key);
-        // What the embryos have sent was counted at once, since they may be evicted; from now on the entries hold it.
-        uncount(stages, &embryo);
-        uncount(stages, &twin);
         return Ok(());
     }
-    if let Some(flow) = stages.find(FlowTable::Main, &key) {
-        stages.touch(flow, scratch.there.now, scratch.there.packet.len);
-        return Ok(());
+    recount(stages, &scratch.entry);
+    recount(stages, &scratch.twin);
+    stay_embryo(stages, scratch)
+}
+
+/// A connection that could not be promoted: because another core was faster, or because the table is full.
+fn stay_embryo<S: Stages>(stages: &S, scratch: &Scratch) -> Result<(), DropReason> {
+    let (key, now, len) = (&scratch.entry.key, scratch.there.now, scratch.there.packet.len);
+    if stages.find(FlowTable::Main, key).is_none() {
+        if scratch.entry.near.is_tracked() || scratch.entry.far.is_tracked() {
+            return Err(DropReason::FLOW_TABLE_FULL);
+        }
+        if let Some(flow) = stages.find(FlowTable::Embryos, key) {
+            stages.touch(flow, now, len);
+        }
     }
-    if embryo.near.is_tracked() || embryo.far.is_tracked() {
-        return Err(DropReason::FLOW_TABLE_FULL);
-    }
-    touch(stages, scratch);
     Ok(())
 }
 
@@ -399,8 +422,12 @@ fn mark_promoted<S: Stages>(stages: &S, key: &FlowKey) {
     }
 }
 
-fn uncount<S: Stages>(stages: &S, embryo: &FlowEntry) {
-    stages.count_sent(embryo.key.device(), embryo.packets.wrapping_neg(), embryo.bytes.wrapping_neg());
+fn recount<S: Stages>(stages: &S, entry: &FlowEntry) {
+    stages.count_sent(entry.key.device(), entry.packets, entry.bytes);
+}
+
+fn uncount<S: Stages>(stages: &S, entry: &FlowEntry) {
+    stages.count_sent(entry.key.device(), entry.packets.wrapping_neg(), entry.bytes.wrapping_neg());
 }
 
 /// Inserts the pair into the main table, original first, and into the ring. All or nothing.
@@ -418,7 +445,7 @@ fn insert_pair<S: Stages>(stages: &S, scratch: &Scratch) -> bool {
         stages.remove(FlowTable::Main, &original.key);
         return false;
     }
-    crate::reclaim::push(stages, &original.key, original.stamp as u32);
+    reclaim::push(stages, &original.key, original.stamp as u32);
     stages.count_opened(original.key.device());
     true
 }
@@ -428,7 +455,7 @@ fn install<S: Stages>(stages: &S, scratch: &Scratch) {
     let walk = &scratch.there;
     match scratch.old.place {
         old_place::MAIN => {
-            crate::reclaim::retire(stages, &scratch.entry.key, scratch.old.stamp);
+            stages.retire(&scratch.entry.key, scratch.old.stamp);
         }
         old_place::EMBRYOS => {
             stages.remove(FlowTable::Embryos, &scratch.entry.key);
@@ -451,9 +478,9 @@ fn insert_embryos<S: Stages>(stages: &S, scratch: &Scratch) {
 
 /// Puts the pair in the place of the one in the main table. Between the two a packet on another core finds the pair
 /// among the embryos.
-fn replace<S: Stages>(stages: &S, scratch: &mut Scratch) {
+pub fn replace<S: Stages>(stages: &S, scratch: &mut Scratch) {
     insert_embryos(stages, scratch);
-    if !crate::reclaim::retire(stages, &scratch.entry.key, scratch.old.stamp) {
+    if !stages.retire(&scratch.entry.key, scratch.old.stamp) {
         // Another core is at it, or has been.
         return;
     }

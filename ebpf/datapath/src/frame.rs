@@ -16,6 +16,9 @@ pub trait Frame {
     fn pull(&mut self, len: u32);
 
     /// The bytes at `offset`, or nothing if the frame ends before.
+    ///
+    /// At a variable offset at least two: of a single byte the compiler makes `start < end`, from which the verifier
+    /// learns nothing if the start is variable (`find_good_pkt_pointers` in kernel/bpf/verifier.c).
     fn load<const N: usize>(&self, offset: u32) -> Option<[u8; N]>;
 
     /// Writes the bytes at `offset`, or nothing at all if the frame ends before.

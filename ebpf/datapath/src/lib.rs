@@ -34,10 +34,9 @@ pub mod walk;
 pub use frame::Frame;
 pub use stages::Stages;
 pub use tables::{FlowTable, Tables};
-pub use verdict::{Answer, Delivery, Effect, Outcome, Verdict};
+pub use verdict::{Answer, Outcome, Verdict};
 
 use crate::packet::{Packet, packet_flag};
-use crate::parse::Parsed;
 use groundplane_abi::control::Generation;
 use groundplane_abi::{Device, DropReason};
 
@@ -47,52 +46,52 @@ pub fn process<S: Stages>(stages: &S, frame: &mut S::Frame, device: Device) -> O
     // One load: whatever is applied meanwhile, this packet sees one configuration.
     let generation = stages.generation();
     let now = stages.now();
-    let len = frame.len();
-    let (verdict, effect) = match parse::parse(frame) {
-        Parsed::Ipv4(packet) => ipv4(stages, frame, &packet, device, generation, now),
-        Parsed::Arp => match stages.arp(frame, device, generation) {
-            Ok(answer) => (Verdict::Answer(answer), Effect::None),
-            Err(reason) => (Verdict::Drop(reason), Effect::None),
-        },
-        Parsed::Not(reason) => (Verdict::Drop(reason), Effect::None),
-    };
-    Outcome { verdict, effect, now, len }
+    let mut outcome =
+        Outcome { verdict: Verdict::drop(DropReason::NONE), flow: None, slow: false, now, len: frame.len() };
+    let mut packet = Packet::default();
+    let malformed = parse::parse(frame, &mut packet);
+    if !malformed.is_none() {
+        outcome.verdict.reason = malformed;
+    } else if packet.has(packet_flag::ARP) {
+        match stages.arp(frame, device, generation) {
+            Ok(Answer { mac, kind }) => {
+                outcome.verdict.kind = kind;
+                outcome.verdict.rewrite = verdict::rewrite::ANSWER;
+                outcome.verdict.out = device;
+                outcome.verdict.mac = mac;
+            }
+            Err(reason) => outcome.verdict.reason = reason,
+        }
+    } else if !flow::hit(stages, &packet, device, generation, &mut outcome) {
+        outcome.verdict.reason = stages.judge(frame, device, generation, now);
+        if outcome.verdict.reason.is_none() {
+            let judged = stages.with_scratch(|scratch| Verdict::of(&scratch.entry.action));
+            outcome.verdict = judged.unwrap_or(Verdict::drop(DropReason::NO_SCRATCH));
+            outcome.slow = true;
+        }
+    }
+    outcome
 }
 
-#[inline(always)]
-fn ipv4<S: Stages>(
+/// The slow path of a frame. It parses the frame again: handing the packet over would keep all of it on the stack of the
+/// fast path.
+pub fn judge<S: Stages>(
     stages: &S,
     frame: &mut S::Frame,
-    packet: &Packet,
     device: Device,
     generation: Generation,
     now: u64,
-) -> (Verdict, Effect<S::FlowRef>) {
-    if !packet.has(packet_flag::UNCACHED)
-        && let Some((verdict, flow)) = flow::hit(stages, packet, device, generation, now)
-    {
-        // A denial keeps nothing alive.
-        let effect = if let Verdict::Drop(_) = verdict { Effect::None } else { Effect::Touch(flow) };
-        return (verdict, effect);
-    }
-    if packet.has(packet_flag::OPTIONS) {
-        let reason = stages.options(frame, packet.header_len);
-        if !reason.is_none() {
-            return (Verdict::Drop(reason), Effect::None);
+) -> Result<(), DropReason> {
+    let judged = stages.with_scratch(|scratch| {
+        let walk = &mut scratch.there;
+        walk.begin(device, generation, now);
+        parse::parse(frame, &mut walk.packet).check()?;
+        if walk.packet.has(packet_flag::OPTIONS) {
+            stages.options(frame, walk.packet.header_len).check()?;
         }
-    }
-    let verdict = stages.with_scratch(|scratch| {
-        scratch.there.begin(packet, device, generation, now);
-        match stages.slow(scratch).check() {
-            Ok(()) => Verdict::of(&scratch.entry.action),
-            Err(reason) => Verdict::Drop(reason),
-        }
+        stages.slow(scratch).check()
     });
-    match verdict {
-        Some(Verdict::Drop(reason)) => (Verdict::Drop(reason), Effect::None),
-        Some(verdict) => (verdict, Effect::Scratch),
-        None => (Verdict::Drop(DropReason::NO_SCRATCH), Effect::None),
-    }
+    judged.unwrap_or(Err(DropReason::NO_SCRATCH))
 }
 
 /// Writes down what the tables must learn of a packet, and gives the verdict as it stands then: a connection that must
@@ -100,18 +99,17 @@ fn ipv4<S: Stages>(
 #[inline(always)]
 pub fn commit<S: Stages>(stages: &S, outcome: &Outcome<S::FlowRef>, device: Device) -> Verdict {
     let mut verdict = outcome.verdict;
-    match outcome.effect {
-        Effect::None => {}
-        Effect::Touch(flow) => stages.touch(flow, outcome.now, outcome.len),
-        Effect::Scratch => {
-            let full = stages.with_scratch(|scratch| stages.commit(scratch)).unwrap_or(DropReason::NO_SCRATCH);
-            if !full.is_none() {
-                verdict = Verdict::Drop(full);
-            }
+    if let Some(flow) = outcome.flow {
+        stages.touch(flow, outcome.now, outcome.len);
+    }
+    if outcome.slow {
+        let full = stages.with_scratch(|scratch| stages.commit(scratch)).unwrap_or(DropReason::NO_SCRATCH);
+        if !full.is_none() {
+            verdict = Verdict::drop(full);
         }
     }
-    if let Verdict::Drop(reason) = verdict {
-        stages.count_drop(device, reason, outcome.len);
+    if verdict.is_drop() {
+        stages.count_drop(device, verdict.reason, outcome.len);
     }
     verdict
 }

@@ -24,13 +24,17 @@ pub fn check(frame: &impl Frame, header_len: u8) -> Result<(), DropReason> {
         if at >= end {
             return Ok(());
         }
-        let [kind] = frame.load::<1>(OPTIONS_OFFSET + at).ok_or(DropReason::TRUNCATED)?;
+        // With the byte before, since one alone can't be loaded at a variable offset.
+        let [_, kind] = frame.load::<2>(OPTIONS_OFFSET + at - 1).ok_or(DropReason::TRUNCATED)?;
         match kind {
             END_OF_LIST => return Ok(()),
             NO_OPERATION => at += 1,
             LOOSE_SOURCE_ROUTE | STRICT_SOURCE_ROUTE => return Err(DropReason::SOURCE_ROUTED),
             _ => {
-                let [len] = frame.load::<1>(OPTIONS_OFFSET + at + 1).ok_or(DropReason::TRUNCATED)?;
+                if at + 1 >= end {
+                    return Err(DropReason::BAD_OPTIONS);
+                }
+                let [_, len] = frame.load::<2>(OPTIONS_OFFSET + at).ok_or(DropReason::TRUNCATED)?;
                 if len < 2 || at + u32::from(len) > end {
                     return Err(DropReason::BAD_OPTIONS);
                 }

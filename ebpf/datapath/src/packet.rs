@@ -34,6 +34,8 @@ pub mod packet_flag {
     pub const OPTIONS: u8 = 4;
     /// An ICMP error, which speaks of another packet.
     pub const ICMP_ERROR: u8 = 8;
+    /// No IPv4 packet at all; only the MACs have a meaning.
+    pub const ARP: u8 = 16;
     /// Judged by itself each time, without a flow entry. Semantics 7.7: fragments take a slow path; 7.6: an error is
     /// no part of the flow it speaks of.
     pub const UNCACHED: u8 = FRAGMENT | OPTIONS | ICMP_ERROR;

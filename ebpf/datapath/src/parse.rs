@@ -9,14 +9,6 @@ use crate::packet::{Packet, packet_flag};
 use groundplane_abi::wire::protocol;
 use groundplane_abi::{DropReason, Ip4, Mac, Port};
 
-/// What a frame turned out to be.
-#[derive(Clone, Copy, Debug)]
-pub enum Parsed {
-    Ipv4(Packet),
-    Arp,
-    Not(DropReason),
-}
-
 const ETHERNET_LEN: u32 = 14;
 const IPV4_MIN_LEN: u32 = 20;
 const TCP_MIN_LEN: u32 = 20;
@@ -36,62 +28,56 @@ mod ethertype {
 const MORE_FRAGMENTS: u16 = 0x2000;
 const FRAGMENT_OFFSET: u16 = 0x1fff;
 
-/// Parses a frame.
+/// Parses a frame into a packet, or says why it is none.
 #[inline(always)]
-pub fn parse(frame: &mut impl Frame) -> Parsed {
+pub fn parse(frame: &mut impl Frame, packet: &mut Packet) -> DropReason {
     if frame.has_vlan_tag() {
-        return Parsed::Not(DropReason::VLAN_TAGGED);
+        return DropReason::VLAN_TAGGED;
     }
     frame.pull(HEADERS_LEN);
-    let Some(ethernet) = frame.load::<14>(0) else { return Parsed::Not(DropReason::TRUNCATED) };
-    match u16::from_be_bytes([ethernet[12], ethernet[13]]) {
-        ethertype::IPV4 => match parse_ipv4(frame, &ethernet) {
-            Ok(packet) => Parsed::Ipv4(packet),
-            Err(reason) => Parsed::Not(reason),
-        },
-        ethertype::ARP => Parsed::Arp,
-        ethertype::IPV6 => Parsed::Not(DropReason::NO_IPV6),
-        ethertype::VLAN | ethertype::SERVICE_VLAN => Parsed::Not(DropReason::VLAN_TAGGED),
-        _ => Parsed::Not(DropReason::NOT_IP),
+    let Some(ethernet) = frame.load::<14>(0) else { return DropReason::TRUNCATED };
+    let [d0, d1, d2, d3, d4, d5, s0, s1, s2, s3, s4, s5, t0, t1] = ethernet;
+    packet.dst_mac = Mac([d0, d1, d2, d3, d4, d5]);
+    packet.src_mac = Mac([s0, s1, s2, s3, s4, s5]);
+    match u16::from_be_bytes([t0, t1]) {
+        ethertype::IPV4 => parse_ipv4(frame, packet).err().unwrap_or(DropReason::NONE),
+        ethertype::ARP => {
+            packet.flags = packet_flag::ARP;
+            DropReason::NONE
+        }
+        ethertype::IPV6 => DropReason::NO_IPV6,
+        ethertype::VLAN | ethertype::SERVICE_VLAN => DropReason::VLAN_TAGGED,
+        _ => DropReason::NOT_IP,
     }
 }
 
 #[inline(always)]
-fn parse_ipv4(frame: &impl Frame, ethernet: &[u8; 14]) -> Result<Packet, DropReason> {
+fn parse_ipv4(frame: &impl Frame, packet: &mut Packet) -> Result<(), DropReason> {
     let header = frame.load::<20>(ETHERNET_LEN).ok_or(DropReason::TRUNCATED)?;
     let header_len = u32::from(header[0] & 0x0f) * 4;
     let total_len = u32::from(u16::from_be_bytes([header[2], header[3]]));
     // A frame may be longer than its packet (padding), never shorter.
-    if header[0] >> 4 != 4 || header_len < IPV4_MIN_LEN || total_len < header_len || total_len > frame.len() - ETHERNET_LEN
-    {
+    let room = frame.len() - ETHERNET_LEN;
+    if header[0] >> 4 != 4 || header_len < IPV4_MIN_LEN || total_len < header_len || total_len > room {
         return Err(DropReason::BAD_IP_HEADER);
     }
-    let [d0, d1, d2, d3, d4, d5, s0, s1, s2, s3, s4, s5, ..] = *ethernet;
-    let mut packet = Packet {
-        len: frame.len(),
-        src: Ip4([header[12], header[13], header[14], header[15]]),
-        dst: Ip4([header[16], header[17], header[18], header[19]]),
-        src_port: Port::NONE,
-        dst_port: Port::NONE,
-        src_mac: Mac([s0, s1, s2, s3, s4, s5]),
-        dst_mac: Mac([d0, d1, d2, d3, d4, d5]),
-        protocol: header[9],
-        tcp_flags: 0,
-        flags: if header_len > IPV4_MIN_LEN { packet_flag::OPTIONS } else { 0 },
-        header_len: header_len as u8,
-    };
+    packet.len = frame.len();
+    packet.src = Ip4([header[12], header[13], header[14], header[15]]);
+    packet.dst = Ip4([header[16], header[17], header[18], header[19]]);
+    packet.protocol = header[9];
+    packet.flags = if header_len > IPV4_MIN_LEN { packet_flag::OPTIONS } else { 0 };
+    packet.header_len = header_len as u8;
     let payload_len = total_len - header_len;
     let fragment = u16::from_be_bytes([header[6], header[7]]);
     if fragment & (MORE_FRAGMENTS | FRAGMENT_OFFSET) != 0 {
         packet.flags |= packet_flag::FRAGMENT;
-        check_fragment(&packet, u32::from(fragment & FRAGMENT_OFFSET) * 8, payload_len)?;
+        check_fragment(packet, u32::from(fragment & FRAGMENT_OFFSET) * 8, payload_len)?;
         if fragment & FRAGMENT_OFFSET != 0 {
             packet.flags |= packet_flag::LATER_FRAGMENT;
-            return Ok(packet);
+            return Ok(());
         }
     }
-    parse_transport(frame, &mut packet, payload_len)?;
-    Ok(packet)
+    parse_transport(frame, packet, payload_len)
 }
 
 /// Refuses what would let two fragments disagree about the transport header (RFC 1858), or reassemble to more than a

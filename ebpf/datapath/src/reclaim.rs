@@ -7,28 +7,29 @@
 
 use crate::conntrack::{self, Pulse};
 use crate::stages::Stages;
+use crate::walk::Walk;
 use crate::{FlowTable, Tables};
 use groundplane_abi::control::ring_hand;
-use groundplane_abi::flow::{FlowEntry, FlowKey, RingSlot, state};
+use groundplane_abi::flow::{FlowKey, RingSlot, state};
 
 const STRIDE: u32 = 2;
 /// When the ring is nearly full: at most an eighth of it can then be stale.
 const LONG_STRIDE: u32 = 8;
 
 /// Moves the hand on, as every new connection does.
-pub fn advance<S: Stages>(stages: &S, now: u64) {
+pub fn advance<S: Stages>(stages: &S, walk: &mut Walk) {
     let slots = u64::from(stages.ring_slots());
     let used = stages.ring_hand(ring_hand::TAIL).wrapping_sub(stages.ring_hand(ring_hand::HEAD));
     let stride = if used > slots - slots / 8 { LONG_STRIDE } else { STRIDE };
     for step in 0..LONG_STRIDE {
-        if step >= stride || !examine(stages, now) {
+        if step >= stride || !examine(stages, walk) {
             break;
         }
     }
 }
 
 /// Looks at the connection at the head. False if there is none.
-fn examine<S: Stages>(stages: &S, now: u64) -> bool {
+fn examine<S: Stages>(stages: &S, walk: &mut Walk) -> bool {
     let head = stages.ring_hand(ring_hand::HEAD);
     let Some(slot) = slot_at(stages, head).and_then(|index| stages.ring_slot(index)) else { return false };
     // Nobody has been here yet, or somebody has taken the position and is about to fill it. Not skipped: the slot would
@@ -36,18 +37,16 @@ fn examine<S: Stages>(stages: &S, now: u64) -> bool {
     if slot.turn != turn_of(head) {
         return false;
     }
-    if !stages.ring_advance_head(head) {
-        return true;
-    }
-    let Some(entry) = conntrack::entry_in(stages, FlowTable::Main, &slot.key) else { return true };
-    if entry.stamp as u32 != slot.stamp {
-        return true;
-    }
-    if entry.state == state::LIVE && Pulse::take(stages, FlowTable::Main, &entry, now).is_expired(&entry) {
-        // A packet may come between the look and the deletion. It had its connection's whole idle limit to come in.
-        retire_pair(stages, &entry);
-    } else {
-        push(stages, &slot.key, slot.stamp);
+    // Gone, or another connection by now, which has a slot of its own: the slot is stale.
+    let listed = stages.ring_advance_head(head)
+        && conntrack::copy(stages, FlowTable::Main, &slot.key, &mut walk.found)
+        && walk.found.stamp as u32 == slot.stamp;
+    if listed {
+        let pulse = Pulse::take(stages, FlowTable::Main, &walk.found, walk.now);
+        // A packet may come between the look and the deletion. It had the connection's whole idle limit to come in.
+        if !pulse.is_expired(&walk.found) || !stages.retire(&slot.key, slot.stamp) {
+            push(stages, &slot.key, slot.stamp);
+        }
     }
     true
 }
@@ -69,47 +68,50 @@ const fn turn_of(position: u64) -> u32 {
     (position as u32).wrapping_add(1)
 }
 
-/// Takes the connection of an entry out of the main table, and says whether this core did it.
-pub(crate) fn retire<S: Stages>(stages: &S, key: &FlowKey, stamp: u32) -> bool {
-    match conntrack::entry_in(stages, FlowTable::Main, key) {
-        Some(entry) if entry.stamp as u32 == stamp => retire_pair(stages, &entry),
-        _ => false,
+/// Takes the connection of a key out of the main table, if the entry there still has this stamp, and says whether this
+/// core did it. The original's entry decides: of several cores one moves it from live to dead.
+pub fn retire<T: Tables>(tables: &T, key: &FlowKey, stamp: u32) -> bool {
+    let Some((twin_key, is_reply)) = conntrack::entry_in(tables, FlowTable::Main, key)
+        .filter(|entry| entry.stamp as u32 == stamp)
+        .map(|entry| (entry.twin_key(), entry.action.is_reply()))
+    else {
+        return false;
+    };
+    let (original, reply) = if is_reply { (&twin_key, key) } else { (key, &twin_key) };
+    if !claim(tables, original) {
+        return false;
     }
-}
-
-/// Takes a connection out by either of its entries. The original decides who does it: of several cores one moves it
-/// from live to dead.
-fn retire_pair<S: Stages>(stages: &S, entry: &FlowEntry) -> bool {
-    let twin = conntrack::entry_in(stages, FlowTable::Main, &entry.twin_key());
-    let original = if entry.action.is_reply() { twin.as_ref() } else { Some(entry) };
-    let reply = if entry.action.is_reply() { Some(entry) } else { twin.as_ref() };
-    let Some(original) = original.filter(|original| claim(stages, original)) else { return false };
-    if let Some(reply) = reply.filter(|reply| claim(stages, reply)) {
-        take_out(stages, reply);
+    if claim(tables, reply) {
+        take_out(tables, reply);
     }
-    take_out(stages, original);
-    stages.count_closed(original.key.device());
+    take_out(tables, original);
+    tables.count_closed(original.device());
     true
-}
-
-fn take_out<S: Stages>(stages: &S, gone: &FlowEntry) {
-    stages.count_sent(gone.key.device(), gone.packets, gone.bytes);
-    stages.remove(FlowTable::Main, &gone.key);
 }
 
 /// Moves an entry from live to dead, and says whether this core did it.
 ///
 /// Between finding the element and moving its state it may have become another entry. Then the move is taken back: that
 /// entry was live, and nobody else can have claimed it while it was dead.
-fn claim<S: Stages>(stages: &S, entry: &FlowEntry) -> bool {
-    let Some(flow) = stages.find(FlowTable::Main, &entry.key) else { return false };
-    if !stages.claim(flow, state::LIVE, state::DEAD) {
+fn claim<T: Tables>(tables: &T, key: &FlowKey) -> bool {
+    let Some(flow) = tables.find(FlowTable::Main, key) else { return false };
+    let Some(stamp) = tables.read(flow, key).map(|entry| entry.stamp) else { return false };
+    if !tables.claim(flow, state::LIVE, state::DEAD) {
         return false;
     }
-    let still = stages.read(flow, &entry.key);
-    if still.is_some_and(|still| still.stamp == entry.stamp) {
+    if tables.read(flow, key).is_some_and(|entry| entry.stamp == stamp) {
         return true;
     }
-    stages.claim(flow, state::DEAD, state::LIVE);
+    tables.claim(flow, state::DEAD, state::LIVE);
     false
+}
+
+/// Deletes a claimed entry; what it has counted goes to its ENI's totals.
+fn take_out<T: Tables>(tables: &T, key: &FlowKey) {
+    if let Some((packets, bytes)) =
+        conntrack::entry_in(tables, FlowTable::Main, key).map(|entry| (entry.packets, entry.bytes))
+    {
+        tables.count_sent(key.device(), packets, bytes);
+    }
+    tables.remove(FlowTable::Main, key);
 }

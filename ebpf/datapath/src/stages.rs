@@ -10,6 +10,7 @@ use crate::verdict::Answer;
 use crate::walk::Walk;
 use crate::{Frame, Tables, arp, eni, flow, nacl, options, reclaim, security_group, walk};
 use groundplane_abi::control::Generation;
+use groundplane_abi::flow::FlowKey;
 use groundplane_abi::{Device, DropReason};
 
 fn reason(result: Result<(), DropReason>) -> DropReason {
@@ -24,6 +25,11 @@ pub trait Stages: Tables + Sized {
 
     fn arp(&self, frame: &mut Self::Frame, device: Device, generation: Generation) -> Result<Answer, DropReason> {
         arp::answer(self, frame, device, generation)
+    }
+
+    /// See [`crate::judge`].
+    fn judge(&self, frame: &mut Self::Frame, device: Device, generation: Generation, now: u64) -> DropReason {
+        reason(crate::judge(self, frame, device, generation, now))
     }
 
     fn options(&self, frame: &mut Self::Frame, header_len: u8) -> DropReason {
@@ -70,8 +76,23 @@ pub trait Stages: Tables + Sized {
         reason(flow::commit(self, scratch))
     }
 
+    /// See [`flow::promote`].
+    fn promote(&self, scratch: &mut Scratch) -> DropReason {
+        reason(flow::promote(self, scratch))
+    }
+
+    /// See [`flow::replace`].
+    fn replace(&self, scratch: &mut Scratch) {
+        flow::replace(self, scratch);
+    }
+
+    /// See [`reclaim::retire`].
+    fn retire(&self, key: &FlowKey, stamp: u32) -> bool {
+        reclaim::retire(self, key, stamp)
+    }
+
     /// See [`reclaim::advance`].
-    fn reclaim(&self, now: u64) {
-        reclaim::advance(self, now);
+    fn reclaim(&self, walk: &mut Walk) {
+        reclaim::advance(self, walk);
     }
 }

@@ -53,6 +53,9 @@ pub trait Tables {
     fn find(&self, table: FlowTable, key: &FlowKey) -> Option<Self::FlowRef>;
     /// A copy of the entry, if it was this key's for as long as copying took.
     fn read(&self, flow: Self::FlowRef, key: &FlowKey) -> Option<FlowEntry>;
+    /// The same into a given place, for those who need all of it: it is too large for the kernel's stack. False leaves
+    /// something there that must not be used.
+    fn read_into(&self, flow: Self::FlowRef, key: &FlowKey, entry: &mut FlowEntry) -> bool;
 
     /// A number that differs from every other since boot.
     fn new_stamp(&self) -> u64;

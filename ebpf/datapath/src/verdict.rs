@@ -1,5 +1,8 @@
 //! What becomes of a packet, and what the tables must learn of it. The two are apart: a trace takes the verdict and
 //! leaves the effect.
+//!
+//! Plain structs, every field of which always has a value. An enum's payload has none in the other variants; in a BPF
+//! program that is a register nobody has written, and the verifier refuses to have it saved.
 
 use groundplane_abi::eni::{EniEntry, eni_flag};
 use groundplane_abi::flow::{Action, action_flag, kind};
@@ -8,21 +11,54 @@ use groundplane_abi::{Device, DropReason, Mac};
 /// What becomes of a packet.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[must_use]
-pub enum Verdict {
-    Drop(DropReason),
-    Deliver(Delivery),
-    /// An ARP request goes back to the guest that asked, as an answer.
-    Answer(Answer),
+pub struct Verdict {
+    /// One of [`kind`].
+    pub kind: u8,
+    /// One of [`rewrite`].
+    pub rewrite: u8,
+    /// Why, if it is dropped.
+    pub reason: DropReason,
+    /// The device it is delivered to.
+    pub out: Device,
+    /// The MAC that the rewriting needs.
+    pub mac: Mac,
 }
 
-/// Where a packet goes.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Delivery {
-    pub out: Device,
-    /// One of [`kind`], never [`kind::DROP`].
-    pub kind: u8,
-    /// The new destination MAC of a routed frame, whose source becomes the router's. A switched frame stays as it is.
-    pub routed_to: Option<Mac>,
+/// What is done to a frame before it leaves.
+pub mod rewrite {
+    /// Nothing: it was switched.
+    pub const NONE: u8 = 0;
+    /// It goes from the router to [`super::Verdict::mac`].
+    pub const ROUTED: u8 = 1;
+    /// An ARP request goes back to the guest that asked, as the answer that the address is at [`super::Verdict::mac`].
+    pub const ANSWER: u8 = 2;
+}
+
+impl Verdict {
+    #[inline(always)]
+    pub const fn drop(reason: DropReason) -> Self {
+        Self { kind: kind::DROP, rewrite: rewrite::NONE, reason, out: Device::NONE, mac: Mac([0; 6]) }
+    }
+
+    #[inline(always)]
+    pub const fn of(action: &Action) -> Self {
+        if action.kind == kind::DROP {
+            return Self::drop(action.reason);
+        }
+        let routed = action.flags & action_flag::ROUTED != 0;
+        Self {
+            kind: action.kind,
+            rewrite: if routed { rewrite::ROUTED } else { rewrite::NONE },
+            reason: DropReason::NONE,
+            out: action.out,
+            mac: action.far_mac,
+        }
+    }
+
+    #[inline(always)]
+    pub const fn is_drop(&self) -> bool {
+        self.kind == kind::DROP
+    }
 }
 
 /// The answer to an ARP request.
@@ -40,35 +76,15 @@ pub(crate) const fn delivery_kind(eni: &EniEntry) -> u8 {
     if eni.flags & eni_flag::TAP != 0 { kind::TAP } else { kind::PEER }
 }
 
-impl Verdict {
-    #[inline(always)]
-    pub fn of(action: &Action) -> Self {
-        if action.kind == kind::DROP {
-            return Self::Drop(action.reason);
-        }
-        let routed = action.flags & action_flag::ROUTED != 0;
-        Self::Deliver(Delivery { out: action.out, kind: action.kind, routed_to: routed.then_some(action.far_mac) })
-    }
-}
-
-/// What the tables must learn of a packet once its verdict stands.
-#[derive(Clone, Copy, Debug)]
-#[must_use]
-pub enum Effect<FlowRef> {
-    /// Nothing but its drop, if it was dropped.
-    None,
-    /// It belongs to the connection of this entry.
-    Touch(FlowRef),
-    /// What the slow path left in the scratch.
-    Scratch,
-}
-
 /// Verdict and effect.
 #[derive(Clone, Copy, Debug)]
 #[must_use]
 pub struct Outcome<FlowRef> {
     pub verdict: Verdict,
-    pub effect: Effect<FlowRef>,
+    /// The entry of the established connection it belongs to, which has to be touched.
+    pub flow: Option<FlowRef>,
+    /// The slow path has left an effect in the scratch.
+    pub slow: bool,
     pub now: u64,
     pub len: u32,
 }

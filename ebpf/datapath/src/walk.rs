@@ -9,7 +9,7 @@ use crate::stages::Stages;
 use crate::{Tables, eni};
 use groundplane_abi::control::Generation;
 use groundplane_abi::eni::{EniEntry, SubnetEntry};
-use groundplane_abi::flow::Gate;
+use groundplane_abi::flow::{FlowEntry, Gate};
 use groundplane_abi::nacl::direction;
 use groundplane_abi::route::{RouteKey, Target};
 use groundplane_abi::{Device, DropReason, Mac, SubnetId};
@@ -45,16 +45,18 @@ pub struct Walk {
     /// state, its groups are not asked; if it ends anywhere else they are.
     pub origin: Device,
     pub origin_gate: Gate,
+    /// Room for the flow entry that is being looked at.
+    pub found: FlowEntry,
 }
 
 const NO_GATE: Gate = Gate { limit: 0, rule: 0, flags: 0, reserved: 0 };
 
 impl Walk {
-    /// A packet that has come in by a device.
-    pub fn begin(&mut self, packet: &Packet, device: Device, generation: Generation, now: u64) {
+    /// A packet that has come in by a device, yet to be parsed.
+    pub fn begin(&mut self, device: Device, generation: Generation, now: u64) {
         self.generation = generation;
         self.now = now;
-        self.packet = *packet;
+        self.packet = Packet::default();
         self.near_device = device;
         self.near_gate = NO_GATE;
         self.origin = Device::NONE;

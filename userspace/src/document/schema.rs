@@ -209,38 +209,23 @@ fn attachment<'a>(fields: &mut Fields<'a>, problems: &mut Problems) -> Option<Sp
             "say where the guest is: namespace: NAME for a network namespace, or tap: NAME for a virtual machine";
         fields.missing("namespace", help, problems);
     }
-    match (namespace, tap) {
-        (Some(namespace), Some(tap)) => {
-            let message = format!("{} has both a namespace and a tap", fields.owner());
-            problems.report(Problem::error(tap.span, message).help("a guest is in one place: remove one of the two"));
-            Some(Spanned {
-                value: Attachment::Namespace {
-                    name: namespace.value,
-                    adopt: false,
-                },
-                span: namespace.span,
-            })
-        }
-        (Some(Spanned { value: name, span }), None) => Some(Spanned {
-            value: Attachment::Namespace {
-                name,
-                adopt: adopt.unwrap_or(false),
-            },
-            span,
-        }),
-        (None, Some(Spanned { value: device, span })) => {
-            if adopt == Some(true) {
-                let message = format!("{} adopts a tap", fields.owner());
-                let help = "only a namespace can be there before; remove adopt, the tap is made";
-                problems.report(Problem::error(span, message).help(help));
-            }
-            Some(Spanned {
-                value: Attachment::Tap { device },
-                span,
-            })
-        }
-        (None, None) => None,
+    if let (Some(_), Some(tap)) = (namespace, tap) {
+        let message = format!("{} has both a namespace and a tap", fields.owner());
+        problems.report(Problem::error(tap.span, message).help("a guest is in one place: remove one of the two"));
     }
+    let adopt = adopt.unwrap_or(false);
+    if let Some(Spanned { value: name, span }) = namespace {
+        let value = Attachment::Namespace { name, adopt };
+        return Some(Spanned { value, span });
+    }
+    let Spanned { value: device, span } = tap?;
+    if adopt {
+        let message = format!("{} adopts a tap", fields.owner());
+        let help = "only a namespace can be there before; remove adopt, the tap is made";
+        problems.report(Problem::error(span, message).help(help));
+    }
+    let value = Attachment::Tap { device };
+    Some(Spanned { value, span })
 }
 
 fn route_table<'a>(entry: &'a Entry, problems: &mut Problems) -> RouteTable<'a> {

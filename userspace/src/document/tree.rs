@@ -110,20 +110,23 @@ struct Builder<'a> {
     documents: usize,
 }
 
+/// A collection, and where it began.
 enum Open {
-    List { span: Span, items: Vec<Node> },
-    Mapping(OpenMapping),
+    List(Span, Vec<Node>),
+    Mapping(Span, OpenMapping),
 }
 
+#[derive(Default)]
 struct OpenMapping {
-    span: Span,
     entries: Vec<Entry>,
     seen: HashSet<String>,
     key: Key,
 }
 
-/// What the next node of a mapping is.
+/// What is known of the next entry of a mapping.
+#[derive(Default)]
 enum Key {
+    #[default]
     Expected,
     Read(String, Span),
     /// A key that was refused; its value is dropped.
@@ -141,62 +144,36 @@ impl Builder<'_> {
             }
             Event::Alias(_) => {
                 self.refuse(span, "aliases aren't part of the language", "write the value out again");
-                self.node(Node {
-                    span,
-                    value: Value::Refused,
-                });
+                self.node(span, Value::Refused);
             }
             Event::Scalar(text, style, ..) => {
-                let plain = style == ScalarStyle::Plain;
-                self.node(Node {
-                    span,
-                    value: Value::Scalar {
-                        text: text.into_owned(),
-                        plain,
-                    },
-                });
+                let (text, plain) = (text.into_owned(), style == ScalarStyle::Plain);
+                self.node(span, Value::Scalar { text, plain });
             }
-            Event::SequenceStart(..) => self.open.push(Open::List {
-                span,
-                items: Vec::new(),
-            }),
-            Event::MappingStart(..) => {
-                let (entries, seen) = (Vec::new(), HashSet::new());
-                self.open.push(Open::Mapping(OpenMapping {
-                    span,
-                    entries,
-                    seen,
-                    key: Key::Expected,
-                }));
-            }
+            Event::SequenceStart(..) => self.open.push(Open::List(span, Vec::new())),
+            Event::MappingStart(..) => self.open.push(Open::Mapping(span, OpenMapping::default())),
             Event::SequenceEnd | Event::MappingEnd => self.close(),
             _ => {}
         }
     }
 
     fn close(&mut self) {
-        let node = match self.open.pop() {
-            Some(Open::List { span, items }) => Node {
-                span,
-                value: Value::List(items),
-            },
-            Some(Open::Mapping(OpenMapping { span, entries, .. })) => Node {
-                span,
-                value: Value::Mapping(entries),
-            },
-            None => return,
-        };
-        self.node(node);
+        match self.open.pop() {
+            Some(Open::List(span, items)) => self.node(span, Value::List(items)),
+            Some(Open::Mapping(span, mapping)) => self.node(span, Value::Mapping(mapping.entries)),
+            None => {}
+        }
     }
 
     /// Puts a finished node where it belongs.
-    fn node(&mut self, node: Node) {
+    fn node(&mut self, span: Span, value: Value) {
+        let node = Node { span, value };
         match self.open.last_mut() {
             None if self.root.is_none() => self.root = Some(node),
             // The second document, which has been refused.
             None => {}
-            Some(Open::List { items, .. }) => items.push(node),
-            Some(Open::Mapping(mapping)) => mapping.put(node, self.problems),
+            Some(Open::List(_, items)) => items.push(node),
+            Some(Open::Mapping(_, mapping)) => mapping.put(node, self.problems),
         }
     }
 
@@ -207,7 +184,7 @@ impl Builder<'_> {
 
 impl OpenMapping {
     fn put(&mut self, node: Node, problems: &mut Problems) {
-        match std::mem::replace(&mut self.key, Key::Expected) {
+        match std::mem::take(&mut self.key) {
             Key::Expected => self.key = self.take_key(node, problems),
             Key::Read(key, key_span) => self.entries.push(Entry {
                 key,

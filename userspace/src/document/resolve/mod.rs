@@ -109,8 +109,26 @@ impl Scope<'_> {
 }
 
 fn resolve_vpc<'a>(vpc: &'a schema::Vpc<'a>, out: &mut Output<'a>, problems: &mut Problems) {
+    let scope = scope(vpc, out, problems);
+    let tables = at_most(&ROUTE_TABLES, 0, &vpc.route_tables, |table| table.name.span, problems);
+    if let Some(cidr_block) = scope.block {
+        let (vpc_id, name) = (scope.vpc_id.clone(), scope.name.to_owned());
+        out.resources.vpcs.push(Vpc {
+            vpc_id,
+            name,
+            cidr_block,
+        });
+    }
+    out.resources.network_acls.push(default_nacl(&scope));
+    out.resources.security_groups.push(open_group(&scope));
+    subnet::check(&scope, problems);
+    instance::resolve(&scope, out, problems);
+    let associations = route_table::resolve(&scope, tables, out, problems);
+    subnet::resolve(&scope, &associations, out);
+}
+
+fn scope<'a>(vpc: &'a schema::Vpc<'a>, out: &Output<'_>, problems: &mut Problems) -> Scope<'a> {
     let name = vpc.name.value;
-    let vpc_id = id("vpc", &[name]);
     let subnets = at_most(&SUBNETS, 0, &vpc.subnets, |subnet| subnet.name.span, problems);
     let so_far = out.resources.subnets.len();
     let subnets = at_most(&ALL_SUBNETS, so_far, subnets, |subnet| subnet.name.span, problems);
@@ -122,33 +140,15 @@ fn resolve_vpc<'a>(vpc: &'a schema::Vpc<'a>, out: &mut Output<'a>, problems: &mu
         |instance| instance.name.span,
         problems,
     );
-    let tables = at_most(&ROUTE_TABLES, 0, &vpc.route_tables, |table| table.name.span, problems);
-
-    let block = vpc
-        .cidr_block
-        .filter(|block| check_block(block, problems))
-        .map(|block| block.value);
-    if let Some(block) = vpc.cidr_block {
-        let vpc_id = vpc_id.clone();
-        out.resources.vpcs.push(Vpc {
-            vpc_id,
-            name: name.to_owned(),
-            cidr_block: block.value,
-        });
-    }
-    let scope = Scope {
+    let block = vpc.cidr_block.filter(|block| check_block(block, problems));
+    let (vpc_id, block) = (id("vpc", &[name]), block.map(|block| block.value));
+    Scope {
         name,
         vpc_id,
         block,
         subnets,
         instances,
-    };
-    out.resources.network_acls.push(default_nacl(&scope));
-    out.resources.security_groups.push(open_group(&scope));
-    subnet::check(&scope, problems);
-    instance::resolve(&scope, out, problems);
-    let associations = route_table::resolve(&scope, tables, out, problems);
-    subnet::resolve(&scope, &associations, out);
+    }
 }
 
 /// As many of the objects as there may be beside those so far, and a problem at the first one too many.

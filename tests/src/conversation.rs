@@ -104,9 +104,7 @@ impl Writer {
 
     fn go_on(&mut self) {
         let Some(at) = self.pick_flow() else { return };
-        let act = *flow::Act::USUAL
-            .choose(&mut self.random)
-            .expect("there are usual acts");
+        let act = *flow::Act::USUAL.choose(&mut self.random).expect("there are usual acts");
         self.say(at, act);
         if act == flow::Act::Burst {
             for _ in 0..9 {
@@ -120,8 +118,7 @@ impl Writer {
         const LIMITS: [u64; 7] = [10, 30, 60, 180, 600, 1200, 432_000];
         const TICK: Duration = Duration::from_millis(1);
         let Some(at) = self.pick_flow() else { return };
-        let limit =
-            Duration::from_secs(*LIMITS.choose(&mut self.random).expect("there are limits"));
+        let limit = Duration::from_secs(*LIMITS.choose(&mut self.random).expect("there are limits"));
         let wait = match self.random.random_range(0..4) {
             0 => limit - TICK,
             1 => limit,
@@ -170,11 +167,7 @@ impl Writer {
     fn pick_flow(&mut self) -> Option<usize> {
         let len = self.flows.len();
         let recent = len.saturating_sub(6);
-        let from = if self.random.random_bool(0.8) {
-            recent
-        } else {
-            0
-        };
+        let from = if self.random.random_bool(0.8) { recent } else { 0 };
         (len > 0).then(|| self.random.random_range(from..len))
     }
 }

@@ -2,5 +2,6 @@
 
 pub mod conversation;
 pub mod model;
+pub mod netns;
 pub mod packet;
 pub mod topology;

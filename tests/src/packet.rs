@@ -71,18 +71,9 @@ struct Ipv4 {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Transport {
-    Tcp {
-        ports: (u16, u16),
-        flags: u8,
-    },
-    Udp {
-        ports: (u16, u16),
-    },
-    Icmp {
-        icmp_type: u8,
-        code: u8,
-        rest: [u8; 4],
-    },
+    Tcp { ports: (u16, u16), flags: u8 },
+    Udp { ports: (u16, u16) },
+    Icmp { icmp_type: u8, code: u8, rest: [u8; 4] },
     Other(u8),
 }
 
@@ -151,9 +142,7 @@ impl Packet {
     #[must_use]
     pub fn icmp_error(icmp_type: u8, code: u8, quoted: &Self) -> Self {
         let quoted = quoted.build();
-        let quote = quoted
-            .get(14..quoted.len().min(14 + 20 + 8))
-            .unwrap_or_default();
+        let quote = quoted.get(14..quoted.len().min(14 + 20 + 8)).unwrap_or_default();
         Self::ip(Transport::Icmp {
             icmp_type,
             code,
@@ -273,9 +262,7 @@ impl Packet {
     /// counts eights.
     #[must_use]
     pub fn fragment(self, id: u16, offset: u16, more: bool) -> Self {
-        self.with_ip(|ip| {
-            (ip.id, ip.fragment_offset, ip.more_fragments) = (id, offset & 0x1fff, more)
-        })
+        self.with_ip(|ip| (ip.id, ip.fragment_offset, ip.more_fragments) = (id, offset & 0x1fff, more))
     }
 
     /// IP options as they stand on the wire; padded to a whole word with "end of list", and cut at forty bytes.

@@ -6,8 +6,8 @@
 
 use groundplane::plan::{Binding, Bindings, GuestKind};
 use groundplane::resources::{
-    NetworkAcl, NetworkAclEntry, NetworkInterface, Resources, Route, RouteState, RouteTable,
-    RouteTarget, RuleAction, SecurityGroup, SecurityGroupRule, Subnet, Vpc,
+    NetworkAcl, NetworkAclEntry, NetworkInterface, Resources, Route, RouteState, RouteTable, RouteTarget, RuleAction,
+    SecurityGroup, SecurityGroupRule, Subnet, Vpc,
 };
 use groundplane_abi::{Device, Mac};
 use ipnet::Ipv4Net;
@@ -85,9 +85,7 @@ impl Topology {
             .subnet("front", "10.0.1.0/24")
             .eni("web", "10.0.1.10")
             .eni("web2", "10.0.1.11");
-        topology
-            .subnet("back", "10.0.2.0/24")
-            .eni("db", "10.0.2.10");
+        topology.subnet("back", "10.0.2.0/24").eni("db", "10.0.2.10");
         topology
             .subnet("middle", "10.0.3.0/24")
             .eni("box", "10.0.3.10")
@@ -125,11 +123,7 @@ impl Topology {
 
     /// A subnet of the last VPC, with a route table and an open NACL of its own. What follows is in it.
     pub fn subnet(&mut self, name: &str, cidr: &str) -> &mut Self {
-        let vpc = self
-            .resources
-            .vpcs
-            .last()
-            .expect("a subnet follows its VPC");
+        let vpc = self.resources.vpcs.last().expect("a subnet follows its VPC");
         let (vpc_id, vpc_cidr) = (vpc.vpc_id.clone(), vpc.cidr_block);
         let route_table_id = self.id("rtb");
         self.resources.route_tables.push(RouteTable {
@@ -162,11 +156,7 @@ impl Topology {
 
     /// An ENI of the last subnet on a veth, with open groups and its check on.
     pub fn eni(&mut self, name: &str, address: &str) -> &mut Self {
-        let subnet = self
-            .resources
-            .subnets
-            .last()
-            .expect("an ENI follows its subnet");
+        let subnet = self.resources.subnets.last().expect("an ENI follows its subnet");
         let (vpc_id, subnet_id) = (subnet.vpc_id.clone(), subnet.subnet_id.clone());
         let in_vpc = self
             .resources
@@ -190,14 +180,7 @@ impl Topology {
             name: name.to_owned(),
             vpc_id,
             subnet_id,
-            mac_address: Mac([
-                2,
-                0xaa,
-                0,
-                0,
-                0,
-                u8::try_from(in_vpc + 1).expect("few ENIs"),
-            ]),
+            mac_address: Mac([2, 0xaa, 0, 0, 0, u8::try_from(in_vpc + 1).expect("few ENIs")]),
             private_ip_addresses: vec![address.parse().expect("an IPv4 address")],
             groups,
             source_dest_check: true,
@@ -252,8 +235,7 @@ impl Topology {
 
     /// A route of the subnet's table to a middlebox.
     pub fn route_via(&mut self, subnet: &str, destination: &str, eni: &str) -> &mut Self {
-        let target =
-            RouteTarget::NetworkInterface(self.interface(eni).network_interface_id.clone());
+        let target = RouteTarget::NetworkInterface(self.interface(eni).network_interface_id.clone());
         self.route(
             subnet,
             Route {
@@ -301,10 +283,7 @@ impl Topology {
     pub fn guest(&self, eni: &str) -> Guest {
         let eni = self.interface(eni);
         let device = self.bindings[&eni.network_interface_id].device;
-        let address = eni
-            .private_ip_addresses
-            .first()
-            .expect("an ENI has an address");
+        let address = eni.private_ip_addresses.first().expect("an ENI has an address");
         Guest {
             device,
             mac: eni.mac_address.0,
@@ -314,11 +293,7 @@ impl Topology {
 
     #[must_use]
     pub fn interface(&self, name: &str) -> &NetworkInterface {
-        let found = self
-            .resources
-            .network_interfaces
-            .iter()
-            .find(|eni| eni.name == name);
+        let found = self.resources.network_interfaces.iter().find(|eni| eni.name == name);
         found.unwrap_or_else(|| panic!("no ENI {name}"))
     }
 
@@ -351,11 +326,7 @@ impl Topology {
     }
 
     fn subnet_named(&self, name: &str) -> &Subnet {
-        let found = self
-            .resources
-            .subnets
-            .iter()
-            .find(|subnet| subnet.name == name);
+        let found = self.resources.subnets.iter().find(|subnet| subnet.name == name);
         found.unwrap_or_else(|| panic!("no subnet {name}"))
     }
 
@@ -381,10 +352,7 @@ impl Topology {
             .security_groups
             .iter()
             .find(|group| group.group_name == name);
-        found
-            .expect("every VPC has the four groups")
-            .group_id
-            .clone()
+        found.expect("every VPC has the four groups").group_id.clone()
     }
 
     fn id(&mut self, prefix: &str) -> String {

@@ -92,10 +92,7 @@ impl Act {
     }
 
     fn is_the_servers(self) -> bool {
-        matches!(
-            self,
-            Self::Answer | Self::ServerFin | Self::ServerReset | Self::Error
-        )
+        matches!(self, Self::Answer | Self::ServerFin | Self::ServerReset | Self::Error)
     }
 }
 
@@ -154,9 +151,7 @@ impl Flow {
         let mac = if switched { to.mac } else { ROUTER };
         (
             from.device,
-            packet
-                .from(from.mac, from.ip, ports.0)
-                .to(mac, to.ip, ports.1),
+            packet.from(from.mac, from.ip, ports.0).to(mac, to.ip, ports.1),
         )
     }
 

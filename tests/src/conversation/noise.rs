@@ -10,14 +10,8 @@ use rand_chacha::ChaCha8Rng;
 /// Adds one noise, from a random guest.
 pub(super) fn make(writer: &mut Writer) {
     let enis = &writer.now.resources.network_interfaces;
-    let eni = &enis
-        .choose(&mut writer.random)
-        .expect("there are ENIs")
-        .name;
-    let other = &enis
-        .choose(&mut writer.random)
-        .expect("there are ENIs")
-        .name;
+    let eni = &enis.choose(&mut writer.random).expect("there are ENIs").name;
+    let other = &enis.choose(&mut writer.random).expect("there are ENIs").name;
     let (me, other) = (writer.now.guest(eni), writer.now.guest(other));
     let random = &mut writer.random;
     match random.random_range(0..12) {
@@ -38,9 +32,7 @@ pub(super) fn make(writer: &mut Writer) {
             writer.send(me.device, &packet, "not IPv4");
         }
         9 => {
-            let packet = Packet::ping(1)
-                .from(me.mac, me.ip, 0)
-                .to(ROUTER, other.ip, 0);
+            let packet = Packet::ping(1).from(me.mac, me.ip, 0).to(ROUTER, other.ip, 0);
             writer.steps.push(Step::Send {
                 from: me.device,
                 frame: packet.build(),
@@ -58,14 +50,7 @@ fn arp(me: Guest, other: Guest, random: &mut ChaCha8Rng) -> Packet {
         0..3 => request(other.ip),
         3 => request([10, 0, me.ip[2], 1]),
         4 => request([10, 0, me.ip[2], 77]),
-        5 => Packet::arp_probe(
-            me.mac,
-            if random.random_bool(0.5) {
-                me.ip
-            } else {
-                other.ip
-            },
-        ),
+        5 => Packet::arp_probe(me.mac, if random.random_bool(0.5) { me.ip } else { other.ip }),
         // A gratuitous one: I am myself.
         6 => request(me.ip),
         7 => Packet::arp_request(me.mac, other.ip, [10, 0, me.ip[2], 1]),
@@ -79,13 +64,9 @@ fn arp(me: Guest, other: Guest, random: &mut ChaCha8Rng) -> Packet {
 fn spoof(me: Guest, other: Guest, random: &mut ChaCha8Rng) -> Packet {
     let packet = any_packet(random);
     match random.random_range(0..4) {
-        0 => packet
-            .from([2, 9, 9, 9, 9, 9], me.ip, 1000)
-            .to(ROUTER, other.ip, 80),
+        0 => packet.from([2, 9, 9, 9, 9, 9], me.ip, 1000).to(ROUTER, other.ip, 80),
         1 => packet.from(other.mac, other.ip, 1000).to(ROUTER, me.ip, 80),
-        2 => packet
-            .from(me.mac, [203, 0, 113, 9], 1000)
-            .to(ROUTER, other.ip, 80),
+        2 => packet.from(me.mac, [203, 0, 113, 9], 1000).to(ROUTER, other.ip, 80),
         _ => packet.from(me.mac, other.ip, 1000).to(ROUTER, me.ip, 80),
     }
 }
@@ -107,42 +88,26 @@ fn stray(me: Guest, other: Guest, random: &mut ChaCha8Rng) -> Packet {
         0..3 => packet.to(ROUTER, strange, 80),
         3 => packet.to(BROADCAST, other.ip, 80),
         4 => packet.ip_from(strange, 1000).to(ROUTER, other.ip, 80),
-        5 => Packet::udp()
-            .from(me.mac, [0; 4], 68)
-            .to(BROADCAST, [255; 4], 67),
+        5 => Packet::udp().from(me.mac, [0; 4], 68).to(BROADCAST, [255; 4], 67),
         6 => packet.to(ROUTER, [10, 0, random.random_range(1..4), 1], 80),
         7 => packet.to(ROUTER, [10, 0, random.random_range(1..5), 99], 80),
         8 => packet.to(ROUTER, [203, 0, 113, 1], 80),
         9 => packet.to([2, 9, 9, 9, 9, 9], other.ip, 80),
         10 => packet.to(other.mac, [10, 0, 1, 200], 80),
-        _ => packet.to(
-            if random.random_bool(0.5) {
-                ROUTER
-            } else {
-                me.mac
-            },
-            me.ip,
-            80,
-        ),
+        _ => packet.to(if random.random_bool(0.5) { ROUTER } else { me.mac }, me.ip, 80),
     }
 }
 
 fn not_ipv4(me: Guest, other: Guest, random: &mut ChaCha8Rng) -> Packet {
-    let ping = Packet::ping(3)
-        .from(me.mac, me.ip, 0)
-        .to(ROUTER, other.ip, 0);
+    let ping = Packet::ping(3).from(me.mac, me.ip, 0).to(ROUTER, other.ip, 0);
     match random.random_range(0..7) {
         0 => ping.vlan(ethertype::VLAN, 7),
         1 => ping.vlan(ethertype::VLAN, 7).vlan(ethertype::QINQ, 8),
         2 => Packet::ethertype(ethertype::LLDP, &[2, 7, 4, 1])
             .from_mac(me.mac)
             .to_mac([1, 0x80, 0xc2, 0, 0, 14]),
-        3 => Packet::ipv6([0xfe; 16], [0xff; 16])
-            .from_mac(me.mac)
-            .to_mac(other.mac),
-        4 => Packet::ip_in_ip(&ping)
-            .from(me.mac, me.ip, 0)
-            .to(ROUTER, other.ip, 0),
+        3 => Packet::ipv6([0xfe; 16], [0xff; 16]).from_mac(me.mac).to_mac(other.mac),
+        4 => Packet::ip_in_ip(&ping).from(me.mac, me.ip, 0).to(ROUTER, other.ip, 0),
         5 => Packet::protocol(2)
             .from(me.mac, me.ip, 0)
             .to(ROUTER, [224, 0, 0, 22], 0),
@@ -165,12 +130,7 @@ fn any_packet(random: &mut ChaCha8Rng) -> Packet {
 fn broken(writer: &mut Writer, me: Guest, other: Guest) {
     let (from, packet) = match writer.pick_flow() {
         Some(at) => writer.flows[at].packet(flow::Act::Ask, &mut writer.random),
-        None => (
-            me.device,
-            Packet::tcp()
-                .from(me.mac, me.ip, 9)
-                .to(ROUTER, other.ip, 80),
-        ),
+        None => (me.device, Packet::tcp().from(me.mac, me.ip, 9).to(ROUTER, other.ip, 80)),
     };
     let packet = damage(packet, &mut writer.random);
     writer.send(from, &packet, "broken");
@@ -202,9 +162,6 @@ fn damage(packet: Packet, random: &mut ChaCha8Rng) -> Packet {
         12 => packet.options(&[137, 3, 4, 0]),
         13 => packet.options(&[7, random.random(), 4, 0]),
         14 => packet.options(&[7, 1, 4, 0]),
-        _ => packet.damaged(Damage::Byte(
-            random.random_range(12..len.max(13)),
-            random.random(),
-        )),
+        _ => packet.damaged(Damage::Byte(random.random_range(12..len.max(13)), random.random())),
     }
 }

@@ -14,10 +14,7 @@ pub(super) fn topology(random: &mut ChaCha8Rng) -> Topology {
         topology.vpc(vpc, "10.0.0.0/16");
         topology.subnet(&format!("{vpc}-front"), FRONT);
         for host in 0..random.random_range(2..4) {
-            topology.eni(
-                &format!("{vpc}-web{host}"),
-                &format!("10.0.1.{}", 10 + host),
-            );
+            topology.eni(&format!("{vpc}-web{host}"), &format!("10.0.1.{}", 10 + host));
         }
         topology.subnet(&format!("{vpc}-back"), BACK);
         for host in 0..random.random_range(1..3) {
@@ -55,9 +52,7 @@ pub(super) fn change(topology: &mut Topology, random: &mut ChaCha8Rng) {
             regroup(topology, eni, random);
         }
         4..7 => {
-            let side = *["front", "back", "middle"]
-                .choose(random)
-                .expect("three subnets");
+            let side = *["front", "back", "middle"].choose(random).expect("three subnets");
             topology.nacl(&format!("{vpc}-{side}"), nacl(random));
         }
         7..9 => reroute(topology, vpc, random),
@@ -92,11 +87,7 @@ fn names(topology: &Topology) -> Vec<String> {
 /// Routes between the two sides: always the same in both directions, since AWS supports no asymmetric path through a
 /// middlebox (semantics 5.4).
 fn reroute(topology: &mut Topology, vpc: &str, random: &mut ChaCha8Rng) {
-    let (front, back, middlebox) = (
-        format!("{vpc}-front"),
-        format!("{vpc}-back"),
-        format!("{vpc}-box"),
-    );
+    let (front, back, middlebox) = (format!("{vpc}-front"), format!("{vpc}-back"), format!("{vpc}-box"));
     topology.only_local_route(&front).only_local_route(&back);
     match random.random_range(0..10) {
         0..5 => topology
@@ -131,15 +122,9 @@ fn rule(number: u16, random: &mut ChaCha8Rng) -> NetworkAclEntry {
     } else {
         RuleAction::Deny
     };
-    let cidr = *[
-        "0.0.0.0/0",
-        "10.0.1.0/24",
-        "10.0.2.0/24",
-        "10.0.1.11/32",
-        "10.0.0.0/8",
-    ]
-    .choose(random)
-    .expect("some");
+    let cidr = *["0.0.0.0/0", "10.0.1.0/24", "10.0.2.0/24", "10.0.1.11/32", "10.0.0.0/8"]
+        .choose(random)
+        .expect("some");
     let mut entry = nacl_rule(number, random.random(), action);
     entry.cidr_block = net(cidr);
     match random.random_range(0..6) {
@@ -148,29 +133,18 @@ fn rule(number: u16, random: &mut ChaCha8Rng) -> NetworkAclEntry {
             entry.protocol = Some(1);
             let code = random.random_bool(0.5).then_some(0);
             entry.icmp_type_code = Some(
-                *[
-                    (None, None),
-                    (Some(8), code),
-                    (Some(0), code),
-                    (Some(3), None),
-                ]
-                .choose(random)
-                .expect("some"),
+                *[(None, None), (Some(8), code), (Some(0), code), (Some(3), None)]
+                    .choose(random)
+                    .expect("some"),
             );
         }
         2 => entry.protocol = Some(47),
         kind => {
             entry.protocol = Some(if kind == 3 { 17 } else { 6 });
             entry.port_range = Some(
-                *[
-                    (0, 65535),
-                    (22, 22),
-                    (80, 443),
-                    (1024, 65535),
-                    (32768, 32900),
-                ]
-                .choose(random)
-                .expect("some"),
+                *[(0, 65535), (22, 22), (80, 443), (1024, 65535), (32768, 32900)]
+                    .choose(random)
+                    .expect("some"),
             );
         }
     }

@@ -6,11 +6,7 @@ use groundplane::resources::NetworkInterface;
 use std::net::Ipv4Addr;
 
 /// The answer to an ARP frame that an ENI's guest has sent.
-pub(super) fn answer(
-    model: &Model,
-    eni: &NetworkInterface,
-    frame: &[u8],
-) -> Result<Vec<u8>, Reason> {
+pub(super) fn answer(model: &Model, eni: &NetworkInterface, frame: &[u8]) -> Result<Vec<u8>, Reason> {
     if frame.len() < 42 {
         return Err(Reason::EndsEarly);
     }
@@ -50,8 +46,7 @@ fn mac_of(model: &Model, asker: &NetworkInterface, wanted: Ipv4Addr) -> Option<[
         return Some(ROUTER_MAC);
     }
     let owner = model.owner(&asker.vpc_id, wanted)?;
-    let answers = owner.subnet_id == asker.subnet_id
-        && owner.network_interface_id != asker.network_interface_id;
+    let answers = owner.subnet_id == asker.subnet_id && owner.network_interface_id != asker.network_interface_id;
     answers.then_some(owner.mac_address.0)
 }
 

@@ -123,30 +123,17 @@ fn read_ip(frame: &[u8]) -> Result<Header, Reason> {
         dst: Ipv4Addr::new(ip[16], ip[17], ip[18], ip[19]),
         protocol,
         selector,
-        tcp_flags: if protocol == 6 && offset == 0 {
-            body[13]
-        } else {
-            0
-        },
+        tcp_flags: if protocol == 6 && offset == 0 { body[13] } else { 0 },
         is_fragment,
         options: ip[20..header_len].to_vec(),
     })
 }
 
 /// The transport header must be in the first fragment as a whole, and no other fragment may reach into it.
-fn check_fragment(
-    protocol: u8,
-    header_len: usize,
-    offset: usize,
-    len: usize,
-) -> Result<(), Reason> {
+fn check_fragment(protocol: u8, header_len: usize, offset: usize, len: usize) -> Result<(), Reason> {
     let needed = transport_header(protocol);
     let fits = header_len + offset + len <= 65535;
-    let whole = if offset == 0 {
-        len >= needed
-    } else {
-        offset >= needed
-    };
+    let whole = if offset == 0 { len >= needed } else { offset >= needed };
     if whole && fits {
         Ok(())
     } else {
@@ -189,11 +176,7 @@ fn read_transport(protocol: u8, body: &[u8], is_fragment: bool) -> Result<Select
             })
         }
         1 => {
-            let identifier = if has_identifier(body[0]) {
-                word(body, 4)
-            } else {
-                0
-            };
+            let identifier = if has_identifier(body[0]) { word(body, 4) } else { 0 };
             Ok(Selector::Icmp {
                 icmp_type: body[0],
                 code: body[1],

@@ -75,8 +75,7 @@ impl Model {
     pub fn leave(&mut self, eni: &str, frame: &[u8], tagged: bool, now: Duration) -> Verdict {
         let header = match header::read(frame, tagged) {
             Ok(header::Read::Arp) => {
-                return arp::answer(self, self.eni(eni), frame)
-                    .map_or_else(Verdict::Dropped, Verdict::Answered);
+                return arp::answer(self, self.eni(eni), frame).map_or_else(Verdict::Dropped, Verdict::Answered);
             }
             Ok(header::Read::Ip(header)) => header,
             Err(reason) => return Verdict::Dropped(reason),
@@ -118,10 +117,7 @@ impl Model {
 
     fn remember(&mut self, passage: Passage, tcp_flags: u8, now: Duration) {
         let key = (passage.eni, passage.tuple);
-        let lives = self
-            .tracked
-            .get(&key)
-            .is_some_and(|tracked| !tracked.has_expired(now));
+        let lives = self.tracked.get(&key).is_some_and(|tracked| !tracked.has_expired(now));
         if !lives {
             self.tracked.remove(&key);
             if !passage.opens {
@@ -129,10 +125,7 @@ impl Model {
             }
         }
         let protocol = key.1.protocol;
-        let tracked = self
-            .tracked
-            .entry(key)
-            .or_insert_with(|| Tracked::new(protocol));
+        let tracked = self.tracked.entry(key).or_insert_with(|| Tracked::new(protocol));
         tracked.saw(passage.direction, tcp_flags, now);
     }
 

@@ -5,11 +5,7 @@ use groundplane::resources::{NetworkAcl, NetworkAclEntry, RuleAction};
 
 /// Whether a NACL lets a packet leave (`egress`) or enter its subnet.
 pub(super) fn allows(acl: &NetworkAcl, egress: bool, header: &Header) -> bool {
-    let mut entries: Vec<_> = acl
-        .entries
-        .iter()
-        .filter(|entry| entry.egress == egress)
-        .collect();
+    let mut entries: Vec<_> = acl.entries.iter().filter(|entry| entry.egress == egress).collect();
     entries.sort_by_key(|entry| entry.rule_number);
     let first = entries.into_iter().find(|entry| matches(entry, header));
     first.is_some_and(|entry| entry.rule_action == RuleAction::Allow)
@@ -47,11 +43,8 @@ fn icmp_matches(wanted: Option<(Option<u8>, Option<u8>)>, header: &Header) -> bo
         return false;
     };
     match header.selector {
-        Selector::Icmp {
-            icmp_type, code, ..
-        } => {
-            wanted_type.is_none_or(|wanted| wanted == icmp_type)
-                && wanted_code.is_none_or(|wanted| wanted == code)
+        Selector::Icmp { icmp_type, code, .. } => {
+            wanted_type.is_none_or(|wanted| wanted == icmp_type) && wanted_code.is_none_or(|wanted| wanted == code)
         }
         _ => wanted_type.is_none() && wanted_code.is_none(),
     }

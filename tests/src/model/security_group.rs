@@ -6,12 +6,7 @@ use groundplane::resources::{NetworkInterface, SecurityGroupRule};
 use std::net::Ipv4Addr;
 
 /// Whether a rule of the ENI's groups admits a packet, and whether the connection would then be tracked.
-pub(super) fn admits(
-    model: &Model,
-    eni: &NetworkInterface,
-    egress: bool,
-    header: &Header,
-) -> Option<Admitted> {
+pub(super) fn admits(model: &Model, eni: &NetworkInterface, egress: bool, header: &Header) -> Option<Admitted> {
     let peer = if egress { header.dst } else { header.src };
     let matching: Vec<_> = rules(model, eni, egress)
         .filter(|rule| matches(rule, header.protocol, peer))
@@ -23,8 +18,7 @@ pub(super) fn admits(
     // for everybody on all ports.
     let by_everybodys = matching.iter().any(|rule| rule.cidr_ipv4.prefix_len() == 0);
     let mut opposite = rules(model, eni, !egress);
-    let answered =
-        opposite.any(|rule| rule.cidr_ipv4.prefix_len() == 0 && covers(rule, header.protocol));
+    let answered = opposite.any(|rule| rule.cidr_ipv4.prefix_len() == 0 && covers(rule, header.protocol));
     let may_be_untracked = matches!(header.selector, Selector::Ports { .. });
     Some(Admitted {
         tracked: !(may_be_untracked && by_everybodys && answered),
@@ -36,11 +30,7 @@ pub(super) struct Admitted {
     pub(super) tracked: bool,
 }
 
-fn rules<'a>(
-    model: &'a Model,
-    eni: &'a NetworkInterface,
-    egress: bool,
-) -> impl Iterator<Item = &'a SecurityGroupRule> {
+fn rules<'a>(model: &'a Model, eni: &'a NetworkInterface, egress: bool) -> impl Iterator<Item = &'a SecurityGroupRule> {
     let groups = model
         .resources
         .security_groups

@@ -113,9 +113,7 @@ impl Tracked {
         let fin = tcp_flags & 1 != 0;
         match direction {
             Direction::Egress => (self.left, self.fin_left) = (self.left + 1, self.fin_left | fin),
-            Direction::Ingress => {
-                (self.arrived, self.fin_arrived) = (self.arrived + 1, self.fin_arrived | fin)
-            }
+            Direction::Ingress => (self.arrived, self.fin_arrived) = (self.arrived + 1, self.fin_arrived | fin),
         }
         self.reset |= tcp_flags & 4 != 0;
         self.last_seen = now;

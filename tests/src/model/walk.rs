@@ -55,8 +55,7 @@ fn is_sane(model: &Model, eni: &NetworkInterface, header: &Header) -> Result<(),
     if is_link_local_service(model, eni, header) {
         return Err(Reason::LinkLocalService);
     }
-    if header.destination_mac[0] % 2 == 1 || header.dst.is_multicast() || header.dst.is_broadcast()
-    {
+    if header.destination_mac[0] % 2 == 1 || header.dst.is_multicast() || header.dst.is_broadcast() {
         return Err(Reason::BroadcastOrMulticast);
     }
     if is_nobodys(header.src) || header.src.is_multicast() || is_nobodys(header.dst) {
@@ -70,10 +69,7 @@ fn is_link_local_service(model: &Model, eni: &NetworkInterface, header: &Header)
     let resolver = Ipv4Addr::from(u32::from(model.vpc_of(eni).cidr_block.network()) + 2);
     let router = arp::router_of(model.subnet_of(eni).cidr_block.network());
     let dhcp = header.protocol == 17 && matches!(header.selector, Selector::Ports { dst: 67, .. });
-    header.dst.is_link_local()
-        || header.dst == resolver
-        || header.dst == router
-        || dhcp && header.dst.is_broadcast()
+    header.dst.is_link_local() || header.dst == resolver || header.dst == router || dhcp && header.dst.is_broadcast()
 }
 
 /// This network, loopback, reserved.
@@ -81,11 +77,7 @@ fn is_nobodys(address: Ipv4Addr) -> bool {
     matches!(address.octets()[0], 0 | 127 | 240..)
 }
 
-fn has_mac<'a>(
-    model: &'a Model,
-    eni: &NetworkInterface,
-    mac: [u8; 6],
-) -> Result<&'a NetworkInterface, Reason> {
+fn has_mac<'a>(model: &'a Model, eni: &NetworkInterface, mac: [u8; 6]) -> Result<&'a NetworkInterface, Reason> {
     let mut in_subnet = model
         .resources
         .network_interfaces
@@ -114,8 +106,7 @@ fn find_receiver<'a>(
     let table = tables
         .iter()
         .find(|table| table.route_table_id == subnet.route_table_id);
-    let receiver = match route::select(table.expect("every subnet has a route table"), header.dst)?
-    {
+    let receiver = match route::select(table.expect("every subnet has a route table"), header.dst)? {
         RouteTarget::Local => owner.ok_or(Reason::NobodyHasTheAddress)?,
         RouteTarget::NetworkInterface(id) => model.eni(id),
     };
@@ -158,8 +149,7 @@ fn pass_groups(
 ) -> Result<Option<Passage>, Reason> {
     let egress = direction == Direction::Egress;
     let tuple = tuple_at(direction, header);
-    let tracked =
-        !header.stands_alone() && model.is_tracked(&eni.network_interface_id, &tuple, now);
+    let tracked = !header.stands_alone() && model.is_tracked(&eni.network_interface_id, &tuple, now);
     let admitted = security_group::admits(model, eni, egress, header);
     if !tracked && admitted.is_none() {
         return Err(if egress {

@@ -34,8 +34,7 @@ fn ipv4(ip: &Ipv4) -> Vec<u8> {
         transport(ip)
     };
     let header_len = 20 + ip.options.len();
-    let fragment =
-        u16::from(ip.dont_fragment) << 14 | u16::from(ip.more_fragments) << 13 | ip.fragment_offset;
+    let fragment = u16::from(ip.dont_fragment) << 14 | u16::from(ip.more_fragments) << 13 | ip.fragment_offset;
     let total = u16::try_from(header_len + body.len()).unwrap_or(u16::MAX);
     let mut bytes = vec![0x40 | (header_len / 4) as u8, 0];
     bytes.extend(total.to_be_bytes());
@@ -57,41 +56,16 @@ fn transport(ip: &Ipv4) -> Vec<u8> {
     let (mut bytes, checksum_at) = match &ip.transport {
         Transport::Tcp { ports, flags } => {
             let mut bytes = port_bytes(*ports);
-            bytes.extend([
-                0,
-                0,
-                0,
-                1,
-                0,
-                0,
-                0,
-                1,
-                5 << 4,
-                *flags,
-                0xff,
-                0xff,
-                0,
-                0,
-                0,
-                0,
-            ]);
+            bytes.extend([0, 0, 0, 1, 0, 0, 0, 1, 5 << 4, *flags, 0xff, 0xff, 0, 0, 0, 0]);
             (bytes, Some(16))
         }
         Transport::Udp { ports } => {
             let mut bytes = port_bytes(*ports);
-            bytes.extend(
-                u16::try_from(8 + ip.payload.len())
-                    .unwrap_or(u16::MAX)
-                    .to_be_bytes(),
-            );
+            bytes.extend(u16::try_from(8 + ip.payload.len()).unwrap_or(u16::MAX).to_be_bytes());
             bytes.extend([0, 0]);
             (bytes, Some(6))
         }
-        Transport::Icmp {
-            icmp_type,
-            code,
-            rest,
-        } => {
+        Transport::Icmp { icmp_type, code, rest } => {
             let mut bytes = vec![*icmp_type, *code, 0, 0];
             bytes.extend(rest);
             (bytes, Some(2))
@@ -154,19 +128,14 @@ pub(super) fn checksum(bytes: &[u8]) -> u16 {
 }
 
 fn apply(damage: Damage, frame: &mut Vec<u8>, network: usize) {
-    let transport = network
-        + frame
-            .get(network)
-            .map_or(20, |byte| usize::from(byte & 15) * 4);
+    let transport = network + frame.get(network).map_or(20, |byte| usize::from(byte & 15) * 4);
     match damage {
         Damage::Truncate(len) => frame.truncate(len),
         Damage::IpVersion(version) => change(frame, network, |byte| version << 4 | byte & 15),
         Damage::IpHeaderLength(words) => change(frame, network, |byte| byte & 0xf0 | words & 15),
         Damage::IpTotalLength(len) => put(frame, network + 2, len),
         Damage::IpChecksum => change(frame, network + 10, |byte| !byte),
-        Damage::TcpDataOffset(words) => {
-            change(frame, transport + 12, |byte| words << 4 | byte & 15)
-        }
+        Damage::TcpDataOffset(words) => change(frame, transport + 12, |byte| words << 4 | byte & 15),
         Damage::UdpLength(len) => put(frame, transport + 4, len),
         Damage::Byte(at, value) => change(frame, at, |_| value),
     }

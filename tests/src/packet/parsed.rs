@@ -41,15 +41,8 @@ impl Parsed {
         Ok(parsed)
     }
 
-    fn read_ipv4(
-        &mut self,
-        header: etherparse::Ipv4HeaderSlice<'_>,
-        sliced: &SlicedPacket<'_>,
-    ) -> Result<()> {
-        ensure!(
-            super::bytes::checksum(header.slice()) == 0,
-            "wrong IP checksum"
-        );
+    fn read_ipv4(&mut self, header: etherparse::Ipv4HeaderSlice<'_>, sliced: &SlicedPacket<'_>) -> Result<()> {
+        ensure!(super::bytes::checksum(header.slice()) == 0, "wrong IP checksum");
         (self.src, self.dst) = (header.source(), header.destination());
         (self.ttl, self.protocol) = (header.ttl(), header.protocol().0);
         match &sliced.transport {
@@ -61,20 +54,15 @@ impl Parsed {
                 self.payload = tcp.payload().to_vec();
             }
             Some(TransportSlice::Udp(udp)) => {
-                let sum = udp.to_header().calc_checksum_ipv4_raw(
-                    header.source(),
-                    header.destination(),
-                    udp.payload(),
-                )?;
+                let sum =
+                    udp.to_header()
+                        .calc_checksum_ipv4_raw(header.source(), header.destination(), udp.payload())?;
                 ensure!(sum == udp.checksum(), "wrong UDP checksum");
                 self.ports = (udp.source_port(), udp.destination_port());
                 self.payload = udp.payload().to_vec();
             }
             Some(TransportSlice::Icmpv4(icmp)) => {
-                ensure!(
-                    super::bytes::checksum(icmp.slice()) == 0,
-                    "wrong ICMP checksum"
-                );
+                ensure!(super::bytes::checksum(icmp.slice()) == 0, "wrong ICMP checksum");
                 let [high, low, ..] = icmp.bytes5to8();
                 let type_code = u16::from_be_bytes([icmp.type_u8(), icmp.code_u8()]);
                 self.ports = (type_code, u16::from_be_bytes([high, low]));
@@ -134,21 +122,9 @@ mod tests {
 
     #[test]
     fn what_was_said_is_what_is_read() {
-        let parsed = Parsed::read(
-            &between(Packet::tcp())
-                .flags(flag::SYN)
-                .payload(b"odd")
-                .ttl(7)
-                .build(),
-        )
-        .unwrap();
+        let parsed = Parsed::read(&between(Packet::tcp()).flags(flag::SYN).payload(b"odd").ttl(7).build()).unwrap();
         assert_eq!(
-            (
-                parsed.source_mac,
-                parsed.src,
-                parsed.destination_mac,
-                parsed.dst
-            ),
+            (parsed.source_mac, parsed.src, parsed.destination_mac, parsed.dst),
             (A.0, A.1, B.0, B.1)
         );
         assert_eq!(
@@ -184,9 +160,6 @@ mod tests {
     #[test]
     fn arp_reads_back() {
         let parsed = Parsed::read(&Packet::arp_request(A.0, A.1, B.1).build()).unwrap();
-        assert_eq!(
-            (parsed.arp, parsed.src, parsed.dst),
-            (Some((1, A.0, [0; 6])), A.1, B.1)
-        );
+        assert_eq!((parsed.arp, parsed.src, parsed.dst), (Some((1, A.0, [0; 6])), A.1, B.1));
     }
 }

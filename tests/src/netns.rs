@@ -1,0 +1,241 @@
+//! A host of its own for each test: a network namespace in which `groundplane up` runs, with directories of its own.
+//!
+//! Everything is named `gpt-<pid>-<number>-…` and removed when the [`Lab`] is dropped, also by a panic. What a killed
+//! run has left is removed when the next one starts: its process is gone.
+
+mod tool;
+
+pub use tool::{Background, Output, eventually};
+
+use anyhow::{Context, Result, bail, ensure};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Once;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+const PREFIX: &str = "gpt-";
+const NAMESPACES: &str = "/run/netns";
+const BPFFS: &str = "/sys/fs/bpf";
+
+/// A private host.
+#[derive(Debug)]
+pub struct Lab {
+    name: String,
+    dir: PathBuf,
+}
+
+impl Lab {
+    /// Makes an empty host. Fails, loudly, where that can't be done.
+    pub fn new() -> Result<Self> {
+        static SWEEP: Once = Once::new();
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        ensure!(
+            nix::unistd::geteuid().is_root(),
+            "this suite needs root: it makes network namespaces and loads programs"
+        );
+        SWEEP.call_once(sweep);
+        let name = format!(
+            "{PREFIX}{}-{}",
+            std::process::id(),
+            NUMBER.fetch_add(1, Ordering::Relaxed)
+        );
+        let lab = Self {
+            dir: std::env::temp_dir().join(&name),
+            name,
+        };
+        fs::create_dir_all(&lab.dir).with_context(|| format!("can't make {}", lab.dir.display()))?;
+        make_namespace(&lab.namespace("host"))?;
+        lab.on_host(&["ip", "link", "set", "lo", "up"])?.success()?;
+        Ok(lab)
+    }
+
+    /// The real name of a namespace that the test calls `short`.
+    #[must_use]
+    pub fn namespace(&self, short: &str) -> String {
+        format!("{}-{short}", self.name)
+    }
+
+    /// A directory that goes with the lab.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    #[must_use]
+    pub fn pin_dir(&self) -> PathBuf {
+        Path::new(BPFFS).join(&self.name)
+    }
+
+    #[must_use]
+    pub fn state_dir(&self) -> PathBuf {
+        self.dir.join("state")
+    }
+
+    /// Writes a document, in which `$` stands for this lab's prefix of namespace names.
+    pub fn document(&self, text: &str) -> Result<PathBuf> {
+        let path = self.dir.join("vpc.yaml");
+        fs::write(&path, text.replace('$', &format!("{}-", self.name)))?;
+        Ok(path)
+    }
+
+    /// `groundplane up` with a document, which must succeed.
+    pub fn up(&self, text: &str) -> Result<()> {
+        let path = self.document(text)?;
+        self.groundplane(&["up", &path.to_string_lossy()])?.success()?;
+        Ok(())
+    }
+
+    pub fn down(&self) -> Result<()> {
+        self.groundplane(&["down"])?.success()?;
+        Ok(())
+    }
+
+    /// Runs the real binary on this host.
+    pub fn groundplane(&self, args: &[&str]) -> Result<Output> {
+        tool::run(self.groundplane_command(args)?)
+    }
+
+    /// The command that runs the real binary on this host.
+    pub fn groundplane_command(&self, args: &[&str]) -> Result<Command> {
+        let mut command = tool::inside(&self.namespace("host"), &binary()?);
+        command
+            .args(args)
+            .arg("--state-dir")
+            .arg(self.state_dir())
+            .arg("--pin-dir")
+            .arg(self.pin_dir());
+        Ok(command)
+    }
+
+    /// `groundplane status --output json`.
+    pub fn status(&self) -> Result<serde_json::Value> {
+        self.groundplane(&["status", "--output", "json"])?.json()
+    }
+
+    /// Runs a tool on the private host.
+    pub fn on_host(&self, command: &[&str]) -> Result<Output> {
+        self.run("host", command)
+    }
+
+    /// Runs a tool in a guest.
+    pub fn run(&self, guest: &str, command: &[&str]) -> Result<Output> {
+        tool::run(self.command(guest, command)?)
+    }
+
+    /// Starts a tool in a guest and lets it run.
+    pub fn start(&self, guest: &str, command: &[&str]) -> Result<Background> {
+        Background::start(self.command(guest, command)?)
+    }
+
+    /// Runs something on a thread of its own inside a namespace.
+    pub fn inside<T: Send>(&self, guest: &str, work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
+        let namespace = fs::File::open(Path::new(NAMESPACES).join(self.namespace(guest)))?;
+        let thread = || {
+            nix::sched::setns(&namespace, nix::sched::CloneFlags::CLONE_NEWNET)?;
+            work()
+        };
+        std::thread::scope(|scope| scope.spawn(thread).join())
+            .map_err(|_| anyhow::anyhow!("panicked inside {guest}"))?
+    }
+
+    fn command(&self, guest: &str, command: &[&str]) -> Result<Command> {
+        let (program, args) = command.split_first().context("no command")?;
+        let mut command = tool::inside(&self.namespace(guest), Path::new(program));
+        command.args(args);
+        Ok(command)
+    }
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            match self.groundplane(&["status"]) {
+                Ok(status) => eprintln!("groundplane status said:\n{}{}", status.stdout, status.stderr),
+                Err(error) => eprintln!("groundplane status failed: {error:#}"),
+            }
+        }
+        // Everything is tried, whatever fails: what is left over would stand in the next test's way.
+        if self.state_dir().exists()
+            && let Err(error) = self.down()
+        {
+            eprintln!("{}: down: {error:#}", self.name);
+        }
+        remove(&self.name);
+    }
+}
+
+/// The binary that xtask has built.
+fn binary() -> Result<PathBuf> {
+    if let Some(path) = std::env::var_os("GROUNDPLANE_BIN") {
+        return Ok(path.into());
+    }
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .context("the package is in a workspace")?;
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace.join("target"), PathBuf::from);
+    let path = target.join("release/groundplane");
+    ensure!(
+        path.is_file(),
+        "{} isn't there; `cargo xtask build` makes it",
+        path.display()
+    );
+    Ok(path)
+}
+
+fn make_namespace(name: &str) -> Result<()> {
+    let mut command = Command::new("ip");
+    command.args(["netns", "add", name]);
+    tool::run(command)?.success().map(drop)
+}
+
+/// Removes what labs of processes that are gone have left.
+fn sweep() {
+    let dirs = [PathBuf::from(NAMESPACES), PathBuf::from(BPFFS), std::env::temp_dir()];
+    let entries = dirs.iter().filter_map(|dir| fs::read_dir(dir).ok()).flatten().flatten();
+    let mut stale: Vec<String> = entries
+        .filter_map(|entry| lab_of(&entry.file_name().to_string_lossy()))
+        .collect();
+    stale.sort();
+    stale.dedup();
+    stale.iter().for_each(|name| remove(name));
+}
+
+/// The lab a name belongs to, if its process is gone.
+fn lab_of(name: &str) -> Option<String> {
+    let mut parts = name.strip_prefix(PREFIX)?.splitn(3, '-');
+    let (pid, number) = (parts.next()?, parts.next()?);
+    let pid: u32 = pid.parse().ok()?;
+    number.parse::<u32>().ok()?;
+    (!Path::new("/proc").join(pid.to_string()).exists()).then(|| format!("{PREFIX}{pid}-{number}"))
+}
+
+/// Removes a lab's namespaces, pins and files. A namespace takes its devices and whatever runs in it loses its network.
+fn remove(lab: &str) {
+    let belongs = |name: &str| name.starts_with(&format!("{lab}-"));
+    for entry in fs::read_dir(NAMESPACES).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if belongs(&name)
+            && let Err(error) = remove_namespace(&name)
+        {
+            eprintln!("{name}: {error:#}");
+        }
+    }
+    for dir in [Path::new(BPFFS).join(lab), std::env::temp_dir().join(lab)] {
+        if dir.exists()
+            && let Err(error) = fs::remove_dir_all(&dir)
+        {
+            eprintln!("{}: {error}", dir.display());
+        }
+    }
+}
+
+fn remove_namespace(name: &str) -> Result<()> {
+    let mut command = Command::new("ip");
+    command.args(["netns", "delete", name]);
+    let output = tool::run(command)?;
+    if output.code != Some(0) {
+        bail!("{}", output.stderr.trim());
+    }
+    Ok(())
+}

@@ -41,6 +41,8 @@ pub struct Conversation {
     pub steps: Vec<Step>,
 }
 
+/// The shortest idle limit there is: that of a closing TCP connection.
+const SHORTEST_LIMIT: Duration = Duration::from_secs(10);
 /// How much happens in a conversation.
 const ACTS: usize = 120;
 
@@ -52,6 +54,7 @@ pub fn generate(seed: u64, index: u64) -> Conversation {
     let topology = world::topology(&mut random);
     let mut writer = Writer {
         flows: Vec::new(),
+        opened: 0,
         now: topology.clone(),
         steps: Vec::new(),
         random,
@@ -70,6 +73,8 @@ struct Writer {
     /// The topology as the configuration stands after the last step.
     now: Topology,
     flows: Vec<flow::Flow>,
+    /// How many flows there were; each has a port of its own.
+    opened: u16,
     steps: Vec<Step>,
     random: ChaCha8Rng,
 }
@@ -88,7 +93,8 @@ impl Writer {
 
     /// A new flow, its first packet, and mostly what usually follows.
     fn open(&mut self) {
-        let Some(flow) = flow::Flow::open(&self.now, &mut self.random) else {
+        self.opened += 1;
+        let Some(flow) = flow::Flow::open(&self.now, self.opened, &mut self.random) else {
             return;
         };
         self.flows.push(flow);
@@ -118,6 +124,7 @@ impl Writer {
         const LIMITS: [u64; 7] = [10, 30, 60, 180, 600, 1200, 432_000];
         const TICK: Duration = Duration::from_millis(1);
         let Some(at) = self.pick_flow() else { return };
+        self.ask_or_answer(at);
         let limit = Duration::from_secs(*LIMITS.choose(&mut self.random).expect("there are limits"));
         let wait = match self.random.random_range(0..4) {
             0 => limit - TICK,
@@ -125,22 +132,43 @@ impl Writer {
             2 => limit + TICK,
             _ => limit + Duration::from_secs(self.random.random_range(1..30)),
         };
-        self.steps.push(Step::Wait(wait));
-        let act = if self.random.random_bool(0.5) {
-            flow::Act::Answer
-        } else {
-            flow::Act::Ask
-        };
-        self.say(at, act);
+        let number = self.flows[at].number;
+        self.wait(wait);
+        if let Some(at) = self.flows.iter().position(|flow| flow.number == number) {
+            self.ask_or_answer(at);
+        }
+    }
+
+    fn ask_or_answer(&mut self, at: usize) {
+        let asks = self.random.random_bool(0.5);
+        self.say(at, if asks { flow::Act::Ask } else { flow::Act::Answer });
     }
 
     fn pause(&mut self) {
         let wait = self.random.random_range(1..20_000);
-        self.steps.push(Step::Wait(Duration::from_millis(wait)));
+        self.wait(Duration::from_millis(wait));
+    }
+
+    fn wait(&mut self, time: Duration) {
+        self.steps.push(Step::Wait(time));
+        self.flows.retain_mut(|flow| flow.outlives(time));
     }
 
     fn change(&mut self) {
-        world::change(&mut self.now, &mut self.random);
+        let topology = &mut self.now;
+        match world::change(topology, &mut self.random) {
+            // An ENI's memory of a connection stands in the entries of the path it took. On another path the datapath
+            // may have to ask the groups again where AWS remembers, so what was said before ends here.
+            world::Changed::Routes(vpc) => self.flows.retain(|flow| !flow.is_in(topology, vpc)),
+            // An ENI that begins to track in the middle of a connection knows, in the model, what it has seen since;
+            // in the datapath, what its entries hold. AWS doesn't say how long either is remembered (semantics 7.4), so
+            // such flows go on for a while, but their idle limits aren't asked for.
+            world::Changed::Groups(vpc) => {
+                let changed = self.flows.iter_mut().filter(|flow| flow.is_in(topology, vpc));
+                changed.for_each(|flow| flow.end_within(SHORTEST_LIMIT));
+            }
+            world::Changed::Other => {}
+        }
         self.steps.push(Step::Configure(Box::new(self.now.clone())));
         // A live flow notices at once.
         if let Some(at) = self.pick_flow() {

@@ -6,9 +6,13 @@ use groundplane_abi::Device;
 use rand::Rng;
 use rand::seq::IndexedRandom;
 use rand_chacha::ChaCha8Rng;
+use std::time::Duration;
 
 #[derive(Clone, Debug)]
 pub(super) struct Flow {
+    pub(super) number: u16,
+    /// How much silence the flow may still meet before nothing more is said in it.
+    ends_within: Option<Duration>,
     client: Guest,
     server: Guest,
     protocol: Protocol,
@@ -98,7 +102,7 @@ impl Act {
 
 impl Flow {
     /// A flow between two ENIs of one VPC; nothing if there are none.
-    pub(super) fn open(topology: &Topology, random: &mut ChaCha8Rng) -> Option<Self> {
+    pub(super) fn open(topology: &Topology, number: u16, random: &mut ChaCha8Rng) -> Option<Self> {
         let enis = &topology.resources.network_interfaces;
         let client = enis.choose(random)?;
         let peers: Vec<_> = enis
@@ -113,15 +117,36 @@ impl Flow {
             17 => Protocol::Timestamp,
             _ => Protocol::Other(*[47, 50, 132].choose(random)?),
         };
-        let client_port = random.random_range(32768..33000);
+        let client_port = 32768 + number;
         let server_port = *[22, 53, 80, 443, 1024].choose(random)?;
         Some(Self {
+            number,
+            ends_within: None,
             client: topology.guest(&client.name),
             server: topology.guest(&server.name),
             protocol,
             ports: (client_port, server_port),
             switched: client.subnet_id == server.subnet_id && random.random_bool(0.7),
         })
+    }
+
+    /// Lets the flow end before the silence in it adds up to `time`.
+    pub(super) fn end_within(&mut self, time: Duration) {
+        self.ends_within = Some(self.ends_within.map_or(time, |left| left.min(time)));
+    }
+
+    /// Whether anything is said in the flow after a silence.
+    pub(super) fn outlives(&mut self, silence: Duration) -> bool {
+        let Some(left) = self.ends_within else { return true };
+        self.ends_within = left.checked_sub(silence);
+        self.ends_within.is_some_and(|left| !left.is_zero())
+    }
+
+    pub(super) fn is_in(&self, topology: &Topology, vpc: &str) -> bool {
+        let eni = topology.eni_on(self.client.device);
+        let enis = &topology.resources.network_interfaces;
+        enis.iter()
+            .any(|it| Some(&*it.network_interface_id) == eni && it.name.starts_with(vpc))
     }
 
     /// The packet by which an end does something, and the device it leaves by.
@@ -162,7 +187,7 @@ impl Flow {
             Protocol::Tcp => Packet::tcp().flags(Self::tcp_flags(act)).payload(b"data"),
             Protocol::Udp => Packet::udp().payload(b"data"),
             Protocol::Ping => Packet::icmp(if answers { 0 } else { 8 }, 0, self.ports.0),
-            Protocol::Timestamp => Packet::icmp(if answers { 14 } else { 13 }, 0, self.ports.0),
+            Protocol::Timestamp => Packet::icmp(if answers { 14 } else { 13 }, 0, self.ports.0).payload(&[0; 12]),
             Protocol::Other(number) => Packet::protocol(number).payload(b"data"),
         }
     }

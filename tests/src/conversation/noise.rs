@@ -84,7 +84,7 @@ fn stray(me: Guest, other: Guest, random: &mut ChaCha8Rng) -> Packet {
     ];
     let packet = any_packet(random).from(me.mac, me.ip, 1000);
     let strange = *STRANGE.choose(random).expect("some");
-    match random.random_range(0..12) {
+    match random.random_range(0..13) {
         0..3 => packet.to(ROUTER, strange, 80),
         3 => packet.to(BROADCAST, other.ip, 80),
         4 => packet.ip_from(strange, 1000).to(ROUTER, other.ip, 80),
@@ -93,7 +93,8 @@ fn stray(me: Guest, other: Guest, random: &mut ChaCha8Rng) -> Packet {
         7 => packet.to(ROUTER, [10, 0, random.random_range(1..5), 99], 80),
         8 => packet.to(ROUTER, [203, 0, 113, 1], 80),
         9 => packet.to([2, 9, 9, 9, 9, 9], other.ip, 80),
-        10 => packet.to(other.mac, [10, 0, 1, 200], 80),
+        // Switched to a neighbour that isn't meant, if it is one.
+        10 | 11 => packet.to(other.mac, [10, 0, me.ip[2], 123], 80),
         _ => packet.to(if random.random_bool(0.5) { ROUTER } else { me.mac }, me.ip, 80),
     }
 }
@@ -138,7 +139,7 @@ fn broken(writer: &mut Writer, me: Guest, other: Guest) {
 
 fn damage(packet: Packet, random: &mut ChaCha8Rng) -> Packet {
     let len = packet.build().len();
-    match random.random_range(0..16) {
+    match random.random_range(0..19) {
         0 => packet.damaged(Damage::Truncate(random.random_range(0..14))),
         1 => packet.damaged(Damage::Truncate(random.random_range(14..34))),
         2 => packet.damaged(Damage::Truncate(random.random_range(34..len.max(35)))),
@@ -147,9 +148,9 @@ fn damage(packet: Packet, random: &mut ChaCha8Rng) -> Packet {
         5 => packet.damaged(Damage::IpTotalLength(random.random())),
         // Too short for its transport header.
         6 => packet.damaged(Damage::IpTotalLength(random.random_range(20..30))),
-        7 => packet.damaged(Damage::TcpDataOffset(random.random_range(0..16))),
+        7 | 18 => packet.damaged(Damage::TcpDataOffset([0, 1, 4, 15][random.random_range(0..4)])),
         8 => packet.damaged(Damage::UdpLength(random.random_range(0..30))),
-        9 | 10 => {
+        9 | 10 | 16 | 17 => {
             // Overlaps the transport header, or makes too long a packet.
             let offset = if random.random_bool(0.5) {
                 random.random_range(0..3)

@@ -42,35 +42,49 @@ const VPCS: [&str; 2] = ["red", "blue"];
 const FRONT: &str = "10.0.1.0/24";
 const BACK: &str = "10.0.2.0/24";
 
+/// What has changed, and in which VPC where that matters to its flows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Changed {
+    Groups(&'static str),
+    Routes(&'static str),
+    Other,
+}
+
 /// Changes one thing in one VPC.
-pub(super) fn change(topology: &mut Topology, random: &mut ChaCha8Rng) {
+pub(super) fn change(topology: &mut Topology, random: &mut ChaCha8Rng) -> Changed {
     let vpc = *VPCS.choose(random).expect("two VPCs");
     match random.random_range(0..10) {
         0..4 => {
-            let names = names(topology);
+            let mut names = names(topology);
+            names.retain(|name| name.starts_with(vpc));
             let eni = names.choose(random).expect("there are ENIs");
             regroup(topology, eni, random);
+            return Changed::Groups(vpc);
         }
         4..7 => {
             let side = *["front", "back", "middle"].choose(random).expect("three subnets");
             topology.nacl(&format!("{vpc}-{side}"), nacl(random));
         }
-        7..9 => reroute(topology, vpc, random),
+        7..9 => {
+            reroute(topology, vpc, random);
+            return Changed::Routes(vpc);
+        }
         _ => {
-            let web = format!("{vpc}-web0");
-            let checked = topology.interface(&web).source_dest_check;
-            topology.source_dest_check(&web, !checked);
+            let eni = format!("{vpc}-{}", ["web0", "box"].choose(random).expect("two"));
+            let checked = topology.interface(&eni).source_dest_check;
+            topology.source_dest_check(&eni, !checked);
         }
     }
+    Changed::Other
 }
 
 /// Open more often than not, or nothing would ever be said.
 fn regroup(topology: &mut Topology, eni: &str, random: &mut ChaCha8Rng) {
-    match random.random_range(0..10) {
-        0..4 => topology.groups(eni, Groups::OPEN),
-        4 => topology.two_groups(eni, [Groups::INBOUND, Groups::OUTBOUND]),
-        5..7 => topology.groups(eni, Groups::OUTBOUND),
-        7..9 => topology.groups(eni, Groups::INBOUND),
+    match random.random_range(0..20) {
+        0..8 => topology.groups(eni, Groups::OPEN),
+        8..10 => topology.two_groups(eni, [Groups::INBOUND, Groups::OUTBOUND]),
+        10..15 => topology.groups(eni, Groups::OUTBOUND),
+        15..19 => topology.groups(eni, Groups::INBOUND),
         _ => topology.groups(eni, Groups::CLOSED),
     };
 }

@@ -117,7 +117,7 @@ impl Model {
 
     fn remember(&mut self, passage: Passage, tcp_flags: u8, now: Duration) {
         let key = (passage.eni, passage.tuple);
-        let lives = self.tracked.get(&key).is_some_and(|tracked| !tracked.has_expired(now));
+        let lives = self.knows(&key.0, &key.1, tcp_flags, now);
         if !lives {
             self.tracked.remove(&key);
             if !passage.opens {
@@ -129,9 +129,10 @@ impl Model {
         tracked.saw(passage.direction, tcp_flags, now);
     }
 
-    fn is_tracked(&self, eni: &str, tuple: &Tuple, now: Duration) -> bool {
+    /// Whether a packet belongs to a connection that an ENI tracks.
+    fn knows(&self, eni: &str, tuple: &Tuple, tcp_flags: u8, now: Duration) -> bool {
         let tracked = self.tracked.get(&(eni.to_owned(), *tuple));
-        tracked.is_some_and(|tracked| !tracked.has_expired(now))
+        tracked.is_some_and(|tracked| !tracked.has_expired(now) && !tracked.is_succeeded_by(tcp_flags))
     }
 
     fn eni(&self, id: &str) -> &NetworkInterface {

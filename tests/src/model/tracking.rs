@@ -123,6 +123,14 @@ impl Tracked {
         now.saturating_sub(self.last_seen) > self.limit()
     }
 
+    /// A SYN on a connection that is closing opens another one between the same ports. AWS says nothing of it; every
+    /// tracker takes it so, or ports could not be used again.
+    pub(super) fn is_succeeded_by(&self, tcp_flags: u8) -> bool {
+        const SYN: u8 = 2;
+        const RST_OR_ACK: u8 = 4 | 16;
+        self.kind() == Connection::TcpClosing && tcp_flags & SYN != 0 && tcp_flags & RST_OR_ACK == 0
+    }
+
     fn limit(&self) -> Duration {
         match self.kind() {
             Connection::TcpHalfOpen => limits::TCP_HALF_OPEN,

@@ -22,21 +22,17 @@ pub(super) fn leave<'a>(
     header: &Header,
     now: Duration,
 ) -> Result<Arrival<'a>, Reason> {
+    check_options(&header.options)?;
     is_sane(model, eni, header)?;
     if eni.source_dest_check && !eni.private_ip_addresses.contains(&header.src) {
         return Err(Reason::SourceDestCheckAtSender);
     }
-    check_options(&header.options)?;
-    let routed = header.destination_mac == ROUTER_MAC;
-    let switched_to = if routed {
-        None
-    } else {
-        Some(has_mac(model, eni, header.destination_mac)?)
-    };
     let left = pass_groups(model, eni, Direction::Egress, header, now)?;
-    let (receiver, same_subnet) = match switched_to {
-        Some(receiver) => (receiver, true),
-        None => find_receiver(model, eni, header)?,
+    let routed = header.destination_mac == ROUTER_MAC;
+    let (receiver, same_subnet) = if routed {
+        find_receiver(model, eni, header)?
+    } else {
+        (has_mac(model, eni, header.destination_mac)?, true)
     };
     let arrived = enter(model, receiver, same_subnet, header, now)?;
     let passages = [left, arrived].into_iter().flatten().collect();
@@ -149,7 +145,7 @@ fn pass_groups(
 ) -> Result<Option<Passage>, Reason> {
     let egress = direction == Direction::Egress;
     let tuple = tuple_at(direction, header);
-    let tracked = !header.stands_alone() && model.is_tracked(&eni.network_interface_id, &tuple, now);
+    let tracked = !header.stands_alone() && model.knows(&eni.network_interface_id, &tuple, header.tcp_flags, now);
     let admitted = security_group::admits(model, eni, egress, header);
     if !tracked && admitted.is_none() {
         return Err(if egress {

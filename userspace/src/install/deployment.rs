@@ -1,5 +1,6 @@
 //! What is to be brought up, and whether the host has room for it.
 
+use crate::document::{Attachment, Guest};
 use crate::install::error::{Error, Result};
 use crate::install::link::{self, GuestAddress};
 use crate::install::names;
@@ -9,24 +10,15 @@ use crate::install::state::{GuestState, Place, State};
 use crate::plan::{self, Binding, Bindings, GuestKind, Plan};
 use crate::resources::{NetworkInterface, Resources};
 use groundplane_abi::{Device, Mac};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::Path;
-
-/// Where the guest of an ENI is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Attachment {
-    /// A network namespace: made, or one that is there.
-    Namespace { name: String, adopt: bool },
-    /// A tap of this name, for a virtual machine.
-    Tap { device: String },
-}
 
 /// Resources and the guests their ENIs belong to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Deployment {
     pub resources: Resources,
-    /// By `NetworkInterfaceId`; every ENI has one.
-    pub attachments: BTreeMap<String, Attachment>,
+    /// One for every ENI.
+    pub guests: Vec<Guest>,
 }
 
 /// What a guest's end is configured with.
@@ -51,15 +43,15 @@ impl Deployment {
     }
 
     /// What will be made for each ENI.
-    pub(super) fn guests(&self, state_dir: &Path) -> Result<Vec<GuestState>> {
+    pub(super) fn guest_states(&self, state_dir: &Path) -> Result<Vec<GuestState>> {
         self.resources
             .network_interfaces
             .iter()
-            .map(|eni| self.guest(eni, state_dir))
+            .map(|eni| self.guest_state(eni, state_dir))
             .collect()
     }
 
-    fn guest(&self, eni: &NetworkInterface, state_dir: &Path) -> Result<GuestState> {
+    fn guest_state(&self, eni: &NetworkInterface, state_dir: &Path) -> Result<GuestState> {
         let eni_id = &eni.network_interface_id;
         let resources = &self.resources;
         let vpc = resources

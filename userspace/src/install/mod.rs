@@ -12,7 +12,7 @@ pub mod state;
 pub mod tap;
 pub mod up;
 
-pub use deployment::{Attachment, Deployment};
+pub use deployment::Deployment;
 pub use error::{Error, Result};
 pub use kernel::{Datapath, LoadOptions};
 pub use up::{Outcome, UpOptions, down, up};

@@ -78,7 +78,7 @@ pub fn up(deployment: &Deployment, options: &UpOptions<'_>) -> Result<Outcome> {
 
 /// The journal to begin with, or nothing if nothing is to be done.
 fn prepare(deployment: &Deployment, options: &UpOptions<'_>, old: Option<&State>) -> Result<Option<State>> {
-    let guests = deployment.guests(&options.state_dir)?;
+    let guests = deployment.guest_states(&options.state_dir)?;
     let fingerprint = deployment.fingerprint();
     if let Some(old) = old
         && old.fingerprint == fingerprint

@@ -4,4 +4,6 @@ pub mod document;
 pub mod install;
 pub mod object;
 pub mod plan;
+pub mod probe;
 pub mod resources;
+pub mod status;

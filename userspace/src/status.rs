@@ -78,15 +78,29 @@ pub struct DropStatus {
 
 /// Asks the kernel.
 pub fn gather(state_dir: &Path) -> Result<Status> {
-    let nothing = |condition| Status { condition, generation: 0, enis: Vec::new() };
-    let Some(state) = state::read(state_dir)? else { return Ok(nothing(Condition::NothingUp)) };
+    let nothing = |condition| Status {
+        condition,
+        generation: 0,
+        enis: Vec::new(),
+    };
+    let Some(state) = state::read(state_dir)? else {
+        return Ok(nothing(Condition::NothingUp));
+    };
     if !state.is_of_this_boot()? {
         return Ok(nothing(Condition::EndedByReboot));
     }
     match (Datapath::open(&state.pins), state.stage) {
         (Ok(datapath), stage) => {
-            let condition = if stage == Stage::Up { Condition::Up } else { Condition::Unfinished };
-            Ok(Status { condition, generation: datapath.generation().0, enis: enis(&state, &datapath)? })
+            let condition = if stage == Stage::Up {
+                Condition::Up
+            } else {
+                Condition::Unfinished
+            };
+            Ok(Status {
+                condition,
+                generation: datapath.generation().0,
+                enis: enis(&state, &datapath)?,
+            })
         }
         (Err(_), Stage::Building) => Ok(nothing(Condition::Unfinished)),
         (Err(crate::install::Error::NotLoaded(_)), Stage::Up) => Ok(nothing(Condition::NotLoaded)),
@@ -97,12 +111,22 @@ pub fn gather(state_dir: &Path) -> Result<Status> {
 fn enis(state: &State, datapath: &Datapath) -> Result<Vec<EniStatus>> {
     let counters = datapath.counters()?;
     let netlink = Netlink::open()?;
-    state.guests.iter().map(|guest| eni(guest, datapath, &counters, &netlink)).collect()
+    state
+        .guests
+        .iter()
+        .map(|guest| eni(guest, datapath, &counters, &netlink))
+        .collect()
 }
 
 fn eni(guest: &GuestState, datapath: &Datapath, counters: &Counters, netlink: &Netlink) -> Result<EniStatus> {
     let index = netlink.find(&guest.device)?.map_or(0, |link| link.index);
-    let EniCounters { sent, opened, live, drops, .. } = counters.get(&Device(index)).cloned().unwrap_or_default();
+    let EniCounters {
+        sent,
+        opened,
+        live,
+        drops,
+        ..
+    } = counters.get(&Device(index)).cloned().unwrap_or_default();
     Ok(EniStatus {
         name: guest.name.clone(),
         network_interface_id: guest.eni_id.clone(),
@@ -116,12 +140,17 @@ fn eni(guest: &GuestState, datapath: &Datapath, counters: &Counters, netlink: &N
         sent_bytes: sent.bytes,
         live_connections: live,
         opened_connections: opened,
-        drops: drops.into_iter().map(|(reason, counter)| DropStatus::new(reason, counter)).collect(),
+        drops: drops
+            .into_iter()
+            .map(|(reason, counter)| DropStatus::new(reason, counter))
+            .collect(),
     })
 }
 
 fn enforcement(guest: &GuestState, datapath: &Datapath, netlink: &Netlink) -> Result<Enforcement> {
-    let Some(link) = netlink.find(&guest.device)? else { return Ok(Enforcement::DeviceMissing) };
+    let Some(link) = netlink.find(&guest.device)? else {
+        return Ok(Enforcement::DeviceMissing);
+    };
     if !datapath.is_attached(&guest.device)? {
         return Ok(Enforcement::NotAttached);
     }
@@ -133,14 +162,24 @@ fn enforcement(guest: &GuestState, datapath: &Datapath, netlink: &Netlink) -> Re
     {
         return Ok(Enforcement::NamespaceMissing);
     }
-    Ok(if link.up { Enforcement::Enforced } else { Enforcement::DeviceDown })
+    Ok(if link.up {
+        Enforcement::Enforced
+    } else {
+        Enforcement::DeviceDown
+    })
 }
 
 impl DropStatus {
     fn new(reason: DropReason, counter: groundplane_abi::eni::Counter) -> Self {
         let meaning = reason.describe().map_or("", |description| description.meaning);
         let (packets, bytes) = (counter.packets, counter.bytes);
-        Self { reason: reason.to_string(), number: reason.0, meaning, packets, bytes }
+        Self {
+            reason: reason.to_string(),
+            number: reason.0,
+            meaning,
+            packets,
+            bytes,
+        }
     }
 }
 
@@ -164,16 +203,26 @@ impl fmt::Display for Status {
         match self.condition {
             Condition::NothingUp => return f.write_str("Nothing is up."),
             Condition::EndedByReboot => {
-                return f.write_str("Nothing is up: what was ended with the last boot. `groundplane up FILE` starts anew.");
+                return f
+                    .write_str("Nothing is up: what was ended with the last boot. `groundplane up FILE` starts anew.");
             }
             Condition::NotLoaded => {
-                return f.write_str("The programs are gone although nobody took them down. `groundplane down` removes the rest.");
+                return f.write_str(
+                    "The programs are gone although nobody took them down. `groundplane down` removes the rest.",
+                );
             }
-            Condition::Unfinished => writeln!(f, "An `up` is under way, or was killed; `groundplane down` removes it.")?,
+            Condition::Unfinished => {
+                writeln!(f, "An `up` is under way, or was killed; `groundplane down` removes it.")?
+            }
             Condition::Up => writeln!(f, "Up, configuration {}.", self.generation)?,
         }
         if !self.enis.is_empty() {
-            write!(f, "\n{}\n\n{}", eni_table(&self.enis).trim_fmt(), drop_table(&self.enis))?;
+            write!(
+                f,
+                "\n{}\n\n{}",
+                eni_table(&self.enis).trim_fmt(),
+                drop_table(&self.enis)
+            )?;
         }
         Ok(())
     }
@@ -182,12 +231,24 @@ impl fmt::Display for Status {
 fn eni_table(enis: &[EniStatus]) -> Table {
     const NUMBERS: std::ops::Range<usize> = 7..10;
     let header = [
-        "INSTANCE", "VPC", "SUBNET", "ADDRESS", "GUEST", "DEVICE", "ENFORCED", "PACKETS", "BYTES", "CONNECTIONS",
+        "INSTANCE",
+        "VPC",
+        "SUBNET",
+        "ADDRESS",
+        "GUEST",
+        "DEVICE",
+        "ENFORCED",
+        "PACKETS",
+        "BYTES",
+        "CONNECTIONS",
     ];
     let mut table = plain_table();
     table.set_header(header);
     for eni in enis {
-        let guest = eni.namespace.as_ref().map_or_else(|| "tap".to_owned(), |name| format!("namespace {name}"));
+        let guest = eni
+            .namespace
+            .as_ref()
+            .map_or_else(|| "tap".to_owned(), |name| format!("namespace {name}"));
         table.add_row([
             eni.name.clone(),
             eni.vpc.clone(),
@@ -215,16 +276,25 @@ fn drop_table(enis: &[EniStatus]) -> String {
     for eni in enis {
         for drop in &eni.drops {
             let name = format!("{}/{}", eni.vpc, eni.name);
-            table.add_row([name, drop.reason.clone(), drop.packets.to_string(), drop.meaning.to_owned()]);
+            table.add_row([
+                name,
+                drop.reason.clone(),
+                drop.packets.to_string(),
+                drop.meaning.to_owned(),
+            ]);
         }
     }
-    if table.is_empty() { "Nothing was dropped.".to_owned() } else { table.trim_fmt() }
+    if table.is_empty() {
+        "Nothing was dropped.".to_owned()
+    } else {
+        table.trim_fmt()
+    }
 }
 
 /// Columns and nothing else, so that the usual tools can cut them.
 pub(crate) fn plain_table() -> Table {
     let mut table = Table::new();
-    table.load_preset(NOTHING);
+    table.load_style(NOTHING);
     table
 }
 
@@ -263,24 +333,43 @@ mod tests {
     fn people_read_who_is_enforced_and_why_packets_died() {
         let counter = groundplane_abi::eni::Counter { packets: 3, bytes: 180 };
         let enis = vec![eni("web", vec![DropStatus::new(DropReason::NO_ROUTE, counter)])];
-        let text = Status { condition: Condition::Up, generation: 4, enis }.to_string();
+        let text = Status {
+            condition: Condition::Up,
+            generation: 4,
+            enis,
+        }
+        .to_string();
         let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
         let lines: Vec<_> = text.lines().map(words).filter(|line| !line.is_empty()).collect();
         assert_eq!(lines[0], "Up, configuration 4.");
-        assert_eq!(lines[2], "web blue front 10.0.1.10 namespace web gp000000000001 yes 12 3456 1");
-        assert!(lines[4].starts_with("blue/web NoRoute 3 the subnet's route table has no route"), "{}", lines[4]);
+        assert_eq!(
+            lines[2],
+            "web blue front 10.0.1.10 namespace web gp000000000001 yes 12 3456 1"
+        );
+        assert!(
+            lines[4].starts_with("blue/web NoRoute 3 the subnet's route table has no route"),
+            "{}",
+            lines[4]
+        );
     }
 
     #[test]
     fn an_unknown_reason_still_has_its_number() {
         let counter = groundplane_abi::eni::Counter { packets: 1, bytes: 60 };
         let drop = DropStatus::new(DropReason(u16::MAX), counter);
-        assert_eq!((drop.reason.as_str(), drop.number, drop.meaning), ("Reason65535", u16::MAX, ""));
+        assert_eq!(
+            (drop.reason.as_str(), drop.number, drop.meaning),
+            ("Reason65535", u16::MAX, "")
+        );
     }
 
     #[test]
     fn nothing_up_is_one_sentence() {
-        let status = Status { condition: Condition::NothingUp, generation: 0, enis: Vec::new() };
+        let status = Status {
+            condition: Condition::NothingUp,
+            generation: 0,
+            enis: Vec::new(),
+        };
         assert_eq!(status.to_string(), "Nothing is up.");
     }
 }

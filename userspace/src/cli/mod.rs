@@ -1,10 +1,15 @@
 //! The verbs, one file each. `run` reads the command line, calls the verb and turns what comes of it into an exit code.
 
+mod down;
 mod file;
 mod output;
+mod progress;
+mod status;
+mod up;
 mod validate;
 
 use clap::{Parser, Subcommand};
+use groundplane::install::state::DEFAULT_DIRECTORY;
 use output::Output;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -16,12 +21,16 @@ struct CommandLine {
     /// What to print: text for people, or JSON for programs
     #[arg(long, global = true, value_enum, value_name = "FORMAT", default_value_t = output::Format::Text)]
     output: output::Format,
+    /// Where the journal of what is up is kept
+    #[arg(long, global = true, value_name = "DIRECTORY", default_value = DEFAULT_DIRECTORY)]
+    state_dir: PathBuf,
     #[command(subcommand)]
     verb: Verb,
 }
 
 const EXIT_CODES: &str = "\
-Exit codes: 0 it worked; 1 it failed; 2 the document or the command line is wrong and nothing was changed.";
+Exit codes: 0 it worked; 1 it failed; 2 the document or the command line is wrong and nothing was changed;
+3 it is up, but the probe found something other than expected.";
 
 #[derive(Debug, Subcommand)]
 enum Verb {
@@ -30,6 +39,12 @@ enum Verb {
         /// The document
         file: PathBuf,
     },
+    /// Bring up the VPCs of a document: namespaces, devices, programs
+    Up(up::Arguments),
+    /// Take down what is up, and nothing else
+    Down,
+    /// Show ENIs, counters, and what was dropped and why
+    Status,
 }
 
 /// How a verb ended, if it didn't fail.
@@ -38,18 +53,28 @@ enum Outcome {
     Done,
     /// What the user wrote is wrong, and has been told so.
     Refused,
+    /// It is up, but doesn't behave as expected.
+    Unexpected,
 }
 
 pub(crate) fn run() -> ExitCode {
     // A wrong command line ends here, with clap's message and exit code 2.
-    let CommandLine { output, verb } = CommandLine::parse();
+    let CommandLine {
+        output,
+        state_dir,
+        verb,
+    } = CommandLine::parse();
     let output = Output::new(output);
     let outcome = match verb {
         Verb::Validate { file } => validate::run(&file, &output),
+        Verb::Up(arguments) => up::run(&arguments, &state_dir, &output),
+        Verb::Down => down::run(&state_dir, &output),
+        Verb::Status => status::run(&state_dir, &output),
     };
     match outcome {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::Refused) => ExitCode::from(2),
+        Ok(Outcome::Unexpected) => ExitCode::from(3),
         Err(error) => {
             output.failure(&error);
             ExitCode::from(if error.is::<file::Unreadable>() { 2 } else { 1 })

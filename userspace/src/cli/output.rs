@@ -1,5 +1,6 @@
 //! What is printed: results to standard output, problems to standard error; as JSON, everything to standard output.
 
+use super::Outcome;
 use clap::ValueEnum;
 use groundplane::document::Diagnostics;
 use serde::Serialize;
@@ -48,6 +49,15 @@ impl Output {
             // Whoever closed standard error, as `head` does when it has seen enough, doesn't want the rest.
             _ = write!(std::io::stderr().lock(), "{}", diagnostics.render(self.colours));
         }
+    }
+
+    /// Problems that keep a verb from doing anything.
+    pub(super) fn refuse(&self, diagnostics: Diagnostics) -> anyhow::Result<Outcome> {
+        self.diagnostics(&diagnostics);
+        if self.format == Format::Json {
+            self.result("", &diagnostics)?;
+        }
+        Ok(Outcome::Refused)
     }
 
     /// What made a verb fail, with what led to it.

@@ -37,11 +37,14 @@ pub fn ensure_mounted() -> Result<()> {
 
 /// Unmounts it if nobody has put anything there. Whoever uses it meanwhile keeps it.
 pub fn unmount_if_empty() -> Result<()> {
-    let mut entries = std::fs::read_dir(MOUNT_POINT).doing(|| format!("read {MOUNT_POINT}"))?;
-    if entries.next().is_some() {
+    /// What the kernel itself puts into a new one.
+    const BUILT_IN: [&str; 2] = ["maps.debug", "progs.debug"];
+    let entries = std::fs::read_dir(MOUNT_POINT).doing(|| format!("read {MOUNT_POINT}"))?;
+    let mut names = entries.filter_map(|entry| Some(entry.ok()?.file_name()));
+    if names.any(|name| !BUILT_IN.iter().any(|built_in| name == *built_in)) {
         return Ok(());
     }
-    drop(entries);
+    drop(names);
     match umount2(MOUNT_POINT, MntFlags::empty()) {
         Ok(()) | Err(Errno::EBUSY | Errno::EINVAL) => Ok(()),
         Err(error) => Err(error).doing(|| format!("unmount {MOUNT_POINT}")),

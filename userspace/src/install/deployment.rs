@@ -8,7 +8,7 @@ use crate::install::netlink::Netlink;
 use crate::install::netns;
 use crate::install::state::{GuestState, Place, State};
 use crate::plan::{self, Binding, Bindings, GuestKind, Plan};
-use crate::resources::{NetworkInterface, Resources};
+use crate::resources::{NetworkInterface, Resources, Subnet};
 use groundplane_abi::{Device, Mac};
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -42,54 +42,37 @@ impl Deployment {
         plan::compile(&self.resources, bindings).map_err(Error::Plan)
     }
 
-    /// What will be made for each ENI.
-    pub(super) fn guest_states(&self, state_dir: &Path) -> Result<Vec<GuestState>> {
-        self.resources
-            .network_interfaces
+    /// What will be made for each ENI, in the order of the document.
+    pub(crate) fn guest_states(&self, state_dir: &Path) -> Result<Vec<GuestState>> {
+        self.guests
             .iter()
-            .map(|eni| self.guest_state(eni, state_dir))
+            .map(|guest| self.guest_state(guest, state_dir))
             .collect()
     }
 
-    fn guest_state(&self, eni: &NetworkInterface, state_dir: &Path) -> Result<GuestState> {
-        let eni_id = &eni.network_interface_id;
-        let resources = &self.resources;
-        let vpc = resources
-            .vpcs
-            .iter()
-            .find(|vpc| vpc.vpc_id == eni.vpc_id)
-            .map(|vpc| &vpc.name);
-        let subnet = resources
-            .subnets
-            .iter()
-            .find(|subnet| subnet.subnet_id == eni.subnet_id);
-        let attachment = self
-            .attachments
-            .get(eni_id)
-            .ok_or_else(|| Error::Unattached(eni_id.clone()))?;
-        let (device, place) = match attachment.clone() {
+    fn guest_state(&self, guest: &Guest, state_dir: &Path) -> Result<GuestState> {
+        let eni_id = &guest.network_interface_id;
+        let eni = self.network_interface(eni_id)?;
+        let vpc = self.resources.vpcs.iter().find(|vpc| vpc.vpc_id == eni.vpc_id);
+        let address = eni.private_ip_addresses.first();
+        let (device, place) = match guest.attachment.clone() {
             Attachment::Tap { device } => (device, Place::Tap),
             Attachment::Namespace { name: namespace, adopt } => {
-                let made = Place::Made {
-                    namespace: namespace.clone(),
-                    inode: None,
+                let device = names::host_device(state_dir, eni_id);
+                let place = if adopt {
+                    Place::Adopted { namespace }
+                } else {
+                    Place::Made { namespace, inode: None }
                 };
-                let place = if adopt { Place::Adopted { namespace } } else { made };
-                (names::host_device(state_dir, eni_id), place)
+                (device, place)
             }
         };
         Ok(GuestState {
             eni_id: eni_id.clone(),
-            name: eni.name.clone(),
-            vpc: vpc.ok_or_else(|| Error::VpcMissing(eni.vpc_id.clone()))?.clone(),
-            subnet: subnet
-                .ok_or_else(|| Error::SubnetMissing(eni.subnet_id.clone()))?
-                .name
-                .clone(),
-            address: *eni
-                .private_ip_addresses
-                .first()
-                .ok_or_else(|| Error::NoAddress(eni_id.clone()))?,
+            name: guest.name.clone(),
+            vpc: vpc.ok_or_else(|| Error::Missing(eni.vpc_id.clone()))?.name.clone(),
+            subnet: self.subnet(eni)?.name.clone(),
+            address: *address.ok_or_else(|| Error::NoAddress(eni_id.clone()))?,
             device,
             alias: names::alias(eni_id),
             place,
@@ -98,17 +81,8 @@ impl Deployment {
 
     /// What the guest's end of an ENI is configured with.
     pub(super) fn configuration(&self, guest: &GuestState) -> Result<GuestConfiguration> {
-        let enis = &self.resources.network_interfaces;
-        let eni = enis.iter().find(|eni| eni.network_interface_id == guest.eni_id);
-        let eni = eni.ok_or_else(|| Error::Unattached(guest.eni_id.clone()))?;
-        let subnet = self
-            .resources
-            .subnets
-            .iter()
-            .find(|subnet| subnet.subnet_id == eni.subnet_id);
-        let subnet = subnet
-            .ok_or_else(|| Error::SubnetMissing(eni.subnet_id.clone()))?
-            .cidr_block;
+        let eni = self.network_interface(&guest.eni_id)?;
+        let subnet = self.subnet(eni)?.cidr_block;
         let address = GuestAddress {
             address: guest.address,
             subnet,
@@ -118,6 +92,18 @@ impl Deployment {
             address,
             forwards: !eni.source_dest_check,
         })
+    }
+
+    fn network_interface(&self, id: &str) -> Result<&NetworkInterface> {
+        let mut enis = self.resources.network_interfaces.iter();
+        enis.find(|eni| eni.network_interface_id == id)
+            .ok_or_else(|| Error::Missing(id.to_owned()))
+    }
+
+    fn subnet(&self, eni: &NetworkInterface) -> Result<&Subnet> {
+        let mut subnets = self.resources.subnets.iter();
+        let subnet = subnets.find(|subnet| subnet.subnet_id == eni.subnet_id);
+        subnet.ok_or_else(|| Error::Missing(eni.subnet_id.clone()))
     }
 
     /// Everything that stands in the way, found before anything is changed. `old` is what will be taken down first.

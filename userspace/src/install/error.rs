@@ -9,12 +9,12 @@ use std::path::PathBuf;
 pub enum Error {
     #[error("groundplane must run as root: it makes network namespaces and devices and loads BPF programs")]
     NotRoot,
-    #[error("{what}: {source}")]
-    Io { what: String, source: io::Error },
-    #[error("{what}: {source}")]
+    #[error("{what}: {error}")]
+    Io { what: String, error: io::Error },
+    #[error("{what}: {error}")]
     Bpf {
         what: String,
-        source: Box<dyn std::error::Error + Send + Sync>,
+        error: Box<dyn std::error::Error + Send + Sync>,
     },
     #[error("this kernel has no BPF file system, so it can't run BPF programs that stay: {0}")]
     NoBpf(io::Error),
@@ -45,18 +45,14 @@ pub enum Error {
     DeviceIndex { device: String, index: u32 },
     #[error("interface {0} doesn't exist")]
     DeviceMissing(String),
-    #[error("subnet {0} is missing in the configuration")]
-    SubnetMissing(String),
     #[error("network interface {0} has no address")]
     NoAddress(String),
     #[error("{} was written by another version of groundplane ({found})", path.display())]
     StateVersion { path: PathBuf, found: u32 },
     #[error("{} exists already and is not ours; if nothing uses it, remove it, else choose another --pin-dir", .0.display())]
     PinsTaken(PathBuf),
-    #[error("VPC {0} is missing in the configuration")]
-    VpcMissing(String),
-    #[error("network interface {0} has no guest")]
-    Unattached(String),
+    #[error("{0} is named in the configuration, but isn't there")]
+    Missing(String),
     #[error("{}", joined(.0))]
     Plan(Vec<PlanProblem>),
     #[error("interrupted")]
@@ -80,7 +76,7 @@ impl Error {
     /// Whether the kernel said so.
     #[must_use]
     pub fn is(&self, kind: io::ErrorKind) -> bool {
-        matches!(self, Self::Io { source, .. } if source.kind() == kind)
+        matches!(self, Self::Io { error, .. } if error.kind() == kind)
     }
 }
 
@@ -102,7 +98,7 @@ pub(crate) trait Doing<T> {
 
 impl<T> Doing<T> for io::Result<T> {
     fn doing(self, what: impl FnOnce() -> String) -> Result<T> {
-        self.map_err(|source| Error::Io { what: what(), source })
+        self.map_err(|error| Error::Io { what: what(), error })
     }
 }
 
@@ -129,6 +125,6 @@ where
 {
     result.map_err(|error| Error::Bpf {
         what: what(),
-        source: Box::new(error),
+        error: Box::new(error),
     })
 }

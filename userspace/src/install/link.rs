@@ -128,9 +128,9 @@ fn disable_ipv6(device: &str) -> Result<()> {
 
 fn inside(namespace: &str, error: Error) -> Error {
     match error {
-        Error::Io { what, source } => Error::Io {
+        Error::Io { what, error } => Error::Io {
             what: format!("in network namespace {namespace}: {what}"),
-            source,
+            error,
         },
         other => other,
     }

@@ -9,6 +9,7 @@ use crate::install::netlink::{Link, Netlink};
 use crate::install::netns;
 use crate::install::state::{GuestState, Place, Stage, State, Store};
 use crate::plan::{Binding, Bindings};
+use serde::Serialize;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -43,7 +44,8 @@ impl fmt::Debug for UpOptions<'_> {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Outcome {
     BroughtUp,
     /// The same deployment is up, whole and enforced; nothing was done.

@@ -88,7 +88,7 @@ pub(super) fn wait_for_readers() -> Result<()> {
         }
         Err(error) => Err(Error::Io {
             what: "wait for packets under way".to_owned(),
-            source: error.into(),
+            error: error.into(),
         }),
     }
 }

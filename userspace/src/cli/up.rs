@@ -1,0 +1,129 @@
+//! `groundplane up FILE`: a document to a running network, and on request a probe of it.
+
+use super::output::Output;
+use super::{Outcome, file, progress};
+use anyhow::Context;
+use groundplane::install::state::{DEFAULT_DIRECTORY, State};
+use groundplane::install::{self, Deployment, LoadOptions, UpOptions};
+use groundplane::object::object;
+use groundplane::probe::{self, Report};
+use groundplane::status;
+use serde::Serialize;
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    /// The document
+    file: PathBuf,
+    /// Try out who reaches whom afterwards, with ping, curl, nginx and iperf3
+    #[arg(long)]
+    probe: bool,
+    /// Where programs and tables are pinned, on a BPF file system
+    #[arg(long, value_name = "DIRECTORY", default_value = install::kernel::DEFAULT_PINS)]
+    pin_dir: PathBuf,
+}
+
+/// What came of it.
+#[derive(Debug, Serialize)]
+struct Result<'a> {
+    outcome: install::Outcome,
+    guests: &'a [install::state::GuestState],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    probe: Option<&'a Report>,
+}
+
+pub(super) fn run(arguments: &Arguments, state_dir: &Path, output: &Output) -> anyhow::Result<Outcome> {
+    let resolved = match file::read(&arguments.file)? {
+        Ok(resolved) => resolved,
+        Err(problems) => return output.refuse(problems),
+    };
+    output.diagnostics(&resolved.warnings);
+    let interrupted = progress::interrupted()?;
+    let deployment = Deployment {
+        resources: resolved.resources,
+        guests: resolved.guests,
+    };
+    let options = UpOptions {
+        state_dir: state_dir.to_owned(),
+        pins: arguments.pin_dir.clone(),
+        load: LoadOptions {
+            object: object()?,
+            capacities: Vec::new(),
+        },
+        interrupted,
+        progress: &progress::show,
+    };
+    let outcome = install::up(&deployment, &options);
+    progress::clear();
+    let outcome = outcome?;
+    let state = install::state::read(state_dir)?.context("the journal is gone")?;
+    let report = arguments.probe.then(|| {
+        let report = probe::run(&deployment.resources, &state, state_dir, &progress::show, interrupted);
+        progress::clear();
+        report.context("it is up, but the probe could not run")
+    });
+    let report = report.transpose()?;
+    let text = text(outcome, report.as_ref(), &state, state_dir);
+    output.result(
+        &text,
+        &Result {
+            outcome,
+            guests: &state.guests,
+            probe: report.as_ref(),
+        },
+    )?;
+    let as_expected = report.is_none_or(|report| report.is_as_expected());
+    Ok(if as_expected {
+        Outcome::Done
+    } else {
+        Outcome::Unexpected
+    })
+}
+
+fn text(outcome: install::Outcome, report: Option<&Report>, state: &State, state_dir: &Path) -> String {
+    let mut text = match outcome {
+        install::Outcome::BroughtUp => "Up.\n",
+        install::Outcome::AlreadyUp => "Already up, whole and enforced; nothing was changed.\n",
+        install::Outcome::Replaced => "Up, in the place of what was up before.\n",
+    }
+    .to_owned();
+    if let Some(report) = report {
+        // Writing to a string can't fail; likewise below.
+        let _ = writeln!(text, "\n{report}");
+    }
+    text + &look_around(state, state_dir)
+}
+
+/// What to do next.
+fn look_around(state: &State, state_dir: &Path) -> String {
+    let mut text = "\nWho is where:\n".to_owned();
+    for guest in &state.guests {
+        let _ = writeln!(
+            text,
+            "  {}/{}, {}: {}",
+            guest.vpc,
+            guest.name,
+            guest.address,
+            status::place(guest)
+        );
+    }
+    let option = match state_dir == Path::new(DEFAULT_DIRECTORY) {
+        true => String::new(),
+        false => format!(" --state-dir {}", state_dir.display()),
+    };
+    let mut lines = vec![(
+        format!("groundplane{option} status"),
+        "counters, and what was dropped and why",
+    )];
+    if let Some(namespace) = state.guests.iter().find_map(|guest| guest.place.namespace()) {
+        lines.insert(0, (format!("ip netns exec {namespace} bash"), "a shell inside a guest"));
+    }
+    lines.push((format!("groundplane{option} down"), "takes it down"));
+    let width = lines.iter().map(|(command, _)| command.len()).max().unwrap_or(0);
+    text += "\nLook around:\n";
+    for (command, what) in lines {
+        let _ = writeln!(text, "  {command:width$}   {what}");
+    }
+    text.trim_end().to_owned()
+}

@@ -1,0 +1,344 @@
+//! Trying a network out: real tools inside the guests ask who reaches whom, and the kernel's counters say why not.
+
+mod attempt;
+mod case;
+mod process;
+mod server;
+
+use crate::install::error::{Error, Result};
+use crate::install::kernel::{Counters, Datapath};
+use crate::install::netlink::Netlink;
+use crate::install::state::State;
+use crate::install::up::probe_directory;
+use crate::resources::Resources;
+use crate::status::plain_table;
+use attempt::{Got, ask};
+use case::{Case, Expected, Party, Source, Target, Way, What, choose, parties};
+use groundplane_abi::{Device, DropReason};
+use serde::Serialize;
+use server::Servers;
+use std::collections::BTreeSet;
+use std::fmt;
+use std::net::Ipv4Addr;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// What a probe found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Report {
+    pub rows: Vec<Row>,
+    /// Instances that no tool can be run in: guests behind taps.
+    pub not_probed: Vec<String>,
+}
+
+/// One question and its answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Row {
+    pub from: String,
+    pub to: String,
+    pub what: String,
+    pub expected: String,
+    pub got: String,
+    pub why: String,
+    pub as_expected: bool,
+}
+
+impl Report {
+    /// Whether every answer was the expected one.
+    #[must_use]
+    pub fn is_as_expected(&self) -> bool {
+        self.rows.iter().all(|row| row.as_expected)
+    }
+}
+
+/// Probes a deployment that is up. Nothing is sent but inside its namespaces and on its devices.
+pub fn run(
+    resources: &Resources,
+    state: &State,
+    state_dir: &Path,
+    progress: &dyn Fn(&str),
+    interrupted: &AtomicBool,
+) -> Result<Report> {
+    let datapath = Datapath::open(&state.pins)?;
+    let netlink = Netlink::open()?;
+    let parties = parties(resources, &state.guests);
+    let cases = choose(resources, &parties, &host_addresses(&netlink)?);
+    let _servers = start_servers(&cases, state_dir)?;
+    let prober = Prober { datapath, netlink };
+    let mut rows = Vec::new();
+    for case in &cases {
+        if interrupted.load(Ordering::Relaxed) {
+            return Err(Error::Interrupted);
+        }
+        progress(&format!(
+            "probing {} of {}: {}",
+            rows.len() + 1,
+            cases.len(),
+            question(case)
+        ));
+        rows.push(prober.probe(case)?);
+    }
+    let taps = parties.iter().filter(|party| party.namespace().is_none());
+    Ok(Report {
+        rows,
+        not_probed: taps.map(Party::identity).collect(),
+    })
+}
+
+/// Addresses that a guest could mean by the host: not loopback, which in a guest is the guest's own.
+fn host_addresses(netlink: &Netlink) -> Result<Vec<Ipv4Addr>> {
+    let mut addresses = netlink.addresses()?;
+    addresses.retain(|address| !address.is_loopback() && !address.is_link_local());
+    Ok(addresses)
+}
+
+/// Servers in every guest that is asked something, and in those that might answer in its place.
+fn start_servers(cases: &[Case<'_>], state_dir: &Path) -> Result<Servers> {
+    let mut servers = Servers::new(probe_directory(state_dir))?;
+    let (mut web, mut streams) = (BTreeSet::new(), BTreeSet::new());
+    for case in cases {
+        let Target::Guest(named) = case.to else { continue };
+        let answering = match case.expected {
+            Expected::Answer(party, _) => party,
+            Expected::Dropped => named,
+        };
+        for party in [named, answering] {
+            let Some(namespace) = party.namespace() else { continue };
+            if case.what == What::Http && web.insert(namespace) {
+                servers.start_nginx(namespace, &party.identity())?;
+            }
+            if case.what == What::Stream && streams.insert(namespace) {
+                servers.start_iperf3(namespace)?;
+            }
+        }
+    }
+    Ok(servers)
+}
+
+struct Prober {
+    datapath: Datapath,
+    netlink: Netlink,
+}
+
+impl Prober {
+    fn probe(&self, case: &Case<'_>) -> Result<Row> {
+        let before = self.datapath.counters()?;
+        let got = ask(case);
+        let after = self.datapath.counters()?;
+        let (as_expected, why) = self.judge(case, &got, &before, &after)?;
+        Ok(Row {
+            from: source(case.from),
+            to: target(case.to),
+            what: what(case.what),
+            expected: expected(case),
+            got: match &got {
+                Got::Answer { detail, .. } => detail.clone(),
+                Got::Silence => "nothing comes back".to_owned(),
+                Got::Failed(error) => format!("could not be tried: {error}"),
+            },
+            why,
+            as_expected,
+        })
+    }
+
+    /// Whether the answer is right, and what the counters say of it.
+    fn judge(&self, case: &Case<'_>, got: &Got, before: &Counters, after: &Counters) -> Result<(bool, String)> {
+        let judging = match (case.from, case.to) {
+            (Source::Guest(party), _) | (Source::Host, Target::Guest(party)) => Some(self.device(&party)?),
+            (Source::Host, Target::Host(_)) => None,
+        };
+        let dropped = judging.and_then(|device| most_dropped(device, before, after));
+        match (case.expected, got) {
+            (Expected::Answer(party, way), Got::Answer { who, .. }) => {
+                let right = who.as_ref().is_none_or(|who| *who == party.identity());
+                let (took_it, words) = self.way(&way, before, after)?;
+                Ok((right && took_it, words))
+            }
+            (Expected::Dropped, Got::Silence) => {
+                let wanted = dropped.filter(|(reason, _)| is_wanted(case.what, *reason));
+                Ok((
+                    wanted.is_some(),
+                    wanted
+                        .or(dropped)
+                        .map_or_else(|| "no drop was counted".to_owned(), reason_words),
+                ))
+            }
+            _ => Ok((false, dropped.map_or_else(String::new, reason_words))),
+        }
+    }
+
+    /// Whether packets went the way they should, and its name.
+    fn way(&self, way: &Way<'_>, before: &Counters, after: &Counters) -> Result<(bool, String)> {
+        match way {
+            Way::SameSubnet => Ok((true, "same subnet".to_owned())),
+            Way::AcrossSubnets => Ok((true, "local route".to_owned())),
+            Way::Through(middlebox) => {
+                let device = self.device(middlebox)?;
+                let sent = |counters: &Counters| counters.get(&device).map_or(0, |eni| eni.sent.packets);
+                let passed_on = sent(after).saturating_sub(sent(before));
+                let name = middlebox.identity();
+                Ok((
+                    passed_on > 0,
+                    format!("through {name}, which passed on {passed_on} packets"),
+                ))
+            }
+        }
+    }
+
+    fn device(&self, party: &Party<'_>) -> Result<Device> {
+        self.netlink.get(&party.guest.device)?.device(&party.guest.device)
+    }
+}
+
+/// Forged packets must be dropped for being forged; for the rest any reason will do.
+fn is_wanted(what: What, reason: DropReason) -> bool {
+    !matches!(what, What::Spoof(_)) || reason == DropReason::SOURCE_CHECK
+}
+
+/// The reason for which a device's packets were dropped most meanwhile, and how many were.
+fn most_dropped(device: Device, before: &Counters, after: &Counters) -> Option<(DropReason, u64)> {
+    let dropped = |counters: &Counters, reason| {
+        counters
+            .get(&device)
+            .and_then(|eni| eni.drops.get(&reason))
+            .map_or(0, |counter| counter.packets)
+    };
+    let reasons = after.get(&device)?.drops.keys();
+    let new = reasons.map(|reason| {
+        (
+            *reason,
+            dropped(after, *reason).saturating_sub(dropped(before, *reason)),
+        )
+    });
+    new.filter(|(_, packets)| *packets > 0)
+        .max_by_key(|(_, packets)| *packets)
+}
+
+fn reason_words((reason, packets): (DropReason, u64)) -> String {
+    let meaning = reason.describe().map_or("", |description| description.meaning);
+    format!("{packets} × {reason}: {meaning}")
+}
+
+fn question(case: &Case<'_>) -> String {
+    format!("{} from {} to {}", what(case.what), source(case.from), target(case.to))
+}
+
+fn source(source: Source<'_>) -> String {
+    match source {
+        Source::Guest(party) => party.identity(),
+        Source::Host => "the host".to_owned(),
+    }
+}
+
+fn target(target: Target<'_>) -> String {
+    match target {
+        Target::Guest(party) => format!("{} {}", party.identity(), party.address()),
+        Target::Host(address) => format!("the host {address}"),
+    }
+}
+
+fn what(what: What) -> String {
+    match what {
+        What::Ping => "ping".to_owned(),
+        What::Http => "HTTP".to_owned(),
+        What::Stream => "TCP stream".to_owned(),
+        What::Spoof(source) => format!("ping as {source}"),
+    }
+}
+
+fn expected(case: &Case<'_>) -> String {
+    match (case.expected, case.to) {
+        (Expected::Dropped, _) => "dropped".to_owned(),
+        (Expected::Answer(party, _), Target::Guest(named)) if party.is(&named) => "answers".to_owned(),
+        (Expected::Answer(party, _), _) => format!("{} answers", party.identity()),
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut table = plain_table();
+        table.set_header(["", "FROM", "TO", "WHAT", "EXPECTED", "GOT", "WHY"]);
+        for row in &self.rows {
+            let mark = if row.as_expected { "ok" } else { "WRONG" };
+            table.add_row([mark, &row.from, &row.to, &row.what, &row.expected, &row.got, &row.why]);
+        }
+        writeln!(f, "{}\n", table.trim_fmt())?;
+        for name in &self.not_probed {
+            writeln!(f, "{name} is behind a tap and was not probed.")?;
+        }
+        let wrong = self.rows.iter().filter(|row| !row.as_expected).count();
+        match (self.rows.len(), wrong) {
+            (0, _) => f.write_str("There was nothing to probe."),
+            (all, 0) => write!(f, "All {all} answers are as expected."),
+            (all, wrong) => write!(f, "{wrong} of {all} answers are NOT as expected."),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::install::kernel::EniCounters;
+    use groundplane_abi::eni::Counter;
+
+    const DEVICE: Device = Device(7);
+
+    fn counters(drops: &[(DropReason, u64)]) -> Counters {
+        let drops = drops
+            .iter()
+            .map(|(reason, packets)| {
+                (
+                    *reason,
+                    Counter {
+                        packets: *packets,
+                        bytes: 0,
+                    },
+                )
+            })
+            .collect();
+        Counters::from([(
+            DEVICE,
+            EniCounters {
+                drops,
+                ..EniCounters::default()
+            },
+        )])
+    }
+
+    #[test]
+    fn the_reason_is_the_one_that_grew_most() {
+        let before = counters(&[(DropReason::NO_IPV6, 90), (DropReason::NO_ROUTE, 1)]);
+        let after = counters(&[
+            (DropReason::NO_IPV6, 91),
+            (DropReason::NO_ROUTE, 4),
+            (DropReason::MULTICAST, 1),
+        ]);
+        assert_eq!(most_dropped(DEVICE, &before, &after), Some((DropReason::NO_ROUTE, 3)));
+        assert_eq!(most_dropped(DEVICE, &after, &after), None);
+        assert_eq!(most_dropped(Device(8), &before, &after), None);
+    }
+
+    #[test]
+    fn a_wrong_answer_stands_out() {
+        let row = |as_expected| Row {
+            from: "blue/web-1".to_owned(),
+            to: "blue/db-1 10.0.2.10".to_owned(),
+            what: "ping".to_owned(),
+            expected: "answers".to_owned(),
+            got: "nothing comes back".to_owned(),
+            why: String::new(),
+            as_expected,
+        };
+        let mut report = Report {
+            rows: vec![row(true), row(false)],
+            not_probed: vec!["blue/vm".to_owned()],
+        };
+        let text = report.to_string();
+        assert!(text.contains("WRONG  blue/web-1"), "{text}");
+        assert!(text.contains("blue/vm is behind a tap"), "{text}");
+        assert!(text.ends_with("1 of 2 answers are NOT as expected."), "{text}");
+        assert!(!report.is_as_expected());
+        report.rows.pop();
+        assert!(report.is_as_expected());
+    }
+}

@@ -1,0 +1,350 @@
+//! Which questions a probe asks: a few of each kind, chosen from the document, with the answers AWS would give.
+
+use crate::install::state::{GuestState, Place};
+use crate::resources::{NetworkInterface, Resources, RouteState, RouteTarget};
+use std::net::Ipv4Addr;
+
+/// Who takes part: an instance with its ENI and what was made for it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Party<'a> {
+    pub(super) eni: &'a NetworkInterface,
+    pub(super) guest: &'a GuestState,
+}
+
+/// One question.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Case<'a> {
+    pub(super) from: Source<'a>,
+    pub(super) to: Target<'a>,
+    pub(super) what: What,
+    pub(super) expected: Expected<'a>,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Source<'a> {
+    Guest(Party<'a>),
+    Host,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Target<'a> {
+    Guest(Party<'a>),
+    /// An address of the host itself.
+    Host(Ipv4Addr),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum What {
+    Ping,
+    Http,
+    Stream,
+    /// Packets with this source address, which is not the sender's.
+    Spoof(Ipv4Addr),
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Expected<'a> {
+    /// This one answers, and the packets go this way.
+    Answer(Party<'a>, Way<'a>),
+    /// The packets are dropped, and counted.
+    Dropped,
+}
+
+/// How packets get from one guest to another.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Way<'a> {
+    SameSubnet,
+    AcrossSubnets,
+    Through(Party<'a>),
+}
+
+/// At most this many VPCs, and pairs of VPCs, are looked into.
+const VPCS: usize = 4;
+/// At most this many different ways in each VPC.
+const WAYS: usize = 4;
+
+impl<'a> Party<'a> {
+    pub(super) fn address(&self) -> Ipv4Addr {
+        self.guest.address
+    }
+
+    /// The name people know it by.
+    pub(super) fn identity(&self) -> String {
+        format!("{}/{}", self.guest.vpc, self.guest.name)
+    }
+
+    pub(super) fn namespace(&self) -> Option<&'a str> {
+        self.guest.place.namespace()
+    }
+
+    pub(super) fn is(&self, other: &Party<'_>) -> bool {
+        self.eni.network_interface_id == other.eni.network_interface_id
+    }
+
+    /// Whether it passes on what isn't its own. An adopted namespace has its owner's settings, which may say no.
+    fn forwards(&self) -> bool {
+        !self.eni.source_dest_check && matches!(self.guest.place, Place::Made { .. })
+    }
+}
+
+impl Way<'_> {
+    fn is_like(&self, other: &Way<'_>) -> bool {
+        match (self, other) {
+            (Way::SameSubnet, Way::SameSubnet) | (Way::AcrossSubnets, Way::AcrossSubnets) => true,
+            (Way::Through(one), Way::Through(other)) => one.is(other),
+            _ => false,
+        }
+    }
+}
+
+/// Instances and their guests, in the order of the journal.
+pub(super) fn parties<'a>(resources: &'a Resources, guests: &'a [GuestState]) -> Vec<Party<'a>> {
+    let eni = |guest: &GuestState| {
+        resources
+            .network_interfaces
+            .iter()
+            .find(|eni| eni.network_interface_id == guest.eni_id)
+    };
+    guests
+        .iter()
+        .filter_map(|guest| eni(guest).map(|eni| Party { eni, guest }))
+        .collect()
+}
+
+/// The questions for a document. `host` holds the host's own addresses.
+pub(super) fn choose<'a>(resources: &'a Resources, parties: &[Party<'a>], host: &[Ipv4Addr]) -> Vec<Case<'a>> {
+    let vpcs: Vec<Vec<Party<'a>>> = resources
+        .vpcs
+        .iter()
+        .map(|vpc| {
+            parties
+                .iter()
+                .filter(|party| party.eni.vpc_id == vpc.vpc_id)
+                .copied()
+                .collect()
+        })
+        .filter(|vpc: &Vec<_>| vpc.iter().any(|party| party.namespace().is_some()))
+        .take(VPCS)
+        .collect();
+    let mut cases = Vec::new();
+    vpcs.iter().for_each(|vpc| within(resources, vpc, &mut cases));
+    let pairs = vpcs.iter().flat_map(|from| vpcs.iter().map(move |to| (from, to)));
+    pairs
+        .filter(|(from, to)| !std::ptr::eq(*from, *to))
+        .for_each(|(from, to)| between(resources, from, to, &mut cases));
+    vpcs.iter().for_each(|vpc| forbidden(vpc, host, &mut cases));
+    cases
+}
+
+/// One pair for each way that packets take in a VPC, and everything it can do.
+fn within<'a>(resources: &'a Resources, vpc: &[Party<'a>], cases: &mut Vec<Case<'a>>) {
+    let mut ways: Vec<Way<'a>> = Vec::new();
+    for (from, to) in pairs(vpc) {
+        let Some(way) = there_and_back(resources, vpc, &from, &to) else {
+            continue;
+        };
+        if ways.len() >= WAYS || ways.iter().any(|known| known.is_like(&way)) {
+            continue;
+        }
+        ways.push(way);
+        cases.extend([What::Ping, What::Http, What::Stream].map(|what| Case {
+            from: Source::Guest(from),
+            to: Target::Guest(to),
+            what,
+            expected: Expected::Answer(to, way),
+        }));
+    }
+}
+
+/// From one VPC to another: an address both have leads to one's own guest, an address only the other has to nobody.
+fn between<'a>(resources: &'a Resources, from: &[Party<'a>], to: &[Party<'a>], cases: &mut Vec<Case<'a>>) {
+    let Some(sender) = from.iter().find(|party| party.namespace().is_some()) else {
+        return;
+    };
+    let own = |target: &Party<'_>| {
+        from.iter()
+            .find(|own| own.eni.private_ip_addresses.contains(&target.address()))
+    };
+    let shared = to.iter().find_map(|target| {
+        let own = own(target).filter(|own| !own.is(sender) && own.namespace().is_some())?;
+        let way = there_and_back(resources, from, sender, own)?;
+        Some((target, *own, way))
+    });
+    let mut ask = |to: &Party<'a>, what, expected| {
+        cases.push(Case {
+            from: Source::Guest(*sender),
+            to: Target::Guest(*to),
+            what,
+            expected,
+        });
+    };
+    if let Some((target, own, way)) = shared {
+        ask(target, What::Http, Expected::Answer(own, way));
+    }
+    if let Some(foreign) = to.iter().find(|target| own(target).is_none()) {
+        ask(foreign, What::Ping, Expected::Dropped);
+    }
+}
+
+/// What no guest and no host may do, once for each VPC.
+fn forbidden<'a>(vpc: &[Party<'a>], host: &[Ipv4Addr], cases: &mut Vec<Case<'a>>) {
+    let Some(guest) = vpc.iter().find(|party| party.namespace().is_some()) else {
+        return;
+    };
+    let guests_own = |address: &Ipv4Addr| vpc.iter().any(|party| party.eni.private_ip_addresses.contains(address));
+    if let Some(address) = host.iter().find(|address| !guests_own(address)) {
+        let to = Target::Host(*address);
+        cases.push(Case {
+            from: Source::Guest(*guest),
+            to,
+            what: What::Ping,
+            expected: Expected::Dropped,
+        });
+    }
+    let to = Target::Guest(*guest);
+    cases.push(Case {
+        from: Source::Host,
+        to,
+        what: What::Ping,
+        expected: Expected::Dropped,
+    });
+    let liar = pairs(vpc).find(|(from, _)| from.eni.source_dest_check);
+    if let Some((from, to)) = liar {
+        let third = vpc.iter().find(|party| !party.is(&from) && !party.is(&to));
+        // With only two guests, an address of a block for documentation (RFC 5737).
+        let source = third.map_or(Ipv4Addr::new(198, 51, 100, 7), Party::address);
+        let (from, to) = (Source::Guest(from), Target::Guest(to));
+        cases.push(Case {
+            from,
+            to,
+            what: What::Spoof(source),
+            expected: Expected::Dropped,
+        });
+    }
+}
+
+/// All ordered pairs that can be probed.
+fn pairs<'a>(vpc: &[Party<'a>]) -> impl Iterator<Item = (Party<'a>, Party<'a>)> {
+    let probed = || vpc.iter().filter(|party| party.namespace().is_some());
+    probed()
+        .flat_map(move |from| probed().map(|to| (*from, *to)))
+        .filter(|(from, to)| !from.is(to))
+}
+
+/// The way packets take, if it and the way back can be told from the document.
+fn there_and_back<'a>(resources: &Resources, vpc: &[Party<'a>], from: &Party<'a>, to: &Party<'a>) -> Option<Way<'a>> {
+    way(resources, vpc, to, from)?;
+    way(resources, vpc, from, to)
+}
+
+fn way<'a>(resources: &Resources, vpc: &[Party<'a>], from: &Party<'a>, to: &Party<'a>) -> Option<Way<'a>> {
+    if from.eni.subnet_id == to.eni.subnet_id {
+        return Some(Way::SameSubnet);
+    }
+    match target(resources, from, to.address())? {
+        RouteTarget::Local => Some(Way::AcrossSubnets),
+        RouteTarget::NetworkInterface(id) if *id == to.eni.network_interface_id => Some(Way::AcrossSubnets),
+        RouteTarget::NetworkInterface(id) => {
+            let middlebox = vpc.iter().find(|party| party.eni.network_interface_id == *id)?;
+            let on = middlebox.eni.subnet_id == to.eni.subnet_id
+                || matches!(target(resources, middlebox, to.address())?, RouteTarget::Local);
+            (on && !middlebox.is(from) && middlebox.forwards()).then_some(Way::Through(*middlebox))
+        }
+    }
+}
+
+/// The target of the longest active route.
+fn target<'r>(resources: &'r Resources, from: &Party<'_>, to: Ipv4Addr) -> Option<&'r RouteTarget> {
+    let subnet = resources
+        .subnets
+        .iter()
+        .find(|subnet| subnet.subnet_id == from.eni.subnet_id)?;
+    let table = resources
+        .route_tables
+        .iter()
+        .find(|table| table.route_table_id == subnet.route_table_id)?;
+    let covering = table
+        .routes
+        .iter()
+        .filter(|route| route.destination_cidr_block.contains(&to));
+    let longest = covering.max_by_key(|route| route.destination_cidr_block.prefix_len())?;
+    (longest.state == RouteState::Active).then_some(&longest.target)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::document;
+    use crate::install::Deployment;
+    use std::path::Path;
+
+    /// The questions for a document, in words.
+    fn questions(text: &str, host: &[Ipv4Addr]) -> Vec<String> {
+        let resolved = document::parse("test.yaml", text.as_bytes()).unwrap();
+        let deployment = Deployment {
+            resources: resolved.resources,
+            guests: resolved.guests,
+        };
+        let guests = deployment.guest_states(Path::new("/state")).unwrap();
+        let parties = parties(&deployment.resources, &guests);
+        choose(&deployment.resources, &parties, host)
+            .iter()
+            .map(words)
+            .collect()
+    }
+
+    fn words(case: &Case<'_>) -> String {
+        let from = match case.from {
+            Source::Guest(party) => party.identity(),
+            Source::Host => "host".to_owned(),
+        };
+        let to = match case.to {
+            Target::Guest(party) => party.identity(),
+            Target::Host(address) => address.to_string(),
+        };
+        let expected = match case.expected {
+            Expected::Dropped => "dropped".to_owned(),
+            Expected::Answer(party, Way::Through(middlebox)) => {
+                format!("{} through {}", party.identity(), middlebox.identity())
+            }
+            Expected::Answer(party, way) => format!("{} {way:?}", party.identity()),
+        };
+        format!("{from} {:?} {to}: {expected}", case.what)
+    }
+
+    #[test]
+    fn two_vpcs_with_the_same_block_never_meet() {
+        let asked = questions(
+            include_str!("../../../examples/two-vpcs.yaml"),
+            &[Ipv4Addr::new(192, 0, 2, 2)],
+        );
+        for question in [
+            "blue/web-1 Http blue/web-2: blue/web-2 SameSubnet",
+            "blue/web-1 Stream blue/db-1: blue/db-1 AcrossSubnets",
+            "blue/web-1 Http green/db-1: blue/db-1 AcrossSubnets",
+            "green/web-1 Ping blue/web-2: dropped",
+            "blue/web-1 Ping 192.0.2.2: dropped",
+            "host Ping green/web-1: dropped",
+            "blue/web-1 Spoof(10.0.2.10) blue/web-2: dropped",
+        ] {
+            assert!(asked.iter().any(|asked| asked == question), "{question} in {asked:#?}");
+        }
+        assert_eq!(asked.len(), 18, "{asked:#?}");
+    }
+
+    #[test]
+    fn a_middlebox_is_on_the_way_between_the_subnets_routed_through_it() {
+        let asked = questions(include_str!("../../../examples/inspection.yaml"), &[]);
+        assert!(
+            asked.contains(&"blue/web-1 Http blue/db-1: blue/db-1 through blue/firewall".to_owned()),
+            "{asked:#?}"
+        );
+    }
+
+    #[test]
+    fn a_tap_guest_is_asked_nothing() {
+        let text = "vpcs:\n  blue:\n    CidrBlock: 10.0.0.0/16\n    subnets:\n      a: { CidrBlock: 10.0.1.0/24 }\n    \
+                    instances:\n      vm: { subnet: a, tap: vm0 }\n";
+        assert!(questions(text, &[]).is_empty());
+    }
+}

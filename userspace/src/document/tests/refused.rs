@@ -103,6 +103,10 @@ fn a_vpcs_block_is_one_that_aws_takes() {
             format!("InvalidParameterValue: CidrBlock must be an IPv4 block such as 10.0.0.0/16, this is \"{block}\"");
         check(&vpc(block), &[&format!("1:25 {message}")]);
     }
+}
+
+#[test]
+fn a_vpcs_block_may_be_public() {
     for block in [
         "10.0.0.0/28",
         "20.0.0.0/16",
@@ -111,7 +115,7 @@ fn a_vpcs_block_is_one_that_aws_takes() {
         "128.0.0.0/16",
         "223.255.0.0/16",
     ] {
-        accept(&vpc(block));
+        accept(&format!("vpcs: {{ a: {{ CidrBlock: {block} }} }}"));
     }
 }
 

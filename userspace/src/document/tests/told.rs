@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn there_is_a_limit_to_everything() {
+fn there_is_a_limit_to_vpcs() {
     let vpcs = |count| -> String {
         let vpc = |n| format!("  v{n}: {{ CidrBlock: 10.0.0.0/16 }}\n");
         format!("vpcs:\n{}", (0..count).map(vpc).collect::<String>())
@@ -13,6 +13,10 @@ fn there_is_a_limit_to_everything() {
         &vpcs(202),
         &["202:3 VpcLimitExceeded: more than 200 VPCs in a document"],
     );
+}
+
+#[test]
+fn there_is_a_limit_to_everything_in_a_vpc() {
     let vpc = |field: &str, count, entry: &dyn Fn(usize) -> String| -> String {
         let entries: String = (0..count).map(|n| format!("      {}\n", entry(n))).collect();
         format!(

@@ -65,49 +65,50 @@ fn eni(id: &str, vpc: &str, subnet: &str, last_octet: u8) -> NetworkInterface {
     }
 }
 
+fn add_vpc(vpc: &str, all: &mut Resources) {
+    let block = cidr("10.0.0.0/16");
+    all.vpcs.push(Vpc {
+        vpc_id: vpc.into(),
+        name: vpc.into(),
+        cidr_block: block,
+    });
+    all.subnets.push(subnet(&format!("subnet-{vpc}"), vpc, "10.0.1.0/24"));
+    let local = Route {
+        destination_cidr_block: block,
+        target: RouteTarget::Local,
+        state: RouteState::Active,
+    };
+    all.route_tables.push(RouteTable {
+        route_table_id: format!("rtb-{vpc}"),
+        name: "main".into(),
+        vpc_id: vpc.into(),
+        main: true,
+        routes: vec![local],
+    });
+    all.network_acls.push(NetworkAcl {
+        network_acl_id: format!("acl-{vpc}"),
+        name: "default".into(),
+        vpc_id: vpc.into(),
+        is_default: true,
+        entries: vec![entry(100, true), entry(100, false)],
+    });
+    let open = group(&format!("sg-{vpc}"), vpc, &[true, false]);
+    all.security_groups.push(open);
+}
+
 /// Two VPCs with the same block, subnets and addresses.
 fn twins() -> (Resources, Bindings) {
     let mut all = Resources::default();
     let mut bindings = Bindings::new();
     for (device, vpc) in [(10, "blue"), (20, "green")] {
-        all.vpcs.push(Vpc {
-            vpc_id: vpc.into(),
-            name: vpc.into(),
-            cidr_block: cidr("10.0.0.0/16"),
-        });
-        all.subnets.push(subnet(&format!("subnet-{vpc}"), vpc, "10.0.1.0/24"));
-        let local = Route {
-            destination_cidr_block: cidr("10.0.0.0/16"),
-            target: RouteTarget::Local,
-            state: RouteState::Active,
-        };
-        all.route_tables.push(RouteTable {
-            route_table_id: format!("rtb-{vpc}"),
-            name: "main".into(),
-            vpc_id: vpc.into(),
-            main: true,
-            routes: vec![local],
-        });
-        all.network_acls.push(NetworkAcl {
-            network_acl_id: format!("acl-{vpc}"),
-            name: "default".into(),
-            vpc_id: vpc.into(),
-            is_default: true,
-            entries: vec![entry(100, true), entry(100, false)],
-        });
-        all.security_groups
-            .push(group(&format!("sg-{vpc}"), vpc, &[true, false]));
+        add_vpc(vpc, &mut all);
         for last_octet in [10, 11] {
             let id = format!("eni-{vpc}-{last_octet}");
-            all.network_interfaces
-                .push(eni(&id, vpc, &format!("subnet-{vpc}"), last_octet));
-            bindings.insert(
-                id,
-                Binding {
-                    device: Device(device + u32::from(last_octet)),
-                    kind: GuestKind::Veth,
-                },
-            );
+            let subnet = format!("subnet-{vpc}");
+            all.network_interfaces.push(eni(&id, vpc, &subnet, last_octet));
+            let device = Device(device + u32::from(last_octet));
+            let kind = GuestKind::Veth;
+            bindings.insert(id, Binding { device, kind });
         }
     }
     (all, bindings)

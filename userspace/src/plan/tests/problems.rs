@@ -60,6 +60,10 @@ fn a_reference_to_nothing_or_across_vpcs_is_a_problem() {
         },
         "eni-blue-10 names subnet-green, which belongs to another VPC",
     );
+}
+
+#[test]
+fn a_route_to_an_eni_of_nobody_or_of_another_vpc_is_a_problem() {
     let target = |eni: &str| {
         let target = RouteTarget::NetworkInterface(eni.into());
         Route {
@@ -76,6 +80,10 @@ fn a_reference_to_nothing_or_across_vpcs_is_a_problem() {
         |resources, _| resources.route_tables[0].routes.push(target("eni-x")),
         "rtb-blue names eni-x, which doesn't exist",
     );
+}
+
+#[test]
+fn an_object_of_no_vpc_is_a_problem() {
     for change in [
         |all: &mut Resources| {
             all.route_tables.push(RouteTable {

@@ -3,6 +3,7 @@
 mod build;
 mod check;
 mod command;
+mod fuzz;
 mod mutate;
 mod setup;
 mod step;
@@ -56,6 +57,17 @@ enum Verb {
         #[arg(long, value_name = "K/N", conflicts_with = "sample")]
         shard: Option<mutate::Shard>,
     },
+    /// Throw arbitrary bytes at what reads bytes
+    Fuzz {
+        /// This alone
+        #[arg(value_enum)]
+        target: Option<fuzz::Target>,
+        /// How long each
+        #[arg(long, default_value_t = 60)]
+        seconds: u32,
+    },
+    /// Everything that has to hold before a change goes in: .ci/run
+    Ci,
     /// The part of `check` that no other tool does
     Tidy,
 }
@@ -70,6 +82,8 @@ fn main() -> ExitCode {
         Verb::Check => check::run_command(),
         Verb::Verify => verify::run_command().map(|()| ExitCode::SUCCESS),
         Verb::Mutate { sample, shard } => mutate::run_command(sample, shard).map(|()| ExitCode::SUCCESS),
+        Verb::Fuzz { target, seconds } => fuzz::run_command(target, seconds).map(|()| ExitCode::SUCCESS),
+        Verb::Ci => command::run(&mut command::program("./.ci/run")).map(|()| ExitCode::SUCCESS),
         Verb::Tidy => step::step("tidy", tidy::run).map(|()| ExitCode::SUCCESS),
     };
     result.unwrap_or_else(|error| {

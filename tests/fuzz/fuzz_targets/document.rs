@@ -1,0 +1,13 @@
+//! Arbitrary bytes as a VPC document: resources or problems, never a panic, and problems can always be printed.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| {
+    match groundplane::document::parse("fuzz.yaml", bytes) {
+        Ok(_) => {}
+        Err(problems) => {
+            assert!(!problems.render(false).is_empty());
+        }
+    }
+});

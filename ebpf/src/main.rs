@@ -14,7 +14,7 @@ mod frame;
 mod maps;
 mod stages;
 
-use aya_ebpf::bindings::{TC_ACT_OK, TC_ACT_SHOT, __sk_buff};
+use aya_ebpf::bindings::{__sk_buff, TC_ACT_OK, TC_ACT_SHOT};
 use aya_ebpf::helpers::{bpf_jiffies64, bpf_redirect, bpf_redirect_peer, bpf_skb_change_type};
 use aya_ebpf::macros::classifier;
 use aya_ebpf::programs::TcContext;

@@ -10,9 +10,7 @@ use aya_ebpf::maps::lpm_trie::{Key, LpmTrie};
 use aya_ebpf::maps::{Array, HashMap, LruHashMap, PerCpuArray, PerCpuHashMap};
 use core::ptr::{self, NonNull};
 use groundplane_abi::control::{Generation, SCOPE_SLOTS, Settings, Validity, ring_hand};
-use groundplane_abi::eni::{
-    AddressKey, Counter, DropKey, EniEntry, EniKey, EniTotals, MacKey, SubnetEntry, SubnetKey,
-};
+use groundplane_abi::eni::{AddressKey, Counter, DropKey, EniEntry, EniKey, EniTotals, MacKey, SubnetEntry, SubnetKey};
 use groundplane_abi::flow::{FlowEntry, FlowKey, RingSlot};
 use groundplane_abi::nacl::{NACL_RULES, NaclEntry, NaclKey, NaclRule};
 use groundplane_abi::route::{RouteEntry, RouteKey};
@@ -90,7 +88,9 @@ impl Tables for Kernel {
     #[inline(always)]
     fn generation(&self) -> Generation {
         // SAFETY: a pointer from the map is valid; volatile, because the agent stores it meanwhile.
-        GENERATION.get_ptr(0).map_or(Generation(0), |word| unsafe { ptr::read_volatile(word) })
+        GENERATION
+            .get_ptr(0)
+            .map_or(Generation(0), |word| unsafe { ptr::read_volatile(word) })
     }
 
     #[inline(always)]
@@ -252,12 +252,16 @@ impl Tables for Kernel {
 
     fn ring_hand(&self, hand: u32) -> u64 {
         // SAFETY: a pointer from the map is valid; other cores move the hand meanwhile.
-        RING_HANDS.get_ptr(hand).map_or(0, |position| unsafe { ptr::read_volatile(position) })
+        RING_HANDS
+            .get_ptr(hand)
+            .map_or(0, |position| unsafe { ptr::read_volatile(position) })
     }
 
     fn ring_take_tail(&self) -> u64 {
         // SAFETY: a pointer from the map is valid, and hands are moved only by atomics.
-        RING_HANDS.get_ptr_mut(ring_hand::TAIL).map_or(0, |tail| unsafe { atomic::take(tail, 1) })
+        RING_HANDS
+            .get_ptr_mut(ring_hand::TAIL)
+            .map_or(0, |tail| unsafe { atomic::take(tail, 1) })
     }
 
     fn ring_advance_head(&self, from: u64) -> bool {
@@ -289,7 +293,11 @@ impl Tables for Kernel {
     }
 
     fn count_drop(&self, device: Device, reason: DropReason, len: u32) {
-        let key = DropKey { device, reason, reserved: 0 };
+        let key = DropKey {
+            device,
+            reason,
+            reserved: 0,
+        };
         if DROPS.get_ptr(key).is_none() {
             // Another CPU may have been faster; then the row is there all the same.
             let _ = DROPS.insert(key, Counter::default(), u64::from(BPF_NOEXIST));

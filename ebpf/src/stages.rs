@@ -86,7 +86,13 @@ pub(crate) extern "C" fn stage_reclaim(walk: *mut Walk) -> u32 {
 #[inline(never)]
 pub(crate) extern "C" fn stage_judge(skb: *mut __sk_buff, device: u32, generation: u64, now: u64) -> u32 {
     let mut frame = SkbFrame::new(skb);
-    number(groundplane_datapath::judge(&Kernel, &mut frame, Device(device), Generation(generation), now))
+    number(groundplane_datapath::judge(
+        &Kernel,
+        &mut frame,
+        Device(device),
+        Generation(generation),
+        now,
+    ))
 }
 
 #[unsafe(no_mangle)]
@@ -100,7 +106,10 @@ pub(crate) extern "C" fn stage_options(skb: *mut __sk_buff, header_len: u32) -> 
 #[inline(never)]
 pub(crate) extern "C" fn stage_arp(skb: *mut __sk_buff, device: u32, generation: u64) -> u64 {
     match arp::answer(&Kernel, &SkbFrame::new(skb), Device(device), Generation(generation)) {
-        Ok(Answer { mac: Mac([a, b, c, d, e, f]), kind }) => u64::from_le_bytes([a, b, c, d, e, f, kind, 0]),
+        Ok(Answer {
+            mac: Mac([a, b, c, d, e, f]),
+            kind,
+        }) => u64::from_le_bytes([a, b, c, d, e, f, kind, 0]),
         Err(reason) => u64::from(reason.0),
     }
 }
@@ -129,7 +138,14 @@ impl Stages for Kernel {
     fn arp(&self, frame: &mut SkbFrame, device: Device, generation: Generation) -> Result<Answer, DropReason> {
         let answer = stage_arp(frame.context(), device.0, generation.0);
         let [a, b, c, d, e, f, kind, _] = answer.to_le_bytes();
-        if kind == 0 { Err(reason(answer as u32)) } else { Ok(Answer { mac: Mac([a, b, c, d, e, f]), kind }) }
+        if kind == 0 {
+            Err(reason(answer as u32))
+        } else {
+            Ok(Answer {
+                mac: Mac([a, b, c, d, e, f]),
+                kind,
+            })
+        }
     }
 
     #[inline(always)]

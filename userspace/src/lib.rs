@@ -6,4 +6,5 @@ pub mod object;
 pub mod plan;
 pub mod probe;
 pub mod resources;
+pub mod simulate;
 pub mod status;

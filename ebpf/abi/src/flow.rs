@@ -27,7 +27,13 @@ impl FlowKey {
     #[must_use]
     #[inline(always)]
     pub const fn new(device: Device, protocol: u8, src: Ip4, dst: Ip4, src_port: Port, dst_port: Port) -> Self {
-        Self { device_protocol: device.0 << 8 | protocol as u32, src, dst, src_port, dst_port }
+        Self {
+            device_protocol: device.0 << 8 | protocol as u32,
+            src,
+            dst,
+            src_port,
+            dst_port,
+        }
     }
 
     #[must_use]
@@ -122,7 +128,11 @@ impl Action {
     #[must_use]
     #[inline(always)]
     pub const fn expected_destination(&self) -> Mac {
-        if self.flags & action_flag::ROUTED != 0 { Mac::ROUTER } else { self.far_mac }
+        if self.flags & action_flag::ROUTED != 0 {
+            Mac::ROUTER
+        } else {
+            self.far_mac
+        }
     }
 }
 
@@ -157,7 +167,7 @@ impl Gate {
 /// that turns into another one under its eyes. So the entry starts with a copy of its key and a stamp, and ends with
 /// the stamp. A reader notes the stamp, copies the action out, then compares the key and both stamps; anything but
 /// equality is a miss. After insertion only the fields behind the action change, and `validity`.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Pod, Zeroable)]
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Pod, Zeroable)]
 #[repr(C)]
 pub struct FlowEntry {
     pub key: FlowKey,
@@ -237,7 +247,10 @@ pub struct RingSlot {
 
 plain!(FlowKey = 16, Action = 32, Gate = 8, FlowEntry = 128, RingSlot = 24);
 
-const _: () = assert!(core::mem::offset_of!(FlowEntry, last_seen) == 64, "the action ends the first cache line");
+const _: () = assert!(
+    core::mem::offset_of!(FlowEntry, last_seen) == 64,
+    "the action ends the first cache line"
+);
 const _: () = assert!(core::mem::offset_of!(FlowEntry, stamp_end) == 120);
 
 #[cfg(test)]
@@ -248,7 +261,14 @@ mod tests {
     fn the_answer_to_an_answer_is_the_question() {
         for protocol in [protocol::ICMP, protocol::TCP, 47] {
             for icmp_type in 0..=255 {
-                let key = FlowKey::new(Device(7), protocol, Ip4([1; 4]), Ip4([2; 4]), Port([icmp_type, 3]), Port::new(9));
+                let key = FlowKey::new(
+                    Device(7),
+                    protocol,
+                    Ip4([1; 4]),
+                    Ip4([2; 4]),
+                    Port([icmp_type, 3]),
+                    Port::new(9),
+                );
                 assert_eq!(key.reversed(Device(8)).reversed(Device(7)), key);
             }
         }
@@ -256,21 +276,49 @@ mod tests {
 
     #[test]
     fn echo_answers_echo() {
-        let ping = FlowKey::new(Device(7), protocol::ICMP, Ip4([1; 4]), Ip4([2; 4]), Port([8, 0]), Port::new(9));
-        let pong = FlowKey::new(Device(8), protocol::ICMP, Ip4([2; 4]), Ip4([1; 4]), Port([0, 0]), Port::new(9));
+        let ping = FlowKey::new(
+            Device(7),
+            protocol::ICMP,
+            Ip4([1; 4]),
+            Ip4([2; 4]),
+            Port([8, 0]),
+            Port::new(9),
+        );
+        let pong = FlowKey::new(
+            Device(8),
+            protocol::ICMP,
+            Ip4([2; 4]),
+            Ip4([1; 4]),
+            Port([0, 0]),
+            Port::new(9),
+        );
         assert_eq!(ping.reversed(Device(8)), pong);
     }
 
     #[test]
     fn device_and_protocol_share_a_word_without_touching() {
-        let key = FlowKey::new(Device::MAX, 255, Ip4::UNSPECIFIED, Ip4::UNSPECIFIED, Port::NONE, Port::NONE);
+        let key = FlowKey::new(
+            Device::MAX,
+            255,
+            Ip4::UNSPECIFIED,
+            Ip4::UNSPECIFIED,
+            Port::NONE,
+            Port::NONE,
+        );
         assert_eq!((key.device(), key.protocol()), (Device::MAX, 255));
     }
 
     #[test]
     fn a_connection_closes_by_reset_or_by_two_fins() {
         use tcp_seen::{FIN_RECEIVED, FIN_SENT, RESET, is_closing};
-        for (bits, closing) in [(0, false), (FIN_SENT, false), (FIN_RECEIVED, false), (FIN_SENT | FIN_RECEIVED, true), (RESET, true), (RESET | FIN_SENT, true)] {
+        for (bits, closing) in [
+            (0, false),
+            (FIN_SENT, false),
+            (FIN_RECEIVED, false),
+            (FIN_SENT | FIN_RECEIVED, true),
+            (RESET, true),
+            (RESET | FIN_SENT, true),
+        ] {
             assert_eq!(is_closing(bits), closing, "{bits}");
         }
     }

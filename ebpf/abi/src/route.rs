@@ -51,13 +51,25 @@ impl RouteEntry {
     #[must_use]
     pub const fn new(target: Target) -> Self {
         match target {
-            Target::Local => Self { target: target::LOCAL, id: 0 },
-            Target::Eni(device) => Self { target: target::ENI, id: device.0 },
-            Target::Subnet(subnet) => Self { target: target::SUBNET, id: subnet.0 },
+            Target::Local => Self {
+                target: target::LOCAL,
+                id: 0,
+            },
+            Target::Eni(device) => Self {
+                target: target::ENI,
+                id: device.0,
+            },
+            Target::Subnet(subnet) => Self {
+                target: target::SUBNET,
+                id: subnet.0,
+            },
         }
     }
 
-    pub const BLACKHOLE: Self = Self { target: target::BLACKHOLE, id: 0 };
+    pub const BLACKHOLE: Self = Self {
+        target: target::BLACKHOLE,
+        id: 0,
+    };
 
     /// The target, or why a packet that selects this route is dropped.
     pub const fn target(self) -> Result<Target, DropReason> {

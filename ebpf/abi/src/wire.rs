@@ -170,13 +170,20 @@ mod tests {
             ([203, 0, 113, 9], 0, true),
             ([10, 0, 1, 1], 200, false),
         ] {
-            assert_eq!(Ip4(address).is_in(network, prefix_len), inside, "{address:?}/{prefix_len}");
+            assert_eq!(
+                Ip4(address).is_in(network, prefix_len),
+                inside,
+                "{address:?}/{prefix_len}"
+            );
         }
     }
 
     #[test]
     fn addresses_print_the_way_people_write_them() {
         extern crate std;
-        assert_eq!(std::format!("{} {} {}", Mac::ROUTER, Ip4([192, 0, 2, 1]), Port::new(443)), "02:67:70:00:00:01 192.0.2.1 443");
+        assert_eq!(
+            std::format!("{} {} {}", Mac::ROUTER, Ip4([192, 0, 2, 1]), Port::new(443)),
+            "02:67:70:00:00:01 192.0.2.1 443"
+        );
     }
 }

@@ -31,7 +31,14 @@ pub fn answer<T: Tables>(
     let [.., s0, s1, s2, s3, s4, s5, _, _] = frame.load::<14>(0).ok_or(DropReason::TRUNCATED)?;
     let request = frame.load::<28>(OFFSET).ok_or(DropReason::TRUNCATED)?;
     let from = LeaveFrom::load(tables, generation, device)?;
-    let sender_mac = Mac([request[8], request[9], request[10], request[11], request[12], request[13]]);
+    let sender_mac = Mac([
+        request[8],
+        request[9],
+        request[10],
+        request[11],
+        request[12],
+        request[13],
+    ]);
     let sender = Ip4([request[14], request[15], request[16], request[17]]);
     let target = Ip4([request[24], request[25], request[26], request[27]]);
     if Mac([s0, s1, s2, s3, s4, s5]) != from.eni.mac {
@@ -41,16 +48,27 @@ pub fn answer<T: Tables>(
         return Err(DropReason::ARP_INVALID);
     }
     let bank = generation.bank();
-    let owner = |address| tables.owner(&AddressKey { bank, vpc: from.eni.vpc, address });
+    let owner = |address| {
+        tables.owner(&AddressKey {
+            bank,
+            vpc: from.eni.vpc,
+            address,
+        })
+    };
     // A probe has no sender address yet.
     if sender_mac != from.eni.mac || sender != Ip4::UNSPECIFIED && owner(sender) != Some(device) {
         return Err(DropReason::ARP_SPOOFED);
     }
-    let with = |mac| Answer { mac, kind: delivery_kind(&from.eni) };
+    let with = |mac| Answer {
+        mac,
+        kind: delivery_kind(&from.eni),
+    };
     if target == router_address(&from.place) {
         return Ok(with(Mac::ROUTER));
     }
-    let asked = owner(target).filter(|asked| *asked != device).ok_or(DropReason::ARP_UNANSWERED)?;
+    let asked = owner(target)
+        .filter(|asked| *asked != device)
+        .ok_or(DropReason::ARP_UNANSWERED)?;
     match tables.eni(&EniKey { bank, device: asked }) {
         Some(eni) if eni.subnet == from.eni.subnet => Ok(with(eni.mac)),
         _ => Err(DropReason::ARP_UNANSWERED),

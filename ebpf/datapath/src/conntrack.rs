@@ -33,7 +33,12 @@ pub(crate) const fn new_gate(protocol: u8, rule: u16, tracked: bool) -> Gate {
         protocol::ICMP => idle::ICMP,
         _ => idle::OTHER,
     };
-    Gate { limit, rule, flags: if tracked { gate_flag::TRACKED } else { 0 }, reserved: 0 }
+    Gate {
+        limit,
+        rule,
+        flags: if tracked { gate_flag::TRACKED } else { 0 },
+        reserved: 0,
+    }
 }
 
 /// What the two entries of a connection say together.
@@ -54,8 +59,16 @@ impl Pulse {
     pub(crate) fn take<T: Tables>(tables: &T, table: FlowTable, entry: &FlowEntry, now: u64) -> Self {
         let (twin_seen, twin_packets) =
             entry_in(tables, table, &entry.twin_key()).map_or((0, 0), |twin| (twin.last_seen, twin.packets));
-        let last_seen = if entry.last_seen > twin_seen { entry.last_seen } else { twin_seen };
-        let fewer = if entry.packets < twin_packets { entry.packets } else { twin_packets };
+        let last_seen = if entry.last_seen > twin_seen {
+            entry.last_seen
+        } else {
+            twin_seen
+        };
+        let fewer = if entry.packets < twin_packets {
+            entry.packets
+        } else {
+            twin_packets
+        };
         Self {
             // Another core's clock may be a tick ahead.
             idle: now.saturating_sub(last_seen),
@@ -77,7 +90,11 @@ impl Pulse {
             let protocol = entry.key.protocol();
             return !self.keeps(&entry.near, protocol) && !self.keeps(&entry.far, protocol);
         }
-        self.is_idle_for(if self.closing { idle::TCP_CLOSING } else { idle::UNTRACKED })
+        self.is_idle_for(if self.closing {
+            idle::TCP_CLOSING
+        } else {
+            idle::UNTRACKED
+        })
     }
 
     /// Whether the packet belongs to another connection than this one: it opens one where one is closing, or nobody

@@ -1,8 +1,8 @@
 //! ENIs: leaving from one, arriving at one, and who has an address (semantics 3.2, 4.2 steps 0 to 2, 4.3 steps 1 and 2).
 
+use crate::Tables;
 use crate::stages::Stages;
 use crate::walk::Walk;
-use crate::Tables;
 use groundplane_abi::control::Generation;
 use groundplane_abi::eni::{AddressKey, EniEntry, EniKey, MacKey, SubnetEntry, SubnetKey, eni_flag};
 use groundplane_abi::nacl::direction;
@@ -20,7 +20,12 @@ impl LeaveFrom {
     pub(crate) fn load<T: Tables>(tables: &T, generation: Generation, device: Device) -> Result<Self, DropReason> {
         let bank = generation.bank();
         let eni = tables.eni(&EniKey { bank, device }).ok_or(DropReason::NO_ENI)?;
-        let place = tables.subnet(&SubnetKey { bank, subnet: eni.subnet }).ok_or(DropReason::NO_SUBNET)?;
+        let place = tables
+            .subnet(&SubnetKey {
+                bank,
+                subnet: eni.subnet,
+            })
+            .ok_or(DropReason::NO_SUBNET)?;
         Ok(Self { eni, place })
     }
 }
@@ -77,7 +82,11 @@ fn check_addresses(src: Ip4, dst: Ip4, dst_mac: Mac) -> Result<(), DropReason> {
 
 /// The ENI of the walk's VPC that has an address.
 pub(crate) fn owner<T: Tables>(tables: &T, walk: &Walk, address: Ip4) -> Option<Device> {
-    tables.owner(&AddressKey { bank: walk.generation.bank(), vpc: walk.near.vpc, address })
+    tables.owner(&AddressKey {
+        bank: walk.generation.bank(),
+        vpc: walk.near.vpc,
+        address,
+    })
 }
 
 /// Where the packet goes without a look at NACLs and routes: to the ENI whose MAC the frame has (it is switched), or to
@@ -85,10 +94,17 @@ pub(crate) fn owner<T: Tables>(tables: &T, walk: &Walk, address: Ip4) -> Option<
 pub(crate) fn same_subnet<T: Tables>(tables: &T, walk: &Walk) -> Result<Option<Device>, DropReason> {
     let bank = walk.generation.bank();
     if walk.packet.dst_mac != Mac::ROUTER {
-        let key = MacKey { bank, subnet: walk.place_id, mac: walk.packet.dst_mac, reserved: 0 };
+        let key = MacKey {
+            bank,
+            subnet: walk.place_id,
+            mac: walk.packet.dst_mac,
+            reserved: 0,
+        };
         return tables.mac_owner(&key).map(Some).ok_or(DropReason::UNKNOWN_MAC);
     }
-    let Some(device) = owner(tables, walk, walk.packet.dst) else { return Ok(None) };
+    let Some(device) = owner(tables, walk, walk.packet.dst) else {
+        return Ok(None);
+    };
     let eni = tables.eni(&EniKey { bank, device }).ok_or(DropReason::NO_ENI)?;
     Ok((eni.subnet == walk.place_id).then_some(device))
 }
@@ -112,7 +128,10 @@ pub(crate) fn arrive<S: Stages>(stages: &S, walk: &mut Walk, device: Device) -> 
 
 /// Goes to another subnet: its table and its NACL are asked from now on.
 pub(crate) fn enter<T: Tables>(tables: &T, walk: &mut Walk, subnet: SubnetId) -> Result<(), DropReason> {
-    let key = SubnetKey { bank: walk.generation.bank(), subnet };
+    let key = SubnetKey {
+        bank: walk.generation.bank(),
+        subnet,
+    };
     walk.place = tables.subnet(&key).ok_or(DropReason::NO_SUBNET)?;
     walk.place_id = subnet;
     Ok(())

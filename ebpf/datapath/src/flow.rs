@@ -18,7 +18,7 @@ use groundplane_abi::{Device, DropReason, Mac, ScopeId};
 const ONE_WAY_PACKETS: u64 = 8;
 
 /// Everything the slow path works on: too large for the stack, so one per CPU.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Default, Debug)]
 #[repr(C)]
 pub struct Scratch {
     pub there: Walk,
@@ -35,7 +35,7 @@ pub struct Scratch {
 }
 
 /// What stood in the tables under a packet's key before it was judged.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Default, Debug)]
 #[repr(C)]
 pub struct Old {
     /// One of [`old_place`].
@@ -97,8 +97,12 @@ pub(crate) fn hit<T: Tables>(
         return false;
     }
     let key = packet.key(device);
-    let Some(flow) = tables.find(FlowTable::Main, &key) else { return false };
-    let Some(entry) = tables.read(flow, &key) else { return false };
+    let Some(flow) = tables.find(FlowTable::Main, &key) else {
+        return false;
+    };
+    let Some(entry) = tables.read(flow, &key) else {
+        return false;
+    };
     let shortest = u64::from(idle::SHORTEST) * u64::from(tables.ticks_per_second());
     let ordinary = entry.validity.is_of(generation)
         && entry.state == state::LIVE
@@ -138,21 +142,39 @@ pub fn slow<S: Stages>(stages: &S, scratch: &mut Scratch) -> Result<(), DropReas
 }
 
 const fn tcp_bits(packet: &Packet) -> u32 {
-    let fin = if packet.tcp_flags & tcp_flag::FIN != 0 { tcp_seen::FIN_SENT } else { 0 };
-    let reset = if packet.tcp_flags & tcp_flag::RST != 0 { tcp_seen::RESET } else { 0 };
+    let fin = if packet.tcp_flags & tcp_flag::FIN != 0 {
+        tcp_seen::FIN_SENT
+    } else {
+        0
+    };
+    let reset = if packet.tcp_flags & tcp_flag::RST != 0 {
+        tcp_seen::RESET
+    } else {
+        0
+    };
     fin | reset
 }
 
 /// The same bits as the other side's entry has them.
 const fn seen_by_twin(bits: u32) -> u32 {
-    let sent = if bits & tcp_seen::FIN_RECEIVED != 0 { tcp_seen::FIN_SENT } else { 0 };
-    let received = if bits & tcp_seen::FIN_SENT != 0 { tcp_seen::FIN_RECEIVED } else { 0 };
+    let sent = if bits & tcp_seen::FIN_RECEIVED != 0 {
+        tcp_seen::FIN_SENT
+    } else {
+        0
+    };
+    let received = if bits & tcp_seen::FIN_SENT != 0 {
+        tcp_seen::FIN_RECEIVED
+    } else {
+        0
+    };
     sent | received | bits & tcp_seen::RESET
 }
 
 /// Takes up the entry of the packet's key, if it still holds: the verdict as a reason, or [`resumed::NO`].
 pub fn resume<S: Stages>(stages: &S, scratch: &mut Scratch) -> u32 {
-    let Some(table) = standing(stages, &scratch.entry.key, &mut scratch.there.found) else { return resumed::NO };
+    let Some(table) = standing(stages, &scratch.entry.key, &mut scratch.there.found) else {
+        return resumed::NO;
+    };
     let walk = &scratch.there;
     let entry = &walk.found;
     let pulse = Pulse::take(stages, table, entry, walk.now);
@@ -170,7 +192,11 @@ pub fn resume<S: Stages>(stages: &S, scratch: &mut Scratch) -> u32 {
     }
     if entry.action.kind == kind::DROP {
         // A denial is judged anew whenever the configuration has changed at all.
-        return if entry.validity.is_of(walk.generation) { u32::from(entry.action.reason.0) } else { resumed::NO };
+        return if entry.validity.is_of(walk.generation) {
+            u32::from(entry.action.reason.0)
+        } else {
+            resumed::NO
+        };
     }
     scratch.effect = if table == FlowTable::Embryos && ripens(entry, walk.now, stages.ticks_per_second()) {
         effect::PROMOTE
@@ -237,7 +263,11 @@ fn compose_twin<S: Stages>(stages: &S, scratch: &mut Scratch) {
         delivery(back)
     } else {
         let action = translated(back, there.far.mac, there.near.mac, there.near_device);
-        Action { kind: kind::DROP, reason: dropped, ..action }
+        Action {
+            kind: kind::DROP,
+            reason: dropped,
+            ..action
+        }
     };
     twin.action.flags |= action_flag::REPLY;
     twin.last_seen = there.now;
@@ -246,7 +276,11 @@ fn compose_twin<S: Stages>(stages: &S, scratch: &mut Scratch) {
     twin.state = state::LIVE;
     twin.tcp = seen_by_twin(scratch.entry.tcp);
     twin.near = there.far_gate;
-    twin.far = if dropped.is_none() { back.far_gate } else { there.near_gate };
+    twin.far = if dropped.is_none() {
+        back.far_gate
+    } else {
+        there.near_gate
+    };
     twin.twin_device = there.near_device;
     twin.born = scratch.entry.born;
     stamp(stages, twin);
@@ -264,7 +298,10 @@ fn stamp<S: Stages>(stages: &S, entry: &mut FlowEntry) {
 /// The action of a packet that has arrived.
 fn delivery(walk: &Walk) -> Action {
     let action = translated(walk, walk.near.mac, walk.far.mac, walk.far_device);
-    Action { kind: delivery_kind(&walk.far), ..action }
+    Action {
+        kind: delivery_kind(&walk.far),
+        ..action
+    }
 }
 
 fn translated(walk: &Walk, near_mac: Mac, far_mac: Mac, out: Device) -> Action {
@@ -274,7 +311,11 @@ fn translated(walk: &Walk, near_mac: Mac, far_mac: Mac, out: Device) -> Action {
         far_mac,
         out,
         kind: kind::DROP,
-        flags: if walk.packet.dst_mac == Mac::ROUTER { action_flag::ROUTED } else { 0 },
+        flags: if walk.packet.dst_mac == Mac::ROUTER {
+            action_flag::ROUTED
+        } else {
+            0
+        },
         reason: DropReason::NONE,
         src: key.src,
         dst: key.dst,
@@ -286,7 +327,11 @@ fn translated(walk: &Walk, near_mac: Mac, far_mac: Mac, out: Device) -> Action {
 /// Decides what is written of a packet that was judged anew, given what stood there before.
 fn settle<S: Stages>(stages: &S, scratch: &mut Scratch) {
     let old = &scratch.old;
-    scratch.effect = if old.place == old_place::MAIN && old.over == 0 { effect::REPLACE } else { effect::INSTALL };
+    scratch.effect = if old.place == old_place::MAIN && old.over == 0 {
+        effect::REPLACE
+    } else {
+        effect::INSTALL
+    };
     if old.place == old_place::NOWHERE || old.over != 0 {
         return;
     }
@@ -301,7 +346,11 @@ fn settle<S: Stages>(stages: &S, scratch: &mut Scratch) {
     scratch.entry.born = old.born;
     scratch.twin.born = old.born;
     scratch.twin.tcp = seen_by_twin(scratch.entry.tcp);
-    let table = if old.place == old_place::MAIN { FlowTable::Main } else { FlowTable::Embryos };
+    let table = if old.place == old_place::MAIN {
+        FlowTable::Main
+    } else {
+        FlowTable::Embryos
+    };
     if conntrack::copy(stages, table, &old.twin_key, &mut scratch.back.found) {
         let twin = &scratch.back.found;
         scratch.twin.last_seen = twin.last_seen;
@@ -338,7 +387,9 @@ fn touch<S: Stages>(stages: &S, scratch: &Scratch) {
     if !in_main {
         stages.count_sent(walk.near_device, 1, u64::from(walk.packet.len));
     }
-    let Some(flow) = stages.find(table, &scratch.entry.key) else { return };
+    let Some(flow) = stages.find(table, &scratch.entry.key) else {
+        return;
+    };
     stages.touch(flow, walk.now, walk.packet.len);
     restamp(stages, table, flow, scratch);
     if scratch.tcp != 0 {
@@ -427,7 +478,11 @@ fn recount<S: Stages>(stages: &S, entry: &FlowEntry) {
 }
 
 fn uncount<S: Stages>(stages: &S, entry: &FlowEntry) {
-    stages.count_sent(entry.key.device(), entry.packets.wrapping_neg(), entry.bytes.wrapping_neg());
+    stages.count_sent(
+        entry.key.device(),
+        entry.packets.wrapping_neg(),
+        entry.bytes.wrapping_neg(),
+    );
 }
 
 /// Inserts the pair into the main table, original first, and into the ring. All or nothing.

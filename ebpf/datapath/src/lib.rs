@@ -46,8 +46,13 @@ pub fn process<S: Stages>(stages: &S, frame: &mut S::Frame, device: Device) -> O
     // One load: whatever is applied meanwhile, this packet sees one configuration.
     let generation = stages.generation();
     let now = stages.now();
-    let mut outcome =
-        Outcome { verdict: Verdict::drop(DropReason::NONE), flow: None, slow: false, now, len: frame.len() };
+    let mut outcome = Outcome {
+        verdict: Verdict::drop(DropReason::NONE),
+        flow: None,
+        slow: false,
+        now,
+        len: frame.len(),
+    };
     let mut packet = Packet::default();
     let malformed = parse::parse(frame, &mut packet);
     if !malformed.is_none() {
@@ -103,7 +108,9 @@ pub fn commit<S: Stages>(stages: &S, outcome: &Outcome<S::FlowRef>, device: Devi
         stages.touch(flow, outcome.now, outcome.len);
     }
     if outcome.slow {
-        let full = stages.with_scratch(|scratch| stages.commit(scratch)).unwrap_or(DropReason::NO_SCRATCH);
+        let full = stages
+            .with_scratch(|scratch| stages.commit(scratch))
+            .unwrap_or(DropReason::NO_SCRATCH);
         if !full.is_none() {
             verdict = Verdict::drop(full);
         }

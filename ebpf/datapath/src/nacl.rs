@@ -2,18 +2,26 @@
 //!
 //! Asked when a packet leaves or enters a subnet, for every packet that is judged; there is no state.
 
+use crate::Tables;
 use crate::packet::{Packet, packet_flag};
 use crate::walk::Walk;
-use crate::Tables;
+use groundplane_abi::DropReason;
 use groundplane_abi::nacl::{ANY_ICMP, ANY_PROTOCOL, NACL_RULES, NaclKey, NaclRule, direction};
 use groundplane_abi::wire::protocol;
-use groundplane_abi::DropReason;
 
 /// Judges the walk's packet by the NACL of the place it is at, in the walk's direction.
 pub fn evaluate<T: Tables>(tables: &T, walk: &Walk) -> Result<(), DropReason> {
-    let key = NaclKey { bank: walk.generation.bank(), nacl: walk.place.nacl, direction: walk.direction };
+    let key = NaclKey {
+        bank: walk.generation.bank(),
+        nacl: walk.place.nacl,
+        direction: walk.direction,
+    };
     let (nacl, len) = tables.nacl(&key).ok_or(DropReason::NO_NACL)?;
-    let denied = if walk.direction == direction::EGRESS { DropReason::NACL_EGRESS } else { DropReason::NACL_INGRESS };
+    let denied = if walk.direction == direction::EGRESS {
+        DropReason::NACL_EGRESS
+    } else {
+        DropReason::NACL_INGRESS
+    };
     // The constant bound is the verifier's; the stored length ends the scan.
     for index in 0..NACL_RULES {
         if index >= len {
@@ -29,7 +37,11 @@ pub fn evaluate<T: Tables>(tables: &T, walk: &Walk) -> Result<(), DropReason> {
 
 /// Whether a rule speaks of a packet (semantics 8.2). Ports are always the destination's.
 fn matches(rule: &NaclRule, packet: &Packet, direction: u32) -> bool {
-    let address = if direction == direction::EGRESS { packet.dst } else { packet.src };
+    let address = if direction == direction::EGRESS {
+        packet.dst
+    } else {
+        packet.src
+    };
     if !address.is_in(rule.network, rule.prefix_len) {
         return false;
     }

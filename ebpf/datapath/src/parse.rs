@@ -35,7 +35,9 @@ pub fn parse(frame: &mut impl Frame, packet: &mut Packet) -> DropReason {
         return DropReason::VLAN_TAGGED;
     }
     frame.pull(HEADERS_LEN);
-    let Some(ethernet) = frame.load::<14>(0) else { return DropReason::TRUNCATED };
+    let Some(ethernet) = frame.load::<14>(0) else {
+        return DropReason::TRUNCATED;
+    };
     let [d0, d1, d2, d3, d4, d5, s0, s1, s2, s3, s4, s5, t0, t1] = ethernet;
     packet.dst_mac = Mac([d0, d1, d2, d3, d4, d5]);
     packet.src_mac = Mac([s0, s1, s2, s3, s4, s5]);
@@ -65,7 +67,11 @@ fn parse_ipv4(frame: &impl Frame, packet: &mut Packet) -> Result<(), DropReason>
     packet.src = Ip4([header[12], header[13], header[14], header[15]]);
     packet.dst = Ip4([header[16], header[17], header[18], header[19]]);
     packet.protocol = header[9];
-    packet.flags = if header_len > IPV4_MIN_LEN { packet_flag::OPTIONS } else { 0 };
+    packet.flags = if header_len > IPV4_MIN_LEN {
+        packet_flag::OPTIONS
+    } else {
+        0
+    };
     packet.header_len = header_len as u8;
     let payload_len = total_len - header_len;
     let fragment = u16::from_be_bytes([header[6], header[7]]);

@@ -19,7 +19,9 @@ const LONG_STRIDE: u32 = 8;
 /// Moves the hand on, as every new connection does.
 pub fn advance<S: Stages>(stages: &S, walk: &mut Walk) {
     let slots = u64::from(stages.ring_slots());
-    let used = stages.ring_hand(ring_hand::TAIL).wrapping_sub(stages.ring_hand(ring_hand::HEAD));
+    let used = stages
+        .ring_hand(ring_hand::TAIL)
+        .wrapping_sub(stages.ring_hand(ring_hand::HEAD));
     let stride = if used > slots - slots / 8 { LONG_STRIDE } else { STRIDE };
     for step in 0..LONG_STRIDE {
         if step >= stride || !examine(stages, walk) {
@@ -31,7 +33,9 @@ pub fn advance<S: Stages>(stages: &S, walk: &mut Walk) {
 /// Looks at the connection at the head. False if there is none.
 fn examine<S: Stages>(stages: &S, walk: &mut Walk) -> bool {
     let head = stages.ring_hand(ring_hand::HEAD);
-    let Some(slot) = slot_at(stages, head).and_then(|index| stages.ring_slot(index)) else { return false };
+    let Some(slot) = slot_at(stages, head).and_then(|index| stages.ring_slot(index)) else {
+        return false;
+    };
     // Nobody has been here yet, or somebody has taken the position and is about to fill it. Not skipped: the slot would
     // be lost.
     if slot.turn != turn_of(head) {
@@ -55,12 +59,21 @@ fn examine<S: Stages>(stages: &S, walk: &mut Walk) -> bool {
 pub(crate) fn push<T: Tables>(tables: &T, key: &FlowKey, stamp: u32) {
     let tail = tables.ring_take_tail();
     if let Some(index) = slot_at(tables, tail) {
-        tables.set_ring_slot(index, &RingSlot { key: *key, stamp, turn: turn_of(tail) });
+        tables.set_ring_slot(
+            index,
+            &RingSlot {
+                key: *key,
+                stamp,
+                turn: turn_of(tail),
+            },
+        );
     }
 }
 
 fn slot_at<T: Tables>(tables: &T, position: u64) -> Option<u32> {
-    position.checked_rem(u64::from(tables.ring_slots())).map(|index| index as u32)
+    position
+        .checked_rem(u64::from(tables.ring_slots()))
+        .map(|index| index as u32)
 }
 
 /// Never the zero of an empty slot at the same position.
@@ -94,8 +107,12 @@ pub fn retire<T: Tables>(tables: &T, key: &FlowKey, stamp: u32) -> bool {
 /// Between finding the element and moving its state it may have become another entry. Then the move is taken back: that
 /// entry was live, and nobody else can have claimed it while it was dead.
 fn claim<T: Tables>(tables: &T, key: &FlowKey) -> bool {
-    let Some(flow) = tables.find(FlowTable::Main, key) else { return false };
-    let Some(stamp) = tables.read(flow, key).map(|entry| entry.stamp) else { return false };
+    let Some(flow) = tables.find(FlowTable::Main, key) else {
+        return false;
+    };
+    let Some(stamp) = tables.read(flow, key).map(|entry| entry.stamp) else {
+        return false;
+    };
     if !tables.claim(flow, state::LIVE, state::DEAD) {
         return false;
     }

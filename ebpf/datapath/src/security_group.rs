@@ -3,12 +3,12 @@
 //! The sender's egress and the receiver's ingress are two questions; an accept in one never answers the other. A gate
 //! that has state of the connection isn't asked again.
 
+use crate::Tables;
 use crate::conntrack;
 use crate::walk::Walk;
-use crate::Tables;
+use groundplane_abi::flow::Gate;
 use groundplane_abi::nacl::direction;
 use groundplane_abi::security_group::{GroupSetKey, group_flag};
-use groundplane_abi::flow::Gate;
 use groundplane_abi::wire::protocol;
 use groundplane_abi::{DropReason, GroupSetId};
 
@@ -46,8 +46,14 @@ fn evaluate<T: Tables>(
     group_set: GroupSetId,
     direction: u32,
 ) -> Option<Result<Gate, DropReason>> {
-    let key = GroupSetKey { bank: walk.generation.bank(), group_set, direction };
-    let Some(set) = tables.group_set(&key) else { return Some(Err(DropReason::NO_GROUP_SET)) };
+    let key = GroupSetKey {
+        bank: walk.generation.bank(),
+        group_set,
+        direction,
+    };
+    let Some(set) = tables.group_set(&key) else {
+        return Some(Err(DropReason::NO_GROUP_SET));
+    };
     if set.all_rule == 0 {
         return None;
     }

@@ -37,7 +37,13 @@ pub mod rewrite {
 impl Verdict {
     #[inline(always)]
     pub const fn drop(reason: DropReason) -> Self {
-        Self { kind: kind::DROP, rewrite: rewrite::NONE, reason, out: Device::NONE, mac: Mac([0; 6]) }
+        Self {
+            kind: kind::DROP,
+            rewrite: rewrite::NONE,
+            reason,
+            out: Device::NONE,
+            mac: Mac([0; 6]),
+        }
     }
 
     #[inline(always)]
@@ -73,7 +79,11 @@ pub struct Answer {
 /// How an ENI is delivered to.
 #[inline(always)]
 pub(crate) const fn delivery_kind(eni: &EniEntry) -> u8 {
-    if eni.flags & eni_flag::TAP != 0 { kind::TAP } else { kind::PEER }
+    if eni.flags & eni_flag::TAP != 0 {
+        kind::TAP
+    } else {
+        kind::PEER
+    }
 }
 
 /// Verdict and effect.

@@ -19,7 +19,7 @@ pub const MAX_HOPS: u32 = 8;
 
 /// Where a packet is and what is known of it. Lives in a per-CPU slot in the kernel, since it is too large for the
 /// stack, and is the one argument of every stage.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Default, Debug)]
 #[repr(C)]
 pub struct Walk {
     /// The configuration in force when the packet came.
@@ -49,7 +49,12 @@ pub struct Walk {
     pub found: FlowEntry,
 }
 
-const NO_GATE: Gate = Gate { limit: 0, rule: 0, flags: 0, reserved: 0 };
+const NO_GATE: Gate = Gate {
+    limit: 0,
+    rule: 0,
+    flags: 0,
+    reserved: 0,
+};
 
 impl Walk {
     /// A packet that has come in by a device, yet to be parsed.
@@ -127,7 +132,10 @@ fn destination<S: Stages>(stages: &S, walk: &mut Walk) -> Result<Device, DropRea
 
 /// The target of the route with the longest prefix in the table of the place (semantics 5.2).
 fn route<T: Tables>(tables: &T, walk: &Walk) -> Result<Target, DropReason> {
-    let key =
-        RouteKey { bank: walk.generation.bank(), table: walk.place.route_table, destination: walk.packet.dst };
+    let key = RouteKey {
+        bank: walk.generation.bank(),
+        table: walk.place.route_table,
+        destination: walk.packet.dst,
+    };
     tables.route(&key).ok_or(DropReason::NO_ROUTE)?.target()
 }

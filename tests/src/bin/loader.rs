@@ -11,7 +11,10 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 fn main() -> Result<()> {
-    let object = std::env::args_os().nth(1).map(PathBuf::from).context("which object is to be loaded?")?;
+    let object = std::env::args_os()
+        .nth(1)
+        .map(PathBuf::from)
+        .context("which object is to be loaded?")?;
     let bytes = std::fs::read(&object).with_context(|| format!("can't read {}", object.display()))?;
     // A map that is pinned by name would be the running agent's; in a folder of its own it can't be.
     let pins = PathBuf::from(format!("/sys/fs/bpf/groundplane-loader-{}", std::process::id()));
@@ -22,7 +25,10 @@ fn main() -> Result<()> {
 }
 
 fn load_all(object: &[u8], pins: &Path) -> Result<()> {
-    let mut ebpf = EbpfLoader::new().default_map_pin_directory(pins).load(object).context("creating the maps")?;
+    let mut ebpf = EbpfLoader::new()
+        .default_map_pin_directory(pins)
+        .load(object)
+        .context("creating the maps")?;
     let mut programs: Vec<(&str, &mut Program)> = ebpf.programs_mut().collect();
     programs.sort_by_key(|(name, _)| *name);
     ensure!(!programs.is_empty(), "the object has no programs");
@@ -36,8 +42,12 @@ fn load_all(object: &[u8], pins: &Path) -> Result<()> {
         .with_context(|| format!("loading {name}"))?;
         let load_ms = u64::try_from(start.elapsed().as_millis())?;
         let info = program.info()?;
-        let verified = info.verified_instruction_count().context("the kernel doesn't count what it verifies")?;
-        let bytes = info.size_translated().context("the kernel doesn't say how long the program is")?;
+        let verified = info
+            .verified_instruction_count()
+            .context("the kernel doesn't count what it verifies")?;
+        let bytes = info
+            .size_translated()
+            .context("the kernel doesn't say how long the program is")?;
         println!(
             "{}",
             json!({ "program": name, "verified_instructions": verified, "bytes": bytes, "load_ms": load_ms })

@@ -4,14 +4,13 @@ mod clock;
 mod count;
 mod generation;
 mod hook;
-mod scope;
 mod table;
 
 pub use count::{Counters, EniCounters};
 
 use crate::install::bpffs;
 use crate::install::error::{Doing as _, Error, Result, bpf};
-use crate::plan::Plan;
+use crate::plan::{Plan, changed_scopes};
 use aya::maps::{Array, HashMap, IterableMap, MapData, MapIter, PerCpuHashMap, PerCpuValues};
 use aya::programs::SchedClassifier;
 use aya::{Ebpf, EbpfLoader, Pod};
@@ -203,7 +202,7 @@ impl Datapath {
     pub fn apply(&mut self, plan: &Plan) -> Result<Generation> {
         let current = self.generation.get();
         let next = Generation(current.0 + 1);
-        let changed = scope::changed_scopes(&self.tables.read(current.bank())?, plan);
+        let changed = changed_scopes(&self.tables.read(current.bank())?, plan);
         self.tables.write(next.bank(), plan)?;
         for scope in changed {
             // A packet that sees this early judges its flow anew by the old plan, and again after the flip.

@@ -7,11 +7,13 @@ mod limits;
 mod nacl;
 mod problem;
 mod route;
+mod scope;
 mod security_group;
 #[cfg(test)]
 mod tests;
 
 pub use problem::PlanProblem;
+pub use scope::changed_scopes;
 
 use crate::resources::Resources;
 use groundplane_abi::eni::{AddressKey, EniEntry, EniKey, MacKey, SubnetEntry, SubnetKey};

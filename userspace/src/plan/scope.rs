@@ -8,7 +8,8 @@ use std::collections::BTreeSet;
 ///
 /// A number may stand for another VPC in the next plan; its rows differ then, and both its old and its new scope are
 /// named.
-pub(super) fn changed_scopes(old: &Plan, new: &Plan) -> BTreeSet<ScopeId> {
+#[must_use]
+pub fn changed_scopes(old: &Plan, new: &Plan) -> BTreeSet<ScopeId> {
     let vpcs: BTreeSet<VpcId> = old
         .subnets
         .values()

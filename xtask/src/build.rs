@@ -39,8 +39,10 @@ fn bpf(toolchain: &Toolchain) -> Result<()> {
 /// for the machine's own processor.
 pub(crate) fn for_bpf<'a>(command: &'a mut Command, toolchain: &Toolchain, more_flags: &[&str]) -> &'a mut Command {
     let linker = format!("-Clinker={}", toolchain.linker.display());
-    // BTF is made from debug info. v3 has 32-bit registers and jumps, which every supported kernel has.
-    let mut flags = vec![&*linker, "-Clink-arg=--btf", "-Cdebuginfo=2", "-Ctarget-cpu=v3"];
+    // BTF is made from debug info. v3 has 32-bit registers and jumps, which every supported kernel has. Packet fields
+    // lie at odd offsets; without the feature each is loaded byte by byte.
+    let features = "-Ctarget-feature=+alu32,+allows-misaligned-mem-access";
+    let mut flags = vec![&*linker, "-Clink-arg=--btf", "-Cdebuginfo=2", "-Ctarget-cpu=v3", features];
     flags.extend(more_flags);
     command.args(["--target", BPF_TARGET]).args(toolchain.arguments());
     command

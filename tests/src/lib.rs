@@ -5,3 +5,4 @@ pub mod model;
 pub mod netns;
 pub mod packet;
 pub mod topology;
+pub mod twin;

@@ -1,0 +1,54 @@
+//! Which drop reason a sentence of the specification has.
+
+use groundplane_abi::DropReason;
+use groundplane_tests::model::Reason;
+
+pub(crate) fn of(reason: Reason) -> DropReason {
+    match reason {
+        Reason::EndsEarly => DropReason::TRUNCATED,
+        Reason::IpHeaderIsWrong => DropReason::BAD_IP_HEADER,
+        Reason::TransportHeaderIsWrong => DropReason::BAD_TRANSPORT_HEADER,
+        Reason::FragmentIsWrong => DropReason::BAD_FRAGMENT,
+        Reason::OptionsDontAddUp => DropReason::BAD_OPTIONS,
+        Reason::ChoosesItsOwnWay => DropReason::SOURCE_ROUTED,
+        Reason::HasVlanTag => DropReason::VLAN_TAGGED,
+        Reason::IsNotIp => DropReason::NOT_IP,
+        Reason::IsIpv6 => DropReason::NO_IPV6,
+        Reason::BroadcastOrMulticast => DropReason::MULTICAST,
+        Reason::AddressIsNobodys => DropReason::UNUSABLE_ADDRESS,
+        Reason::SourceMacIsNotTheEnis => DropReason::SOURCE_MAC,
+        Reason::SourceDestCheckAtSender => DropReason::SOURCE_CHECK,
+        Reason::SourceDestCheckAtReceiver => DropReason::DESTINATION_CHECK,
+        Reason::NobodyHasTheMac => DropReason::UNKNOWN_MAC,
+        Reason::LinkLocalService => DropReason::LINK_LOCAL_SERVICE,
+        Reason::ArpIsNoRequest => DropReason::ARP_INVALID,
+        Reason::ArpSenderIsNotTheEni => DropReason::ARP_SPOOFED,
+        Reason::ArpForNobody => DropReason::ARP_UNANSWERED,
+        Reason::NoEgressRule => DropReason::GROUP_EGRESS,
+        Reason::NoIngressRule => DropReason::GROUP_INGRESS,
+        Reason::NaclDeniesOutbound => DropReason::NACL_EGRESS,
+        Reason::NaclDeniesInbound => DropReason::NACL_INGRESS,
+        Reason::NoRoute => DropReason::NO_ROUTE,
+        Reason::RouteIsBlackhole => DropReason::BLACKHOLE_ROUTE,
+        Reason::NobodyHasTheAddress => DropReason::NO_OWNER,
+    }
+}
+
+/// Reasons that no packet of these conversations can have, and why.
+pub(crate) const IMPOSSIBLE: [(DropReason, &str); 9] = [
+    (DropReason::UNUSABLE_TARGET, "the plan knows no other kind of target"),
+    (
+        DropReason::TOO_MANY_HOPS,
+        "no resource makes a hop yet; semantics.rs writes the rows by hand",
+    ),
+    (DropReason::NO_ENI, "the plan leaves no row out"),
+    (DropReason::NO_SUBNET, "the plan leaves no row out"),
+    (DropReason::NO_NACL, "the plan leaves no row out"),
+    (DropReason::NO_GROUP_SET, "the plan leaves no row out"),
+    (DropReason::NO_SCRATCH, "the host has memory"),
+    (
+        DropReason::FLOW_TABLE_FULL,
+        "a conversation is shorter than the table; semantics.rs fills it",
+    ),
+    (DropReason::HOST_PACKET, "the guard's, on the other hook"),
+];

@@ -1,0 +1,168 @@
+//! Semantics 7: what an ENI remembers, and for how long.
+
+use super::World;
+use groundplane_abi::DropReason;
+use groundplane_tests::packet::{Packet, flag};
+use groundplane_tests::topology::Groups;
+use groundplane_tests::twin::Path;
+
+/// `web` may only open connections, `db` may only be asked.
+fn one_way() -> World {
+    World::with(|topology| {
+        topology.groups("web", Groups::OUTBOUND).groups("db", Groups::INBOUND);
+    })
+}
+
+#[test]
+fn reply_to_tracked_flow_passes_without_egress_rule() {
+    one_way().connect("web", "db");
+}
+
+#[test]
+fn nothing_new_goes_against_the_groups() {
+    let mut world = one_way();
+    let out = world.from_to("db", "web", Packet::tcp().flags(flag::SYN));
+    world.is_dropped("db", &out, DropReason::GROUP_EGRESS);
+    world.change(|topology| {
+        topology.groups("db", Groups::OPEN);
+    });
+    world.is_dropped("db", &out, DropReason::GROUP_INGRESS);
+}
+
+#[test]
+fn tracked_connection_survives_the_removal_of_its_rule() {
+    let mut world = one_way();
+    world.connect("web", "db");
+    world.change(|topology| {
+        topology.groups("web", Groups::CLOSED).groups("db", Groups::CLOSED);
+    });
+    let (more, answer) = (
+        world.from_to("web", "db", Packet::tcp()),
+        world.back("db", "web", Packet::tcp()),
+    );
+    world.arrives("web", &more, "db");
+    world.arrives("db", &answer, "web");
+}
+
+#[test]
+fn untracked_connection_ends_with_its_rule() {
+    let mut world = World::open();
+    world.connect("web", "db");
+    world.change(|topology| {
+        topology.groups("db", Groups::OUTBOUND);
+    });
+    let more = world.from_to("web", "db", Packet::tcp());
+    world.is_dropped("web", &more, DropReason::GROUP_INGRESS);
+}
+
+#[test]
+fn ping_is_tracked_even_where_everything_is_open() {
+    let mut world = World::open();
+    let (ping, pong) = (
+        world.from_to("web", "db", Packet::ping(7)),
+        world.back("db", "web", Packet::pong(7)),
+    );
+    world.arrives("web", &ping, "db");
+    world.change(|topology| {
+        topology.groups("web", Groups::CLOSED).groups("db", Groups::CLOSED);
+    });
+    world.arrives("db", &pong, "web");
+    let other = world.back("db", "web", Packet::pong(8));
+    world.is_dropped("db", &other, DropReason::GROUP_EGRESS);
+}
+
+#[test]
+fn idle_limits_are_kept_to_the_second() {
+    let tcp = |flags| Packet::tcp().flags(flags);
+    let (ack, fin, rst) = (flag::ACK, flag::FIN | flag::ACK, flag::RST);
+    // What the client and then the server say, and how long the server may keep silent after it.
+    type Said = (Vec<Packet>, Vec<Packet>, u64);
+    let cases: [Said; 8] = [
+        (vec![tcp(flag::SYN)], vec![], 60),
+        (vec![tcp(flag::SYN)], vec![tcp(ack)], 432_000),
+        (vec![tcp(flag::SYN)], vec![tcp(rst)], 10),
+        (vec![tcp(flag::SYN), tcp(fin)], vec![tcp(fin)], 10),
+        (vec![Packet::udp()], vec![Packet::udp()], 30),
+        (vec![Packet::udp(); 2], vec![Packet::udp(); 2], 180),
+        (vec![Packet::ping(1)], vec![Packet::pong(1)], 30),
+        (vec![Packet::protocol(47)], vec![Packet::protocol(47)], 600),
+    ];
+    for (asked, answered, limit) in cases {
+        for late in [false, true] {
+            let mut world = one_way();
+            for packet in &asked {
+                let packet = world.from_to("web", "db", packet.clone());
+                world.arrives("web", &packet, "db");
+            }
+            for packet in &answered {
+                let packet = world.back("db", "web", packet.clone());
+                world.arrives("db", &packet, "web");
+            }
+            world.wait(limit);
+            let last = answered.last().cloned().unwrap_or_else(|| tcp(ack));
+            let last = if last == tcp(rst) { tcp(ack) } else { last };
+            let packet = world.back("db", "web", last);
+            if late {
+                world.twin.wait(std::time::Duration::from_millis(1));
+                world.is_dropped("db", &packet, DropReason::GROUP_EGRESS);
+            } else {
+                world.arrives("db", &packet, "web");
+            }
+        }
+    }
+}
+
+#[test]
+fn established_packets_take_the_fast_path() {
+    let mut world = World::open();
+    world.connect("web", "db");
+    let more = world.from_to("web", "db", Packet::tcp());
+    assert_eq!(world.send("web", &more).1, Some(Path::Fast));
+}
+
+#[test]
+fn a_syn_on_a_closing_connection_opens_another_one() {
+    let mut world = one_way();
+    world.connect("web", "db");
+    let reset = world.from_to("web", "db", Packet::tcp().flags(flag::RST));
+    world.arrives("web", &reset, "db");
+    world.connect("web", "db");
+    world.wait(3600);
+    let answer = world.back("db", "web", Packet::tcp());
+    world.arrives("db", &answer, "web");
+}
+
+#[test]
+fn icmp_error_needs_a_rule_even_about_a_tracked_flow() {
+    let mut world = one_way();
+    world.connect("web", "db");
+    let about = world.from_to("web", "db", Packet::tcp());
+    let error = world.back("db", "web", Packet::icmp_error(3, 4, &about));
+    world.is_dropped("db", &error, DropReason::GROUP_EGRESS);
+    world.change(|topology| {
+        topology.groups("db", Groups::OPEN);
+    });
+    world.is_dropped("db", &error, DropReason::GROUP_INGRESS);
+    world.change(|topology| {
+        topology.groups("web", Groups::OPEN);
+    });
+    world.arrives("db", &error, "web");
+}
+
+#[test]
+fn fragment_leaves_no_state() {
+    let mut world = one_way();
+    let first = world.from_to("web", "db", Packet::udp().payload(&[0; 24]).fragment(9, 0, true));
+    world.arrives("web", &first, "db");
+    let answer = world.back("db", "web", Packet::udp());
+    world.is_dropped("db", &answer, DropReason::GROUP_EGRESS);
+}
+
+#[test]
+fn options_leave_no_state_and_go_on() {
+    let mut world = one_way();
+    let packet = world.from_to("web", "db", Packet::udp().options(&[7, 7, 4, 0, 0, 0, 0]));
+    world.arrives("web", &packet, "db");
+    let answer = world.back("db", "web", Packet::udp());
+    world.is_dropped("db", &answer, DropReason::GROUP_EGRESS);
+}

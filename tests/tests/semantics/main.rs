@@ -1,0 +1,92 @@
+//! The specification's promises by name, on the datapath's host twin: a few lines each.
+
+mod arp;
+mod configuration;
+mod connection;
+mod malformed;
+mod routing;
+mod tables;
+
+use groundplane_abi::DropReason;
+use groundplane_tests::packet::{Packet, Parsed, ROUTER, flag};
+use groundplane_tests::topology::Topology;
+use groundplane_tests::twin::{Heard, Path, Twin};
+use std::time::Duration;
+
+/// A topology and the datapath that it was compiled for.
+struct World {
+    topology: Topology,
+    twin: Twin,
+}
+
+impl World {
+    fn new(topology: Topology) -> Self {
+        let twin = Twin::new(&topology);
+        Self { topology, twin }
+    }
+
+    /// `web`, `web2`, `db` and `box`, everything open.
+    fn open() -> Self {
+        Self::new(Topology::three_subnets())
+    }
+
+    /// The same, with something different.
+    fn with(change: impl FnOnce(&mut Topology)) -> Self {
+        let mut topology = Topology::three_subnets();
+        change(&mut topology);
+        Self::new(topology)
+    }
+
+    /// Puts a changed configuration in force.
+    fn change(&mut self, change: impl FnOnce(&mut Topology)) {
+        change(&mut self.topology);
+        self.twin.configure(&self.topology);
+    }
+
+    fn wait(&mut self, seconds: u64) {
+        self.twin.wait(Duration::from_secs(seconds));
+    }
+
+    /// The packet from one guest to another by way of the router, client port 40000 and server port 80.
+    fn from_to(&self, from: &str, to: &str, packet: Packet) -> Packet {
+        let (from, to) = (self.topology.guest(from), self.topology.guest(to));
+        packet.from(from.mac, from.ip, 40_000).to(ROUTER, to.ip, 80)
+    }
+
+    /// What the server answers.
+    fn back(&self, from: &str, to: &str, packet: Packet) -> Packet {
+        let (from, to) = (self.topology.guest(from), self.topology.guest(to));
+        packet.from(from.mac, from.ip, 80).to(ROUTER, to.ip, 40_000)
+    }
+
+    fn send(&mut self, from: &str, packet: &Packet) -> (Heard, Option<Path>) {
+        self.twin.send(self.topology.guest(from).device, &packet.build(), false)
+    }
+
+    /// The packet is delivered to this guest; as it arrives there.
+    #[track_caller]
+    fn arrives(&mut self, from: &str, packet: &Packet, to: &str) -> Parsed {
+        match self.send(from, packet).0 {
+            Heard::Delivered { to: device, frame } => {
+                assert_eq!(device, self.topology.guest(to).device, "delivered, but not to {to}");
+                Parsed::read(&frame).expect("a delivered frame is well-formed")
+            }
+            other => panic!("not delivered to {to}: {other:?}"),
+        }
+    }
+
+    #[track_caller]
+    fn is_dropped(&mut self, from: &str, packet: &Packet, reason: DropReason) {
+        assert_eq!(self.send(from, packet).0, Heard::Dropped(reason));
+    }
+
+    /// A client opens a TCP connection and the server answers.
+    fn connect(&mut self, client: &str, server: &str) {
+        let syn = self.from_to(client, server, Packet::tcp().flags(flag::SYN));
+        self.arrives(client, &syn, server);
+        let answer = self.back(server, client, Packet::tcp().flags(flag::SYN | flag::ACK));
+        self.arrives(server, &answer, client);
+        let ack = self.from_to(client, server, Packet::tcp());
+        self.arrives(client, &ack, server);
+    }
+}

@@ -1,0 +1,129 @@
+//! Malformed packets of every kind have a reason, and none passes by accident.
+
+use super::World;
+use groundplane_abi::DropReason;
+use groundplane_tests::packet::{Damage, Packet, ethertype};
+use groundplane_tests::twin::Heard;
+
+fn tcp() -> Packet {
+    Packet::tcp().payload(&[0; 40])
+}
+
+fn udp() -> Packet {
+    Packet::udp().payload(&[0; 40])
+}
+
+#[test]
+fn every_malformed_kind_has_its_reason() {
+    let cases = [
+        (tcp().damaged(Damage::Truncate(0)), DropReason::TRUNCATED),
+        (tcp().damaged(Damage::Truncate(13)), DropReason::TRUNCATED),
+        (tcp().damaged(Damage::Truncate(33)), DropReason::TRUNCATED),
+        // The total length says that there should be more.
+        (tcp().damaged(Damage::Truncate(60)), DropReason::BAD_IP_HEADER),
+        (tcp().damaged(Damage::IpTotalLength(30)), DropReason::TRUNCATED),
+        (udp().damaged(Damage::IpTotalLength(27)), DropReason::TRUNCATED),
+        (
+            Packet::ping(1).damaged(Damage::IpTotalLength(24)),
+            DropReason::TRUNCATED,
+        ),
+        (tcp().damaged(Damage::IpVersion(6)), DropReason::BAD_IP_HEADER),
+        (tcp().damaged(Damage::IpHeaderLength(4)), DropReason::BAD_IP_HEADER),
+        (tcp().damaged(Damage::IpTotalLength(19)), DropReason::BAD_IP_HEADER),
+        (tcp().damaged(Damage::IpTotalLength(1500)), DropReason::BAD_IP_HEADER),
+        (
+            tcp().damaged(Damage::TcpDataOffset(4)),
+            DropReason::BAD_TRANSPORT_HEADER,
+        ),
+        (
+            Packet::tcp().damaged(Damage::TcpDataOffset(6)),
+            DropReason::BAD_TRANSPORT_HEADER,
+        ),
+        (udp().damaged(Damage::UdpLength(7)), DropReason::BAD_TRANSPORT_HEADER),
+        (udp().damaged(Damage::UdpLength(49)), DropReason::BAD_TRANSPORT_HEADER),
+        (tcp().fragment(1, 2, false), DropReason::BAD_FRAGMENT),
+        (tcp().fragment(1, 8191, false), DropReason::BAD_FRAGMENT),
+        (
+            tcp().fragment(1, 0, true).damaged(Damage::IpTotalLength(39)),
+            DropReason::BAD_FRAGMENT,
+        ),
+        (udp().options(&[7, 1]), DropReason::BAD_OPTIONS),
+        (udp().options(&[7, 9, 4, 0]), DropReason::BAD_OPTIONS),
+        (udp().options(&[131, 7, 4, 10, 0, 0, 1]), DropReason::SOURCE_ROUTED),
+        (udp().options(&[1, 137, 3, 4]), DropReason::SOURCE_ROUTED),
+        (udp().vlan(ethertype::VLAN, 5), DropReason::VLAN_TAGGED),
+        (
+            udp().vlan(ethertype::VLAN, 5).vlan(ethertype::QINQ, 6),
+            DropReason::VLAN_TAGGED,
+        ),
+    ];
+    for (packet, reason) in cases {
+        let mut world = World::open();
+        let packet = world.from_to("web", "db", packet);
+        assert_eq!(world.send("web", &packet).0, Heard::Dropped(reason), "{packet:?}");
+    }
+}
+
+#[test]
+fn other_ethertypes_are_dropped() {
+    let mut world = World::open();
+    let (web, web2) = (world.topology.guest("web"), world.topology.guest("web2"));
+    let lldp = Packet::ethertype(ethertype::LLDP, &[0; 46])
+        .from_mac(web.mac)
+        .to_mac(web2.mac);
+    world.is_dropped("web", &lldp, DropReason::NOT_IP);
+    let ipv6 = Packet::ipv6([1; 16], [2; 16]).from_mac(web.mac).to_mac(web2.mac);
+    world.is_dropped("web", &ipv6, DropReason::NO_IPV6);
+}
+
+#[test]
+fn tag_beside_the_bytes_counts_like_one_in_them() {
+    let mut world = World::open();
+    let packet = world.from_to("web", "db", udp());
+    let heard = world
+        .twin
+        .send(world.topology.guest("web").device, &packet.build(), true)
+        .0;
+    assert_eq!(heard, Heard::Dropped(DropReason::VLAN_TAGGED));
+}
+
+#[test]
+fn unusable_addresses_are_dropped() {
+    let mut world = World::with(|topology| {
+        topology.source_dest_check("web", false);
+    });
+    let (web, db) = (world.topology.guest("web"), world.topology.guest("db"));
+    for address in [
+        [0, 0, 0, 0],
+        [127, 0, 0, 1],
+        [240, 0, 0, 1],
+        [224, 0, 0, 1],
+        [255, 255, 255, 255],
+    ] {
+        let packet = world.from_to("web", "db", udp()).from(web.mac, address, 5);
+        world.is_dropped("web", &packet, DropReason::UNUSABLE_ADDRESS);
+    }
+    for address in [[0, 0, 0, 0], [127, 0, 0, 1], [240, 0, 0, 1]] {
+        let packet = world.from_to("web", "db", udp()).ip_to(address, 5);
+        world.is_dropped("web", &packet, DropReason::UNUSABLE_ADDRESS);
+    }
+    let ip_in_ip = Packet::ip_in_ip(&udp().ip_from([127, 0, 0, 1], 1).ip_to(db.ip, 2));
+    let packet = world.from_to("web", "db", ip_in_ip);
+    assert_eq!(
+        world.arrives("web", &packet, "db").protocol,
+        4,
+        "the inner packet is payload like any other"
+    );
+}
+
+#[test]
+fn padding_behind_a_short_packet_is_no_fault() {
+    let mut world = World::open();
+    let packet = world.from_to(
+        "web",
+        "db",
+        Packet::ping(1).payload(&[0; 18]).damaged(Damage::IpTotalLength(28)),
+    );
+    let heard = world.send("web", &packet).0;
+    assert!(matches!(heard, Heard::Delivered { .. }), "{heard:?}");
+}

@@ -1,0 +1,236 @@
+//! The flow tables: what they hold, refuse, forget and never leak.
+
+use super::World;
+use groundplane::plan::Plan;
+use groundplane::simulate::Capacity;
+use groundplane_abi::route::{RouteEntry, RouteKey, Target};
+use groundplane_abi::{DropReason, SubnetId};
+use groundplane_datapath::FlowTable;
+use groundplane_tests::packet::{Packet, flag};
+use groundplane_tests::topology::{Groups, Topology};
+use groundplane_tests::twin::{Heard, Path, Twin, compile};
+use std::time::Duration;
+
+const SMALL: Capacity = Capacity {
+    flows: 512,
+    embryos: 256,
+};
+
+/// `three_subnets` with tables that are soon full.
+fn small(change: impl FnOnce(&mut Topology)) -> World {
+    let mut topology = Topology::three_subnets();
+    change(&mut topology);
+    World {
+        twin: Twin::of(&compile(&topology), SMALL),
+        topology,
+    }
+}
+
+/// A client opens a connection from a port, and the server answers; what became of the answer.
+fn connect_from(world: &mut World, port: u16) -> Heard {
+    let (web, db) = (world.topology.guest("web"), world.topology.guest("db"));
+    let syn = world
+        .from_to("web", "db", Packet::tcp().flags(flag::SYN))
+        .ip_from(web.ip, port);
+    world.arrives("web", &syn, "db");
+    let answer = world
+        .back("db", "web", Packet::tcp().flags(flag::SYN | flag::ACK))
+        .ip_from(db.ip, 80);
+    world.send("db", &answer.ip_to(web.ip, port)).0
+}
+
+/// The plan of `three_subnets` and a chain of tables that lead a packet from one to the next: `hops` of them, and then
+/// home.
+fn chain(topology: &Topology, hops: u32) -> Plan {
+    let mut plan = compile(topology);
+    let (first_key, first) = *plan
+        .subnets
+        .iter()
+        .map(|(key, row)| (*key, *row))
+        .collect::<Vec<_>>()
+        .first()
+        .expect("some");
+    let everywhere = |table| {
+        let mut key: RouteKey = *plan.routes.keys().map(|(key, _)| key).next().expect("there are routes");
+        key.table = groundplane_abi::RouteTableId(table);
+        key
+    };
+    let keys: Vec<_> = (0..hops)
+        .map(|hop| everywhere(if hop == 0 { first.route_table.0 } else { 1000 + hop }))
+        .collect();
+    for (hop, key) in (0..hops).zip(keys) {
+        let target = if hop + 1 == hops {
+            Target::Local
+        } else {
+            Target::Subnet(SubnetId(1001 + hop))
+        };
+        plan.routes.insert((key, 16), RouteEntry::new(target));
+        if hop > 0 {
+            let mut place = first_key;
+            place.subnet = SubnetId(1000 + hop);
+            let mut row = first;
+            row.route_table = groundplane_abi::RouteTableId(1000 + hop);
+            plan.subnets.insert(place, row);
+        }
+    }
+    plan
+}
+
+#[test]
+fn eighth_hop_arrives_and_ninth_hop_drops() {
+    let topology = Topology::three_subnets();
+    for (hops, arrives) in [(1, true), (8, true), (9, false)] {
+        let twin = Twin::of(&chain(&topology, hops), Capacity::default());
+        let mut world = World {
+            twin,
+            topology: topology.clone(),
+        };
+        let packet = world.from_to("web", "db", Packet::udp());
+        if arrives {
+            world.arrives("web", &packet, "db");
+        } else {
+            world.is_dropped("web", &packet, DropReason::TOO_MANY_HOPS);
+        }
+    }
+}
+
+#[test]
+fn missing_rows_drop_each_with_its_reason() {
+    type Damage = fn(&mut Plan);
+    let cases: [(Damage, DropReason); 5] = [
+        (|plan| plan.enis.clear(), DropReason::NO_ENI),
+        (|plan| plan.subnets.clear(), DropReason::NO_SUBNET),
+        (|plan| plan.nacls.clear(), DropReason::NO_NACL),
+        (|plan| plan.group_sets.clear(), DropReason::NO_GROUP_SET),
+        (
+            |plan| plan.routes.values_mut().for_each(|row| row.target = 99),
+            DropReason::UNUSABLE_TARGET,
+        ),
+    ];
+    for (damage, reason) in cases {
+        let topology = Topology::three_subnets();
+        let mut plan = compile(&topology);
+        damage(&mut plan);
+        let mut world = World {
+            twin: Twin::of(&plan, Capacity::default()),
+            topology,
+        };
+        let packet = world.from_to("web", "db", Packet::udp());
+        world.is_dropped("web", &packet, reason);
+    }
+}
+
+#[test]
+fn denied_first_packets_install_nothing() {
+    let mut world = World::with(|topology| {
+        topology.groups("db", Groups::CLOSED);
+    });
+    let packet = world.from_to("web", "db", Packet::udp());
+    world.is_dropped("web", &packet, DropReason::GROUP_INGRESS);
+    for table in [FlowTable::Main, FlowTable::Embryos] {
+        assert!(world.twin.tables().entries(table).is_empty(), "{table:?}");
+    }
+}
+
+#[test]
+fn connection_is_two_entries() {
+    let mut world = World::open();
+    world.connect("web", "db");
+    let entries = world.twin.tables().entries(FlowTable::Main);
+    assert_eq!(entries.len(), 2);
+    assert!(entries.values().all(|entry| entries.contains_key(&entry.twin_key())));
+}
+
+#[test]
+fn half_open_flood_does_not_touch_established() {
+    let mut world = small(|_| {});
+    world.connect("web", "db");
+    let web = world.topology.guest("web");
+    for port in 1..10_000 {
+        let syn = world
+            .from_to("web", "db", Packet::tcp().flags(flag::SYN))
+            .ip_from(web.ip, port);
+        world.arrives("web", &syn, "db");
+    }
+    let more = world.from_to("web", "db", Packet::tcp());
+    assert_eq!(world.send("web", &more).1, Some(Path::Fast));
+    assert!(world.twin.tables().entries(FlowTable::Embryos).len() <= SMALL.embryos as usize);
+}
+
+#[test]
+fn churn_of_three_times_the_table_leaks_nothing() {
+    let mut world = small(|topology| {
+        topology.groups("web", Groups::OUTBOUND);
+    });
+    let connections = u16::try_from(3 * SMALL.flows / 2).expect("a small table");
+    for port in 0..connections {
+        let heard = connect_from(&mut world, 1024 + port);
+        assert!(matches!(heard, Heard::Delivered { .. }), "connection {port}: {heard:?}");
+        let web = world.topology.guest("web");
+        let reset = world
+            .from_to("web", "db", Packet::tcp().flags(flag::RST))
+            .ip_from(web.ip, 1024 + port);
+        world.arrives("web", &reset, "db");
+        // Ten seconds after its end a connection may be taken out.
+        world.twin.wait(Duration::from_millis(100));
+    }
+    let tables = world.twin.tables();
+    let entries = tables.entries(FlowTable::Main);
+    assert!(entries.len() <= SMALL.flows as usize);
+    assert!(
+        entries.values().all(|entry| entries.contains_key(&entry.twin_key())),
+        "an entry without its twin"
+    );
+    let totals = tables.totals()[&world.topology.guest("web").device];
+    assert_eq!(
+        totals.opened - totals.closed,
+        entries.len() as u64 / 2,
+        "connections counted and connections there"
+    );
+    assert!(
+        tables.ring_len() >= entries.len() as u64 / 2,
+        "a connection that is in no ring is never taken out"
+    );
+}
+
+#[test]
+fn full_table_refuses_what_must_be_tracked_and_passes_the_rest() {
+    let mut world = small(|topology| {
+        topology.groups("web", Groups::OUTBOUND);
+    });
+    let connections = u16::try_from(SMALL.flows / 2).expect("a small table");
+    for port in 0..connections {
+        assert!(matches!(connect_from(&mut world, 1024 + port), Heard::Delivered { .. }));
+    }
+    assert_eq!(
+        connect_from(&mut world, 60_000),
+        Heard::Dropped(DropReason::FLOW_TABLE_FULL)
+    );
+    let first = world.back("db", "web", Packet::tcp());
+    let web = world.topology.guest("web");
+    assert_eq!(
+        world.send("db", &first.ip_to(web.ip, 1024)).1,
+        Some(Path::Fast),
+        "nothing established is lost"
+    );
+    let untracked = world.from_to("web2", "db", Packet::udp());
+    world.arrives("web2", &untracked, "db");
+    let answer = world.back("db", "web2", Packet::udp());
+    world.arrives("db", &answer, "web2");
+}
+
+#[test]
+fn one_way_stream_finds_its_place_in_the_main_table() {
+    let mut world = World::open();
+    let packet = world.from_to("web", "db", Packet::udp());
+    for _ in 0..8 {
+        world.arrives("web", &packet, "db");
+    }
+    assert!(
+        world.twin.tables().entries(FlowTable::Main).is_empty(),
+        "not within the first second"
+    );
+    world.wait(1);
+    assert_eq!(world.send("web", &packet).1, Some(Path::Promoted));
+    assert_eq!(world.send("web", &packet).1, Some(Path::Fast));
+}

@@ -152,6 +152,10 @@ impl Prober {
             (Expected::Answer(party, way), Got::Answer { who, .. }) => {
                 let right = who.as_ref().is_none_or(|who| *who == party.identity());
                 let (took_it, words) = self.way(&way, before, after)?;
+                let words = match case.to {
+                    Target::Guest(named) if !party.is(&named) => format!("both have the address; {words}"),
+                    _ => words,
+                };
                 Ok((right && took_it, words))
             }
             (Expected::Dropped, Got::Silence) => {

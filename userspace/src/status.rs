@@ -5,6 +5,7 @@ use crate::install::kernel::{Counters, Datapath, EniCounters};
 use crate::install::netlink::Netlink;
 use crate::install::netns;
 use crate::install::state::{self, GuestState, Place, Stage, State};
+use crate::install::up::require_root;
 use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, Table};
 use groundplane_abi::{Device, DropReason};
@@ -41,6 +42,7 @@ pub struct EniStatus {
     pub vpc: String,
     pub subnet: String,
     pub address: Ipv4Addr,
+    pub mac_address: String,
     /// The host side.
     pub device: String,
     /// `None` for a tap.
@@ -78,6 +80,7 @@ pub struct DropStatus {
 
 /// Asks the kernel.
 pub fn gather(state_dir: &Path) -> Result<Status> {
+    require_root()?;
     let nothing = |condition| Status {
         condition,
         generation: 0,
@@ -133,6 +136,7 @@ fn eni(guest: &GuestState, datapath: &Datapath, counters: &Counters, netlink: &N
         vpc: guest.vpc.clone(),
         subnet: guest.subnet.clone(),
         address: guest.address,
+        mac_address: guest.mac_address.clone(),
         device: guest.device.clone(),
         namespace: guest.place.namespace().map(str::to_owned),
         enforcement: enforcement(guest, datapath, netlink)?,
@@ -303,7 +307,7 @@ pub(crate) fn plain_table() -> Table {
 pub fn place(guest: &GuestState) -> String {
     match &guest.place {
         Place::Made { namespace, .. } | Place::Adopted { namespace } => format!("network namespace {namespace}"),
-        Place::Tap => format!("tap {}", guest.device),
+        Place::Tap => format!("tap {}, for a machine with MAC {}", guest.device, guest.mac_address),
     }
 }
 
@@ -318,6 +322,7 @@ mod tests {
             vpc: "blue".to_owned(),
             subnet: "front".to_owned(),
             address: Ipv4Addr::new(10, 0, 1, 10),
+            mac_address: "02:00:00:00:01:10".to_owned(),
             device: "gp000000000001".to_owned(),
             namespace: Some(name.to_owned()),
             enforcement: Enforcement::Enforced,

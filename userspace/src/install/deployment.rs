@@ -73,6 +73,7 @@ impl Deployment {
             vpc: vpc.ok_or_else(|| Error::Missing(eni.vpc_id.clone()))?.name.clone(),
             subnet: self.subnet(eni)?.name.clone(),
             address: *address.ok_or_else(|| Error::NoAddress(eni_id.clone()))?,
+            mac_address: eni.mac_address.to_string(),
             device,
             alias: names::alias(eni_id),
             place,

@@ -59,18 +59,22 @@ fn finish(netlink: &Netlink, name: &str, alias: &str) -> Result<Link> {
     netlink.get(name)
 }
 
-/// Configures the guest's end of a veth pair, inside its namespace: addresses, default route, loopback.
+/// Configures the guest's end of a veth pair, inside its namespace: address and default route.
 pub fn configure_guest(namespace: &str, guest: GuestAddress) -> Result<()> {
     let configure = || {
         let netlink = Netlink::open()?;
         let link = netlink.get(GUEST_DEVICE)?;
         disable_ipv6(GUEST_DEVICE)?;
-        netlink.set_up("lo")?;
         netlink.add_address(&link, guest.address, guest.subnet.prefix_len())?;
         netlink.set_up(GUEST_DEVICE)?;
         netlink.add_route(&link, Ipv4Net::default(), guest.router())
     };
     netns::run(namespace, configure).map_err(|error| inside(namespace, error))
+}
+
+/// Starts the loopback device of a namespace that was just made.
+pub fn enable_loopback(namespace: &str) -> Result<()> {
+    netns::run(namespace, || Netlink::open()?.set_up("lo"))
 }
 
 /// Lets a guest pass on packets that are not its own, as a middlebox does. It need not tell senders of a shorter way:

@@ -48,6 +48,9 @@ pub struct GuestState {
     pub vpc: String,
     pub subnet: String,
     pub address: Ipv4Addr,
+    /// Which a tap's machine has to be given by whoever starts it. The first journals had none.
+    #[serde(default)]
+    pub mac_address: String,
     /// The host side.
     pub device: String,
     pub alias: String,
@@ -247,6 +250,7 @@ mod tests {
             vpc: "blue".to_owned(),
             subnet: "a".to_owned(),
             address: Ipv4Addr::new(10, 0, 0, 4),
+            mac_address: "02:00:00:00:00:04".to_owned(),
             device: format!("gp{name}"),
             alias: format!("groundplane:eni-{name}"),
             place,

@@ -207,8 +207,11 @@ fn start(deployment: &Deployment, state: &State) -> Result<()> {
             link::configure_guest(namespace, configuration.address)?;
         }
         // An adopted namespace keeps its own settings, whoever made it.
-        if let (Place::Made { namespace, .. }, true) = (&guest.place, configuration.forwards) {
-            link::enable_forwarding(namespace)?;
+        if let Place::Made { namespace, .. } = &guest.place {
+            link::enable_loopback(namespace)?;
+            if configuration.forwards {
+                link::enable_forwarding(namespace)?;
+            }
         }
     }
     Ok(())
@@ -276,7 +279,7 @@ fn remove_namespace(place: &Place) -> Result<()> {
     }
 }
 
-fn require_root() -> Result<()> {
+pub(crate) fn require_root() -> Result<()> {
     if nix::unistd::geteuid().is_root() {
         Ok(())
     } else {

@@ -113,19 +113,18 @@ pub(super) fn parties<'a>(resources: &'a Resources, guests: &'a [GuestState]) ->
 
 /// The questions for a document. `host` holds the host's own addresses.
 pub(super) fn choose<'a>(resources: &'a Resources, parties: &[Party<'a>], host: &[Ipv4Addr]) -> Vec<Case<'a>> {
-    let vpcs: Vec<Vec<Party<'a>>> = resources
-        .vpcs
-        .iter()
-        .map(|vpc| {
-            parties
-                .iter()
-                .filter(|party| party.eni.vpc_id == vpc.vpc_id)
-                .copied()
-                .collect()
-        })
-        .filter(|vpc: &Vec<_>| vpc.iter().any(|party| party.namespace().is_some()))
-        .take(VPCS)
-        .collect();
+    let mut vpcs: Vec<Vec<Party<'a>>> = Vec::new();
+    for party in parties {
+        match vpcs
+            .iter_mut()
+            .find(|vpc| vpc.iter().any(|other| other.eni.vpc_id == party.eni.vpc_id))
+        {
+            Some(vpc) => vpc.push(*party),
+            None => vpcs.push(vec![*party]),
+        }
+    }
+    vpcs.retain(|vpc| vpc.iter().any(|party| party.namespace().is_some()));
+    vpcs.truncate(VPCS);
     let mut cases = Vec::new();
     vpcs.iter().for_each(|vpc| within(resources, vpc, &mut cases));
     let pairs = vpcs.iter().flat_map(|from| vpcs.iter().map(move |to| (from, to)));

@@ -234,20 +234,9 @@ impl fmt::Display for Status {
 
 fn eni_table(enis: &[EniStatus]) -> Table {
     const NUMBERS: std::ops::Range<usize> = 7..10;
-    let header = [
-        "INSTANCE",
-        "VPC",
-        "SUBNET",
-        "ADDRESS",
-        "GUEST",
-        "DEVICE",
-        "ENFORCED",
-        "PACKETS",
-        "BYTES",
-        "CONNECTIONS",
-    ];
+    let header = "INSTANCE VPC SUBNET ADDRESS GUEST DEVICE ENFORCED PACKETS BYTES CONNECTIONS";
     let mut table = plain_table();
-    table.set_header(header);
+    table.set_header(header.split(' '));
     for eni in enis {
         let guest = eni
             .namespace

@@ -42,7 +42,13 @@ pub(crate) fn for_bpf<'a>(command: &'a mut Command, toolchain: &Toolchain, more_
     // BTF is made from debug info. v3 has 32-bit registers and jumps, which every supported kernel has. Packet fields
     // lie at odd offsets; without the feature each is loaded byte by byte.
     let features = "-Ctarget-feature=+alu32,+allows-misaligned-mem-access";
-    let mut flags = vec![&*linker, "-Clink-arg=--btf", "-Cdebuginfo=2", "-Ctarget-cpu=v3", features];
+    let mut flags = vec![
+        &*linker,
+        "-Clink-arg=--btf",
+        "-Cdebuginfo=2",
+        "-Ctarget-cpu=v3",
+        features,
+    ];
     flags.extend(more_flags);
     command.args(["--target", BPF_TARGET]).args(toolchain.arguments());
     command

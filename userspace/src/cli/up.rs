@@ -40,17 +40,16 @@ pub(super) fn run(arguments: &Arguments, state_dir: &Path, output: &Output) -> a
     };
     output.diagnostics(&resolved.warnings);
     let interrupted = progress::interrupted()?;
-    let deployment = Deployment {
-        resources: resolved.resources,
-        guests: resolved.guests,
+    let deployment = Deployment::from(resolved);
+    let load = LoadOptions {
+        object: object()?,
+        ..LoadOptions::default()
     };
+    let (state_dir_owned, pins) = (state_dir.to_owned(), arguments.pin_dir.clone());
     let options = UpOptions {
-        state_dir: state_dir.to_owned(),
-        pins: arguments.pin_dir.clone(),
-        load: LoadOptions {
-            object: object()?,
-            capacities: Vec::new(),
-        },
+        state_dir: state_dir_owned,
+        pins,
+        load,
         interrupted,
         progress: &progress::show,
     };

@@ -1,6 +1,6 @@
 //! What is to be brought up, and whether the host has room for it.
 
-use crate::document::{Attachment, Guest};
+use crate::document::{Attachment, Guest, Resolved};
 use crate::install::error::{Error, Result};
 use crate::install::link::{self, GuestAddress};
 use crate::install::names;
@@ -28,6 +28,18 @@ pub(super) struct GuestConfiguration {
     pub(super) address: GuestAddress,
     /// Whether it passes on packets that are not its own, which `SourceDestCheck` off is for.
     pub(super) forwards: bool,
+}
+
+impl From<Resolved> for Deployment {
+    fn from(
+        Resolved {
+            resources,
+            guests,
+            warnings: _,
+        }: Resolved,
+    ) -> Self {
+        Self { resources, guests }
+    }
 }
 
 impl Deployment {

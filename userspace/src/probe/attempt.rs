@@ -43,44 +43,19 @@ pub(super) fn ask(case: &Case<'_>) -> Got {
     }
 }
 
+/// The command line. None of its words has a space in it.
 fn words(what: What, to: Ipv4Addr, device: Option<&str>) -> Vec<String> {
-    let to = to.to_string();
-    let port = STREAM_PORT.to_string();
-    let url = format!("http://{to}:{HTTP_PORT}/");
-    let mut words: Vec<&str> = match what {
-        What::Ping => vec!["ping", "-n", "-c", "3", "-i", "0.2", "-W", "1", &to],
-        What::Http => vec![
-            "curl",
-            "--silent",
-            "--show-error",
-            "--noproxy",
-            "*",
-            "--max-time",
-            "3",
-            &url,
-        ],
-        What::Stream => vec![
-            "iperf3",
-            "-c",
-            &to,
-            "-p",
-            &port,
-            "-t",
-            "1",
-            "-J",
-            "--connect-timeout",
-            "2000",
-        ],
-        What::Spoof(_) => vec!["hping3", "--icmp", "-c", "3", "-i", "u100000", &to],
+    let mut line = match what {
+        What::Ping => format!("ping -n -c 3 -i 0.2 -W 1 {to}"),
+        What::Http => format!("curl --silent --show-error --noproxy * --max-time 3 http://{to}:{HTTP_PORT}/"),
+        What::Stream => format!("iperf3 -c {to} -p {STREAM_PORT} -t 1 -J --connect-timeout 2000"),
+        What::Spoof(source) => format!("hping3 --icmp -c 3 -i u100000 -a {source} {to}"),
     };
     if let Some(device) = device {
-        words.extend(["-I", device]);
+        line += " -I ";
+        line += device;
     }
-    let mut words: Vec<String> = words.into_iter().map(str::to_owned).collect();
-    if let What::Spoof(source) = what {
-        words.extend(["-a".to_owned(), source.to_string()]);
-    }
-    words
+    line.split(' ').map(str::to_owned).collect()
 }
 
 fn ping(output: &Output) -> Got {
@@ -214,6 +189,6 @@ mod tests {
             Ipv4Addr::new(10, 0, 0, 5),
             None,
         );
-        assert_eq!(words.join(" "), "hping3 --icmp -c 3 -i u100000 10.0.0.5 -a 10.0.0.9");
+        assert_eq!(words.join(" "), "hping3 --icmp -c 3 -i u100000 -a 10.0.0.9 10.0.0.5");
     }
 }

@@ -280,10 +280,7 @@ mod tests {
     /// The questions for a document, in words.
     fn questions(text: &str, host: &[Ipv4Addr]) -> Vec<String> {
         let resolved = document::parse("test.yaml", text.as_bytes()).unwrap();
-        let deployment = Deployment {
-            resources: resolved.resources,
-            guests: resolved.guests,
-        };
+        let deployment = Deployment::from(resolved);
         let guests = deployment.guest_states(Path::new("/state")).unwrap();
         let parties = parties(&deployment.resources, &guests);
         choose(&deployment.resources, &parties, host)

@@ -9,6 +9,12 @@ const UNSAFE_ALLOWED: &[(&str, &str)] = &[
     ("ebpf/src/frame.rs", "the kernel's packet helpers"),
     ("ebpf/src/main.rs", "global functions and the license section"),
     ("ebpf/src/maps.rs", "values of maps by pointer"),
+    (
+        "userspace/src/install/kernel/generation.rs",
+        "a word shared with the kernel",
+    ),
+    ("userspace/src/install/tap.rs", "the kernel's calls for taps"),
+    ("userspace/src/probe/process.rs", "what happens between fork and exec"),
 ];
 /// Rooms that must compile for the kernel.
 const WITHOUT_STD: [&str; 2] = ["ebpf/abi/src/", "ebpf/datapath/src/"];

@@ -31,46 +31,36 @@ pub(super) fn sum(
     let mut counters = Counters::new();
     for (device, cpus) in totals {
         let eni = counters.entry(device).or_default();
-        for cpu in cpus {
-            add(&mut eni.sent, cpu.sent);
-            // One core opens what another closes, so that a single core's numbers may have wrapped.
-            eni.opened = eni.opened.wrapping_add(cpu.opened);
-            eni.closed = eni.closed.wrapping_add(cpu.closed);
-        }
+        cpus.into_iter().for_each(|cpu| add_totals(eni, cpu));
     }
     for flow in flows.into_iter().filter(|flow| flow.state == state::LIVE) {
         let eni = counters.entry(flow.key.device()).or_default();
-        add(
-            &mut eni.sent,
-            Counter {
-                packets: flow.packets,
-                bytes: flow.bytes,
-            },
-        );
+        add(&mut eni.sent, flow.packets, flow.bytes);
         eni.live += u64::from(!flow.action.is_reply());
     }
     // A promoted embryo's counters went with it into the main table.
     for flow in embryos.into_iter().filter(|flow| flow.state == state::LIVE) {
         let eni = counters.entry(flow.key.device()).or_default();
-        add(
-            &mut eni.sent,
-            Counter {
-                packets: flow.packets,
-                bytes: flow.bytes,
-            },
-        );
+        add(&mut eni.sent, flow.packets, flow.bytes);
     }
     for (key, cpus) in drops {
         let eni = counters.entry(key.device).or_default();
         let total = eni.drops.entry(key.reason).or_default();
-        cpus.into_iter().for_each(|cpu| add(total, cpu));
+        cpus.into_iter().for_each(|cpu| add(total, cpu.packets, cpu.bytes));
     }
     counters
 }
 
-fn add(total: &mut Counter, more: Counter) {
-    total.packets = total.packets.wrapping_add(more.packets);
-    total.bytes = total.bytes.wrapping_add(more.bytes);
+fn add_totals(eni: &mut EniCounters, cpu: EniTotals) {
+    add(&mut eni.sent, cpu.sent.packets, cpu.sent.bytes);
+    // One core opens what another closes, so that a single core's numbers may have wrapped.
+    eni.opened = eni.opened.wrapping_add(cpu.opened);
+    eni.closed = eni.closed.wrapping_add(cpu.closed);
+}
+
+fn add(total: &mut Counter, packets: u64, bytes: u64) {
+    total.packets = total.packets.wrapping_add(packets);
+    total.bytes = total.bytes.wrapping_add(bytes);
 }
 
 #[cfg(test)]

@@ -11,13 +11,15 @@ pub enum Error {
     NotRoot,
     #[error("{what}: {error}")]
     Io { what: String, error: io::Error },
-    #[error("{what}: {error}")]
+    #[error("{what}: {}", chain(&**error))]
     Bpf {
         what: String,
         error: Box<dyn std::error::Error + Send + Sync>,
     },
     #[error("this kernel has no BPF file system, so it can't run BPF programs that stay: {0}")]
     NoBpf(io::Error),
+    #[error("this is Linux {0}, and attaching the programs takes 6.6 or newer")]
+    OldKernel(String),
     #[error("{} is not on a BPF file system; choose a --pin-dir under {}", .0.display(), super::bpffs::MOUNT_POINT)]
     NotBpffs(PathBuf),
     #[error("{} holds tables of layout {found}, and this program works with layout {}; take the deployment down with \
@@ -85,6 +87,20 @@ fn described(alias: &Option<String>) -> String {
         .as_ref()
         .map(|alias| format!(" (its alias is {alias:?})"))
         .unwrap_or_default()
+}
+
+/// An error with its causes, as far as it doesn't say them itself.
+fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let words = error.to_string();
+        if !text.contains(&words) {
+            text = format!("{text}: {words}");
+        }
+        cause = error.source();
+    }
+    text
 }
 
 fn joined<T: ToString>(errors: &[T]) -> String {

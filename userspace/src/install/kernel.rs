@@ -13,6 +13,7 @@ use crate::install::error::{Doing as _, Error, Result, bpf};
 use crate::plan::{Plan, changed_scopes};
 use aya::maps::{Array, HashMap, IterableMap, MapData, MapIter, PerCpuHashMap, PerCpuValues};
 use aya::programs::SchedClassifier;
+use aya::util::KernelVersion;
 use aya::{Ebpf, EbpfLoader, Pod};
 use generation::GenerationWord;
 use groundplane_abi::control::{Generation, Settings};
@@ -115,6 +116,17 @@ impl Datapath {
             totals: open(pins, map::ENI_TOTALS)?,
             drops: open(pins, map::DROPS)?,
         })
+    }
+
+    /// Whether this kernel can do what attaching takes: tcx, which came with 6.6.
+    pub fn check_kernel() -> Result<()> {
+        if KernelVersion::current().is_ok_and(|version| version >= KernelVersion::new(6, 6, 0)) {
+            return Ok(());
+        }
+        let release = std::fs::read_to_string("/proc/sys/kernel/osrelease");
+        Err(Error::OldKernel(
+            release.map(|text| text.trim().to_owned()).unwrap_or_default(),
+        ))
     }
 
     fn load(pins: &Path, options: &LoadOptions<'_>) -> Result<Self> {

@@ -58,6 +58,7 @@ pub enum Outcome {
 /// the process is interrupted, everything made so far is removed again.
 pub fn up(deployment: &Deployment, options: &UpOptions<'_>) -> Result<Outcome> {
     require_root()?;
+    Datapath::check_kernel()?;
     let progress = options.progress;
     let store = Store::lock(&options.state_dir, || {
         progress("waiting for another groundplane to finish")

@@ -1,6 +1,7 @@
 //! What the suites are made of: packets, topologies, conversations, the reference model, namespaces.
 
 pub mod conversation;
+pub mod fuzz;
 pub mod model;
 pub mod netns;
 pub mod packet;

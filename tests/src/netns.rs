@@ -99,12 +99,10 @@ impl Lab {
     /// The command that runs the real binary on this host.
     pub fn groundplane_command(&self, args: &[&str]) -> Result<Command> {
         let mut command = tool::inside(&self.namespace("host"), &binary()?);
-        command
-            .args(args)
-            .arg("--state-dir")
-            .arg(self.state_dir())
-            .arg("--pin-dir")
-            .arg(self.pin_dir());
+        command.args(args).arg("--state-dir").arg(self.state_dir());
+        if args.first() == Some(&"up") {
+            command.arg("--pin-dir").arg(self.pin_dir());
+        }
         Ok(command)
     }
 

@@ -13,7 +13,7 @@ fn nacl_acts_on_the_next_packet_of_a_live_connection() {
     world.change(|topology| {
         topology.nacl("back", Vec::new());
     });
-    let more = world.from_to("web", "db", Packet::tcp());
+    let more = world.there("web", "db", Packet::tcp());
     world.is_dropped("web", &more, DropReason::NACL_INGRESS);
     let answer = world.back("db", "web", Packet::tcp());
     world.is_dropped("db", &answer, DropReason::NACL_EGRESS);
@@ -28,7 +28,7 @@ fn route_acts_on_the_next_packet_of_a_live_connection() {
             .route_via("front", "10.0.2.0/24", "box")
             .route_via("back", "10.0.1.0/24", "box");
     });
-    let more = world.from_to("web", "db", Packet::tcp());
+    let more = world.there("web", "db", Packet::tcp());
     world.arrives("web", &more, "box");
 }
 
@@ -37,7 +37,7 @@ fn dropped_packet_passes_as_soon_as_a_rule_admits_it() {
     let mut world = World::with(|topology| {
         topology.blackhole("front", "10.0.2.0/24");
     });
-    let packet = world.from_to("web", "db", Packet::tcp());
+    let packet = world.there("web", "db", Packet::tcp());
     world.is_dropped("web", &packet, DropReason::BLACKHOLE_ROUTE);
     world.change(|topology| {
         topology.only_local_route("front");
@@ -57,7 +57,7 @@ fn change_in_one_vpc_costs_the_flows_of_another_a_restamp() {
     world.change(|topology| {
         topology.nacl("blue-a", Vec::new());
     });
-    let more = world.from_to("web", "db", Packet::tcp());
+    let more = world.there("web", "db", Packet::tcp());
     assert_eq!(world.send("web", &more).1, Some(Path::Restamped));
     assert_eq!(world.send("web", &more).1, Some(Path::Fast));
     world.change(|topology| {
@@ -71,7 +71,7 @@ fn frame_to_another_mac_is_never_taken_for_one_to_the_router() {
     let mut world = World::open();
     world.connect("web", "web2");
     let (web, web2) = (world.topology.guest("web"), world.topology.guest("web2"));
-    let routed = world.from_to("web", "web2", Packet::tcp());
+    let routed = world.there("web", "web2", Packet::tcp());
     assert_eq!(
         world.arrives("web", &routed, "web2").source_mac,
         groundplane_tests::packet::ROUTER

@@ -21,7 +21,7 @@ fn reply_to_tracked_flow_passes_without_egress_rule() {
 #[test]
 fn nothing_new_goes_against_the_groups() {
     let mut world = one_way();
-    let out = world.from_to("db", "web", Packet::tcp().flags(flag::SYN));
+    let out = world.there("db", "web", Packet::tcp().flags(flag::SYN));
     world.is_dropped("db", &out, DropReason::GROUP_EGRESS);
     world.change(|topology| {
         topology.groups("db", Groups::OPEN);
@@ -37,7 +37,7 @@ fn tracked_connection_survives_the_removal_of_its_rule() {
         topology.groups("web", Groups::CLOSED).groups("db", Groups::CLOSED);
     });
     let (more, answer) = (
-        world.from_to("web", "db", Packet::tcp()),
+        world.there("web", "db", Packet::tcp()),
         world.back("db", "web", Packet::tcp()),
     );
     world.arrives("web", &more, "db");
@@ -51,7 +51,7 @@ fn untracked_connection_ends_with_its_rule() {
     world.change(|topology| {
         topology.groups("db", Groups::OUTBOUND);
     });
-    let more = world.from_to("web", "db", Packet::tcp());
+    let more = world.there("web", "db", Packet::tcp());
     world.is_dropped("web", &more, DropReason::GROUP_INGRESS);
 }
 
@@ -59,7 +59,7 @@ fn untracked_connection_ends_with_its_rule() {
 fn ping_is_tracked_even_where_everything_is_open() {
     let mut world = World::open();
     let (ping, pong) = (
-        world.from_to("web", "db", Packet::ping(7)),
+        world.there("web", "db", Packet::ping(7)),
         world.back("db", "web", Packet::pong(7)),
     );
     world.arrives("web", &ping, "db");
@@ -91,7 +91,7 @@ fn idle_limits_are_kept_to_the_second() {
         for late in [false, true] {
             let mut world = one_way();
             for packet in &asked {
-                let packet = world.from_to("web", "db", packet.clone());
+                let packet = world.there("web", "db", packet.clone());
                 world.arrives("web", &packet, "db");
             }
             for packet in &answered {
@@ -116,7 +116,7 @@ fn idle_limits_are_kept_to_the_second() {
 fn established_packets_take_the_fast_path() {
     let mut world = World::open();
     world.connect("web", "db");
-    let more = world.from_to("web", "db", Packet::tcp());
+    let more = world.there("web", "db", Packet::tcp());
     assert_eq!(world.send("web", &more).1, Some(Path::Fast));
 }
 
@@ -124,7 +124,7 @@ fn established_packets_take_the_fast_path() {
 fn a_syn_on_a_closing_connection_opens_another_one() {
     let mut world = one_way();
     world.connect("web", "db");
-    let reset = world.from_to("web", "db", Packet::tcp().flags(flag::RST));
+    let reset = world.there("web", "db", Packet::tcp().flags(flag::RST));
     world.arrives("web", &reset, "db");
     world.connect("web", "db");
     world.wait(3600);
@@ -136,7 +136,7 @@ fn a_syn_on_a_closing_connection_opens_another_one() {
 fn icmp_error_needs_a_rule_even_about_a_tracked_flow() {
     let mut world = one_way();
     world.connect("web", "db");
-    let about = world.from_to("web", "db", Packet::tcp());
+    let about = world.there("web", "db", Packet::tcp());
     let error = world.back("db", "web", Packet::icmp_error(3, 4, &about));
     world.is_dropped("db", &error, DropReason::GROUP_EGRESS);
     world.change(|topology| {
@@ -152,7 +152,7 @@ fn icmp_error_needs_a_rule_even_about_a_tracked_flow() {
 #[test]
 fn fragment_leaves_no_state() {
     let mut world = one_way();
-    let first = world.from_to("web", "db", Packet::udp().payload(&[0; 24]).fragment(9, 0, true));
+    let first = world.there("web", "db", Packet::udp().payload(&[0; 24]).fragment(9, 0, true));
     world.arrives("web", &first, "db");
     let answer = world.back("db", "web", Packet::udp());
     world.is_dropped("db", &answer, DropReason::GROUP_EGRESS);
@@ -161,7 +161,7 @@ fn fragment_leaves_no_state() {
 #[test]
 fn options_leave_no_state_and_go_on() {
     let mut world = one_way();
-    let packet = world.from_to("web", "db", Packet::udp().options(&[7, 7, 4, 0, 0, 0, 0]));
+    let packet = world.there("web", "db", Packet::udp().options(&[7, 7, 4, 0, 0, 0, 0]));
     world.arrives("web", &packet, "db");
     let answer = world.back("db", "web", Packet::udp());
     world.is_dropped("db", &answer, DropReason::GROUP_EGRESS);

@@ -48,7 +48,7 @@ impl World {
     }
 
     /// The packet from one guest to another by way of the router, client port 40000 and server port 80.
-    fn from_to(&self, from: &str, to: &str, packet: Packet) -> Packet {
+    fn there(&self, from: &str, to: &str, packet: Packet) -> Packet {
         let (from, to) = (self.topology.guest(from), self.topology.guest(to));
         packet.from(from.mac, from.ip, 40_000).to(ROUTER, to.ip, 80)
     }
@@ -82,11 +82,11 @@ impl World {
 
     /// A client opens a TCP connection and the server answers.
     fn connect(&mut self, client: &str, server: &str) {
-        let syn = self.from_to(client, server, Packet::tcp().flags(flag::SYN));
+        let syn = self.there(client, server, Packet::tcp().flags(flag::SYN));
         self.arrives(client, &syn, server);
         let answer = self.back(server, client, Packet::tcp().flags(flag::SYN | flag::ACK));
         self.arrives(server, &answer, client);
-        let ack = self.from_to(client, server, Packet::tcp());
+        let ack = self.there(client, server, Packet::tcp());
         self.arrives(client, &ack, server);
     }
 }

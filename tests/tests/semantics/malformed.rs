@@ -59,7 +59,7 @@ fn every_malformed_kind_has_its_reason() {
     ];
     for (packet, reason) in cases {
         let mut world = World::open();
-        let packet = world.from_to("web", "db", packet);
+        let packet = world.there("web", "db", packet);
         assert_eq!(world.send("web", &packet).0, Heard::Dropped(reason), "{packet:?}");
     }
 }
@@ -79,7 +79,7 @@ fn other_ethertypes_are_dropped() {
 #[test]
 fn tag_beside_the_bytes_counts_like_one_in_them() {
     let mut world = World::open();
-    let packet = world.from_to("web", "db", udp());
+    let packet = world.there("web", "db", udp());
     let heard = world
         .twin
         .send(world.topology.guest("web").device, &packet.build(), true)
@@ -100,15 +100,15 @@ fn unusable_addresses_are_dropped() {
         [224, 0, 0, 1],
         [255, 255, 255, 255],
     ] {
-        let packet = world.from_to("web", "db", udp()).from(web.mac, address, 5);
+        let packet = world.there("web", "db", udp()).from(web.mac, address, 5);
         world.is_dropped("web", &packet, DropReason::UNUSABLE_ADDRESS);
     }
     for address in [[0, 0, 0, 0], [127, 0, 0, 1], [240, 0, 0, 1]] {
-        let packet = world.from_to("web", "db", udp()).ip_to(address, 5);
+        let packet = world.there("web", "db", udp()).ip_to(address, 5);
         world.is_dropped("web", &packet, DropReason::UNUSABLE_ADDRESS);
     }
     let ip_in_ip = Packet::ip_in_ip(&udp().ip_from([127, 0, 0, 1], 1).ip_to(db.ip, 2));
-    let packet = world.from_to("web", "db", ip_in_ip);
+    let packet = world.there("web", "db", ip_in_ip);
     assert_eq!(
         world.arrives("web", &packet, "db").protocol,
         4,
@@ -119,7 +119,7 @@ fn unusable_addresses_are_dropped() {
 #[test]
 fn padding_behind_a_short_packet_is_no_fault() {
     let mut world = World::open();
-    let packet = world.from_to(
+    let packet = world.there(
         "web",
         "db",
         Packet::ping(1).payload(&[0; 18]).damaged(Damage::IpTotalLength(28)),

@@ -27,7 +27,7 @@ fn deny(egress: bool, protocol: u8, ports: (u16, u16)) -> Vec<NetworkAclEntry> {
 #[test]
 fn routed_frame_comes_from_the_router_and_keeps_its_ttl() {
     let mut world = World::open();
-    let packet = world.from_to("web", "db", Packet::udp().ttl(1));
+    let packet = world.there("web", "db", Packet::udp().ttl(1));
     let arrived = world.arrives("web", &packet, "db");
     assert_eq!((arrived.source_mac, arrived.ttl), (ROUTER, 1));
     assert_eq!(arrived.destination_mac, world.topology.guest("db").mac);
@@ -55,7 +55,7 @@ fn nacl_denies_reply() {
     let mut world = World::with(|topology| {
         topology.nacl("back", deny(true, 6, (1024, 65535)));
     });
-    let syn = world.from_to("web", "db", Packet::tcp().flags(flag::SYN));
+    let syn = world.there("web", "db", Packet::tcp().flags(flag::SYN));
     world.arrives("web", &syn, "db");
     let answer = world.back("db", "web", Packet::tcp());
     world.is_dropped("db", &answer, DropReason::NACL_EGRESS);
@@ -70,9 +70,9 @@ fn nacl_is_asked_leaving_and_entering() {
         let mut world = World::with(|topology| {
             topology.nacl(subnet, deny(egress, 17, (80, 80)));
         });
-        let packet = world.from_to("web", "db", Packet::udp());
+        let packet = world.there("web", "db", Packet::udp());
         world.is_dropped("web", &packet, reason);
-        let tcp = world.from_to("web", "db", Packet::tcp());
+        let tcp = world.there("web", "db", Packet::tcp());
         world.arrives("web", &tcp, "db");
     }
 }
@@ -82,7 +82,7 @@ fn nacl_is_reported_when_route_and_nacl_would_both_drop() {
     let mut world = World::with(|topology| {
         topology.nacl("front", Vec::new()).blackhole("front", BACK);
     });
-    let packet = world.from_to("web", "db", Packet::udp());
+    let packet = world.there("web", "db", Packet::udp());
     world.is_dropped("web", &packet, DropReason::NACL_EGRESS);
 }
 
@@ -91,20 +91,20 @@ fn later_fragment_matches_only_rules_for_all_ports() {
     let mut world = World::with(|topology| {
         topology.nacl("back", deny(false, 17, (0, 65535)));
     });
-    let later = world.from_to("web", "db", Packet::udp().payload(&[0; 16]).fragment(3, 4, false));
+    let later = world.there("web", "db", Packet::udp().payload(&[0; 16]).fragment(3, 4, false));
     world.is_dropped("web", &later, DropReason::NACL_INGRESS);
     world.change(|topology| {
         topology.nacl("back", deny(false, 17, (0, 65534)));
     });
     world.arrives("web", &later, "db");
-    let first = world.from_to("web", "db", Packet::udp().payload(&[0; 16]).fragment(3, 0, true));
+    let first = world.there("web", "db", Packet::udp().payload(&[0; 16]).fragment(3, 0, true));
     world.is_dropped("web", &first, DropReason::NACL_INGRESS);
 }
 
 #[test]
 fn middlebox_route_delivers_to_the_middlebox() {
     let mut world = World::with(through_the_box);
-    let packet = world.from_to("web", "db", Packet::tcp().flags(flag::SYN));
+    let packet = world.there("web", "db", Packet::tcp().flags(flag::SYN));
     let arrived = world.arrives("web", &packet, "box");
     assert_eq!(arrived.dst, world.topology.guest("db").ip, "the destination stays");
     let onward = packet.from_mac(world.topology.guest("box").mac);
@@ -117,7 +117,7 @@ fn middlebox_with_its_check_on_gets_nothing() {
     world.change(|topology| {
         topology.source_dest_check("box", true);
     });
-    let packet = world.from_to("web", "db", Packet::udp());
+    let packet = world.there("web", "db", Packet::udp());
     world.is_dropped("web", &packet, DropReason::DESTINATION_CHECK);
     let onward = packet.from_mac(world.topology.guest("box").mac);
     world.is_dropped("box", &onward, DropReason::SOURCE_CHECK);
@@ -129,7 +129,7 @@ fn middlebox_has_gates_of_its_own() {
     world.change(|topology| {
         topology.groups("box", Groups::INBOUND);
     });
-    let packet = world.from_to("web", "db", Packet::tcp().flags(flag::SYN));
+    let packet = world.there("web", "db", Packet::tcp().flags(flag::SYN));
     world.arrives("web", &packet, "box");
     let onward = packet.from_mac(world.topology.guest("box").mac);
     world.is_dropped("box", &onward, DropReason::GROUP_EGRESS);
@@ -140,7 +140,7 @@ fn blackhole_route_drops() {
     let mut world = World::with(|topology| {
         topology.blackhole("front", BACK);
     });
-    let packet = world.from_to("web", "db", Packet::udp());
+    let packet = world.there("web", "db", Packet::udp());
     world.is_dropped("web", &packet, DropReason::BLACKHOLE_ROUTE);
 }
 
@@ -228,10 +228,10 @@ fn two_vpcs_with_the_same_cidr_never_meet() {
     for (from, to) in [("1", "2"), ("1", "3"), ("2", "3"), ("3", "1")] {
         for vpc in ["red", "blue"] {
             let (from, to) = (format!("{vpc}-{from}"), format!("{vpc}-{to}"));
-            let packet = world.from_to(&from, &to, Packet::tcp());
+            let packet = world.there(&from, &to, Packet::tcp());
             world.arrives(&from, &packet, &to);
         }
     }
-    let to_blue = world.from_to("red-1", "blue-4", Packet::udp());
+    let to_blue = world.there("red-1", "blue-4", Packet::udp());
     world.is_dropped("red-1", &to_blue, DropReason::NO_OWNER);
 }

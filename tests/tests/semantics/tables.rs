@@ -30,7 +30,7 @@ fn small(change: impl FnOnce(&mut Topology)) -> World {
 fn connect_from(world: &mut World, port: u16) -> Heard {
     let (web, db) = (world.topology.guest("web"), world.topology.guest("db"));
     let syn = world
-        .from_to("web", "db", Packet::tcp().flags(flag::SYN))
+        .there("web", "db", Packet::tcp().flags(flag::SYN))
         .ip_from(web.ip, port);
     world.arrives("web", &syn, "db");
     let answer = world
@@ -85,7 +85,7 @@ fn eighth_hop_arrives_and_ninth_hop_drops() {
             twin,
             topology: topology.clone(),
         };
-        let packet = world.from_to("web", "db", Packet::udp());
+        let packet = world.there("web", "db", Packet::udp());
         if arrives {
             world.arrives("web", &packet, "db");
         } else {
@@ -115,7 +115,7 @@ fn missing_rows_drop_each_with_its_reason() {
             twin: Twin::of(&plan, Capacity::default()),
             topology,
         };
-        let packet = world.from_to("web", "db", Packet::udp());
+        let packet = world.there("web", "db", Packet::udp());
         world.is_dropped("web", &packet, reason);
     }
 }
@@ -125,7 +125,7 @@ fn denied_first_packets_install_nothing() {
     let mut world = World::with(|topology| {
         topology.groups("db", Groups::CLOSED);
     });
-    let packet = world.from_to("web", "db", Packet::udp());
+    let packet = world.there("web", "db", Packet::udp());
     world.is_dropped("web", &packet, DropReason::GROUP_INGRESS);
     for table in [FlowTable::Main, FlowTable::Embryos] {
         assert!(world.twin.tables().entries(table).is_empty(), "{table:?}");
@@ -148,11 +148,11 @@ fn half_open_flood_does_not_touch_established() {
     let web = world.topology.guest("web");
     for port in 1..10_000 {
         let syn = world
-            .from_to("web", "db", Packet::tcp().flags(flag::SYN))
+            .there("web", "db", Packet::tcp().flags(flag::SYN))
             .ip_from(web.ip, port);
         world.arrives("web", &syn, "db");
     }
-    let more = world.from_to("web", "db", Packet::tcp());
+    let more = world.there("web", "db", Packet::tcp());
     assert_eq!(world.send("web", &more).1, Some(Path::Fast));
     assert!(world.twin.tables().entries(FlowTable::Embryos).len() <= SMALL.embryos as usize);
 }
@@ -168,7 +168,7 @@ fn churn_of_three_times_the_table_leaks_nothing() {
         assert!(matches!(heard, Heard::Delivered { .. }), "connection {port}: {heard:?}");
         let web = world.topology.guest("web");
         let reset = world
-            .from_to("web", "db", Packet::tcp().flags(flag::RST))
+            .there("web", "db", Packet::tcp().flags(flag::RST))
             .ip_from(web.ip, 1024 + port);
         world.arrives("web", &reset, "db");
         // Ten seconds after its end a connection may be taken out.
@@ -213,7 +213,7 @@ fn full_table_refuses_what_must_be_tracked_and_passes_the_rest() {
         Some(Path::Fast),
         "nothing established is lost"
     );
-    let untracked = world.from_to("web2", "db", Packet::udp());
+    let untracked = world.there("web2", "db", Packet::udp());
     world.arrives("web2", &untracked, "db");
     let answer = world.back("db", "web2", Packet::udp());
     world.arrives("db", &answer, "web2");
@@ -222,7 +222,7 @@ fn full_table_refuses_what_must_be_tracked_and_passes_the_rest() {
 #[test]
 fn one_way_stream_finds_its_place_in_the_main_table() {
     let mut world = World::open();
-    let packet = world.from_to("web", "db", Packet::udp());
+    let packet = world.there("web", "db", Packet::udp());
     for _ in 0..8 {
         world.arrives("web", &packet, "db");
     }

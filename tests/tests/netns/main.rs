@@ -1,0 +1,91 @@
+//! End to end, with real sockets and tools between namespaces. Needs root, BPF, and the binary that `cargo xtask build`
+//! makes; fails, loudly, where it can't run.
+
+mod isolation;
+mod lifecycle;
+mod reach;
+mod tap;
+
+use anyhow::{Context, Result, ensure};
+use groundplane_tests::netns::{Lab, eventually};
+use serde_json::Value;
+
+/// Two VPCs with the same CIDR and the same addresses.
+const TWO_VPCS: &str = "
+vpcs:
+  red:
+    CidrBlock: 10.0.0.0/16
+    subnets:
+      front: { CidrBlock: 10.0.1.0/24 }
+      back: { CidrBlock: 10.0.2.0/24 }
+    instances:
+      web: { subnet: front, PrivateIpAddress: 10.0.1.10, namespace: $web }
+      web2: { subnet: front, PrivateIpAddress: 10.0.1.11, namespace: $web2 }
+      db: { subnet: back, PrivateIpAddress: 10.0.2.10, namespace: $db }
+  blue:
+    CidrBlock: 10.0.0.0/16
+    subnets:
+      front: { CidrBlock: 10.0.1.0/24 }
+    instances:
+      blue-web: { subnet: front, PrivateIpAddress: 10.0.1.10, namespace: $blue-web }
+      blue-only: { subnet: front, PrivateIpAddress: 10.0.1.20, namespace: $blue-only }
+";
+
+/// A lab in which the two VPCs are up.
+fn two_vpcs() -> Result<Lab> {
+    let lab = Lab::new()?;
+    lab.up(TWO_VPCS)?;
+    Ok(lab)
+}
+
+fn ping(lab: &Lab, from: &str, address: &str) -> Result<()> {
+    lab.run(from, &["ping", "-c", "2", "-i", "0.2", "-W", "2", address])?
+        .success()?;
+    Ok(())
+}
+
+fn no_ping(lab: &Lab, from: &str, address: &str) -> Result<()> {
+    lab.run(from, &["ping", "-c", "1", "-W", "1", address])?.failure()?;
+    Ok(())
+}
+
+/// Waits until somebody listens on a TCP port of a guest.
+fn listens(lab: &Lab, guest: &str, port: u16) -> Result<()> {
+    let filter = format!("sport = :{port}");
+    eventually(|| Ok(!lab.run(guest, &["ss", "-Hltn", &filter])?.success()?.stdout.is_empty()))
+        .with_context(|| format!("nobody listens on port {port} of {guest}"))
+}
+
+/// How many packets of an ENI were dropped for a reason.
+fn drops(lab: &Lab, eni: &str, reason: &str) -> Result<u64> {
+    let status = lab.status()?;
+    let enis = status["enis"].as_array().context("status lists ENIs")?;
+    let eni = enis
+        .iter()
+        .find(|it| it["name"] == eni)
+        .with_context(|| format!("status knows no {eni}"))?;
+    let drops = eni["drops"].as_array().context("an ENI lists its drops")?;
+    Ok(drops
+        .iter()
+        .find(|it| it["reason"] == reason)
+        .map_or(0, |it| it["packets"].as_u64().unwrap_or(0)))
+}
+
+fn is_dropped(lab: &Lab, eni: &str, reason: &str) -> Result<()> {
+    ensure!(
+        drops(lab, eni, reason)? > 0,
+        "no {reason} at {eni}: {:#}",
+        lab.status()?
+    );
+    Ok(())
+}
+
+/// The host side of an ENI.
+fn device(status: &Value, eni: &str) -> Result<String> {
+    let enis = status["enis"].as_array().context("status lists ENIs")?;
+    let eni = enis
+        .iter()
+        .find(|it| it["name"] == eni)
+        .with_context(|| format!("status knows no {eni}"))?;
+    Ok(eni["device"].as_str().context("an ENI has a device")?.to_owned())
+}

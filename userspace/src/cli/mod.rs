@@ -22,7 +22,7 @@ struct CommandLine {
     #[arg(long, global = true, value_enum, value_name = "FORMAT", default_value_t = output::Format::Text)]
     output: output::Format,
     /// Where the journal of what is up is kept
-    #[arg(long, global = true, value_name = "DIRECTORY", default_value = DEFAULT_DIRECTORY)]
+    #[arg(long, global = true, value_name = "DIRECTORY", default_value = DEFAULT_DIRECTORY, value_parser = absolute)]
     state_dir: PathBuf,
     #[command(subcommand)]
     verb: Verb,
@@ -80,6 +80,11 @@ pub(crate) fn run() -> ExitCode {
             ExitCode::from(if error.is::<file::Unreadable>() { 2 } else { 1 })
         }
     }
+}
+
+/// A directory is noted down and handed to servers, who run elsewhere, so it must not depend on where we are.
+fn absolute(path: &str) -> std::io::Result<PathBuf> {
+    std::path::absolute(path)
 }
 
 #[cfg(test)]

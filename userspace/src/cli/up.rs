@@ -20,7 +20,7 @@ pub(super) struct Arguments {
     #[arg(long)]
     probe: bool,
     /// Where programs and tables are pinned, on a BPF file system
-    #[arg(long, value_name = "DIRECTORY", default_value = install::kernel::DEFAULT_PINS)]
+    #[arg(long, value_name = "DIRECTORY", default_value = install::kernel::DEFAULT_PINS, value_parser = super::absolute)]
     pin_dir: PathBuf,
 }
 

@@ -163,7 +163,7 @@ pub(super) fn kind(place: &Place) -> GuestKind {
 
 fn check_namespace(place: &Place, namespace: &str, old: Option<&State>) -> Result<()> {
     let found = netns::inode(namespace)?;
-    let released = old.is_some_and(|old| old.guests.iter().any(|guest| is_made(&guest.place, namespace, found)));
+    let released = old.is_some_and(|old| old.begun_guests().any(|guest| is_made(&guest.place, namespace, found)));
     match place {
         Place::Made { .. } if found.is_some() && !released => Err(Error::NamespaceTaken(namespace.to_owned())),
         Place::Adopted { .. } if found.is_none() || released => Err(Error::NamespaceMissing(namespace.to_owned())),
@@ -187,8 +187,7 @@ pub(super) fn is_made(place: &Place, name: &str, found: Option<u64>) -> bool {
 /// Whether the deployment to be taken down has a device in this namespace.
 fn has_guest_device(old: Option<&State>, namespace: &str) -> bool {
     old.is_some_and(|old| {
-        old.guests
-            .iter()
+        old.begun_guests()
             .any(|guest| guest.place.namespace() == Some(namespace))
     })
 }
@@ -200,7 +199,7 @@ fn check_device(netlink: &Netlink, guest: &GuestState, old: Option<&State>) -> R
     let released = |known: &GuestState| {
         known.device == guest.device && found.alias.as_ref().is_none_or(|alias| *alias == known.alias)
     };
-    if old.is_some_and(|old| old.guests.iter().any(released)) {
+    if old.is_some_and(|old| old.begun_guests().any(released)) {
         return Ok(());
     }
     Err(Error::DeviceTaken {

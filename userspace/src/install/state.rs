@@ -29,6 +29,14 @@ pub struct State {
     /// Whether `up` mounted the BPF file system.
     pub mounted_bpffs: bool,
     pub guests: Vec<GuestState>,
+    /// How many of the guests have been begun: whatever has the name of one of the others is not ours. The first
+    /// journals didn't say, and meant all.
+    #[serde(default = "all")]
+    pub begun: usize,
+}
+
+fn all() -> usize {
+    usize::MAX
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -90,7 +98,13 @@ impl State {
             pins,
             mounted_bpffs: false,
             guests,
+            begun: 0,
         })
+    }
+
+    /// The guests for which anything may have been made.
+    pub fn begun_guests(&self) -> impl Iterator<Item = &GuestState> {
+        self.guests.iter().take(self.begun)
     }
 
     /// Whether the host has been started anew since.
@@ -326,6 +340,16 @@ mod tests {
         assert!(matches!(read(&directory.0), Err(Error::StateVersion { found: 99, .. })));
         std::fs::write(path(&directory.0), r#"{"version": 1, "boot"#).unwrap();
         assert!(read(&directory.0).is_err());
+    }
+
+    #[test]
+    fn a_guest_that_was_not_begun_has_nothing_to_be_removed() {
+        let killed = State { begun: 2, ..state() };
+        assert_eq!(
+            killed.begun_guests().map(|guest| &*guest.name).collect::<Vec<_>>(),
+            ["web", "db"]
+        );
+        assert_eq!(state().begun_guests().count(), 0);
     }
 
     #[test]

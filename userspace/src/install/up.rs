@@ -162,15 +162,16 @@ fn build(deployment: &Deployment, options: &UpOptions<'_>, store: &Store, state:
     let mut bindings = Bindings::new();
     for index in 0..state.guests.len() {
         check_interrupted(options)?;
+        state.begun = index + 1;
+        store.write(state)?;
         let Some(guest) = state.guests.get_mut(index) else {
             break;
         };
         (options.progress)(&format!("making {}", guest.name));
         if let Place::Made { namespace, inode } = &mut guest.place {
+            // Written down with the next guest. Until then the name tells that it is ours, for it was free.
             *inode = Some(netns::create(namespace)?);
         }
-        store.write(state)?;
-        let Some(guest) = state.guests.get(index) else { break };
         let link = create_device(deployment, guest)?;
         datapath.attach(&guest.device)?;
         let binding = Binding {
@@ -253,12 +254,12 @@ fn remove(state: &State) -> Result<()> {
     }
     let mut errors = Vec::new();
     let unfinished = state.stage == Stage::Building;
-    for guest in &state.guests {
+    for guest in state.begun_guests() {
         // The device first: without its programs it must not be up, not even for the moment until it is gone.
         errors.extend(link::delete(&guest.device, &guest.alias, unfinished).err());
         errors.extend(Datapath::detach(&state.pins, &guest.device).err());
     }
-    for guest in &state.guests {
+    for guest in state.begun_guests() {
         errors.extend(remove_namespace(&guest.place).err());
     }
     errors.extend(Datapath::unload(&state.pins).err());

@@ -32,10 +32,10 @@ pub(crate) fn run_command() -> Result<()> {
             "loader",
         ]))
     })?;
-    let here = step("load every program on this kernel", load_here);
-    let older = step("load every program on Debian's 6.1 kernel, emulated", load_on_older);
-    let mut problems = judge("this kernel", &here?, &budget, &stacks, true)?;
-    problems.extend(judge("6.1", &older?, &budget, &BTreeMap::new(), false)?);
+    let here = step("load every program on this kernel", load_here)?;
+    let mut problems = judge("this kernel", &here, &budget, &stacks, true)?;
+    let older = step("load every program on Debian's 6.1 kernel, emulated", load_on_older)?;
+    problems.extend(judge("6.1", &older, &budget, &BTreeMap::new(), false)?);
     if !problems.is_empty() {
         bail!("over budget or not covered by it:\n  {}", problems.join("\n  "));
     }

@@ -4,10 +4,7 @@
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
-    match groundplane::document::parse("fuzz.yaml", bytes) {
-        Ok(_) => {}
-        Err(problems) => {
-            assert!(!problems.render(false).is_empty());
-        }
+    if let Err(problems) = groundplane::document::parse("fuzz.yaml", bytes) {
+        assert!(!problems.render(false).is_empty());
     }
 });

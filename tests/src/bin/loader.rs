@@ -8,9 +8,21 @@ use aya::EbpfLoader;
 use aya::programs::Program;
 use serde_json::json;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use std::time::Instant;
 
-fn main() -> Result<()> {
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // No backtrace: where the loader stood says nothing, the log of the verifier everything.
+            eprintln!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<()> {
     let object = std::env::args_os()
         .nth(1)
         .map(PathBuf::from)

@@ -57,7 +57,12 @@ fn clippy_bpf(toolchain: &Toolchain) -> Result<()> {
 }
 
 fn documentation() -> Result<()> {
-    run(host(cargo().arg("doc").env("RUSTDOCFLAGS", "-Dwarnings")).args(["--no-deps", "--document-private-items"]))
+    run(host(
+        cargo()
+            .arg("doc")
+            .env("RUSTDOCFLAGS", "-Dwarnings -Arustdoc::private_intra_doc_links"),
+    )
+    .args(["--no-deps", "--document-private-items"]))
 }
 
 fn deny() -> Result<()> {

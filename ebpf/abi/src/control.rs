@@ -89,7 +89,9 @@ impl Validity {
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Pod, Zeroable)]
 #[repr(C)]
 pub struct Settings {
-    /// Added to the clock. Only tests set it, so that they own time with AWS's real constants.
+    /// The clock is the kernel's ticks, masked by this, plus `clock_offset`. All ones and 0 on a host; tests set both, so
+    /// that they own time with AWS's real constants: a mask of 0 stops the clock.
+    pub clock_mask: u64,
     pub clock_offset: u64,
     /// Ticks of the clock in a second: the kernel's HZ, measured at load.
     pub ticks_per_second: u32,
@@ -110,7 +112,7 @@ pub mod ring_hand {
     pub const COUNT: u32 = 2;
 }
 
-plain!(Generation = 8, Validity = 8, Settings = 24);
+plain!(Generation = 8, Validity = 8, Settings = 32);
 
 #[cfg(test)]
 mod tests {

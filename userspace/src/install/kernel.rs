@@ -146,6 +146,7 @@ impl Datapath {
             })?;
         }
         let settings = Settings {
+            clock_mask: u64::MAX,
             clock_offset: 0,
             ticks_per_second: clock::ticks_per_second(loaded(&mut object, clock::PROBE)?)?,
             mark: random_mark()?,
@@ -195,10 +196,11 @@ impl Datapath {
         bpf(self.settings.get(&0, 0), || "read table SETTINGS".to_owned())
     }
 
-    /// Moves the datapath's clock, in ticks. For tests: it makes connections older than they are.
-    pub fn set_clock_offset(&mut self, clock_offset: u64) -> Result<()> {
+    /// Stops the datapath's clock at a tick. For tests: they make connections as old as they like.
+    pub fn stop_clock(&mut self, now: u64) -> Result<()> {
         let settings = Settings {
-            clock_offset,
+            clock_mask: 0,
+            clock_offset: now,
             ..self.settings()?
         };
         bpf(self.settings.set(0, settings, 0), || "write table SETTINGS".to_owned())

@@ -55,6 +55,7 @@ pub fn generate(seed: u64, index: u64) -> Conversation {
     let mut writer = Writer {
         flows: Vec::new(),
         opened: 0,
+        noises: 0,
         now: topology.clone(),
         steps: Vec::new(),
         random,
@@ -75,6 +76,7 @@ struct Writer {
     flows: Vec<flow::Flow>,
     /// How many flows there were; each has a port of its own.
     opened: u16,
+    noises: u16,
     steps: Vec<Step>,
     random: ChaCha8Rng,
 }
@@ -158,7 +160,8 @@ impl Writer {
         let topology = &mut self.now;
         match world::change(topology, &mut self.random) {
             // An ENI's memory of a connection stands in the entries of the path it took. On another path the datapath
-            // may have to ask the groups again where AWS remembers, so what was said before ends here.
+            // may have to ask the groups again where AWS remembers, so what was said before ends here, and no packet of
+            // the conversation has its ports again.
             world::Changed::Routes(vpc) => self.flows.retain(|flow| !flow.is_in(topology, vpc)),
             // An ENI that begins to track in the middle of a connection knows, in the model, what it has seen since;
             // in the datapath, what its entries hold. AWS doesn't say how long either is remembered (semantics 7.4), so

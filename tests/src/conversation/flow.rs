@@ -115,7 +115,8 @@ impl Flow {
             9..14 => Protocol::Udp,
             14..17 => Protocol::Ping,
             17 => Protocol::Timestamp,
-            _ => Protocol::Other(*[47, 50, 132].choose(random)?),
+            // A number of its own, which stands for the ports it hasn't.
+            _ => Protocol::Other(140 + (number % 100) as u8),
         };
         let client_port = 32768 + number;
         let server_port = *[22, 53, 80, 443, 1024].choose(random)?;

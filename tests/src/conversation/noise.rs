@@ -13,6 +13,8 @@ pub(super) fn make(writer: &mut Writer) {
     let eni = &enis.choose(&mut writer.random).expect("there are ENIs").name;
     let other = &enis.choose(&mut writer.random).expect("there are ENIs").name;
     let (me, other) = (writer.now.guest(eni), writer.now.guest(other));
+    writer.noises += 1;
+    let number = writer.noises;
     let random = &mut writer.random;
     match random.random_range(0..12) {
         0..2 => {
@@ -20,11 +22,11 @@ pub(super) fn make(writer: &mut Writer) {
             writer.send(me.device, &packet, "ARP");
         }
         2..4 => {
-            let packet = spoof(me, other, random);
+            let packet = spoof(me, other, number, random);
             writer.send(me.device, &packet, "spoof");
         }
         4..7 => {
-            let packet = stray(me, other, random);
+            let packet = stray(me, other, number, random);
             writer.send(me.device, &packet, "stray");
         }
         7..9 => {
@@ -61,18 +63,22 @@ fn arp(me: Guest, other: Guest, random: &mut ChaCha8Rng) -> Packet {
     }
 }
 
-fn spoof(me: Guest, other: Guest, random: &mut ChaCha8Rng) -> Packet {
-    let packet = any_packet(random);
+fn spoof(me: Guest, other: Guest, number: u16, random: &mut ChaCha8Rng) -> Packet {
+    let packet = any_packet(number, random);
     match random.random_range(0..4) {
-        0 => packet.from([2, 9, 9, 9, 9, 9], me.ip, 1000).to(ROUTER, other.ip, 80),
-        1 => packet.from(other.mac, other.ip, 1000).to(ROUTER, me.ip, 80),
-        2 => packet.from(me.mac, [203, 0, 113, 9], 1000).to(ROUTER, other.ip, 80),
-        _ => packet.from(me.mac, other.ip, 1000).to(ROUTER, me.ip, 80),
+        0 => packet
+            .from([2, 9, 9, 9, 9, 9], me.ip, 1000 + number)
+            .to(ROUTER, other.ip, 80),
+        1 => packet.from(other.mac, other.ip, 1000 + number).to(ROUTER, me.ip, 80),
+        2 => packet
+            .from(me.mac, [203, 0, 113, 9], 1000 + number)
+            .to(ROUTER, other.ip, 80),
+        _ => packet.from(me.mac, other.ip, 1000 + number).to(ROUTER, me.ip, 80),
     }
 }
 
 /// Well-formed packets to where nobody is, or nobody should be.
-fn stray(me: Guest, other: Guest, random: &mut ChaCha8Rng) -> Packet {
+fn stray(me: Guest, other: Guest, number: u16, random: &mut ChaCha8Rng) -> Packet {
     const STRANGE: [[u8; 4]; 7] = [
         [127, 0, 0, 1],
         [0, 0, 0, 0],
@@ -82,12 +88,12 @@ fn stray(me: Guest, other: Guest, random: &mut ChaCha8Rng) -> Packet {
         [169, 254, 169, 254],
         [10, 0, 0, 2],
     ];
-    let packet = any_packet(random).from(me.mac, me.ip, 1000);
+    let packet = any_packet(number, random).from(me.mac, me.ip, 1000 + number);
     let strange = *STRANGE.choose(random).expect("some");
     match random.random_range(0..13) {
         0..3 => packet.to(ROUTER, strange, 80),
         3 => packet.to(BROADCAST, other.ip, 80),
-        4 => packet.ip_from(strange, 1000).to(ROUTER, other.ip, 80),
+        4 => packet.ip_from(strange, 1000 + number).to(ROUTER, other.ip, 80),
         5 => Packet::udp().from(me.mac, [0; 4], 68).to(BROADCAST, [255; 4], 67),
         6 => packet.to(ROUTER, [10, 0, random.random_range(1..4), 1], 80),
         7 => packet.to(ROUTER, [10, 0, random.random_range(1..5), 99], 80),
@@ -108,7 +114,9 @@ fn not_ipv4(me: Guest, other: Guest, random: &mut ChaCha8Rng) -> Packet {
             .from_mac(me.mac)
             .to_mac([1, 0x80, 0xc2, 0, 0, 14]),
         3 => Packet::ipv6([0xfe; 16], [0xff; 16]).from_mac(me.mac).to_mac(other.mac),
-        4 => Packet::ip_in_ip(&ping).from(me.mac, me.ip, 0).to(ROUTER, other.ip, 0),
+        4 => Packet::ip_in_ip(&ping)
+            .from(me.mac, me.ip, 0)
+            .to(ROUTER, [10, 0, 2, 99], 0),
         5 => Packet::protocol(2)
             .from(me.mac, me.ip, 0)
             .to(ROUTER, [224, 0, 0, 22], 0),
@@ -118,12 +126,14 @@ fn not_ipv4(me: Guest, other: Guest, random: &mut ChaCha8Rng) -> Packet {
     }
 }
 
-fn any_packet(random: &mut ChaCha8Rng) -> Packet {
+/// A packet that shares its ports, identifier or protocol with no other of the conversation.
+fn any_packet(number: u16, random: &mut ChaCha8Rng) -> Packet {
     match random.random_range(0..4) {
         0 => Packet::tcp().flags(flag::SYN),
         1 => Packet::udp().payload(b"stray"),
-        2 => Packet::ping(77),
-        _ => Packet::protocol(132),
+        2 => Packet::ping(number),
+        // Sixty numbers are more than a conversation's noises.
+        _ => Packet::protocol(60 + (number % 60) as u8),
     }
 }
 

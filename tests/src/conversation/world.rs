@@ -152,7 +152,7 @@ fn rule(number: u16, random: &mut ChaCha8Rng) -> NetworkAclEntry {
                     .expect("some"),
             );
         }
-        2 => entry.protocol = Some(47),
+        2 => entry.protocol = Some(random.random_range(60..180)),
         kind => {
             entry.protocol = Some(if kind == 3 { 17 } else { 6 });
             entry.port_range = Some(

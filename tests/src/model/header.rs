@@ -52,9 +52,11 @@ impl Header {
         )
     }
 
-    /// 7.6 and 7.7: errors, fragments and packets with options are judged each by itself and leave no state.
+    /// 7.6 and 7.7: errors, fragments and packets with options are judged each by itself and leave no state. Nor does a
+    /// packet that is its own answer, from an ENI to itself: there is no other direction that state could admit.
     pub(super) fn stands_alone(&self) -> bool {
-        self.is_icmp_error() || self.is_fragment || !self.options.is_empty()
+        let answers_itself = self.tuple().answered() == self.tuple();
+        self.is_icmp_error() || self.is_fragment || !self.options.is_empty() || answers_itself
     }
 
     /// What a connection is told by, as the packet goes.

@@ -166,3 +166,13 @@ fn options_leave_no_state_and_go_on() {
     let answer = world.back("db", "web", Packet::udp());
     world.is_dropped("db", &answer, DropReason::GROUP_EGRESS);
 }
+
+#[test]
+fn packet_that_is_its_own_answer_is_judged_each_time() {
+    let mut world = World::open();
+    let packet = world.there("web", "web", Packet::protocol(132));
+    for _ in 0..3 {
+        world.arrives("web", &packet, "web");
+        assert_eq!(world.send("web", &packet).1, Some(Path::Alone));
+    }
+}

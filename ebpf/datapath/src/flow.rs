@@ -136,7 +136,11 @@ pub fn slow<S: Stages>(stages: &S, scratch: &mut Scratch) -> Result<(), DropReas
     scratch.effect = effect::COUNT;
     if !scratch.there.is_uncached() && scratch.old.place != old_place::DYING {
         compose_twin(stages, scratch);
-        settle(stages, scratch);
+        // A packet from an ENI to itself, by the same port or without any, is its own answer. One key can't hold two
+        // entries, so it is judged each time.
+        if scratch.twin.key != scratch.entry.key {
+            settle(stages, scratch);
+        }
     }
     Ok(())
 }

@@ -95,8 +95,9 @@ impl Tables for Kernel {
 
     #[inline(always)]
     fn now(&self) -> u64 {
-        let (mask, offset) =
-            SETTINGS.get(0).map_or((0, 0), |settings| (settings.clock_mask, settings.clock_offset));
+        let (mask, offset) = SETTINGS
+            .get(0)
+            .map_or((0, 0), |settings| (settings.clock_mask, settings.clock_offset));
         // SAFETY: the helper has no preconditions.
         (unsafe { bpf_jiffies64() } & mask).wrapping_add(offset)
     }

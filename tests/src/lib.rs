@@ -2,6 +2,7 @@
 
 pub mod conversation;
 pub mod fuzz;
+pub mod kernel;
 pub mod model;
 pub mod netns;
 pub mod packet;

@@ -1,0 +1,266 @@
+//! The loaded program, driven by test runs in a network namespace of the calling thread's own.
+//!
+//! A test run gives a program one frame and the device it comes in by, and hands back verdict, bytes and the note the
+//! program leaves in the control block. Redirects are not carried out, so the devices need no guests.
+
+use crate::topology::Topology;
+use crate::twin::{self, Heard};
+use anyhow::{Context as _, Result, ensure};
+use aya::TestRunOptions;
+use aya::maps::{Array, HashMap, Map, MapData, PerCpuHashMap};
+use aya::programs::{SchedClassifier, TestRun as _};
+use groundplane::install::kernel::{Datapath, LoadOptions};
+use groundplane::object::object;
+use groundplane::plan::Plan;
+use groundplane_abi::control::{Generation, ring_hand};
+use groundplane_abi::eni::{Counter, DropKey, EniTotals};
+use groundplane_abi::flow::{FlowEntry, FlowKey, RingSlot, kind};
+use groundplane_abi::{Device, DropReason, map, program};
+use nix::sched::{CloneFlags, unshare};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::Command;
+
+/// Whether a test run takes a frame: it refuses less than an Ethernet header, and less than an IP header behind one that
+/// announces IP.
+#[must_use]
+pub fn takes(frame: &[u8]) -> bool {
+    match frame.get(12..14) {
+        None => false,
+        Some([0x08, 0x00]) => frame.len() >= 34,
+        Some([0x86, 0xdd]) => frame.len() >= 54,
+        Some(_) => true,
+    }
+}
+
+/// `TC_ACT_SHOT` and `TC_ACT_REDIRECT` of linux/pkt_cls.h.
+const SHOT: u32 = 2;
+const REDIRECT: u32 = 7;
+
+/// `struct __sk_buff` of linux/bpf.h, as far as it is used here.
+const CONTEXT_LEN: usize = 192;
+const IFINDEX: usize = 40;
+const CB: usize = 48;
+
+/// The datapath in the kernel, in a namespace of this thread. Everything is gone when it is dropped.
+#[derive(Debug)]
+pub struct LoadedKernel {
+    pins: PathBuf,
+    datapath: Datapath,
+    program: SchedClassifier,
+    ring_slots: u32,
+}
+
+/// What one run of the program said.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Run {
+    pub action: u32,
+    pub out: Device,
+    pub kind: u8,
+    pub reason: DropReason,
+    pub bytes: Vec<u8>,
+}
+
+impl LoadedKernel {
+    /// Loads the programs with a main flow table of this many entries. The name tells the pins of parallel tests apart.
+    pub fn load(name: &str, flows: u32) -> Result<Self> {
+        unshare(CloneFlags::CLONE_NEWNET).context("make a network namespace (this suite needs root)")?;
+        let pins = PathBuf::from(format!("/sys/fs/bpf/gpt-{}-{name}", std::process::id()));
+        let ring_slots = groundplane::simulate::Capacity { flows, embryos: 0 }.ring_slots();
+        let options = LoadOptions {
+            object: object().context("the BPF object")?,
+            capacities: vec![(map::FLOWS, flows), (map::RING, ring_slots)],
+        };
+        let datapath = Datapath::open_or_load(&pins, &options).context("load the datapath")?;
+        let program = SchedClassifier::from_pin(pins.join(program::ENI_EGRESS)).context("find the program")?;
+        Ok(Self {
+            pins,
+            datapath,
+            program,
+            ring_slots,
+        })
+    }
+
+    /// Makes sure that a device with this index exists. A bridge, which every kernel has and which needs no other end.
+    pub fn add_device(&self, device: Device) -> Result<()> {
+        let (name, index) = (format!("gpt{}", device.0), device.0.to_string());
+        if PathBuf::from(format!("/proc/self/net/dev_snmp6/{name}")).exists() {
+            return Ok(());
+        }
+        let made = Command::new("ip")
+            .args(["link", "add", "name", &name, "index", &index, "type", "bridge"])
+            .output()
+            .context("run ip")?;
+        let told = String::from_utf8_lossy(&made.stderr).into_owned();
+        ensure!(
+            made.status.success() || told.contains("exists"),
+            "make device {name}: {told}"
+        );
+        Ok(())
+    }
+
+    pub fn apply(&mut self, plan: &Plan) -> Result<Generation> {
+        Ok(self.datapath.apply(plan)?)
+    }
+
+    /// Puts a topology in force, with its devices.
+    pub fn configure(&mut self, topology: &Topology) -> Result<()> {
+        for binding in topology.bindings.values() {
+            self.add_device(binding.device)?;
+        }
+        self.apply(&twin::compile(topology))?;
+        Ok(())
+    }
+
+    pub fn stop_clock(&mut self, now: u64) -> Result<()> {
+        Ok(self.datapath.stop_clock(now)?)
+    }
+
+    pub fn ticks_per_second(&self) -> Result<u32> {
+        Ok(self.datapath.settings()?.ticks_per_second)
+    }
+
+    #[must_use]
+    pub fn generation(&self) -> Generation {
+        self.datapath.generation()
+    }
+
+    /// Runs the program on a frame that comes in by a device.
+    pub fn run(&self, from: Device, frame: &[u8]) -> Result<Run> {
+        let mut context = [0; CONTEXT_LEN];
+        context[IFINDEX..IFINDEX + 4].copy_from_slice(&from.0.to_ne_bytes());
+        let mut context_out = [0; CONTEXT_LEN];
+        let mut bytes = vec![0; frame.len() + 64];
+        let result = self.program.test_run(TestRunOptions {
+            data_in: Some(frame),
+            data_out: Some(&mut bytes),
+            ctx_in: Some(&context),
+            ctx_out: Some(&mut context_out),
+            ..TestRunOptions::default()
+        })?;
+        bytes.truncate(result.data_size_out as usize);
+        let note = |place: usize| {
+            let at = CB + place * 4;
+            u32::from_ne_bytes([
+                context_out[at],
+                context_out[at + 1],
+                context_out[at + 2],
+                context_out[at + 3],
+            ])
+        };
+        Ok(Run {
+            action: result.return_value,
+            out: Device(note(0)),
+            kind: u8::try_from(note(1))?,
+            reason: DropReason(u16::try_from(note(2))?),
+            bytes,
+        })
+    }
+
+    /// The same in the words of the host twin.
+    pub fn send(&self, from: Device, frame: &[u8]) -> Result<Heard> {
+        let run = self.run(from, frame)?;
+        if run.kind == kind::DROP {
+            ensure!(run.action == SHOT, "dropped with action {}", run.action);
+            ensure!(run.bytes == frame, "a dropped packet has been touched");
+            return Ok(Heard::Dropped(run.reason));
+        }
+        ensure!(run.action == REDIRECT, "delivered with action {}", run.action);
+        let is_arp = frame[12..14] == [8, 6];
+        Ok(if is_arp {
+            Heard::Answered(run.bytes)
+        } else {
+            Heard::Delivered {
+                to: run.out,
+                frame: run.bytes,
+            }
+        })
+    }
+
+    /// All entries of one of the flow tables ([`map::FLOWS`], [`map::EMBRYOS`]).
+    pub fn entries(&self, table: &str) -> Result<BTreeMap<FlowKey, FlowEntry>> {
+        let flows: HashMap<_, FlowKey, FlowEntry> = HashMap::try_from(self.map(table)?)?;
+        Ok(flows.iter().collect::<Result<_, _>>()?)
+    }
+
+    /// A flow table, to write into.
+    pub fn flows(&self) -> Result<HashMap<MapData, FlowKey, FlowEntry>> {
+        Ok(HashMap::try_from(self.map(map::FLOWS)?)?)
+    }
+
+    /// Drops since the last [`LoadedKernel::forget`].
+    pub fn drops(&self) -> Result<BTreeMap<(Device, DropReason), Counter>> {
+        let drops: PerCpuHashMap<_, DropKey, Counter> = PerCpuHashMap::try_from(self.map(map::DROPS)?)?;
+        let mut sums = BTreeMap::new();
+        for row in drops.iter() {
+            let (key, cpus) = row?;
+            let packets = cpus.iter().map(|counter| counter.packets).sum();
+            let bytes = cpus.iter().map(|counter| counter.bytes).sum();
+            sums.insert((key.device, key.reason), Counter { packets, bytes });
+        }
+        Ok(sums)
+    }
+
+    /// Totals since the last [`LoadedKernel::forget`].
+    pub fn totals(&self) -> Result<BTreeMap<Device, EniTotals>> {
+        let totals: PerCpuHashMap<_, Device, EniTotals> = PerCpuHashMap::try_from(self.map(map::ENI_TOTALS)?)?;
+        let mut sums = BTreeMap::new();
+        for row in totals.iter() {
+            let (device, cpus) = row?;
+            let mut sum = EniTotals::default();
+            for cpu in cpus.iter() {
+                sum.sent.packets = sum.sent.packets.wrapping_add(cpu.sent.packets);
+                sum.sent.bytes = sum.sent.bytes.wrapping_add(cpu.sent.bytes);
+                sum.opened += cpu.opened;
+                sum.closed += cpu.closed;
+            }
+            sums.insert(device, sum);
+        }
+        Ok(sums)
+    }
+
+    /// Empties flow tables, ring and counters, as if the program had just been loaded.
+    pub fn forget(&self) -> Result<()> {
+        for table in [map::FLOWS, map::EMBRYOS] {
+            let mut flows: HashMap<_, FlowKey, FlowEntry> = HashMap::try_from(self.map(table)?)?;
+            for key in flows.keys().collect::<Result<Vec<_>, _>>()? {
+                flows.remove(&key)?;
+            }
+        }
+        let mut hands: Array<_, u64> = Array::try_from(self.map(map::RING_HANDS)?)?;
+        for hand in 0..ring_hand::COUNT {
+            hands.set(hand, 0, 0)?;
+        }
+        let mut ring: Array<_, RingSlot> = Array::try_from(self.map(map::RING)?)?;
+        for slot in 0..self.ring_slots {
+            ring.set(slot, RingSlot::default(), 0)?;
+        }
+        self.forget_counters()
+    }
+
+    fn forget_counters(&self) -> Result<()> {
+        let mut drops: PerCpuHashMap<_, DropKey, Counter> = PerCpuHashMap::try_from(self.map(map::DROPS)?)?;
+        for key in drops.keys().collect::<Result<Vec<_>, _>>()? {
+            drops.remove(&key)?;
+        }
+        let mut totals: PerCpuHashMap<_, Device, EniTotals> = PerCpuHashMap::try_from(self.map(map::ENI_TOTALS)?)?;
+        for key in totals.keys().collect::<Result<Vec<_>, _>>()? {
+            totals.remove(&key)?;
+        }
+        Ok(())
+    }
+
+    /// A pinned map by its name.
+    fn map(&self, name: &str) -> Result<Map> {
+        let data = MapData::from_pin(self.pins.join(name)).with_context(|| format!("open map {name}"))?;
+        Ok(Map::from_map_data(data)?)
+    }
+}
+
+impl Drop for LoadedKernel {
+    fn drop(&mut self) {
+        if let Err(error) = Datapath::unload(&self.pins) {
+            eprintln!("{} is left: {error}", self.pins.display());
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! The same conversations to both: verdict, destination, bytes, flow tables and counters.
+//!
+//! `GROUNDPLANE_KERNEL_CONVERSATIONS` sets how many, `GROUNDPLANE_SEED` under which seed.
+
+use groundplane::simulate::{Capacity, Simulation, SliceFrame};
+use groundplane_abi::control::{Generation, Validity};
+use groundplane_abi::flow::{FlowEntry, FlowKey};
+use groundplane_abi::{Device, map};
+use groundplane_datapath::FlowTable;
+use groundplane_datapath::verdict::rewrite::ANSWER;
+use groundplane_tests::conversation::{self, Conversation, Step, relay};
+use groundplane_tests::kernel::{LoadedKernel, takes};
+use groundplane_tests::topology::Topology;
+use groundplane_tests::twin::{Heard, compile};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+const CONVERSATIONS: u64 = 150;
+const SEED: u64 = 0x6770_0002;
+const FLOWS: u32 = 4_096;
+/// Where the clock starts in every conversation.
+const START: u64 = 1 << 33;
+/// How often flow tables are compared; they always are at the end.
+const COMPARE_EVERY: usize = 10;
+const RELAYS: u32 = 4;
+
+fn number(variable: &str, default: u64) -> u64 {
+    std::env::var(variable).map_or(default, |text| text.parse().expect("a number"))
+}
+
+/// What was compared, to be printed.
+#[derive(Debug, Default)]
+struct Compared {
+    packets: u64,
+    delivered: u64,
+    answered: u64,
+    dropped: BTreeMap<String, u64>,
+    tables: u64,
+    entries: u64,
+    /// Frames a test run can't take: too short, or tagged in their metadata.
+    impossible: u64,
+}
+
+struct Room<'a> {
+    kernel: &'a mut LoadedKernel,
+    host: Simulation,
+    topology: &'a Topology,
+    elapsed: Duration,
+    ticks_per_second: u32,
+    compared: &'a mut Compared,
+}
+
+#[test]
+fn kernel_and_host_agree_on_every_packet_and_every_entry() {
+    let mut kernel = LoadedKernel::load("differential", FLOWS).expect("the datapath loads");
+    let seed = number("GROUNDPLANE_SEED", SEED);
+    let mut compared = Compared::default();
+    for index in 0..number("GROUNDPLANE_KERNEL_CONVERSATIONS", CONVERSATIONS) {
+        let conversation = conversation::generate(seed, index);
+        Room::open(&mut kernel, &conversation, &mut compared).listen(&conversation, seed, index);
+    }
+    println!("seed {seed}: {compared:#?}");
+    assert!(compared.delivered > 0 && compared.entries > 0, "nothing was compared");
+}
+
+impl<'a> Room<'a> {
+    fn open(kernel: &'a mut LoadedKernel, conversation: &'a Conversation, compared: &'a mut Compared) -> Self {
+        kernel.forget().expect("the tables can be emptied");
+        kernel
+            .configure(&conversation.topology)
+            .expect("the topology is applied");
+        let ticks_per_second = kernel.ticks_per_second().expect("the clock is known");
+        let mut host = Simulation::new(Capacity {
+            flows: FLOWS,
+            ..Capacity::default()
+        });
+        host.apply(&compile(&conversation.topology));
+        let mut room = Self {
+            kernel,
+            host,
+            topology: &conversation.topology,
+            elapsed: Duration::ZERO,
+            ticks_per_second,
+            compared,
+        };
+        room.set_clocks();
+        room
+    }
+
+    fn set_clocks(&mut self) {
+        let ticks = self.elapsed.as_nanos() * u128::from(self.ticks_per_second) / 1_000_000_000;
+        let now = START + u64::try_from(ticks).expect("no conversation takes that long");
+        self.kernel.stop_clock(now).expect("the clock is set");
+        self.host.set_clock(now, self.ticks_per_second);
+    }
+
+    fn listen(mut self, conversation: &'a Conversation, seed: u64, index: u64) {
+        for (at, step) in conversation.steps.iter().enumerate() {
+            let place = format!("GROUNDPLANE_SEED={seed} conversation {index} step {at} ({step:?})");
+            match step {
+                Step::Wait(time) => {
+                    self.elapsed += *time;
+                    self.set_clocks();
+                }
+                Step::Configure(topology) => {
+                    self.topology = topology;
+                    self.kernel.configure(topology).expect("the topology is applied");
+                    self.host.apply(&compile(topology));
+                }
+                Step::Send { tagged: true, .. } => self.compared.impossible += 1,
+                Step::Send { from, frame, .. } => self.send(*from, frame, &place),
+            }
+            if at % COMPARE_EVERY == 0 {
+                self.compare_tables(&place);
+            }
+        }
+        self.compare_tables(&format!("GROUNDPLANE_SEED={seed} conversation {index}, at the end"));
+        assert_eq!(
+            self.kernel.drops().expect("drops are read"),
+            self.host.drops(),
+            "drops of conversation {index}"
+        );
+        assert_eq!(
+            self.kernel.totals().expect("totals are read"),
+            self.host.totals(),
+            "totals of conversation {index}"
+        );
+    }
+
+    fn send(&mut self, from: Device, frame: &[u8], place: &str) {
+        let mut at = (from, frame.to_vec());
+        for _ in 0..=RELAYS {
+            let Some((to, frame)) = self.packet(at.0, &at.1, place) else {
+                return;
+            };
+            let Some(onward) = relay(self.topology, to, &frame) else {
+                return;
+            };
+            at = (to, onward);
+        }
+    }
+
+    fn packet(&mut self, from: Device, frame: &[u8], place: &str) -> Option<(Device, Vec<u8>)> {
+        if !takes(frame) {
+            self.compared.impossible += 1;
+            return None;
+        }
+        let mut host_frame = SliceFrame::new(frame.to_vec());
+        let verdict = self.host.send(from, &mut host_frame);
+        let expected = if verdict.is_drop() {
+            Heard::Dropped(verdict.reason)
+        } else if verdict.rewrite == ANSWER {
+            Heard::Answered(host_frame.bytes)
+        } else {
+            Heard::Delivered {
+                to: verdict.out,
+                frame: host_frame.bytes,
+            }
+        };
+        let heard = self
+            .kernel
+            .send(from, frame)
+            .unwrap_or_else(|error| panic!("{place}: {error:#}"));
+        assert_eq!(heard, expected, "{place}: kernel (left) and host disagree");
+        self.compared.packets += 1;
+        match heard {
+            Heard::Delivered { to, frame } => {
+                self.compared.delivered += 1;
+                Some((to, frame))
+            }
+            Heard::Answered(_) => {
+                self.compared.answered += 1;
+                None
+            }
+            Heard::Dropped(reason) => {
+                *self.compared.dropped.entry(reason.to_string()).or_default() += 1;
+                None
+            }
+        }
+    }
+
+    fn compare_tables(&mut self, place: &str) {
+        for (name, table) in [(map::FLOWS, FlowTable::Main), (map::EMBRYOS, FlowTable::Embryos)] {
+            let kernel = comparable(
+                self.kernel.entries(name).expect("entries are read"),
+                self.kernel.generation(),
+            );
+            let host = comparable(
+                self.host.entries(table),
+                groundplane_datapath::Tables::generation(&self.host),
+            );
+            self.compared.tables += 1;
+            self.compared.entries += host.len() as u64;
+            for (key, entry) in &host {
+                assert_eq!(
+                    kernel.get(key),
+                    Some(entry),
+                    "{place}: {name} at {key:?}: kernel (left) and host disagree"
+                );
+            }
+            assert_eq!(kernel.len(), host.len(), "{place}: {name} has more in the kernel");
+        }
+    }
+}
+
+/// Entries without what can't be equal: stamps differ by the CPU, generations by how often something was applied before.
+fn comparable(entries: BTreeMap<FlowKey, FlowEntry>, now: Generation) -> BTreeMap<FlowKey, FlowEntry> {
+    entries
+        .into_iter()
+        .map(|(key, mut entry)| {
+            assert_eq!(entry.stamp, entry.stamp_end, "an entry at rest has one stamp");
+            let age = now.0 - entry.validity.stamped_at(now).0;
+            let scopes = [0, 1, 2, 3].map(|place| entry.validity.scope(place));
+            entry.validity = Validity::new(Generation(age), scopes);
+            (entry.stamp, entry.stamp_end) = (0, 0);
+            (key, entry)
+        })
+        .collect()
+}

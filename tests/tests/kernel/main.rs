@@ -1,0 +1,8 @@
+//! The second oracle: the program in the kernel does what the datapath does on the host, packet by packet and entry by
+//! entry; and what only the kernel can show, two cores in the same table.
+//!
+//! Needs root and BPF, and fails where it has neither.
+
+mod churn;
+mod differential;
+mod stress;

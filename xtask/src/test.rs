@@ -108,6 +108,9 @@ fn run(suite: Suite) -> Result<Outcome> {
         watch(&mut suite.command())
     });
     let (mut count, complaint) = result?;
+    if let Some(complaint) = &complaint {
+        note(format_args!("{} {complaint}", paint(Colour::Red, "but")));
+    }
     if complaint.is_some() && count.failed == 0 {
         // What couldn't run, or broke outside of a test, must not look like a success in the last line.
         count.failed = 1;

@@ -18,10 +18,11 @@ use aya_ebpf::bindings::{__sk_buff, TC_ACT_OK, TC_ACT_SHOT};
 use aya_ebpf::helpers::{bpf_jiffies64, bpf_redirect, bpf_redirect_peer, bpf_skb_change_type};
 use aya_ebpf::macros::classifier;
 use aya_ebpf::programs::TcContext;
+use core::ptr::NonNull;
 use frame::SkbFrame;
-use groundplane_abi::flow::kind;
+use groundplane_abi::flow::{FlowEntry, kind};
 use groundplane_abi::{Device, DropReason};
-use groundplane_datapath::{Tables as _, commit, process, rewrite};
+use groundplane_datapath::{Outcome, Tables as _, commit, fast, rewrite, slow};
 use maps::Kernel;
 
 /// `PACKET_HOST` of linux/if_packet.h.
@@ -31,18 +32,49 @@ const PACKET_HOST: u32 = 0;
 /// stack never gets it.
 #[classifier]
 pub(crate) fn eni_egress(context: TcContext) -> i32 {
-    let mut frame = SkbFrame::new(context.skb.skb);
+    let skb = context.skb.skb;
+    match fast_path(skb) {
+        MISS => slow_path(skb),
+        action => action,
+    }
+}
+
+/// What [`fast_path`] says of a packet that isn't its own; no action of linux/pkt_cls.h.
+const MISS: i32 = -2;
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn fast_path(skb: *mut __sk_buff) -> i32 {
+    let mut frame = SkbFrame::new(skb);
     let device = frame.device();
-    let outcome = process(&Kernel, &mut frame, device);
-    let verdict = commit(&Kernel, &outcome, device);
+    let mut outcome = Outcome::undecided();
+    if !fast(&Kernel, &mut frame, device, &mut outcome) {
+        return MISS;
+    }
+    finish(&mut frame, device, &outcome)
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+extern "C" fn slow_path(skb: *mut __sk_buff) -> i32 {
+    let mut frame = SkbFrame::new(skb);
+    let device = frame.device();
+    let mut outcome = Outcome::undecided();
+    slow(&Kernel, &mut frame, device, &mut outcome);
+    finish(&mut frame, device, &outcome)
+}
+
+#[inline(always)]
+fn finish(frame: &mut SkbFrame, device: Device, outcome: &Outcome<NonNull<FlowEntry>>) -> i32 {
+    let verdict = commit(&Kernel, outcome, device);
     if verdict.is_drop() {
-        return drop(&frame, verdict.reason);
+        return drop(frame, verdict.reason);
     }
-    if let Err(reason) = rewrite::apply(&mut frame, &verdict) {
+    if let Err(reason) = rewrite::apply(frame, &verdict) {
         Kernel.count_drop(device, reason, outcome.len);
-        return drop(&frame, reason);
+        return drop(frame, reason);
     }
-    deliver(&frame, verdict.out, verdict.kind)
+    deliver(frame, verdict.out, verdict.kind)
 }
 
 /// tcx egress of an ENI's host side: nothing reaches a guest but what the datapath delivers. To a veth that is nothing

@@ -55,6 +55,9 @@ static DROPS: PerCpuHashMap<DropKey, Counter> = PerCpuHashMap::with_max_entries(
 static ENI_TOTALS: PerCpuHashMap<Device, EniTotals> = PerCpuHashMap::with_max_entries(8_192, 0);
 #[map]
 static STAMPS: PerCpuArray<u64> = PerCpuArray::with_max_entries(1, 0);
+/// Where an entry lies while it is inserted (see [`Kernel::insert`]).
+#[map]
+static OUTBOX: PerCpuArray<FlowEntry> = PerCpuArray::with_max_entries(1, 0);
 #[map]
 static SCRATCH: PerCpuArray<Scratch> = PerCpuArray::with_max_entries(1, 0);
 
@@ -153,24 +156,26 @@ impl Tables for Kernel {
 
     #[inline(always)]
     fn find(&self, table: FlowTable, key: &FlowKey) -> Option<Self::FlowRef> {
+        // By value: up to Linux 6.2 a map's key may lie on the stack or in a map, but not in a global function's
+        // argument, where the scratch is.
         let flow = match table {
-            FlowTable::Main => FLOWS.get_ptr_mut(key),
-            FlowTable::Embryos => EMBRYOS.get_ptr_mut(key),
+            FlowTable::Main => FLOWS.get_ptr_mut(*key),
+            FlowTable::Embryos => EMBRYOS.get_ptr_mut(*key),
         };
         flow.and_then(NonNull::new)
     }
 
     #[inline(always)]
-    fn read(&self, flow: Self::FlowRef, key: &FlowKey) -> Option<FlowEntry> {
+    fn read<R>(&self, flow: Self::FlowRef, key: &FlowKey, take: impl FnOnce(&FlowEntry) -> R) -> Option<R> {
         let flow = flow.as_ptr();
         // SAFETY: a pointer from the map stays a pointer to an element of it, whatever becomes of the element. What is
         // copied may be torn; it is used only if key and stamps say that it was this entry before and after.
         unsafe {
             let stamp = ptr::read_volatile(&raw const (*flow).stamp);
             atomic::compiler_barrier();
-            let entry = flow.read();
+            let taken = take(&flow.read());
             atomic::compiler_barrier();
-            is_still(flow, key, stamp).then_some(entry)
+            if is_still(flow, key, stamp) { Some(taken) } else { None }
         }
     }
 
@@ -233,6 +238,15 @@ impl Tables for Kernel {
 
     fn insert(&self, table: FlowTable, entry: &FlowEntry) -> bool {
         let flags = u64::from(BPF_NOEXIST);
+        let Some(outbox) = OUTBOX.get_ptr_mut(0) else {
+            return false;
+        };
+        // SAFETY: this CPU's own slot. From there because, as in `find`, the entry must not lie in an argument either,
+        // and the stack has no room for it.
+        let entry = unsafe {
+            ptr::copy_nonoverlapping(entry, outbox, 1);
+            &*outbox
+        };
         match table {
             FlowTable::Main => FLOWS.insert(&entry.key, entry, flags),
             FlowTable::Embryos => EMBRYOS.insert(&entry.key, entry, flags),
@@ -243,8 +257,8 @@ impl Tables for Kernel {
     fn remove(&self, table: FlowTable, key: &FlowKey) {
         // Gone already is as good as removed.
         let _ = match table {
-            FlowTable::Main => FLOWS.remove(key),
-            FlowTable::Embryos => EMBRYOS.remove(key),
+            FlowTable::Main => FLOWS.remove(*key),
+            FlowTable::Embryos => EMBRYOS.remove(*key),
         };
     }
 
@@ -294,39 +308,68 @@ impl Tables for Kernel {
         }
     }
 
+    #[inline(always)]
     fn count_drop(&self, device: Device, reason: DropReason, len: u32) {
-        let key = DropKey {
-            device,
-            reason,
-            reserved: 0,
-        };
-        if DROPS.get_ptr(key).is_none() {
-            // Another CPU may have been faster; then the row is there all the same.
-            let _ = DROPS.insert(key, Counter::default(), u64::from(BPF_NOEXIST));
-        }
-        if let Some(counter) = DROPS.get_ptr_mut(key) {
-            // SAFETY: this CPU's own slot.
-            unsafe {
-                (*counter).packets += 1;
-                (*counter).bytes += u64::from(len);
-            }
-        }
+        count_drop(device.0, u32::from(reason.0), len);
     }
 
+    #[inline(always)]
     fn count_sent(&self, device: Device, packets: u64, bytes: u64) {
-        with_totals(device, |totals| {
-            totals.sent.packets = totals.sent.packets.wrapping_add(packets);
-            totals.sent.bytes = totals.sent.bytes.wrapping_add(bytes);
-        });
+        add_to_totals(device.0, packets, bytes, 0, 0);
     }
 
+    #[inline(always)]
     fn count_opened(&self, device: Device) {
-        with_totals(device, |totals| totals.opened = totals.opened.wrapping_add(1));
+        add_to_totals(device.0, 0, 0, 1, 0);
     }
 
+    #[inline(always)]
     fn count_closed(&self, device: Device) {
-        with_totals(device, |totals| totals.closed = totals.closed.wrapping_add(1));
+        add_to_totals(device.0, 0, 0, 0, 1);
     }
+}
+
+/// A global function for the same reason as [`count_drop`].
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub(crate) extern "C" fn add_to_totals(device: u32, packets: u64, bytes: u64, opened: u32, closed: u32) -> u32 {
+    let device = Device(device);
+    if ENI_TOTALS.get_ptr(device).is_none() {
+        let _ = ENI_TOTALS.insert(device, EniTotals::default(), u64::from(BPF_NOEXIST));
+    }
+    if let Some(totals) = ENI_TOTALS.get_ptr_mut(device) {
+        // SAFETY: this CPU's own slot, and nothing else on this CPU runs meanwhile.
+        unsafe {
+            (*totals).sent.packets = (*totals).sent.packets.wrapping_add(packets);
+            (*totals).sent.bytes = (*totals).sent.bytes.wrapping_add(bytes);
+            (*totals).opened = (*totals).opened.wrapping_add(u64::from(opened));
+            (*totals).closed = (*totals).closed.wrapping_add(u64::from(closed));
+        }
+    }
+    0
+}
+
+/// A global function like the stages, to keep what only a dropped packet needs off the fast path's stack.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub(crate) extern "C" fn count_drop(device: u32, reason: u32, len: u32) -> u32 {
+    let key = DropKey {
+        device: Device(device),
+        reason: DropReason(reason as u16),
+        reserved: 0,
+    };
+    if DROPS.get_ptr(key).is_none() {
+        // Another CPU may have been faster; then the row is there all the same.
+        let _ = DROPS.insert(key, Counter::default(), u64::from(BPF_NOEXIST));
+    }
+    if let Some(counter) = DROPS.get_ptr_mut(key) {
+        // SAFETY: this CPU's own slot.
+        unsafe {
+            (*counter).packets += 1;
+            (*counter).bytes += u64::from(len);
+        }
+    }
+    0
 }
 
 /// Whether an element has been the entry of this key since its stamp was read.
@@ -340,16 +383,5 @@ unsafe fn is_still(flow: *mut FlowEntry, key: &FlowKey, stamp: u64) -> bool {
         (*flow).key == *key
             && ptr::read_volatile(&raw const (*flow).stamp) == stamp
             && ptr::read_volatile(&raw const (*flow).stamp_end) == stamp
-    }
-}
-
-#[inline(always)]
-fn with_totals(device: Device, add: impl FnOnce(&mut EniTotals)) {
-    if ENI_TOTALS.get_ptr(device).is_none() {
-        let _ = ENI_TOTALS.insert(device, EniTotals::default(), u64::from(BPF_NOEXIST));
-    }
-    if let Some(totals) = ENI_TOTALS.get_ptr_mut(device) {
-        // SAFETY: this CPU's own slot, and nothing else on this CPU runs meanwhile.
-        add(unsafe { &mut *totals });
     }
 }

@@ -31,7 +31,6 @@ macro_rules! stages {
 }
 
 stages! {
-    stage_slow(Scratch) = flow::slow;
     stage_walk(Walk) = walk::walk;
     stage_leave(Walk) = eni::leave;
     stage_group_egress(Walk) = security_group::egress;
@@ -51,6 +50,16 @@ pub(crate) extern "C" fn stage_replace(scratch: *mut Scratch) -> u32 {
     // SAFETY: as in `stages`.
     if let Some(scratch) = unsafe { scratch.as_mut() } {
         flow::replace(&Kernel, scratch);
+    }
+    0
+}
+
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub(crate) extern "C" fn stage_make_room(scratch: *mut Scratch) -> u32 {
+    // SAFETY: as in `stages`.
+    if let Some(scratch) = unsafe { scratch.as_mut() } {
+        flow::make_room(&Kernel, scratch);
     }
     0
 }
@@ -84,15 +93,9 @@ pub(crate) extern "C" fn stage_reclaim(walk: *mut Walk) -> u32 {
 
 #[unsafe(no_mangle)]
 #[inline(never)]
-pub(crate) extern "C" fn stage_judge(skb: *mut __sk_buff, device: u32, generation: u64, now: u64) -> u32 {
-    let mut frame = SkbFrame::new(skb);
-    number(groundplane_datapath::judge(
-        &Kernel,
-        &mut frame,
-        Device(device),
-        Generation(generation),
-        now,
-    ))
+pub(crate) extern "C" fn stage_examine(walk: *mut Walk) -> u32 {
+    // SAFETY: as in `stages`.
+    unsafe { walk.as_mut() }.map_or(0, |walk| u32::from(reclaim::examine(&Kernel, walk)))
 }
 
 #[unsafe(no_mangle)]
@@ -149,18 +152,8 @@ impl Stages for Kernel {
     }
 
     #[inline(always)]
-    fn judge(&self, frame: &mut SkbFrame, device: Device, generation: Generation, now: u64) -> DropReason {
-        reason(stage_judge(frame.context(), device.0, generation.0, now))
-    }
-
-    #[inline(always)]
     fn options(&self, frame: &mut SkbFrame, header_len: u8) -> DropReason {
         reason(stage_options(frame.context(), u32::from(header_len)))
-    }
-
-    #[inline(always)]
-    fn slow(&self, scratch: &mut Scratch) -> DropReason {
-        reason(stage_slow(scratch))
     }
 
     #[inline(always)]
@@ -206,6 +199,16 @@ impl Stages for Kernel {
     #[inline(always)]
     fn replace(&self, scratch: &mut Scratch) {
         stage_replace(scratch);
+    }
+
+    #[inline(always)]
+    fn make_room(&self, scratch: &mut Scratch) {
+        stage_make_room(scratch);
+    }
+
+    #[inline(always)]
+    fn examine(&self, walk: &mut Walk) -> bool {
+        stage_examine(walk) != 0
     }
 
     #[inline(always)]

@@ -159,14 +159,11 @@ impl Writer {
     fn change(&mut self) {
         let topology = &mut self.now;
         match world::change(topology, &mut self.random) {
-            // An ENI's memory of a connection stands in the entries of the path it took. On another path the datapath
-            // may have to ask the groups again where AWS remembers, so what was said before ends here, and no packet of
-            // the conversation has its ports again.
-            world::Changed::Routes(vpc) => self.flows.retain(|flow| !flow.is_in(topology, vpc)),
             // An ENI that begins to track in the middle of a connection knows, in the model, what it has seen since;
             // in the datapath, what its entries hold. AWS doesn't say how long either is remembered (semantics 7.4), so
             // such flows go on for a while, but their idle limits aren't asked for.
-            world::Changed::Groups(vpc) => {
+            // A connection that a route has led another way is likewise known there only since.
+            world::Changed::Groups(vpc) | world::Changed::Routes(vpc) => {
                 let changed = self.flows.iter_mut().filter(|flow| flow.is_in(topology, vpc));
                 changed.for_each(|flow| flow.end_within(SHORTEST_LIMIT));
             }

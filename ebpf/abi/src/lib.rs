@@ -52,13 +52,14 @@ pub mod map {
     pub const DROPS: &str = "DROPS";
     pub const ENI_TOTALS: &str = "ENI_TOTALS";
     pub const STAMPS: &str = "STAMPS";
+    pub const OUTBOX: &str = "OUTBOX";
     pub const SCRATCH: &str = "SCRATCH";
 
-    /// Every map that is pinned and outlives the agent. `SCRATCH` and `STAMPS` hold nothing between two packets that
+    /// Every map that is pinned and outlives the agent. `SCRATCH`, `OUTBOX` and `STAMPS` hold nothing between two packets that
     /// matters, yet programs share them, so they are pinned as well.
-    pub const ALL: [&str; 18] = [
+    pub const ALL: [&str; 19] = [
         GENERATION, SETTINGS, SCOPES, ENIS, SUBNETS, ADDRESSES, MACS, ROUTES, NACLS, GROUP_SETS, FLOWS, EMBRYOS, RING,
-        RING_HANDS, DROPS, ENI_TOTALS, STAMPS, SCRATCH,
+        RING_HANDS, DROPS, ENI_TOTALS, STAMPS, OUTBOX, SCRATCH,
     ];
 }
 

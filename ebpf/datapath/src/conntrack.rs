@@ -58,7 +58,7 @@ impl Pulse {
     /// Takes the pulse of a connection by one of its entries.
     pub(crate) fn take<T: Tables>(tables: &T, table: FlowTable, entry: &FlowEntry, now: u64) -> Self {
         let (twin_seen, twin_packets) =
-            entry_in(tables, table, &entry.twin_key()).map_or((0, 0), |twin| (twin.last_seen, twin.packets));
+            entry_in(tables, table, &entry.twin_key(), |twin| (twin.last_seen, twin.packets)).unwrap_or((0, 0));
         let last_seen = if entry.last_seen > twin_seen {
             entry.last_seen
         } else {
@@ -129,11 +129,22 @@ const fn is_tracked(entry: &FlowEntry) -> bool {
 }
 
 /// The gate of the ENI where packets of this key come in, if it has state that admits the walk's packet.
+///
+/// Both tables are asked: after a change of routes the main table may still hold the entry of the old way, while what
+/// the ENI remembers since stands among the embryos.
+#[inline(always)]
 pub(crate) fn gate_with_state<T: Tables>(tables: &T, walk: &mut Walk, key: &FlowKey) -> Option<Gate> {
     if walk.is_uncached() {
         return None;
     }
-    let table = standing(tables, key, &mut walk.found)?;
+    gate_in(tables, FlowTable::Main, walk, key).or_else(|| gate_in(tables, FlowTable::Embryos, walk, key))
+}
+
+#[inline(always)]
+fn gate_in<T: Tables>(tables: &T, table: FlowTable, walk: &mut Walk, key: &FlowKey) -> Option<Gate> {
+    if !copy(tables, table, key, &mut walk.found) {
+        return None;
+    }
     let entry = &walk.found;
     if entry.state != state::LIVE || !entry.near.is_tracked() {
         return None;
@@ -171,10 +182,15 @@ pub(crate) fn copy<T: Tables>(tables: &T, table: FlowTable, key: &FlowKey, found
     }
 }
 
-/// A copy of the entry of a key in one of the tables. Inlined, so that no more of it is copied than the caller uses.
+/// What is to be known of the entry of a key in one of the tables.
 #[inline(always)]
-pub(crate) fn entry_in<T: Tables>(tables: &T, table: FlowTable, key: &FlowKey) -> Option<FlowEntry> {
-    tables.find(table, key).and_then(|flow| tables.read(flow, key))
+pub(crate) fn entry_in<T: Tables, R>(
+    tables: &T,
+    table: FlowTable,
+    key: &FlowKey,
+    take: impl FnOnce(&FlowEntry) -> R,
+) -> Option<R> {
+    tables.read(tables.find(table, key)?, key, take)
 }
 
 /// Whether an entry's stamp still holds: it is of the generation in force, or nothing it depends on has changed since.

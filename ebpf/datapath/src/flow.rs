@@ -93,30 +93,31 @@ pub(crate) fn hit<T: Tables>(
     generation: Generation,
     outcome: &mut Outcome<T::FlowRef>,
 ) -> bool {
-    if packet.has(packet_flag::UNCACHED) {
+    if packet.has(packet_flag::UNCACHED) || packet.tcp_flags & tcp_flag::STATE != 0 {
         return false;
     }
     let key = packet.key(device);
     let Some(flow) = tables.find(FlowTable::Main, &key) else {
         return false;
     };
-    let Some(entry) = tables.read(flow, &key) else {
+    let now = outcome.now;
+    let shortest = u64::from(idle::SHORTEST) * u64::from(tables.ticks_per_second());
+    let look = |entry: &FlowEntry| {
+        let ordinary = entry.validity.is_of(generation)
+            && entry.state == state::LIVE
+            && entry.tcp == 0
+            && packet.src_mac == entry.action.near_mac
+            && packet.dst_mac == entry.action.expected_destination()
+            && now.saturating_sub(entry.last_seen) <= shortest;
+        (ordinary, Verdict::of(&entry.action))
+    };
+    let Some((true, verdict)) = tables.read(flow, &key, look) else {
         return false;
     };
-    let shortest = u64::from(idle::SHORTEST) * u64::from(tables.ticks_per_second());
-    let ordinary = entry.validity.is_of(generation)
-        && entry.state == state::LIVE
-        && entry.tcp == 0
-        && packet.tcp_flags & tcp_flag::STATE == 0
-        && packet.src_mac == entry.action.near_mac
-        && packet.dst_mac == entry.action.expected_destination()
-        && outcome.now.saturating_sub(entry.last_seen) <= shortest;
-    if ordinary {
-        outcome.verdict = Verdict::of(&entry.action);
-        // A denial keeps nothing alive.
-        outcome.flow = if outcome.verdict.is_drop() { None } else { Some(flow) };
-    }
-    ordinary
+    outcome.verdict = verdict;
+    // A denial keeps nothing alive.
+    outcome.flow = if verdict.is_drop() { None } else { Some(flow) };
+    true
 }
 
 /// Decides about a packet that isn't an ordinary one of an established flow, and leaves the effect in the scratch.
@@ -374,6 +375,8 @@ pub fn commit<S: Stages>(stages: &S, scratch: &mut Scratch) -> Result<(), DropRe
         effect::PROMOTE => {
             // First, so that what has expired makes room.
             stages.reclaim(&mut scratch.there);
+            scratch.twin.key = scratch.old.twin_key;
+            stages.make_room(scratch);
             return stages.promote(scratch).check();
         }
         effect::INSTALL => install(stages, scratch),
@@ -412,8 +415,8 @@ fn restamp<S: Stages>(stages: &S, table: FlowTable, flow: S::FlowRef, scratch: &
     let old = scratch.entry.validity;
     let new = old.restamped(scratch.there.generation);
     if old != new && stages.restamp(flow, old, new) {
-        let still = conntrack::entry_in(stages, table, &scratch.entry.key);
-        if still.is_none_or(|entry| entry.stamp as u32 != scratch.old.stamp) {
+        let still = conntrack::entry_in(stages, table, &scratch.entry.key, |entry| entry.stamp as u32);
+        if still != Some(scratch.old.stamp) {
             stages.restamp(flow, new, old);
         }
     }
@@ -489,6 +492,34 @@ fn uncount<S: Stages>(stages: &S, entry: &FlowEntry) {
     );
 }
 
+/// Takes other connections' entries out of the pair's way.
+///
+/// A route that changes leads a connection another way, and its pairs on the two ways share an entry: that of the ENI
+/// which both end at. The older pair goes; what its other ENI remembers stays among the embryos (see [`replace`]).
+pub fn make_room<S: Stages>(stages: &S, scratch: &mut Scratch) {
+    let (key, twin_key) = (scratch.entry.key, scratch.twin.key);
+    displace(stages, scratch, &key, &twin_key);
+    displace(stages, scratch, &twin_key, &key);
+}
+
+#[inline(always)]
+fn displace<S: Stages>(stages: &S, scratch: &mut Scratch, key: &FlowKey, partner: &FlowKey) {
+    if !conntrack::copy(stages, FlowTable::Main, key, &mut scratch.back.found) {
+        return;
+    }
+    let (stamp, other) = (scratch.back.found.stamp as u32, scratch.back.found.twin_key());
+    // With the same partner it is this very connection, put there by another core.
+    if other == *partner {
+        return;
+    }
+    if stages.find(FlowTable::Embryos, &other).is_none()
+        && conntrack::copy(stages, FlowTable::Main, &other, &mut scratch.back.found)
+    {
+        stages.insert(FlowTable::Embryos, &scratch.back.found);
+    }
+    stages.retire(key, stamp);
+}
+
 /// Inserts the pair into the main table, original first, and into the ring. All or nothing.
 fn insert_pair<S: Stages>(stages: &S, scratch: &Scratch) -> bool {
     let (original, reply) = if scratch.entry.action.is_reply() {
@@ -516,10 +547,8 @@ fn install<S: Stages>(stages: &S, scratch: &Scratch) {
         old_place::MAIN => {
             stages.retire(&scratch.entry.key, scratch.old.stamp);
         }
-        old_place::EMBRYOS => {
-            stages.remove(FlowTable::Embryos, &scratch.entry.key);
-            stages.remove(FlowTable::Embryos, &scratch.old.twin_key);
-        }
+        // If the flow lives on by another way, the other direction's entry is what the other ENI remembers (see `replace`).
+        old_place::EMBRYOS if scratch.old.over != 0 => stages.remove(FlowTable::Embryos, &scratch.old.twin_key),
         _ => {}
     }
     stages.count_sent(walk.near_device, 1, u64::from(walk.packet.len));
@@ -527,18 +556,30 @@ fn install<S: Stages>(stages: &S, scratch: &Scratch) {
 }
 
 fn insert_embryos<S: Stages>(stages: &S, scratch: &Scratch) {
-    for entry in [&scratch.entry, &scratch.twin] {
-        // Left over from an older connection under the same key, perhaps; or put there by another core just now, whose
-        // judgement was the same.
-        stages.remove(FlowTable::Embryos, &entry.key);
-        stages.insert(FlowTable::Embryos, entry);
-    }
+    insert_embryo(stages, &scratch.entry);
+    insert_embryo(stages, &scratch.twin);
+}
+
+fn insert_embryo<S: Stages>(stages: &S, entry: &FlowEntry) {
+    // Left over from an older connection under the same key, perhaps; or put there by another core just now, whose
+    // judgement was the same.
+    stages.remove(FlowTable::Embryos, &entry.key);
+    stages.insert(FlowTable::Embryos, entry);
 }
 
 /// Puts the pair in the place of the one in the main table. Between the two a packet on another core finds the pair
 /// among the embryos.
+///
+/// If the other direction now comes in at another ENI than before, the entry there was what that ENI remembers of the
+/// connection (semantics 5.1: a route changes the path, not the state). It stays as an embryo until that ENI's own next
+/// packet makes it an entry again, or it is forgotten.
 pub fn replace<S: Stages>(stages: &S, scratch: &mut Scratch) {
+    let left = scratch.old.twin_key != scratch.twin.key
+        && conntrack::copy(stages, FlowTable::Main, &scratch.old.twin_key, &mut scratch.back.found);
     insert_embryos(stages, scratch);
+    if left {
+        insert_embryo(stages, &scratch.back.found);
+    }
     if !stages.retire(&scratch.entry.key, scratch.old.stamp) {
         // Another core is at it, or has been.
         return;
@@ -546,6 +587,7 @@ pub fn replace<S: Stages>(stages: &S, scratch: &mut Scratch) {
     stages.count_sent(scratch.there.near_device, 1, u64::from(scratch.there.packet.len));
     stamp(stages, &mut scratch.entry);
     stamp(stages, &mut scratch.twin);
+    stages.make_room(scratch);
     if insert_pair(stages, scratch) {
         mark_promoted(stages, &scratch.entry.key);
         mark_promoted(stages, &scratch.twin.key);

@@ -36,67 +36,64 @@ pub use stages::Stages;
 pub use tables::{FlowTable, Tables};
 pub use verdict::{Answer, Outcome, Verdict};
 
+use crate::flow::Scratch;
 use crate::packet::{Packet, packet_flag};
-use groundplane_abi::control::Generation;
 use groundplane_abi::{Device, DropReason};
 
 /// Decides about a frame that came in by a device. Changes nothing that another packet could notice.
-#[inline(always)]
 pub fn process<S: Stages>(stages: &S, frame: &mut S::Frame, device: Device) -> Outcome<S::FlowRef> {
-    // One load: whatever is applied meanwhile, this packet sees one configuration.
-    let generation = stages.generation();
-    let now = stages.now();
-    let mut outcome = Outcome {
-        verdict: Verdict::drop(DropReason::NONE),
-        flow: None,
-        slow: false,
-        now,
-        len: frame.len(),
-    };
-    let mut packet = Packet::default();
-    let malformed = parse::parse(frame, &mut packet);
-    if !malformed.is_none() {
-        outcome.verdict.reason = malformed;
-    } else if packet.has(packet_flag::ARP) {
-        match stages.arp(frame, device, generation) {
-            Ok(Answer { mac, kind }) => {
-                outcome.verdict.kind = kind;
-                outcome.verdict.rewrite = verdict::rewrite::ANSWER;
-                outcome.verdict.out = device;
-                outcome.verdict.mac = mac;
-            }
-            Err(reason) => outcome.verdict.reason = reason,
-        }
-    } else if !flow::hit(stages, &packet, device, generation, &mut outcome) {
-        outcome.verdict.reason = stages.judge(frame, device, generation, now);
-        if outcome.verdict.reason.is_none() {
-            let judged = stages.with_scratch(|scratch| Verdict::of(&scratch.entry.action));
-            outcome.verdict = judged.unwrap_or(Verdict::drop(DropReason::NO_SCRATCH));
-            outcome.slow = true;
-        }
+    let mut outcome = Outcome::undecided();
+    if !fast(stages, frame, device, &mut outcome) {
+        slow(stages, frame, device, &mut outcome);
     }
     outcome
 }
 
-/// The slow path of a frame. It parses the frame again: handing the packet over would keep all of it on the stack of the
-/// fast path.
-pub fn judge<S: Stages>(
-    stages: &S,
-    frame: &mut S::Frame,
-    device: Device,
-    generation: Generation,
-    now: u64,
-) -> Result<(), DropReason> {
+/// Decides about a packet of an established flow; false if it isn't one.
+///
+/// In the kernel this and [`slow`] are functions of their own, called one after the other, so that the one's stack is
+/// free again before the other's many calls.
+#[inline(always)]
+pub fn fast<S: Stages>(stages: &S, frame: &mut S::Frame, device: Device, outcome: &mut Outcome<S::FlowRef>) -> bool {
+    let generation = stages.generation();
+    outcome.now = stages.now();
+    outcome.len = frame.len();
+    let mut packet = Packet::default();
+    parse::parse(frame, &mut packet).is_none() && flow::hit(stages, &packet, device, generation, outcome)
+}
+
+/// Decides about any other frame.
+#[inline(always)]
+pub fn slow<S: Stages>(stages: &S, frame: &mut S::Frame, device: Device, outcome: &mut Outcome<S::FlowRef>) {
+    // One load: whatever is applied meanwhile, this packet sees one configuration.
+    let generation = stages.generation();
+    outcome.now = stages.now();
+    outcome.len = frame.len();
+    let now = outcome.now;
     let judged = stages.with_scratch(|scratch| {
-        let walk = &mut scratch.there;
-        walk.begin(device, generation, now);
-        parse::parse(frame, &mut walk.packet).check()?;
-        if walk.packet.has(packet_flag::OPTIONS) {
-            stages.options(frame, walk.packet.header_len).check()?;
+        scratch.there.begin(device, generation, now);
+        match judge(stages, frame, scratch) {
+            Ok(verdict) => verdict,
+            Err(reason) => Verdict::drop(reason),
         }
-        stages.slow(scratch).check()
     });
-    judged.unwrap_or(Err(DropReason::NO_SCRATCH))
+    outcome.verdict = judged.unwrap_or(Verdict::drop(DropReason::NO_SCRATCH));
+    outcome.slow = !outcome.verdict.is_drop() && outcome.verdict.rewrite != verdict::rewrite::ANSWER;
+}
+
+#[inline(always)]
+fn judge<S: Stages>(stages: &S, frame: &mut S::Frame, scratch: &mut Scratch) -> Result<Verdict, DropReason> {
+    let walk = &mut scratch.there;
+    parse::parse(frame, &mut walk.packet).check()?;
+    if walk.packet.has(packet_flag::ARP) {
+        let Answer { mac, kind } = stages.arp(frame, walk.near_device, walk.generation)?;
+        return Ok(Verdict::answer(walk.near_device, kind, mac));
+    }
+    if walk.packet.has(packet_flag::OPTIONS) {
+        stages.options(frame, walk.packet.header_len).check()?;
+    }
+    flow::slow(stages, scratch)?;
+    Ok(Verdict::of(&scratch.entry.action))
 }
 
 /// Writes down what the tables must learn of a packet, and gives the verdict as it stands then: a connection that must

@@ -16,29 +16,31 @@ const OPTIONS_OFFSET: u32 = 34;
 const MAX_OPTIONS_LEN: u32 = 40;
 
 /// Checks the options of an IPv4 header of this length.
+///
+/// Looks at every byte in turn and skips those inside an option, instead of jumping from option to option: each load is
+/// then at an offset the verifier knows, which costs it a hundredth of what a variable one does.
 pub fn check(frame: &impl Frame, header_len: u8) -> Result<(), DropReason> {
-    let end = u32::from(header_len).saturating_sub(20).min(MAX_OPTIONS_LEN);
-    let mut at = 0;
-    // One step for each byte at most: every option is at least one byte long.
-    for _ in 0..MAX_OPTIONS_LEN {
+    let end = u32::from(header_len).saturating_sub(20);
+    let mut next = 0;
+    for at in 0..MAX_OPTIONS_LEN {
         if at >= end {
-            return Ok(());
+            break;
         }
-        // With the byte before, since one alone can't be loaded at a variable offset.
-        let [_, kind] = frame.load::<2>(OPTIONS_OFFSET + at - 1).ok_or(DropReason::TRUNCATED)?;
+        if at < next {
+            continue;
+        }
+        let [kind] = frame.load::<1>(OPTIONS_OFFSET + at).ok_or(DropReason::TRUNCATED)?;
         match kind {
             END_OF_LIST => return Ok(()),
-            NO_OPERATION => at += 1,
+            NO_OPERATION => next = at + 1,
             LOOSE_SOURCE_ROUTE | STRICT_SOURCE_ROUTE => return Err(DropReason::SOURCE_ROUTED),
+            _ if at + 1 >= end => return Err(DropReason::BAD_OPTIONS),
             _ => {
-                if at + 1 >= end {
+                let [len] = frame.load::<1>(OPTIONS_OFFSET + at + 1).ok_or(DropReason::TRUNCATED)?;
+                next = at + u32::from(len);
+                if len < 2 || next > end {
                     return Err(DropReason::BAD_OPTIONS);
                 }
-                let [_, len] = frame.load::<2>(OPTIONS_OFFSET + at).ok_or(DropReason::TRUNCATED)?;
-                if len < 2 || at + u32::from(len) > end {
-                    return Err(DropReason::BAD_OPTIONS);
-                }
-                at += u32::from(len);
             }
         }
     }

@@ -10,7 +10,7 @@ use crate::stages::Stages;
 use crate::walk::Walk;
 use crate::{FlowTable, Tables};
 use groundplane_abi::control::ring_hand;
-use groundplane_abi::flow::{FlowKey, RingSlot, state};
+use groundplane_abi::flow::{FlowEntry, FlowKey, RingSlot, state};
 
 const STRIDE: u32 = 2;
 /// When the ring is nearly full: at most an eighth of it can then be stale.
@@ -24,14 +24,14 @@ pub fn advance<S: Stages>(stages: &S, walk: &mut Walk) {
         .wrapping_sub(stages.ring_hand(ring_hand::HEAD));
     let stride = if used > slots - slots / 8 { LONG_STRIDE } else { STRIDE };
     for step in 0..LONG_STRIDE {
-        if step >= stride || !examine(stages, walk) {
+        if step >= stride || !stages.examine(walk) {
             break;
         }
     }
 }
 
 /// Looks at the connection at the head. False if there is none.
-fn examine<S: Stages>(stages: &S, walk: &mut Walk) -> bool {
+pub fn examine<S: Stages>(stages: &S, walk: &mut Walk) -> bool {
     let head = stages.ring_hand(ring_hand::HEAD);
     let Some(slot) = slot_at(stages, head).and_then(|index| stages.ring_slot(index)) else {
         return false;
@@ -84,12 +84,13 @@ const fn turn_of(position: u64) -> u32 {
 /// Takes the connection of a key out of the main table, if the entry there still has this stamp, and says whether this
 /// core did it. The original's entry decides: of several cores one moves it from live to dead.
 pub fn retire<T: Tables>(tables: &T, key: &FlowKey, stamp: u32) -> bool {
-    let Some((twin_key, is_reply)) = conntrack::entry_in(tables, FlowTable::Main, key)
-        .filter(|entry| entry.stamp as u32 == stamp)
-        .map(|entry| (entry.twin_key(), entry.action.is_reply()))
-    else {
+    let look = |entry: &FlowEntry| (entry.stamp as u32, entry.twin_key(), entry.action.is_reply());
+    let Some((found, twin_key, is_reply)) = conntrack::entry_in(tables, FlowTable::Main, key, look) else {
         return false;
     };
+    if found != stamp {
+        return false;
+    }
     let (original, reply) = if is_reply { (&twin_key, key) } else { (key, &twin_key) };
     if !claim(tables, original) {
         return false;
@@ -106,17 +107,18 @@ pub fn retire<T: Tables>(tables: &T, key: &FlowKey, stamp: u32) -> bool {
 ///
 /// Between finding the element and moving its state it may have become another entry. Then the move is taken back: that
 /// entry was live, and nobody else can have claimed it while it was dead.
+#[inline(always)]
 fn claim<T: Tables>(tables: &T, key: &FlowKey) -> bool {
     let Some(flow) = tables.find(FlowTable::Main, key) else {
         return false;
     };
-    let Some(stamp) = tables.read(flow, key).map(|entry| entry.stamp) else {
+    let Some(stamp) = tables.read(flow, key, |entry| entry.stamp) else {
         return false;
     };
     if !tables.claim(flow, state::LIVE, state::DEAD) {
         return false;
     }
-    if tables.read(flow, key).is_some_and(|entry| entry.stamp == stamp) {
+    if tables.read(flow, key, |entry| entry.stamp) == Some(stamp) {
         return true;
     }
     tables.claim(flow, state::DEAD, state::LIVE);
@@ -124,9 +126,10 @@ fn claim<T: Tables>(tables: &T, key: &FlowKey) -> bool {
 }
 
 /// Deletes a claimed entry; what it has counted goes to its ENI's totals.
+#[inline(always)]
 fn take_out<T: Tables>(tables: &T, key: &FlowKey) {
     if let Some((packets, bytes)) =
-        conntrack::entry_in(tables, FlowTable::Main, key).map(|entry| (entry.packets, entry.bytes))
+        conntrack::entry_in(tables, FlowTable::Main, key, |entry| (entry.packets, entry.bytes))
     {
         tables.count_sent(key.device(), packets, bytes);
     }

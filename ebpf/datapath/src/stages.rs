@@ -27,18 +27,8 @@ pub trait Stages: Tables + Sized {
         arp::answer(self, frame, device, generation)
     }
 
-    /// See [`crate::judge`].
-    fn judge(&self, frame: &mut Self::Frame, device: Device, generation: Generation, now: u64) -> DropReason {
-        reason(crate::judge(self, frame, device, generation, now))
-    }
-
     fn options(&self, frame: &mut Self::Frame, header_len: u8) -> DropReason {
         reason(options::check(frame, header_len))
-    }
-
-    /// See [`flow::slow`].
-    fn slow(&self, scratch: &mut Scratch) -> DropReason {
-        reason(flow::slow(self, scratch))
     }
 
     /// See [`flow::resume`].
@@ -84,6 +74,16 @@ pub trait Stages: Tables + Sized {
     /// See [`flow::replace`].
     fn replace(&self, scratch: &mut Scratch) {
         flow::replace(self, scratch);
+    }
+
+    /// See [`flow::make_room`].
+    fn make_room(&self, scratch: &mut Scratch) {
+        flow::make_room(self, scratch);
+    }
+
+    /// See [`reclaim::examine`].
+    fn examine(&self, walk: &mut Walk) -> bool {
+        reclaim::examine(self, walk)
     }
 
     /// See [`reclaim::retire`].

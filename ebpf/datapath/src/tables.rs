@@ -51,9 +51,10 @@ pub trait Tables {
     /// The entry's place, unverified. Every read through it must go by [`Tables::read`] or the fast path's own
     /// comparison.
     fn find(&self, table: FlowTable, key: &FlowKey) -> Option<Self::FlowRef>;
-    /// A copy of the entry, if it was this key's for as long as copying took.
-    fn read(&self, flow: Self::FlowRef, key: &FlowKey) -> Option<FlowEntry>;
-    /// The same into a given place, for those who need all of it: it is too large for the kernel's stack. False leaves
+    /// What `take` makes of a copy of the entry, if it was this key's for as long as copying took. No more is copied
+    /// than is taken, and nothing else outlives the check.
+    fn read<R>(&self, flow: Self::FlowRef, key: &FlowKey, take: impl FnOnce(&FlowEntry) -> R) -> Option<R>;
+    /// The whole entry into a given place, for those who need all of it: it is too large for the kernel's stack. False leaves
     /// something there that must not be used.
     fn read_into(&self, flow: Self::FlowRef, key: &FlowKey, entry: &mut FlowEntry) -> bool;
 

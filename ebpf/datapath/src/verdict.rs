@@ -61,6 +61,18 @@ impl Verdict {
         }
     }
 
+    /// The frame goes back to the guest on `device`.
+    #[inline(always)]
+    pub const fn answer(device: Device, kind: u8, mac: Mac) -> Self {
+        Self {
+            kind,
+            rewrite: rewrite::ANSWER,
+            reason: DropReason::NONE,
+            out: device,
+            mac,
+        }
+    }
+
     #[inline(always)]
     pub const fn is_drop(&self) -> bool {
         self.kind == kind::DROP
@@ -97,4 +109,18 @@ pub struct Outcome<FlowRef> {
     pub slow: bool,
     pub now: u64,
     pub len: u32,
+}
+
+impl<FlowRef> Outcome<FlowRef> {
+    /// Before anything is known.
+    #[inline(always)]
+    pub const fn undecided() -> Self {
+        Self {
+            verdict: Verdict::drop(DropReason::NONE),
+            flow: None,
+            slow: false,
+            now: 0,
+            len: 0,
+        }
+    }
 }

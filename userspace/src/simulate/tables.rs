@@ -125,13 +125,13 @@ impl Tables for Simulation {
             .map(|element| Place { table, element })
     }
 
-    fn read(&self, flow: Place, key: &FlowKey) -> Option<FlowEntry> {
+    fn read<R>(&self, flow: Place, key: &FlowKey, take: impl FnOnce(&FlowEntry) -> R) -> Option<R> {
         let entry = *self.flows(flow.table).borrow().at(flow.element);
-        (entry.key == *key && entry.stamp == entry.stamp_end).then_some(entry)
+        (entry.key == *key && entry.stamp == entry.stamp_end).then(|| take(&entry))
     }
 
     fn read_into(&self, flow: Place, key: &FlowKey, entry: &mut FlowEntry) -> bool {
-        self.read(flow, key).map(|found| *entry = found).is_some()
+        self.read(flow, key, |found| *entry = *found).is_some()
     }
 
     fn new_stamp(&self) -> u64 {

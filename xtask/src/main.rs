@@ -1,5 +1,6 @@
 //! Everything a developer or CI runs.
 
+mod bench;
 mod build;
 mod check;
 mod command;
@@ -66,6 +67,8 @@ enum Verb {
         #[arg(long, default_value_t = 60)]
         seconds: u32,
     },
+    /// Measure against the least that the same thing can cost on this machine
+    Bench(bench::Options),
     /// Everything that has to hold before a change goes in: .ci/run
     Ci,
     /// The part of `check` that no other tool does
@@ -83,6 +86,7 @@ fn main() -> ExitCode {
         Verb::Verify => verify::run_command().map(|()| ExitCode::SUCCESS),
         Verb::Mutate { sample, shard } => mutate::run_command(sample, shard).map(|()| ExitCode::SUCCESS),
         Verb::Fuzz { target, seconds } => fuzz::run_command(target, seconds).map(|()| ExitCode::SUCCESS),
+        Verb::Bench(options) => bench::run_command(&options).map(|()| ExitCode::SUCCESS),
         Verb::Ci => command::run(&mut command::program("./.ci/run")).map(|()| ExitCode::SUCCESS),
         Verb::Tidy => step::step("tidy", tidy::run).map(|()| ExitCode::SUCCESS),
     };

@@ -20,6 +20,7 @@ pub(crate) enum Purpose {
     Check,
     Verify,
     Fuzz,
+    Bench,
 }
 
 /// A program of the system, the package that has it on Debian, and what it is for.
@@ -30,14 +31,14 @@ struct Tool {
     purposes: &'static [Purpose],
 }
 
-use Purpose::{Check, Fuzz, Test, Up, Verify};
+use Purpose::{Bench, Check, Fuzz, Test, Up, Verify};
 
 const TOOLS: &[Tool] = &[
     Tool {
         command: "ip",
         package: "iproute2",
         why: "to look around",
-        purposes: &[Up, Test],
+        purposes: &[Up, Test, Bench],
     },
     Tool {
         command: "ping",
@@ -55,7 +56,7 @@ const TOOLS: &[Tool] = &[
         command: "iperf3",
         package: "iperf3",
         why: "probes between guests",
-        purposes: &[Up, Test],
+        purposes: &[Up, Test, Bench],
     },
     Tool {
         command: "nginx",
@@ -96,8 +97,8 @@ const TOOLS: &[Tool] = &[
     Tool {
         command: "clang",
         package: "clang",
-        why: "tests: the floor programs in C; fuzzing",
-        purposes: &[Test, Fuzz],
+        why: "what is measured against is in C; fuzzing",
+        purposes: &[Test, Fuzz, Bench],
     },
     Tool {
         command: "qemu-system-x86_64",
@@ -125,7 +126,10 @@ pub(crate) fn run_for(purposes: &[Purpose]) -> Result<Toolchain> {
         .iter()
         .filter(|tool| tool.purposes.iter().any(|purpose| purposes.contains(purpose)));
     let missing: Vec<&Tool> = tools.filter(|tool| find(tool.command).is_none()).collect();
-    let bpffs = purposes.iter().any(|purpose| matches!(purpose, Up | Test | Verify)) && !bpffs_is_mounted()?;
+    let bpffs = purposes
+        .iter()
+        .any(|purpose| matches!(purpose, Up | Test | Verify | Bench))
+        && !bpffs_is_mounted()?;
     let toolchain = toolchain::find_installed();
     let clippy = purposes.contains(&Check);
     let complete = toolchain.clone().filter(|toolchain| !clippy || toolchain.has_clippy());
@@ -147,7 +151,7 @@ pub(crate) fn run_for(purposes: &[Purpose]) -> Result<Toolchain> {
 
 /// `cargo xtask setup`: everything for every purpose.
 pub(crate) fn run_all() -> Result<()> {
-    let toolchain = run_for(&[Up, Test, Check, Verify, Fuzz])?;
+    let toolchain = run_for(&[Up, Test, Check, Verify, Fuzz, Bench])?;
     note(format_args!(
         "everything is there; the BPF object is built with {toolchain}"
     ));

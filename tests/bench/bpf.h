@@ -1,0 +1,21 @@
+/* What the programs here need of the kernel's interface and linux/bpf.h doesn't spell out. */
+#pragma once
+
+#include <linux/bpf.h>
+
+#define SEC(name) __attribute__((section(name), used))
+#define INLINE static inline __attribute__((always_inline))
+
+/* A map is described by the types of the members of an anonymous struct. */
+#define NUMBER(name, value) int(*name)[value]
+#define TYPE(name, type) type *name
+
+#define TC_ACT_OK 0
+#define TC_ACT_SHOT 2
+#define PACKET_HOST 0
+
+static void *(*const bpf_map_lookup_elem)(void *map, const void *key) = (void *)BPF_FUNC_map_lookup_elem;
+static long (*const bpf_skb_pull_data)(struct __sk_buff *skb, __u32 len) = (void *)BPF_FUNC_skb_pull_data;
+static long (*const bpf_skb_change_type)(struct __sk_buff *skb, __u32 type) = (void *)BPF_FUNC_skb_change_type;
+static __u64 (*const bpf_jiffies64)(void) = (void *)BPF_FUNC_jiffies64;
+static long (*const bpf_redirect_peer)(__u32 device, __u64 flags) = (void *)BPF_FUNC_redirect_peer;

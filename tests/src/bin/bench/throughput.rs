@@ -1,0 +1,186 @@
+//! What one TCP stream reaches between two guests in different subnets, against a bare `bpf_redirect_peer` between two
+//! namespaces that differ from the guests in nothing.
+
+use crate::Options;
+use crate::program::{load, object};
+use crate::report::{Bar, Row, Sample};
+use anyhow::{Context as _, Result};
+use aya::Ebpf;
+use aya::maps::Array;
+use aya::programs::tc::TcAttachOptions;
+use aya::programs::{LinkOrder, TcAttachType};
+use groundplane::install::link::{self, GuestAddress};
+use groundplane::install::netlink::Netlink;
+use groundplane::install::netns;
+use groundplane_abi::Mac;
+use groundplane_tests::netns::{Background, Lab, eventually};
+use std::net::Ipv4Addr;
+use std::path::Path;
+
+const BAR: Bar = Bar::AtLeast(0.95);
+
+const DOCUMENT: &str = "
+vpcs:
+  red:
+    CidrBlock: 10.0.0.0/16
+    subnets:
+      front: { CidrBlock: 10.0.1.0/24 }
+      back: { CidrBlock: 10.0.2.0/24 }
+    instances:
+      web: { subnet: front, PrivateIpAddress: 10.0.1.10, namespace: $web }
+      db: { subnet: back, PrivateIpAddress: 10.0.2.10, namespace: $db }
+";
+
+/// The two ends of the other side: the same addresses in the same subnets.
+const ENDS: [End; 2] = [
+    End {
+        namespace: "left",
+        device: "bench-left",
+        mac: Mac([0x02, 0xaa, 0, 0, 0, 1]),
+        address: Ipv4Addr::new(10, 0, 1, 10),
+        router: "10.0.1.1",
+    },
+    End {
+        namespace: "right",
+        device: "bench-right",
+        mac: Mac([0x02, 0xaa, 0, 0, 0, 2]),
+        address: Ipv4Addr::new(10, 0, 2, 10),
+        router: "10.0.2.1",
+    },
+];
+
+struct End {
+    namespace: &'static str,
+    device: &'static str,
+    mac: Mac,
+    address: Ipv4Addr,
+    router: &'static str,
+}
+
+pub(crate) fn measure(options: &Options) -> Result<Vec<Row>> {
+    let ours = Lab::new()?;
+    ours.up(DOCUMENT)?;
+    let theirs = Lab::new()?;
+    // Detaches the program when it is dropped.
+    let _bare = bare_redirect(&theirs, &options.programs)?;
+    let streams = [
+        Stream::new(&ours, "web", "db", options)?,
+        Stream::new(&theirs, "left", "right", options)?,
+    ];
+    let mut rounds = [Vec::new(), Vec::new()];
+    for _ in 0..if options.quick { 3 } else { 7 } {
+        for (stream, rounds) in streams.iter().zip(&mut rounds) {
+            rounds.push(stream.gbit_per_second()?);
+        }
+    }
+    let [ours, theirs] = rounds;
+    let theirs = ("bare redirect_peer", Sample::of(theirs)?);
+    let what = "TCP, one stream, across subnets".to_owned();
+    Ok(vec![Row::new(what, "Gbit/s", Sample::of(ours)?, theirs, BAR)?])
+}
+
+/// Makes the other side.
+fn bare_redirect(lab: &Lab, programs: &Path) -> Result<Ebpf> {
+    for end in &ENDS {
+        netns::create(&lab.namespace(end.namespace))?;
+    }
+    let ebpf = lab.inside("host", || connect(lab, programs))?;
+    for end in &ENDS {
+        configure(lab, end)?;
+    }
+    Ok(ebpf)
+}
+
+/// Makes the devices, and attaches the program to their host sides.
+fn connect(lab: &Lab, programs: &Path) -> Result<Ebpf> {
+    let mut indices = Vec::new();
+    for end in &ENDS {
+        let link = link::create_veth(end.device, "bench", &lab.namespace(end.namespace), end.mac)?;
+        indices.push(link.device(end.device)?.0);
+    }
+    let mut ebpf = object(programs, "peer")?;
+    let mut peers: Array<_, u32> = ebpf.map_mut("PEERS").context("no map PEERS")?.try_into()?;
+    for (from, to) in indices.iter().zip(indices.iter().rev()) {
+        peers.set(*from, *to, 0)?;
+    }
+    let program = load(&mut ebpf, "redirect_to_peer")?;
+    let netlink = Netlink::open()?;
+    for end in &ENDS {
+        let order = TcAttachOptions::TcxOrder(LinkOrder::first());
+        program.attach_with_options(end.device, TcAttachType::Ingress, order)?;
+        netlink.set_up(end.device)?;
+    }
+    Ok(ebpf)
+}
+
+/// Configures an end as a guest is. Nobody answers for the router here, so its MAC is told.
+fn configure(lab: &Lab, end: &End) -> Result<()> {
+    let subnet = ipnet::Ipv4Net::new(end.address, 24)?;
+    let address = end.address;
+    let namespace = lab.namespace(end.namespace);
+    link::configure_guest(&namespace, GuestAddress { address, subnet })?;
+    link::enable_loopback(&namespace)?;
+    let mac = Mac::ROUTER.to_string();
+    let device = groundplane::install::names::GUEST_DEVICE;
+    let neighbour = [
+        "ip",
+        "neigh",
+        "replace",
+        end.router,
+        "lladdr",
+        &mac,
+        "dev",
+        device,
+        "nud",
+        "permanent",
+    ];
+    lab.run(end.namespace, &neighbour)?.success()?;
+    Ok(())
+}
+
+/// Two guests of a lab, in one of which iperf3 serves.
+struct Stream<'a> {
+    lab: &'a Lab,
+    client: &'static str,
+    seconds: &'static str,
+    _server: Background,
+}
+
+impl<'a> Stream<'a> {
+    fn new(lab: &'a Lab, client: &'static str, server: &'static str, options: &Options) -> Result<Self> {
+        let stream = Self {
+            lab,
+            client,
+            seconds: if options.quick { "1" } else { "2" },
+            _server: lab.start(server, &["iperf3", "--server"])?,
+        };
+        eventually(|| {
+            Ok(!lab
+                .run(server, &["ss", "-Hltn", "sport = :5201"])?
+                .success()?
+                .stdout
+                .is_empty())
+        })
+        .with_context(|| format!("iperf3 doesn't listen in {server}"))?;
+        Ok(stream)
+    }
+
+    /// One run of the client: what the server has received.
+    fn gbit_per_second(&self) -> Result<f64> {
+        let server = ENDS[1].address.to_string();
+        // A second for the stream to get going, which is not measured.
+        let command = [
+            "iperf3",
+            "--client",
+            &server,
+            "--json",
+            "--time",
+            self.seconds,
+            "--omit",
+            "1",
+        ];
+        let result = self.lab.run(self.client, &command)?.success()?.json()?;
+        let rate = result["end"]["sum_received"]["bits_per_second"].as_f64();
+        Ok(rate.context("iperf3 doesn't say what was received")? / 1e9)
+    }
+}

@@ -1,0 +1,79 @@
+//! Builds what measures and what is measured against, and runs it.
+//!
+//! What is measured, and how, is in tests/src/bin/bench; here are only the compilers.
+
+use crate::build;
+use crate::command::{cargo, program, root, run, target};
+use crate::setup::{self, Purpose, need_root};
+use crate::step::step;
+use anyhow::{Context as _, Result};
+use clap::Args;
+use std::path::{Path, PathBuf};
+
+/// What the measuring binary is told; it knows what the words mean.
+#[derive(Args)]
+pub(crate) struct Options {
+    /// Fewer and shorter rounds
+    #[arg(long)]
+    quick: bool,
+    /// This measurement alone: throughput, established
+    #[arg(long, value_name = "MEASUREMENT")]
+    only: Option<String>,
+    /// text or json
+    #[arg(long, value_name = "FORMAT")]
+    output: Option<String>,
+}
+
+/// `cargo xtask bench`.
+pub(crate) fn run_command(options: &Options) -> Result<()> {
+    need_root("measuring, which loads programs into the kernel,")?;
+    build::all(&setup::run_for(&[Purpose::Bench])?)?;
+    let programs = target().join("bench");
+    step("build the programs in C", || compile_all(&programs))?;
+    step("build what measures", || {
+        let package = ["--package", "groundplane-tests", "--bin", "bench"];
+        run(cargo().args(["build", "--quiet", "--release"]).args(package))
+    })?;
+    // No step: on a terminal its output is what people are here for, and elsewhere it may be JSON.
+    let mut command = program(target().join("release/bench"));
+    command
+        .arg("--programs")
+        .arg(programs)
+        .env("CARGO_TARGET_DIR", target());
+    if options.quick {
+        command.arg("--quick");
+    }
+    for (name, value) in [("--only", &options.only), ("--output", &options.output)] {
+        if let Some(value) = value {
+            command.arg(name).arg(value);
+        }
+    }
+    run(&mut command)
+}
+
+/// Compiles every program of tests/bench.
+fn compile_all(programs: &Path) -> Result<()> {
+    std::fs::create_dir_all(programs)?;
+    let sources = root().join("tests/bench");
+    for entry in std::fs::read_dir(&sources).context("can't read tests/bench")? {
+        let source = entry?.path();
+        if source.extension().is_some_and(|extension| extension == "c") {
+            compile(&source, programs)?;
+        }
+    }
+    Ok(())
+}
+
+fn compile(source: &Path, programs: &Path) -> Result<()> {
+    let name = source.file_stem().context("a source has a name")?;
+    let object = programs.join(name).with_extension("bpf.o");
+    let mut command = program("clang");
+    // The same instruction set as our own object's; aya reads the types of maps from BTF, which comes with -g.
+    command.args(["-O2", "-g", "-target", "bpf", "-mcpu=v3", "-Wall", "-Wextra", "-Werror"]);
+    // The compiler for BPF doesn't know where Debian has what of the kernel's headers differs between machines.
+    let headers = PathBuf::from(format!("/usr/include/{}-linux-gnu", std::env::consts::ARCH));
+    if headers.is_dir() {
+        command.arg("-I").arg(headers);
+    }
+    run(command.arg("-c").arg(source).arg("-o").arg(object))
+}

@@ -9,6 +9,8 @@
 #define ETHERNET_LEN 14
 #define IPV4_MIN_LEN 20
 #define TCP_MIN_LEN 20
+/* Up to the flags. */
+#define TCP_SEEN_LEN 14
 #define UDP_LEN 8
 /* As much as eni_egress makes linear. */
 #define HEADERS_LEN (ETHERNET_LEN + 60 + TCP_MIN_LEN)
@@ -24,13 +26,13 @@ struct key {
 	__u32 device_protocol;
 	__u32 src;
 	__u32 dst;
-	__u16 src_port;
-	__u16 dst_port;
+	/* Both in one word: the kernel's hash reads words, and a word written in halves keeps it waiting for both. */
+	__u32 ports;
 } __attribute__((aligned(8)));
 
 /* established.rs has the same struct. The action is on the first cache line, the counters are on the second. */
 struct entry {
-	__u8 mac[6];
+	__u16 mac[3];
 	__u16 routed;
 	__u32 out;
 	__u32 kind;
@@ -51,6 +53,13 @@ struct {
 	NUMBER(max_entries, 131072);
 } FLOOR_FLOWS SEC(".maps");
 
+/* Not packed, although words in a frame are not aligned: the compiler would load packed ones byte by byte. */
+struct ethernet {
+	__u16 dst[3];
+	__u16 src[3];
+	__u16 type;
+};
+
 struct ipv4 {
 	__u8 version_length;
 	__u8 service;
@@ -62,16 +71,15 @@ struct ipv4 {
 	__u16 checksum;
 	__u32 src;
 	__u32 dst;
-} __attribute__((packed));
+};
 
 struct transport {
-	__u16 src_port;
-	__u16 dst_port;
+	__u32 ports;
 	__u16 udp_len;
 	__u8 unused[6];
 	__u8 tcp_data_offset;
 	__u8 tcp_flags;
-} __attribute__((packed));
+};
 
 INLINE void *data_of(struct __sk_buff *skb)
 {
@@ -90,7 +98,7 @@ INLINE int parse_transport(struct __sk_buff *skb, __u32 offset, __u32 payload_le
 	__u32 tcp_len, udp_len;
 
 	if (protocol == TCP) {
-		if (payload_len < TCP_MIN_LEN || (void *)(header + 1) > end_of(skb))
+		if (payload_len < TCP_MIN_LEN || (void *)header + TCP_SEEN_LEN > end_of(skb))
 			return 0;
 		tcp_len = (header->tcp_data_offset >> 4) * 4;
 		if (tcp_len < TCP_MIN_LEN || tcp_len > payload_len)
@@ -104,8 +112,7 @@ INLINE int parse_transport(struct __sk_buff *skb, __u32 offset, __u32 payload_le
 	} else {
 		return 0;
 	}
-	key->src_port = header->src_port;
-	key->dst_port = header->dst_port;
+	key->ports = header->ports;
 	return 1;
 }
 
@@ -114,16 +121,18 @@ INLINE int parse(struct __sk_buff *skb, struct key *key)
 {
 	__u32 wanted = skb->len < HEADERS_LEN ? skb->len : HEADERS_LEN;
 	__u32 header_len, total_len;
+	struct ethernet *ethernet;
 	struct ipv4 *ip;
 
 	if (skb->vlan_present)
 		return 0;
 	if (skb->data_end - skb->data < wanted)
 		bpf_skb_pull_data(skb, wanted);
-	ip = data_of(skb) + ETHERNET_LEN;
+	ethernet = data_of(skb);
+	ip = (void *)(ethernet + 1);
 	if ((void *)(ip + 1) > end_of(skb))
 		return 0;
-	if (*(__u16 *)(data_of(skb) + 12) != SWAPPED(ETHERTYPE_IPV4))
+	if (ethernet->type != SWAPPED(ETHERTYPE_IPV4))
 		return 0;
 	header_len = (ip->version_length & 15) * 4;
 	total_len = SWAPPED(ip->total_len);
@@ -139,13 +148,16 @@ INLINE int parse(struct __sk_buff *skb, struct key *key)
 /* From the router to the entry's MAC. */
 INLINE int readdress(struct __sk_buff *skb, const struct entry *entry)
 {
-	static const __u8 router[6] = { 0x02, 0x67, 0x70, 0x00, 0x00, 0x01 };
-	__u8 *frame = data_of(skb);
+	struct ethernet *frame = data_of(skb);
 
-	if ((void *)frame + ETHERNET_LEN > end_of(skb))
+	if ((void *)(frame + 1) > end_of(skb))
 		return 0;
-	__builtin_memcpy(frame, entry->mac, 6);
-	__builtin_memcpy(frame + 6, router, 6);
+	frame->dst[0] = entry->mac[0];
+	frame->dst[1] = entry->mac[1];
+	frame->dst[2] = entry->mac[2];
+	frame->src[0] = SWAPPED(0x0267);
+	frame->src[1] = SWAPPED(0x7000);
+	frame->src[2] = SWAPPED(0x0001);
 	return 1;
 }
 

@@ -329,15 +329,12 @@ impl Tables for Kernel {
     }
 }
 
-/// A global function for the same reason as [`count_drop`].
+/// A global function for the same reason as [`count_drop`]. Install makes the row of every ENI; a packet of a device
+/// without one has no ENI and nothing to count.
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub(crate) extern "C" fn add_to_totals(device: u32, packets: u64, bytes: u64, opened: u32, closed: u32) -> u32 {
-    let device = Device(device);
-    if ENI_TOTALS.get_ptr(device).is_none() {
-        let _ = ENI_TOTALS.insert(device, EniTotals::default(), u64::from(BPF_NOEXIST));
-    }
-    if let Some(totals) = ENI_TOTALS.get_ptr_mut(device) {
+    if let Some(totals) = ENI_TOTALS.get_ptr_mut(Device(device)) {
         // SAFETY: this CPU's own slot, and nothing else on this CPU runs meanwhile.
         unsafe {
             (*totals).sent.packets = (*totals).sent.packets.wrapping_add(packets);

@@ -7,7 +7,8 @@ use crate::topology::Topology;
 use crate::twin::{self, Heard};
 use anyhow::{Context as _, Result, ensure};
 use aya::TestRunOptions;
-use aya::maps::{Array, HashMap, Map, MapData, PerCpuHashMap};
+use aya::util::nr_cpus;
+use aya::maps::{Array, HashMap, Map, MapData, PerCpuHashMap, PerCpuValues};
 use aya::programs::{SchedClassifier, TestRun as _};
 use groundplane::install::kernel::{Datapath, LoadOptions};
 use groundplane::object::object;
@@ -201,7 +202,7 @@ impl LoadedKernel {
         Ok(sums)
     }
 
-    /// Totals since the last [`LoadedKernel::forget`].
+    /// Totals since the last [`LoadedKernel::forget`], of ENIs that have any.
     pub fn totals(&self) -> Result<BTreeMap<Device, EniTotals>> {
         let totals: PerCpuHashMap<_, Device, EniTotals> = PerCpuHashMap::try_from(self.map(map::ENI_TOTALS)?)?;
         let mut sums = BTreeMap::new();
@@ -214,7 +215,9 @@ impl LoadedKernel {
                 sum.opened += cpu.opened;
                 sum.closed += cpu.closed;
             }
-            sums.insert(device, sum);
+            if sum != EniTotals::default() {
+                sums.insert(device, sum);
+            }
         }
         Ok(sums)
     }
@@ -245,7 +248,8 @@ impl LoadedKernel {
         }
         let mut totals: PerCpuHashMap<_, Device, EniTotals> = PerCpuHashMap::try_from(self.map(map::ENI_TOTALS)?)?;
         for key in totals.keys().collect::<Result<Vec<_>, _>>()? {
-            totals.remove(&key)?;
+            let zeros = PerCpuValues::try_from(vec![EniTotals::default(); nr_cpus().map_err(|(_, error)| error)?])?;
+            totals.insert(key, zeros, 0)?;
         }
         Ok(())
     }

@@ -172,7 +172,7 @@ fn binary() -> Result<PathBuf> {
         .parent()
         .context("the package is in a workspace")?;
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace.join("target"), PathBuf::from);
-    let path = target.join("release/groundplane");
+    let path = target.join("debug/groundplane");
     ensure!(
         path.is_file(),
         "{} isn't there; `cargo xtask build` makes it",

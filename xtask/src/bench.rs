@@ -30,12 +30,8 @@ pub(crate) fn run_command(options: &Options) -> Result<()> {
     build::all(&setup::run_for(&[Purpose::Bench])?)?;
     let programs = target().join("bench");
     step("build the programs in C", || compile_all(&programs))?;
-    step("build what measures", || {
-        let package = ["--package", "groundplane-tests", "--bin", "bench"];
-        run(cargo().args(["build", "--quiet", "--release"]).args(package))
-    })?;
     // No step: on a terminal its output is what people are here for, and elsewhere it may be JSON.
-    let mut command = program(target().join("release/bench"));
+    let mut command = program(target().join("debug/bench"));
     command
         .arg("--programs")
         .arg(programs)

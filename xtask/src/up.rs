@@ -35,7 +35,7 @@ pub(crate) fn down() -> Result<ExitCode> {
 }
 
 fn binary() -> std::path::PathBuf {
-    target().join("release/groundplane")
+    target().join("debug/groundplane")
 }
 
 fn groundplane() -> Command {

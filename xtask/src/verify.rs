@@ -21,17 +21,6 @@ pub(crate) fn run_command() -> Result<()> {
     let text = std::fs::read_to_string(root().join("ebpf/budget.toml")).context("can't read ebpf/budget.toml")?;
     let budget = budget::parse(&text)?;
     let stacks = stack::depths(&std::fs::read(build::object())?)?;
-    step("build the loader", || {
-        run(cargo().args([
-            "build",
-            "--quiet",
-            "--release",
-            "--package",
-            "groundplane-tests",
-            "--bin",
-            "loader",
-        ]))
-    })?;
     let here = step("load every program on this kernel", load_here)?;
     let mut problems = judge("this kernel", &here, &budget, &stacks, true)?;
     let older = step("load every program on Debian's 6.1 kernel, emulated", load_on_older)?;
@@ -43,7 +32,7 @@ pub(crate) fn run_command() -> Result<()> {
 }
 
 fn loader() -> PathBuf {
-    target().join("release/loader")
+    target().join("debug/loader")
 }
 
 fn load_here() -> Result<Vec<Loaded>> {

@@ -13,7 +13,7 @@ use crate::install::error::{Doing as _, Error, Result, bpf};
 use crate::plan::{Plan, changed_scopes};
 use aya::maps::{Array, HashMap, IterableMap, MapData, MapIter, PerCpuHashMap, PerCpuValues};
 use aya::programs::SchedClassifier;
-use aya::util::KernelVersion;
+use aya::util::{KernelVersion, nr_cpus};
 use aya::{Ebpf, EbpfLoader, Pod};
 use generation::GenerationWord;
 use groundplane_abi::control::{Generation, Settings};
@@ -23,7 +23,7 @@ use groundplane_abi::nacl::{NaclEntry, NaclKey};
 use groundplane_abi::route::{RouteEntry, RouteKey};
 use groundplane_abi::security_group::{GroupSetEntry, GroupSetKey};
 use groundplane_abi::{Bank, Device, LAYOUT_VERSION, map, program};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs::File;
 use std::io::Read as _;
@@ -216,6 +216,7 @@ impl Datapath {
     pub fn apply(&mut self, plan: &Plan) -> Result<Generation> {
         let current = self.generation.get();
         let next = Generation(current.0 + 1);
+        self.make_totals(plan)?;
         let changed = changed_scopes(&self.tables.read(current.bank())?, plan);
         self.tables.write(next.bank(), plan)?;
         for scope in changed {
@@ -228,6 +229,26 @@ impl Datapath {
         // The next plan is written over the bank that is left now.
         generation::wait_for_readers()?;
         Ok(next)
+    }
+
+    /// Gives every ENI its row of totals. Rows of ENIs that are gone stay: counters go on.
+    fn make_totals(&mut self, plan: &Plan) -> Result<()> {
+        const NO_EXIST: u64 = 1;
+        let cpus = nr_cpus().map_err(|(file, error)| Error::Io {
+            what: format!("read {file}"),
+            error,
+        })?;
+        let known: BTreeSet<Device> = all(&self.totals, self.totals.iter(), map::ENI_TOTALS)?
+            .into_keys()
+            .collect();
+        for key in plan.enis.keys().filter(|key| !known.contains(&key.device)) {
+            let zeros =
+                PerCpuValues::try_from(vec![EniTotals::default(); cpus]).doing(|| "count the CPUs".to_owned())?;
+            bpf(self.totals.insert(key.device, zeros, NO_EXIST), || {
+                "write table ENI_TOTALS".to_owned()
+            })?;
+        }
+        Ok(())
     }
 
     /// Whether the configuration in force knows a device.

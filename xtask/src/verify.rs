@@ -6,7 +6,7 @@ mod kernel;
 mod stack;
 
 use crate::build;
-use crate::command::{cargo, program, read, root, run, target};
+use crate::command::{program, read, root, target};
 use crate::setup::{self, Purpose, need_root};
 use crate::step::{Colour, note, paint, step};
 use anyhow::{Context as _, Result, bail};

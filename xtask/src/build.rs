@@ -33,7 +33,9 @@ pub(crate) fn all(toolchain: &Toolchain) -> Result<()> {
 fn bpf(toolchain: &Toolchain) -> Result<()> {
     let mut command = toolchain.cargo();
     command.args(["build", "--quiet", "--package", "groundplane-ebpf", "--profile", "bpf"]);
-    run(for_bpf(&mut command, toolchain, &[]))?;
+    // The compiler calls the target's own features unstable each time it is asked anything. `check` shows the warnings
+    // that are worth reading.
+    run(for_bpf(&mut command, toolchain, &["-Awarnings"]))?;
     publish().context("can't put the BPF object in its place")
 }
 

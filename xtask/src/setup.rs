@@ -73,8 +73,8 @@ const TOOLS: &[Tool] = &[
     Tool {
         command: "hping3",
         package: "hping3",
-        why: "tests: odd packets",
-        purposes: &[Test],
+        why: "probes with forged packets",
+        purposes: &[Up, Test],
     },
     Tool {
         command: "tcpdump",

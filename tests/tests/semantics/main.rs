@@ -3,6 +3,7 @@
 mod arp;
 mod configuration;
 mod connection;
+mod documentation;
 mod malformed;
 mod routing;
 mod tables;

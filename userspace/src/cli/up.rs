@@ -94,6 +94,13 @@ fn text(outcome: install::Outcome, report: Option<&Report>, state: &State, state
     text + &look_around(state, state_dir)
 }
 
+/// This program as it was called: whoever named its path would not be helped by its name.
+fn program() -> String {
+    std::env::args_os()
+        .next()
+        .map_or_else(|| "groundplane".to_owned(), |name| name.to_string_lossy().into_owned())
+}
+
 /// What to do next.
 fn look_around(state: &State, state_dir: &Path) -> String {
     let mut text = "\nWho is where:\n".to_owned();
@@ -107,18 +114,19 @@ fn look_around(state: &State, state_dir: &Path) -> String {
             status::place(guest)
         );
     }
+    let program = program();
     let option = match state_dir == Path::new(DEFAULT_DIRECTORY) {
         true => String::new(),
         false => format!(" --state-dir {}", state_dir.display()),
     };
     let mut lines = vec![(
-        format!("groundplane{option} status"),
+        format!("{program}{option} status"),
         "counters, and what was dropped and why",
     )];
     if let Some(namespace) = state.guests.iter().find_map(|guest| guest.place.namespace()) {
         lines.insert(0, (format!("ip netns exec {namespace} bash"), "a shell inside a guest"));
     }
-    lines.push((format!("groundplane{option} down"), "takes it down"));
+    lines.push((format!("{program}{option} down"), "takes it down"));
     let width = lines.iter().map(|(command, _)| command.len()).max().unwrap_or(0);
     text += "\nLook around:\n";
     for (command, what) in lines {

@@ -2,6 +2,7 @@
 
 use crate::install::names;
 use crate::plan::PlanProblem;
+use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
@@ -55,11 +56,11 @@ pub enum Error {
     PinsTaken(PathBuf),
     #[error("{0} is named in the configuration, but isn't there")]
     Missing(String),
-    #[error("{}", joined(.0))]
+    #[error("{}", listed(.0))]
     Plan(Vec<PlanProblem>),
     #[error("interrupted")]
     Interrupted,
-    #[error("{}", joined(.0))]
+    #[error("{}", listed(.0))]
     Several(Vec<Error>),
 }
 
@@ -103,8 +104,15 @@ fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     text
 }
 
-fn joined<T: ToString>(errors: &[T]) -> String {
-    errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+/// One as it is, several on a line each: some have semicolons in them.
+fn listed<T: fmt::Display>(errors: &[T]) -> String {
+    match errors {
+        [error] => error.to_string(),
+        _ => {
+            let lines = errors.iter().map(|error| format!("\n  - {error}"));
+            format!("{} problems:{}", errors.len(), lines.collect::<String>())
+        }
+    }
 }
 
 /// Adds what was being done to an error of the system.
@@ -143,4 +151,21 @@ where
         what: what(),
         error: Box::new(error),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn several_problems_have_a_line_each() {
+        let missing = |name: &str| Error::NamespaceMissing(name.to_owned());
+        let one = Error::Several(vec![missing("a")]);
+        assert_eq!(one.to_string(), "network namespace a doesn't exist");
+        let two = Error::Several(vec![missing("a"), missing("b")]);
+        assert_eq!(
+            two.to_string(),
+            "2 problems:\n  - network namespace a doesn't exist\n  - network namespace b doesn't exist"
+        );
+    }
 }

@@ -167,17 +167,18 @@ impl Store {
     /// Writes the journal: after this returns, it is on the disk wholly, and before, the old one is.
     pub fn write(&self, state: &State) -> Result<()> {
         let path = path(&self.directory);
-        write(&path, &self.directory.join("state.json.new"), state).doing(|| format!("write {}", path.display()))
+        write(&path, &unfinished(&self.directory), state).doing(|| format!("write {}", path.display()))
     }
 
-    /// Removes the journal, and the directory if nothing else is in it.
+    /// Removes the journal, one that somebody was killed while writing, and the directory if nothing else is in it.
     pub fn remove(self) -> Result<()> {
-        let path = path(&self.directory);
-        match std::fs::remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(error).doing(|| format!("remove {}", path.display()));
+        for path in [unfinished(&self.directory), path(&self.directory)] {
+            match std::fs::remove_file(&path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(error).doing(|| format!("remove {}", path.display()));
+                }
+                _ => {}
             }
-            _ => {}
         }
         match std::fs::remove_dir(&self.directory) {
             Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => Ok(()),
@@ -210,6 +211,11 @@ pub fn read(directory: &Path) -> Result<Option<State>> {
 
 fn path(directory: &Path) -> PathBuf {
     directory.join("state.json")
+}
+
+/// A journal that is being written.
+fn unfinished(directory: &Path) -> PathBuf {
+    directory.join("state.json.new")
 }
 
 fn write(path: &Path, new: &Path, state: &State) -> io::Result<()> {
@@ -302,7 +308,7 @@ mod tests {
         assert_eq!(read(&directory.0).unwrap(), Some(written));
         let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!((mode(&directory.0), mode(&path(&directory.0))), (0o700, 0o600));
-        assert!(!directory.0.join("state.json.new").exists());
+        assert!(!unfinished(&directory.0).exists());
     }
 
     #[test]
@@ -315,6 +321,15 @@ mod tests {
         assert!(directory.0.join("notes").exists());
         std::fs::remove_file(directory.0.join("notes")).unwrap();
         Store::lock(&directory.0, || ()).unwrap().remove().unwrap();
+        assert!(!directory.0.exists());
+    }
+
+    #[test]
+    fn who_is_killed_while_writing_the_journal_leaves_nothing_that_stays() {
+        let directory = Directory::new("killed");
+        let store = Store::lock(&directory.0, || ()).unwrap();
+        std::fs::write(unfinished(&directory.0), r#"{"version": 1, "boot"#).unwrap();
+        store.remove().unwrap();
         assert!(!directory.0.exists());
     }
 

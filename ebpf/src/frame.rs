@@ -26,7 +26,7 @@ impl SkbFrame {
         Device(unsafe { (*self.skb).ifindex })
     }
 
-    pub(crate) fn wire_len(&self) -> u32 {
+    pub(crate) fn skb_len(&self) -> u32 {
         // SAFETY: as above.
         unsafe { (*self.skb).len }
     }
@@ -68,7 +68,7 @@ impl SkbFrame {
 impl Frame for SkbFrame {
     #[inline(always)]
     fn len(&self) -> u32 {
-        self.wire_len()
+        self.skb_len()
     }
 
     #[inline(always)]
@@ -79,7 +79,7 @@ impl Frame for SkbFrame {
 
     #[inline(always)]
     fn pull(&mut self, len: u32) {
-        let wanted = if len < self.wire_len() { len } else { self.wire_len() };
+        let wanted = if len < self.skb_len() { len } else { self.skb_len() };
         // SAFETY: as in `device`; the helper takes the context and any length.
         unsafe {
             if (*self.skb).data_end - (*self.skb).data < wanted {

@@ -87,7 +87,7 @@ pub(crate) fn eni_guard(context: TcContext) -> i32 {
         frame.set_mark(0);
         return TC_ACT_OK;
     }
-    Kernel.count_drop(frame.device(), DropReason::HOST_PACKET, frame.wire_len());
+    Kernel.count_drop(frame.device(), DropReason::HOST_PACKET, frame.skb_len());
     drop(&frame, DropReason::HOST_PACKET)
 }
 

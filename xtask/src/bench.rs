@@ -3,7 +3,7 @@
 //! What is measured, and how, is in tests/src/bin/bench; here are only the compilers.
 
 use crate::build;
-use crate::command::{cargo, program, root, run, target};
+use crate::command::{program, root, run, target};
 use crate::setup::{self, Purpose, need_root};
 use crate::step::step;
 use anyhow::{Context as _, Result};

@@ -48,6 +48,8 @@ struct Room<'a> {
     elapsed: Duration,
     ticks_per_second: u32,
     compared: &'a mut Compared,
+    /// Packets each device has sent that were delivered.
+    sent: BTreeMap<Device, u64>,
 }
 
 #[test]
@@ -82,6 +84,7 @@ impl<'a> Room<'a> {
             elapsed: Duration::ZERO,
             ticks_per_second,
             compared,
+            sent: BTreeMap::new(),
         };
         room.set_clocks();
         room
@@ -115,6 +118,7 @@ impl<'a> Room<'a> {
             }
         }
         self.compare_tables(&format!("GROUNDPLANE_SEED={seed} conversation {index}, at the end"));
+        self.compare_counters(index);
         assert_eq!(
             self.kernel.drops().expect("drops are read"),
             self.host.drops(),
@@ -124,6 +128,24 @@ impl<'a> Room<'a> {
             self.kernel.totals().expect("totals are read"),
             self.host.totals(),
             "totals of conversation {index}"
+        );
+    }
+
+    /// Nothing is counted twice and nothing is lost: what the totals hold and what live connections hold is what was
+    /// delivered.
+    fn compare_counters(&self, index: u64) {
+        let mut counted: BTreeMap<Device, u64> = BTreeMap::new();
+        for (device, totals) in self.kernel.totals().expect("totals are read") {
+            counted.insert(device, totals.sent.packets);
+        }
+        for (key, entry) in self.kernel.entries(map::FLOWS).expect("entries are read") {
+            let packets = counted.entry(key.device()).or_default();
+            *packets = packets.wrapping_add(entry.packets);
+        }
+        counted.retain(|_, packets| *packets != 0);
+        assert_eq!(
+            counted, self.sent,
+            "packets counted (left) and delivered in conversation {index}"
         );
     }
 
@@ -166,6 +188,7 @@ impl<'a> Room<'a> {
         match heard {
             Heard::Delivered { to, frame } => {
                 self.compared.delivered += 1;
+                *self.sent.entry(from).or_default() += 1;
                 Some((to, frame))
             }
             Heard::Answered(_) => {

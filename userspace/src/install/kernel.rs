@@ -49,7 +49,6 @@ pub struct Datapath {
     scopes: Array<MapData, Generation>,
     tables: BankedTables,
     flows: HashMap<MapData, FlowKey, FlowEntry>,
-    embryos: HashMap<MapData, FlowKey, FlowEntry>,
     totals: PerCpuHashMap<MapData, Device, EniTotals>,
     drops: PerCpuHashMap<MapData, DropKey, Counter>,
 }
@@ -112,7 +111,6 @@ impl Datapath {
             scopes: open(pins, map::SCOPES)?,
             tables: BankedTables::open(pins)?,
             flows: open(pins, map::FLOWS)?,
-            embryos: open(pins, map::EMBRYOS)?,
             totals: open(pins, map::ENI_TOTALS)?,
             drops: open(pins, map::DROPS)?,
         })
@@ -266,7 +264,6 @@ impl Datapath {
                 .into_iter()
                 .map(|(device, cpus): (_, PerCpuValues<_>)| (device, cpus.to_vec())),
             all(&self.flows, self.flows.iter(), map::FLOWS)?.into_values(),
-            all(&self.embryos, self.embryos.iter(), map::EMBRYOS)?.into_values(),
             drops
                 .into_iter()
                 .map(|(key, cpus): (_, PerCpuValues<_>)| (key, cpus.to_vec())),

@@ -21,11 +21,11 @@ pub struct EniCounters {
 /// Counters by device.
 pub type Counters = BTreeMap<Device, EniCounters>;
 
-/// Adds up the rows of the tables: what flows that are gone have left behind, what live ones hold, and the drops.
+/// Adds up the rows of the tables: what flows that are gone or half-open have left behind, what live ones hold, and the
+/// drops.
 pub(super) fn sum(
     totals: impl IntoIterator<Item = (Device, Vec<EniTotals>)>,
     flows: impl IntoIterator<Item = FlowEntry>,
-    embryos: impl IntoIterator<Item = FlowEntry>,
     drops: impl IntoIterator<Item = (DropKey, Vec<Counter>)>,
 ) -> Counters {
     let mut counters = Counters::new();
@@ -37,11 +37,6 @@ pub(super) fn sum(
         let eni = counters.entry(flow.key.device()).or_default();
         add(&mut eni.sent, flow.packets, flow.bytes);
         eni.live += u64::from(!flow.action.is_reply());
-    }
-    // A promoted embryo's counters went with it into the main table.
-    for flow in embryos.into_iter().filter(|flow| flow.state == state::LIVE) {
-        let eni = counters.entry(flow.key.device()).or_default();
-        add(&mut eni.sent, flow.packets, flow.bytes);
     }
     for (key, cpus) in drops {
         let eni = counters.entry(key.device).or_default();
@@ -110,14 +105,13 @@ mod tests {
             flow(state::LIVE, action_flag::REPLY, 6),
             flow(state::DEAD, 0, 1000),
         ];
-        let embryos = [flow(state::LIVE, 0, 7), flow(state::PROMOTED, 0, 5)];
-        let counters = sum([(DEVICE, vec![cpu(1), cpu(2)])], main, embryos, []);
+        let counters = sum([(DEVICE, vec![cpu(1), cpu(2)])], main, []);
         let eni = &counters[&DEVICE];
         assert_eq!(
             eni.sent,
             Counter {
-                packets: 21,
-                bytes: 2100
+                packets: 14,
+                bytes: 1400
             }
         );
         assert_eq!((eni.opened, eni.closed, eni.live), (4, 2, 1));
@@ -135,7 +129,7 @@ mod tests {
             (key(DropReason::NO_ROUTE), vec![one, one]),
             (key(DropReason::SOURCE_MAC), vec![one]),
         ];
-        let counters = sum([], [], [], drops);
+        let counters = sum([], [], drops);
         let expected = [
             (DropReason::SOURCE_MAC, one),
             (DropReason::NO_ROUTE, Counter { packets: 2, bytes: 120 }),

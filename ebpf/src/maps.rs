@@ -4,9 +4,9 @@
 
 use crate::atomic;
 use aya_ebpf::bindings::{BPF_F_MMAPABLE, BPF_NOEXIST};
-use aya_ebpf::helpers::{bpf_get_smp_processor_id, bpf_jiffies64};
+use aya_ebpf::helpers::{bpf_get_smp_processor_id, bpf_jiffies64, bpf_map_lookup_elem};
 use aya_ebpf::macros::map;
-use aya_ebpf::maps::lpm_trie::{Key, LpmTrie};
+use aya_ebpf::maps::lpm_trie::LpmTrie;
 use aya_ebpf::maps::{Array, HashMap, LruHashMap, PerCpuArray, PerCpuHashMap};
 use core::ptr::{self, NonNull};
 use groundplane_abi::control::{Generation, SCOPE_SLOTS, Settings, Validity, ring_hand};
@@ -63,6 +63,28 @@ static SCRATCH: PerCpuArray<Scratch> = PerCpuArray::with_max_entries(1, 0);
 
 /// The tables as they are in the kernel.
 pub(crate) struct Kernel;
+
+/// A key of a longest-prefix match.
+#[repr(C, align(8))]
+struct Prefix<K> {
+    len: u32,
+    key: K,
+}
+
+/// The row with the longest prefix that covers the key.
+///
+/// Not by aya's own lookup: its keys are packed, so that the compiler may put one at an odd place on the stack, where the
+/// verifier refuses to have it written.
+#[inline(always)]
+fn longest_prefix<K: Copy, V: Copy>(map: &LpmTrie<K, V>, len: u32, key: &K) -> Option<V> {
+    let prefix = Prefix { len, key: *key };
+    // SAFETY: a map static is the kernel's handle of the map, and the key lives until the call returns. A row doesn't
+    // change in place while packets can see it (see `row`).
+    unsafe {
+        let row = bpf_map_lookup_elem(ptr::from_ref(map).cast_mut().cast(), (&raw const prefix).cast());
+        row.cast::<V>().as_ref().copied()
+    }
+}
 
 /// The mark of this boot that lets a packet pass to a tap; 0 if there is none.
 pub(crate) fn mark() -> u32 {
@@ -124,7 +146,7 @@ impl Tables for Kernel {
     }
 
     fn owner(&self, key: &AddressKey) -> Option<Device> {
-        ADDRESSES.get(Key::new(AddressKey::FIXED_BITS + 32, *key)).copied()
+        longest_prefix(&ADDRESSES, AddressKey::FIXED_BITS + 32, key)
     }
 
     fn mac_owner(&self, key: &MacKey) -> Option<Device> {
@@ -132,7 +154,7 @@ impl Tables for Kernel {
     }
 
     fn route(&self, key: &RouteKey) -> Option<RouteEntry> {
-        ROUTES.get(Key::new(RouteKey::FIXED_BITS + 32, *key)).copied()
+        longest_prefix(&ROUTES, RouteKey::FIXED_BITS + 32, key)
     }
 
     fn nacl(&self, key: &NaclKey) -> Option<(Self::NaclRef, u32)> {
@@ -248,8 +270,8 @@ impl Tables for Kernel {
             &*outbox
         };
         match table {
-            FlowTable::Main => FLOWS.insert(&entry.key, entry, flags),
-            FlowTable::Embryos => EMBRYOS.insert(&entry.key, entry, flags),
+            FlowTable::Main => FLOWS.insert(entry.key, entry, flags),
+            FlowTable::Embryos => EMBRYOS.insert(entry.key, entry, flags),
         }
         .is_ok()
     }

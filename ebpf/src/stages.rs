@@ -12,7 +12,7 @@ use groundplane_abi::flow::FlowKey;
 use groundplane_abi::{Device, DropReason, Mac};
 use groundplane_datapath::flow::{self, Scratch};
 use groundplane_datapath::walk::{self, Walk};
-use groundplane_datapath::{Answer, Stages, arp, eni, nacl, options, reclaim, security_group};
+use groundplane_datapath::{Answer, Stages, arp, commit, eni, nacl, options, reclaim, security_group};
 
 /// The wrapper of a stage, and nothing but the call of the stage in it.
 macro_rules! stages {
@@ -36,8 +36,8 @@ stages! {
     stage_group_egress(Walk) = security_group::egress;
     stage_group_ingress(Walk) = security_group::ingress;
     stage_nacl(Walk) = nacl_of;
-    stage_commit(Scratch) = flow::commit;
-    stage_promote(Scratch) = flow::promote;
+    stage_commit(Scratch) = commit::commit;
+    stage_promote(Scratch) = commit::promote;
 }
 
 fn nacl_of(kernel: &Kernel, walk: &mut Walk) -> Result<(), DropReason> {
@@ -49,7 +49,7 @@ fn nacl_of(kernel: &Kernel, walk: &mut Walk) -> Result<(), DropReason> {
 pub(crate) extern "C" fn stage_replace(scratch: *mut Scratch) -> u32 {
     // SAFETY: as in `stages`.
     if let Some(scratch) = unsafe { scratch.as_mut() } {
-        flow::replace(&Kernel, scratch);
+        commit::replace(&Kernel, scratch);
     }
     0
 }
@@ -59,7 +59,7 @@ pub(crate) extern "C" fn stage_replace(scratch: *mut Scratch) -> u32 {
 pub(crate) extern "C" fn stage_make_room(scratch: *mut Scratch) -> u32 {
     // SAFETY: as in `stages`.
     if let Some(scratch) = unsafe { scratch.as_mut() } {
-        flow::make_room(&Kernel, scratch);
+        commit::make_room(&Kernel, scratch);
     }
     0
 }

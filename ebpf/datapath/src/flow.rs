@@ -2,14 +2,15 @@
 //!
 //! A connection is two entries. The first packet's walk and the walk of its answer give both; until the answer comes
 //! they are embryos in a table that may evict them, then they stand in the main table. An established packet is
-//! [`hit`]; everything else takes [`slow`], which decides, and [`commit`], which writes.
+//! [`hit`]; everything else takes [`slow`], which decides, and
+//! [`crate::commit`], which writes.
 
 use crate::conntrack::{self, Pulse, idle, standing};
 use crate::packet::{Packet, packet_flag, tcp_flag};
 use crate::stages::Stages;
 use crate::verdict::{Outcome, Verdict, delivery_kind};
 use crate::walk::Walk;
-use crate::{FlowTable, Tables, reclaim};
+use crate::{FlowTable, Tables};
 use groundplane_abi::control::{Generation, Validity};
 use groundplane_abi::flow::{Action, FlowEntry, FlowKey, action_flag, kind, state, tcp_seen};
 use groundplane_abi::{Device, DropReason, Mac, ScopeId};
@@ -60,7 +61,7 @@ pub mod old_place {
     pub const DYING: u32 = 3;
 }
 
-/// What [`commit`] has to do.
+/// What [`crate::commit`] has to do.
 pub mod effect {
     pub const NONE: u32 = 0;
     /// Count a packet that has no entry.
@@ -161,7 +162,7 @@ const fn tcp_bits(packet: &Packet) -> u32 {
 }
 
 /// The same bits as the other side's entry has them.
-const fn seen_by_twin(bits: u32) -> u32 {
+pub(crate) const fn seen_by_twin(bits: u32) -> u32 {
     let sent = if bits & tcp_seen::FIN_RECEIVED != 0 {
         tcp_seen::FIN_SENT
     } else {
@@ -295,7 +296,7 @@ fn scopes(walk: &Walk) -> [ScopeId; 4] {
     [walk.place.scope, ScopeId(0), ScopeId(0), ScopeId(0)]
 }
 
-fn stamp<S: Stages>(stages: &S, entry: &mut FlowEntry) {
+pub(crate) fn stamp<S: Stages>(stages: &S, entry: &mut FlowEntry) {
     entry.stamp = stages.new_stamp();
     entry.stamp_end = entry.stamp;
 }
@@ -363,236 +364,5 @@ fn settle<S: Stages>(stages: &S, scratch: &mut Scratch) {
             scratch.twin.packets = twin.packets;
             scratch.twin.bytes = twin.bytes;
         }
-    }
-}
-
-/// Writes what [`slow`] has decided. Says why the packet is dropped after all, if the tables have no room for it.
-pub fn commit<S: Stages>(stages: &S, scratch: &mut Scratch) -> Result<(), DropReason> {
-    let (device, len) = (scratch.there.near_device, scratch.there.packet.len);
-    match scratch.effect {
-        effect::COUNT => stages.count_sent(device, 1, u64::from(len)),
-        effect::TOUCH => touch(stages, scratch),
-        effect::PROMOTE => {
-            // First, so that what has expired makes room.
-            stages.reclaim(&mut scratch.there);
-            scratch.twin.key = scratch.old.twin_key;
-            stages.make_room(scratch);
-            return stages.promote(scratch).check();
-        }
-        effect::INSTALL => install(stages, scratch),
-        effect::REPLACE => stages.replace(scratch),
-        _ => {}
-    }
-    Ok(())
-}
-
-/// A packet of a flow that stands.
-fn touch<S: Stages>(stages: &S, scratch: &Scratch) {
-    let walk = &scratch.there;
-    let in_main = scratch.old.place == old_place::MAIN;
-    let table = if in_main { FlowTable::Main } else { FlowTable::Embryos };
-    if !in_main {
-        stages.count_sent(walk.near_device, 1, u64::from(walk.packet.len));
-    }
-    let Some(flow) = stages.find(table, &scratch.entry.key) else {
-        return;
-    };
-    stages.touch(flow, walk.now, walk.packet.len);
-    restamp(stages, table, flow, scratch);
-    if scratch.tcp != 0 {
-        stages.add_tcp_bits(flow, scratch.tcp);
-        if let Some(twin) = stages.find(table, &scratch.old.twin_key) {
-            stages.add_tcp_bits(twin, seen_by_twin(scratch.tcp));
-        }
-    }
-}
-
-/// Stamps an entry with the generation in force, after a look at its scopes.
-///
-/// The element may have become another entry since; if it has, the word is put back, which fails only if that entry
-/// was stamped meanwhile, and then rightly.
-fn restamp<S: Stages>(stages: &S, table: FlowTable, flow: S::FlowRef, scratch: &Scratch) {
-    let old = scratch.entry.validity;
-    let new = old.restamped(scratch.there.generation);
-    if old != new && stages.restamp(flow, old, new) {
-        let still = conntrack::entry_in(stages, table, &scratch.entry.key, |entry| entry.stamp as u32);
-        if still != Some(scratch.old.stamp) {
-            stages.restamp(flow, new, old);
-        }
-    }
-}
-
-/// Moves a connection from the embryos to the main table.
-///
-/// Several cores may try at once. The one whose insert of the original's key succeeds counts the connection and puts it
-/// in the ring; the others find it in place. The embryos stay and only say that they were promoted: deleting them would
-/// let a core that has just looked in the main table find neither.
-pub fn promote<S: Stages>(stages: &S, scratch: &mut Scratch) -> Result<(), DropReason> {
-    let (now, len) = (scratch.there.now, scratch.there.packet.len);
-    let (key, twin_key) = (scratch.entry.key, scratch.old.twin_key);
-    let embryos = FlowTable::Embryos;
-    if !conntrack::copy(stages, embryos, &key, &mut scratch.entry)
-        || !conntrack::copy(stages, embryos, &twin_key, &mut scratch.twin)
-    {
-        // Evicted between decision and commit. The packet was judged; the next one starts anew.
-        stages.count_sent(key.device(), 1, u64::from(len));
-        return Ok(());
-    }
-    // What the embryos have sent was counted at once, since they may be evicted; from now on the entries hold it.
-    uncount(stages, &scratch.entry);
-    uncount(stages, &scratch.twin);
-    let entry = &mut scratch.entry;
-    entry.validity = entry.validity.restamped(scratch.there.generation);
-    entry.last_seen = now;
-    entry.packets += 1;
-    entry.bytes += u64::from(len);
-    entry.tcp |= scratch.tcp;
-    scratch.twin.tcp |= seen_by_twin(scratch.tcp);
-    stamp(stages, &mut scratch.entry);
-    stamp(stages, &mut scratch.twin);
-    if insert_pair(stages, scratch) {
-        mark_promoted(stages, &key);
-        mark_promoted(stages, &twin_key);
-        return Ok(());
-    }
-    recount(stages, &scratch.entry);
-    recount(stages, &scratch.twin);
-    stay_embryo(stages, scratch)
-}
-
-/// A connection that could not be promoted: because another core was faster, or because the table is full.
-fn stay_embryo<S: Stages>(stages: &S, scratch: &Scratch) -> Result<(), DropReason> {
-    let (key, now, len) = (&scratch.entry.key, scratch.there.now, scratch.there.packet.len);
-    if stages.find(FlowTable::Main, key).is_none() {
-        if scratch.entry.near.is_tracked() || scratch.entry.far.is_tracked() {
-            return Err(DropReason::FLOW_TABLE_FULL);
-        }
-        if let Some(flow) = stages.find(FlowTable::Embryos, key) {
-            stages.touch(flow, now, len);
-        }
-    }
-    Ok(())
-}
-
-fn mark_promoted<S: Stages>(stages: &S, key: &FlowKey) {
-    if let Some(flow) = stages.find(FlowTable::Embryos, key) {
-        stages.claim(flow, state::LIVE, state::PROMOTED);
-    }
-}
-
-fn recount<S: Stages>(stages: &S, entry: &FlowEntry) {
-    stages.count_sent(entry.key.device(), entry.packets, entry.bytes);
-}
-
-fn uncount<S: Stages>(stages: &S, entry: &FlowEntry) {
-    stages.count_sent(
-        entry.key.device(),
-        entry.packets.wrapping_neg(),
-        entry.bytes.wrapping_neg(),
-    );
-}
-
-/// Takes other connections' entries out of the pair's way.
-///
-/// A route that changes leads a connection another way, and its pairs on the two ways share an entry: that of the ENI
-/// which both end at. The older pair goes; what its other ENI remembers stays among the embryos (see [`replace`]).
-pub fn make_room<S: Stages>(stages: &S, scratch: &mut Scratch) {
-    let (key, twin_key) = (scratch.entry.key, scratch.twin.key);
-    displace(stages, scratch, &key, &twin_key);
-    displace(stages, scratch, &twin_key, &key);
-}
-
-#[inline(always)]
-fn displace<S: Stages>(stages: &S, scratch: &mut Scratch, key: &FlowKey, partner: &FlowKey) {
-    if !conntrack::copy(stages, FlowTable::Main, key, &mut scratch.back.found) {
-        return;
-    }
-    let (stamp, other) = (scratch.back.found.stamp as u32, scratch.back.found.twin_key());
-    // With the same partner it is this very connection, put there by another core.
-    if other == *partner {
-        return;
-    }
-    if stages.find(FlowTable::Embryos, &other).is_none()
-        && conntrack::copy(stages, FlowTable::Main, &other, &mut scratch.back.found)
-    {
-        stages.insert(FlowTable::Embryos, &scratch.back.found);
-    }
-    stages.retire(key, stamp);
-}
-
-/// Inserts the pair into the main table, original first, and into the ring. All or nothing.
-fn insert_pair<S: Stages>(stages: &S, scratch: &Scratch) -> bool {
-    let (original, reply) = if scratch.entry.action.is_reply() {
-        (&scratch.twin, &scratch.entry)
-    } else {
-        (&scratch.entry, &scratch.twin)
-    };
-    if !stages.insert(FlowTable::Main, original) {
-        return false;
-    }
-    if !stages.insert(FlowTable::Main, reply) {
-        // Readers of the original meanwhile were right to use it: it was judged.
-        stages.remove(FlowTable::Main, &original.key);
-        return false;
-    }
-    reclaim::push(stages, &original.key, original.stamp as u32);
-    stages.count_opened(original.key.device());
-    true
-}
-
-/// Writes a new half-open flow.
-fn install<S: Stages>(stages: &S, scratch: &Scratch) {
-    let walk = &scratch.there;
-    match scratch.old.place {
-        old_place::MAIN => {
-            stages.retire(&scratch.entry.key, scratch.old.stamp);
-        }
-        // If the flow lives on by another way, the other direction's entry is what the other ENI remembers (see `replace`).
-        old_place::EMBRYOS if scratch.old.over != 0 => stages.remove(FlowTable::Embryos, &scratch.old.twin_key),
-        _ => {}
-    }
-    stages.count_sent(walk.near_device, 1, u64::from(walk.packet.len));
-    insert_embryos(stages, scratch);
-}
-
-fn insert_embryos<S: Stages>(stages: &S, scratch: &Scratch) {
-    insert_embryo(stages, &scratch.entry);
-    insert_embryo(stages, &scratch.twin);
-}
-
-fn insert_embryo<S: Stages>(stages: &S, entry: &FlowEntry) {
-    // Left over from an older connection under the same key, perhaps; or put there by another core just now, whose
-    // judgement was the same.
-    stages.remove(FlowTable::Embryos, &entry.key);
-    stages.insert(FlowTable::Embryos, entry);
-}
-
-/// Puts the pair in the place of the one in the main table. Between the two a packet on another core finds the pair
-/// among the embryos.
-///
-/// If the other direction now comes in at another ENI than before, the entry there was what that ENI remembers of the
-/// connection (semantics 5.1: a route changes the path, not the state). It stays as an embryo until that ENI's own next
-/// packet makes it an entry again, or it is forgotten.
-pub fn replace<S: Stages>(stages: &S, scratch: &mut Scratch) {
-    let left = scratch.old.twin_key != scratch.twin.key
-        && conntrack::copy(stages, FlowTable::Main, &scratch.old.twin_key, &mut scratch.back.found);
-    insert_embryos(stages, scratch);
-    if left {
-        insert_embryo(stages, &scratch.back.found);
-    }
-    if !stages.retire(&scratch.entry.key, scratch.old.stamp) {
-        // Another core is at it, or has been.
-        return;
-    }
-    stages.count_sent(scratch.there.near_device, 1, u64::from(scratch.there.packet.len));
-    stamp(stages, &mut scratch.entry);
-    stamp(stages, &mut scratch.twin);
-    stages.make_room(scratch);
-    if insert_pair(stages, scratch) {
-        mark_promoted(stages, &scratch.entry.key);
-        mark_promoted(stages, &scratch.twin.key);
-        // The old pair's counts went to the totals when it was retired; from now on the new pair holds them.
-        uncount(stages, &scratch.entry);
-        uncount(stages, &scratch.twin);
     }
 }

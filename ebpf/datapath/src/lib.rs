@@ -15,6 +15,7 @@
 #![forbid(unsafe_code)]
 
 pub mod arp;
+pub mod commit;
 pub mod conntrack;
 pub mod eni;
 pub mod flow;

@@ -8,7 +8,7 @@
 use crate::flow::Scratch;
 use crate::verdict::Answer;
 use crate::walk::Walk;
-use crate::{Frame, Tables, arp, eni, flow, nacl, options, reclaim, security_group, walk};
+use crate::{Frame, Tables, arp, commit, eni, flow, nacl, options, reclaim, security_group, walk};
 use groundplane_abi::control::Generation;
 use groundplane_abi::flow::FlowKey;
 use groundplane_abi::{Device, DropReason};
@@ -61,24 +61,24 @@ pub trait Stages: Tables + Sized {
         reason(nacl::evaluate(self, walk))
     }
 
-    /// See [`flow::commit`].
+    /// See [`commit::commit`].
     fn commit(&self, scratch: &mut Scratch) -> DropReason {
-        reason(flow::commit(self, scratch))
+        reason(commit::commit(self, scratch))
     }
 
-    /// See [`flow::promote`].
+    /// See [`commit::promote`].
     fn promote(&self, scratch: &mut Scratch) -> DropReason {
-        reason(flow::promote(self, scratch))
+        reason(commit::promote(self, scratch))
     }
 
-    /// See [`flow::replace`].
+    /// See [`commit::replace`].
     fn replace(&self, scratch: &mut Scratch) {
-        flow::replace(self, scratch);
+        commit::replace(self, scratch);
     }
 
-    /// See [`flow::make_room`].
+    /// See [`commit::make_room`].
     fn make_room(&self, scratch: &mut Scratch) {
-        flow::make_room(self, scratch);
+        commit::make_room(self, scratch);
     }
 
     /// See [`reclaim::examine`].

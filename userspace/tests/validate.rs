@@ -124,3 +124,18 @@ fn a_wrong_command_line_exits_2() {
         assert!(!output.stderr.is_empty(), "{arguments:?}");
     }
 }
+
+#[test]
+fn whoever_stops_reading_is_told_nothing() {
+    let document = Document::new("closed", "vpcs: { a: { CidrBlock: 10.0.0.0/16 } }\n");
+    for format in ["text", "json"] {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_groundplane"));
+        command
+            .args(["--output", format, "validate", document.path()])
+            .stdout(writer);
+        let output = command.output().expect("groundplane runs");
+        assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), ""));
+    }
+}

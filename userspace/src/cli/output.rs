@@ -33,20 +33,23 @@ impl Output {
     /// The result: as text for people, or the value itself for programs.
     pub(super) fn result(&self, text: &str, value: &impl Serialize) -> anyhow::Result<()> {
         let mut out = std::io::stdout().lock();
-        match self.format {
-            Format::Text => writeln!(out, "{text}")?,
-            Format::Json => {
-                serde_json::to_writer_pretty(&mut out, value)?;
-                writeln!(out)?;
-            }
+        let written = match self.format {
+            Format::Text => writeln!(out, "{text}"),
+            Format::Json => serde_json::to_writer_pretty(&mut out, value)
+                .map_err(std::io::Error::from)
+                .and_then(|()| writeln!(out)),
+        };
+        match written {
+            // Whoever closed the pipe, as `head` does when it has seen enough, doesn't want the rest.
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+            other => Ok(other?),
         }
-        Ok(())
     }
 
     /// Problems of a document. As JSON they are part of the result, so nothing is printed here.
     pub(super) fn diagnostics(&self, diagnostics: &Diagnostics) {
         if self.format == Format::Text && !diagnostics.problems.is_empty() {
-            // Whoever closed standard error, as `head` does when it has seen enough, doesn't want the rest.
+            // As above: whoever closed standard error doesn't want the rest.
             _ = write!(std::io::stderr().lock(), "{}", diagnostics.render(self.colours));
         }
     }

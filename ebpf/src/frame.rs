@@ -96,6 +96,13 @@ impl Frame for SkbFrame {
     }
 
     #[inline(always)]
+    fn head<const N: usize>(&self) -> Option<[u64; N]> {
+        let start = self.bytes(0, N * 8)?.cast::<u64>();
+        // SAFETY: as in `load`. Word by word, because of one copy of all the compiler makes byte loads.
+        Some(core::array::from_fn(|word| unsafe { start.add(word).read_unaligned() }))
+    }
+
+    #[inline(always)]
     fn store<const N: usize>(&mut self, offset: u32, bytes: [u8; N]) -> Option<()> {
         let start = self.bytes(offset, N)?;
         // SAFETY: as in `load`.

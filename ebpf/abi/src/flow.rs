@@ -7,43 +7,76 @@ use crate::control::Validity;
 use crate::wire::protocol;
 use crate::{Device, DropReason, Ip4, Mac, Port};
 use bytemuck::{Pod, Zeroable};
+use core::fmt;
 
 /// What a packet is recognised by: the device it came in by and its five-tuple as seen there.
 ///
 /// Exactly 16 bytes: behind the kernel's 48 bytes of element header this puts the entry on a cache line.
 /// In the place of ports ICMP has type and code, then the identifier; protocols without ports have zeros.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug, Pod, Zeroable)]
-#[repr(C, align(8))]
-pub struct FlowKey {
-    /// Device in the upper 24 bits, IP protocol in the lower 8.
-    device_protocol: u32,
-    pub src: Ip4,
-    pub dst: Ip4,
-    pub src_port: Port,
-    pub dst_port: Port,
-}
+///
+/// Two whole words, from the lowest byte up: protocol, device, source; destination and ports as they stand in the packet.
+/// As fields the compiler writes it in small pieces, and a lookup that reads it in words then waits for the stores; or it
+/// takes it apart on the stack, misaligned, which the verifier refuses.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Pod, Zeroable)]
+#[repr(transparent)]
+pub struct FlowKey([u64; 2]);
 
 impl FlowKey {
+    /// The key of a packet whose source is the four bytes of `source`, and whose destination, source port and destination
+    /// port are the bytes of `rest`, as they stand in the packet.
+    #[must_use]
+    #[inline(always)]
+    pub const fn from_wire(device: Device, protocol: u8, source: [u8; 4], rest: [u8; 8]) -> Self {
+        let device_protocol = (device.0 << 8 | protocol as u32) as u64;
+        Self([
+            device_protocol | (u32::from_le_bytes(source) as u64) << 32,
+            u64::from_le_bytes(rest),
+        ])
+    }
+
     #[must_use]
     #[inline(always)]
     pub const fn new(device: Device, protocol: u8, src: Ip4, dst: Ip4, src_port: Port, dst_port: Port) -> Self {
-        Self {
-            device_protocol: device.0 << 8 | protocol as u32,
-            src,
-            dst,
-            src_port,
-            dst_port,
-        }
+        let rest = u32::from_le_bytes(dst.0) as u64
+            | (u16::from_le_bytes(src_port.0) as u64) << 32
+            | (u16::from_le_bytes(dst_port.0) as u64) << 48;
+        Self::from_wire(device, protocol, src.0, rest.to_le_bytes())
     }
 
     #[must_use]
+    #[inline(always)]
     pub const fn device(&self) -> Device {
-        Device(self.device_protocol >> 8)
+        Device(self.0[0] as u32 >> 8)
     }
 
     #[must_use]
+    #[inline(always)]
     pub const fn protocol(&self) -> u8 {
-        self.device_protocol as u8
+        self.0[0] as u8
+    }
+
+    #[must_use]
+    #[inline(always)]
+    pub const fn src(&self) -> Ip4 {
+        Ip4(((self.0[0] >> 32) as u32).to_le_bytes())
+    }
+
+    #[must_use]
+    #[inline(always)]
+    pub const fn dst(&self) -> Ip4 {
+        Ip4((self.0[1] as u32).to_le_bytes())
+    }
+
+    #[must_use]
+    #[inline(always)]
+    pub const fn src_port(&self) -> Port {
+        Port(((self.0[1] >> 32) as u16).to_le_bytes())
+    }
+
+    #[must_use]
+    #[inline(always)]
+    pub const fn dst_port(&self) -> Port {
+        Port(((self.0[1] >> 48) as u16).to_le_bytes())
     }
 
     /// The same packet's answer, as it would come in by another device.
@@ -52,11 +85,25 @@ impl FlowKey {
     pub const fn reversed(&self, device: Device) -> Self {
         let protocol = self.protocol();
         let (src_port, dst_port) = if protocol == protocol::ICMP {
-            (answer(self.src_port), self.dst_port)
+            (answer(self.src_port()), self.dst_port())
         } else {
-            (self.dst_port, self.src_port)
+            (self.dst_port(), self.src_port())
         };
-        Self::new(device, protocol, self.dst, self.src, src_port, dst_port)
+        Self::new(device, protocol, self.dst(), self.src(), src_port, dst_port)
+    }
+}
+
+impl fmt::Debug for FlowKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (device, protocol) = (self.device().0, self.protocol());
+        write!(
+            f,
+            "{device}: {protocol} {}:{} > {}:{}",
+            self.src(),
+            self.src_port(),
+            self.dst(),
+            self.dst_port()
+        )
     }
 }
 
@@ -256,6 +303,20 @@ const _: () = assert!(core::mem::offset_of!(FlowEntry, stamp_end) == 120);
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_key_from_the_wire_is_the_key_of_its_fields() {
+        let key = FlowKey::from_wire(Device(0x01_0203), 17, [10, 0, 1, 4], [10, 0, 2, 5, 0x12, 0x34, 0, 53]);
+        let (src, dst) = (Ip4([10, 0, 1, 4]), Ip4([10, 0, 2, 5]));
+        assert_eq!(
+            key,
+            FlowKey::new(Device(0x01_0203), 17, src, dst, Port::new(0x1234), Port::new(53))
+        );
+        assert_ne!(
+            key,
+            FlowKey::new(Device(0x01_0203), 17, src, dst, Port::new(0x1234), Port::new(54))
+        );
+    }
 
     #[test]
     fn the_answer_to_an_answer_is_the_question() {

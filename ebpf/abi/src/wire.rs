@@ -39,6 +39,14 @@ impl Mac {
         u64::from_be_bytes([0, 0, a, b, c, d, e, f])
     }
 
+    /// The address as a number with its first byte lowest, as it stands in a little-endian word of a frame.
+    #[must_use]
+    #[inline(always)]
+    pub const fn to_le_bits(self) -> u64 {
+        let [a, b, c, d, e, f] = self.0;
+        u64::from_le_bytes([a, b, c, d, e, f, 0, 0])
+    }
+
     /// Broadcast included.
     #[must_use]
     pub const fn is_multicast(self) -> bool {

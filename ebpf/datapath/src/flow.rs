@@ -6,7 +6,8 @@
 //! [`crate::commit`], which writes.
 
 use crate::conntrack::{self, Pulse, idle, standing};
-use crate::packet::{Packet, packet_flag, tcp_flag};
+use crate::glance::Glance;
+use crate::packet::{Packet, tcp_flag};
 use crate::stages::Stages;
 use crate::verdict::{Outcome, Verdict, delivery_kind};
 use crate::walk::Walk;
@@ -85,20 +86,15 @@ pub mod resumed {
 /// The fast path: whether this is an established packet; if so the outcome has its verdict and its entry.
 ///
 /// Whatever is out of the ordinary is not: another generation, a MAC the entry wasn't made for, a TCP flag that
-/// changes state, a connection that is closing, or idle for so long that a gate may have lost its state.
+/// changes state, a denial, a connection that is closing, or idle for so long that a gate may have lost its state.
 #[inline(always)]
 pub(crate) fn hit<T: Tables>(
     tables: &T,
-    packet: &Packet,
-    device: Device,
+    glance: &Glance,
     generation: Generation,
     outcome: &mut Outcome<T::FlowRef>,
 ) -> bool {
-    if packet.has(packet_flag::UNCACHED) || packet.tcp_flags & tcp_flag::STATE != 0 {
-        return false;
-    }
-    let key = packet.key(device);
-    let Some(flow) = tables.find(FlowTable::Main, &key) else {
+    let Some(flow) = tables.find(FlowTable::Main, &glance.key) else {
         return false;
     };
     let now = outcome.now;
@@ -107,17 +103,17 @@ pub(crate) fn hit<T: Tables>(
         let ordinary = entry.validity.is_of(generation)
             && entry.state == state::LIVE
             && entry.tcp == 0
-            && packet.src_mac == entry.action.near_mac
-            && packet.dst_mac == entry.action.expected_destination()
+            && entry.action.kind != kind::DROP
+            && glance.src_mac == entry.action.near_mac.to_le_bits()
+            && glance.dst_mac == entry.action.expected_destination().to_le_bits()
             && now.saturating_sub(entry.last_seen) <= shortest;
         (ordinary, Verdict::of(&entry.action))
     };
-    let Some((true, verdict)) = tables.read(flow, &key, look) else {
+    let Some((true, verdict)) = tables.read(flow, &glance.key, look) else {
         return false;
     };
     outcome.verdict = verdict;
-    // A denial keeps nothing alive.
-    outcome.flow = if verdict.is_drop() { None } else { Some(flow) };
+    outcome.flow = Some(flow);
     true
 }
 
@@ -323,10 +319,10 @@ fn translated(walk: &Walk, near_mac: Mac, far_mac: Mac, out: Device) -> Action {
             0
         },
         reason: DropReason::NONE,
-        src: key.src,
-        dst: key.dst,
-        src_port: key.src_port,
-        dst_port: key.dst_port,
+        src: key.src(),
+        dst: key.dst(),
+        src_port: key.src_port(),
+        dst_port: key.dst_port(),
     }
 }
 

@@ -25,6 +25,10 @@ pub trait Frame {
     /// learns nothing if the start is variable (`find_good_pkt_pointers` in kernel/bpf/verifier.c).
     fn load<const N: usize>(&self, offset: u32) -> Option<[u8; N]>;
 
+    /// The first `N` times eight bytes as numbers, or nothing if the frame (its part that can be loaded) is shorter. One
+    /// comparison for all of them, and whole words: this is what the fast path reads.
+    fn head<const N: usize>(&self) -> Option<[u64; N]>;
+
     /// Writes the bytes at `offset`, or nothing at all if the frame ends before.
     fn store<const N: usize>(&mut self, offset: u32, bytes: [u8; N]) -> Option<()>;
 }

@@ -20,6 +20,7 @@ pub mod conntrack;
 pub mod eni;
 pub mod flow;
 pub mod frame;
+mod glance;
 pub mod nacl;
 pub mod options;
 pub mod packet;
@@ -38,7 +39,7 @@ pub use tables::{FlowTable, Tables};
 pub use verdict::{Answer, Outcome, Verdict};
 
 use crate::flow::Scratch;
-use crate::packet::{Packet, packet_flag};
+use crate::packet::packet_flag;
 use groundplane_abi::{Device, DropReason};
 
 /// Decides about a frame that came in by a device. Changes nothing that another packet could notice.
@@ -59,8 +60,10 @@ pub fn fast<S: Stages>(stages: &S, frame: &mut S::Frame, device: Device, outcome
     let generation = stages.generation();
     outcome.now = stages.now();
     outcome.len = frame.len();
-    let mut packet = Packet::default();
-    parse::parse(frame, &mut packet).is_none() && flow::hit(stages, &packet, device, generation, outcome)
+    match glance::glance(frame, device) {
+        Some(glance) => flow::hit(stages, &glance, generation, outcome),
+        None => false,
+    }
 }
 
 /// Decides about any other frame.

@@ -79,10 +79,10 @@ impl Walk {
         self.now = there.now;
         self.packet = Packet {
             len: there.packet.len,
-            src: key.src,
-            dst: key.dst,
-            src_port: key.src_port,
-            dst_port: key.dst_port,
+            src: key.src(),
+            dst: key.dst(),
+            src_port: key.src_port(),
+            dst_port: key.dst_port(),
             src_mac: there.far.mac,
             dst_mac: if switched { there.near.mac } else { Mac::ROUTER },
             protocol: there.packet.protocol,

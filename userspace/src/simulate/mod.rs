@@ -49,6 +49,11 @@ impl Frame for SliceFrame {
         self.bytes.get(offset as usize..)?.first_chunk().copied()
     }
 
+    fn head<const N: usize>(&self) -> Option<[u64; N]> {
+        let (words, _) = self.bytes.as_chunks::<8>();
+        words.first_chunk::<N>().map(|words| words.map(u64::from_le_bytes))
+    }
+
     fn store<const N: usize>(&mut self, offset: u32, bytes: [u8; N]) -> Option<()> {
         *self.bytes.get_mut(offset as usize..)?.first_chunk_mut()? = bytes;
         Some(())

@@ -72,7 +72,12 @@ impl LoadedKernel {
             object: object().context("the BPF object")?,
             capacities: vec![(map::FLOWS, flows), (map::RING, ring_slots)],
         };
-        let datapath = Datapath::open_or_load(&pins, &options).context("load the datapath")?;
+        let loaded = Datapath::open_or_load(&pins, &options);
+        if loaded.is_err() {
+            // What was pinned before the kernel refused would stay for ever.
+            Datapath::unload(&pins).context("remove what was pinned")?;
+        }
+        let datapath = loaded.context("load the datapath")?;
         let program = SchedClassifier::from_pin(pins.join(program::ENI_EGRESS)).context("find the program")?;
         Ok(Self {
             pins,

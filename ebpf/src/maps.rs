@@ -17,6 +17,7 @@ use groundplane_abi::route::{RouteEntry, RouteKey};
 use groundplane_abi::security_group::{GroupSetEntry, GroupSetKey};
 use groundplane_abi::{Device, DropReason, ScopeId};
 use groundplane_datapath::flow::Scratch;
+use groundplane_datapath::tables::Clock;
 use groundplane_datapath::{FlowTable, Tables};
 
 /// Mapped into the agent's memory, so that applying a configuration is one aligned store and not a copy of bytes.
@@ -119,17 +120,15 @@ impl Tables for Kernel {
     }
 
     #[inline(always)]
-    fn now(&self) -> u64 {
-        let (mask, offset) = SETTINGS
-            .get(0)
-            .map_or((0, 0), |settings| (settings.clock_mask, settings.clock_offset));
-        // SAFETY: the helper has no preconditions.
-        (unsafe { bpf_jiffies64() } & mask).wrapping_add(offset)
-    }
-
-    #[inline(always)]
-    fn ticks_per_second(&self) -> u32 {
-        SETTINGS.get(0).map_or(0, |settings| settings.ticks_per_second)
+    fn clock(&self) -> Clock {
+        let (mask, offset, ticks_per_second) = SETTINGS.get(0).map_or((0, 0, 0), |settings| {
+            (settings.clock_mask, settings.clock_offset, settings.ticks_per_second)
+        });
+        Clock {
+            // SAFETY: the helper has no preconditions.
+            now: (unsafe { bpf_jiffies64() } & mask).wrapping_add(offset),
+            ticks_per_second,
+        }
     }
 
     fn changed_at(&self, scope: ScopeId) -> Generation {

@@ -61,7 +61,14 @@ impl Validity {
     /// Whether the stamp is of exactly this generation.
     #[must_use]
     pub const fn is_of(self, generation: Generation) -> bool {
-        (self.0 ^ generation.0) & GENERATION_MASK == 0
+        self.difference(generation) == 0
+    }
+
+    /// Zero if the stamp is of exactly this generation.
+    #[must_use]
+    #[inline(always)]
+    pub const fn difference(self, generation: Generation) -> u64 {
+        (self.0 ^ generation.0) & GENERATION_MASK
     }
 
     /// The generation of the stamp, given the one in force now.

@@ -47,6 +47,14 @@ impl Mac {
         u64::from_le_bytes([a, b, c, d, e, f, 0, 0])
     }
 
+    /// The other way round; the two highest bytes don't count.
+    #[must_use]
+    #[inline(always)]
+    pub const fn from_le_bits(bits: u64) -> Self {
+        let [a, b, c, d, e, f, _, _] = bits.to_le_bytes();
+        Self([a, b, c, d, e, f])
+    }
+
     /// Broadcast included.
     #[must_use]
     pub const fn is_multicast(self) -> bool {

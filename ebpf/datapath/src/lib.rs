@@ -57,11 +57,9 @@ pub fn process<S: Stages>(stages: &S, frame: &mut S::Frame, device: Device) -> O
 /// free again before the other's many calls.
 #[inline(always)]
 pub fn fast<S: Stages>(stages: &S, frame: &mut S::Frame, device: Device, outcome: &mut Outcome<S::FlowRef>) -> bool {
-    let generation = stages.generation();
-    outcome.now = stages.now();
     outcome.len = frame.len();
     match glance::glance(frame, device) {
-        Some(glance) => flow::hit(stages, &glance, generation, outcome),
+        Some(glance) => flow::hit(stages, &glance, outcome),
         None => false,
     }
 }
@@ -71,7 +69,7 @@ pub fn fast<S: Stages>(stages: &S, frame: &mut S::Frame, device: Device, outcome
 pub fn slow<S: Stages>(stages: &S, frame: &mut S::Frame, device: Device, outcome: &mut Outcome<S::FlowRef>) {
     // One load: whatever is applied meanwhile, this packet sees one configuration.
     let generation = stages.generation();
-    outcome.now = stages.now();
+    outcome.now = stages.clock().now;
     outcome.len = frame.len();
     let now = outcome.now;
     let judged = stages.with_scratch(|scratch| {

@@ -16,9 +16,10 @@ pub fn apply(frame: &mut impl Frame, verdict: &Verdict) -> Result<(), DropReason
     done.ok_or(DropReason::TRUNCATED)
 }
 
-/// Gives a frame new MACs.
+/// Gives a frame new MACs, in whole words.
 #[inline(always)]
 pub(crate) fn readdress(frame: &mut impl Frame, destination: Mac, source: Mac) -> Option<()> {
-    frame.store(0, destination.0)?;
-    frame.store(6, source.0)
+    let (destination, source) = (destination.to_le_bits(), source.to_le_bits());
+    frame.store(0, (destination | source << 48).to_le_bytes())?;
+    frame.store(8, ((source >> 16) as u32).to_le_bytes())
 }

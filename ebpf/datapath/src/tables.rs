@@ -8,6 +8,14 @@ use groundplane_abi::route::{RouteEntry, RouteKey};
 use groundplane_abi::security_group::{GroupSetEntry, GroupSetKey};
 use groundplane_abi::{Device, DropReason, ScopeId};
 
+/// What time it is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Clock {
+    /// In ticks.
+    pub now: u64,
+    pub ticks_per_second: u32,
+}
+
 /// Which of the two flow tables is meant.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum FlowTable {
@@ -30,9 +38,10 @@ pub trait Tables {
 
     /// The configuration in force. Loaded once per packet.
     fn generation(&self) -> Generation;
-    /// The clock, in ticks.
-    fn now(&self) -> u64;
-    fn ticks_per_second(&self) -> u32;
+    fn clock(&self) -> Clock;
+    fn ticks_per_second(&self) -> u32 {
+        self.clock().ticks_per_second
+    }
     /// The generation at which a scope last changed.
     fn changed_at(&self, scope: ScopeId) -> Generation;
 

@@ -5,7 +5,7 @@
 //! program that is a register nobody has written, and the verifier refuses to have it saved.
 
 use groundplane_abi::eni::{EniEntry, eni_flag};
-use groundplane_abi::flow::{Action, action_flag, kind};
+use groundplane_abi::flow::{Action, ActionWords, action_flag, kind};
 use groundplane_abi::{Device, DropReason, Mac};
 
 /// What becomes of a packet.
@@ -58,6 +58,22 @@ impl Verdict {
             reason: DropReason::NONE,
             out: action.out,
             mac: action.far_mac,
+        }
+    }
+
+    /// The same of an action that delivers.
+    #[inline(always)]
+    pub const fn delivery(action: &ActionWords) -> Self {
+        Self {
+            kind: action.kind(),
+            rewrite: if action.is_routed() {
+                rewrite::ROUTED
+            } else {
+                rewrite::NONE
+            },
+            reason: DropReason::NONE,
+            out: action.out(),
+            mac: Mac::from_le_bits(action.far_mac()),
         }
     }
 

@@ -8,6 +8,7 @@ use groundplane_abi::nacl::{NaclKey, NaclRule};
 use groundplane_abi::route::{RouteEntry, RouteKey};
 use groundplane_abi::security_group::{GroupSetEntry, GroupSetKey};
 use groundplane_abi::{Bank, Device, DropReason, Ip4, ScopeId};
+use groundplane_datapath::tables::Clock;
 use groundplane_datapath::{FlowTable, Tables};
 use std::cell::RefCell;
 
@@ -57,12 +58,11 @@ impl Tables for Simulation {
         self.generation
     }
 
-    fn now(&self) -> u64 {
-        self.now.get()
-    }
-
-    fn ticks_per_second(&self) -> u32 {
-        self.ticks_per_second
+    fn clock(&self) -> Clock {
+        Clock {
+            now: self.now.get(),
+            ticks_per_second: self.ticks_per_second,
+        }
     }
 
     fn changed_at(&self, scope: ScopeId) -> Generation {

@@ -14,16 +14,33 @@ const RATES: [u64; 4] = [100, 250, 300, 1000];
 /// Enough for 12 ticks of the slowest clock: then the nearest two rates, 250 and 300, lie 6 ticks apart.
 const INTERVAL: Duration = Duration::from_millis(120);
 
+/// How exactly the moment of a reading must be known, and how often it is tried.
+const PRECISION: Duration = Duration::from_millis(2);
+const ATTEMPTS: u32 = 100;
+
 /// `cb` in `struct __sk_buff`, which is the kernel's stable interface, and the struct's size.
 const CB_OFFSET: usize = 48;
 const SK_BUFF_SIZE: usize = 192;
 
 /// Measures the kernel's ticks per second, which it tells nobody: by asking its clock twice.
 pub(super) fn ticks_per_second(program: &SchedClassifier) -> Result<u32> {
-    let (first, began) = (ticks(program)?, Instant::now());
+    let (first, began) = reading(program)?;
     thread::sleep(INTERVAL);
-    let (second, elapsed) = (ticks(program)?, began.elapsed());
-    rate(second.wrapping_sub(first), elapsed)
+    let (second, ended) = reading(program)?;
+    rate(second.wrapping_sub(first), ended.duration_since(began))
+}
+
+/// The clock and when it was asked. On a busy machine this thread may be put aside in between; then it asks again.
+fn reading(program: &SchedClassifier) -> Result<(u64, Instant)> {
+    let mut attempts = 0;
+    loop {
+        let asked = Instant::now();
+        let ticks = ticks(program)?;
+        attempts += 1;
+        if asked.elapsed() < PRECISION || attempts == ATTEMPTS {
+            return Ok((ticks, asked));
+        }
+    }
 }
 
 fn ticks(program: &SchedClassifier) -> Result<u64> {

@@ -19,7 +19,7 @@ use groundplane_abi::flow::{FlowEntry, FlowKey, RingSlot, kind};
 use groundplane_abi::{Device, DropReason, map, program};
 use nix::sched::{CloneFlags, unshare};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Whether a test run takes a frame: it refuses less than an Ethernet header, and less than an IP header behind one that
@@ -42,6 +42,10 @@ const REDIRECT: u32 = 7;
 const CONTEXT_LEN: usize = 192;
 const IFINDEX: usize = 40;
 const CB: usize = 48;
+
+const BPFFS: &str = "/sys/fs/bpf";
+/// Of the names of pins, followed by the number of the process that they belong to.
+const PREFIX: &str = "gpt-kernel-";
 
 /// The datapath in the kernel, in a namespace of this thread. Everything is gone when it is dropped.
 #[derive(Debug)]
@@ -66,7 +70,8 @@ impl LoadedKernel {
     /// Loads the programs with a main flow table of this many entries. The name tells the pins of parallel tests apart.
     pub fn load(name: &str, flows: u32) -> Result<Self> {
         unshare(CloneFlags::CLONE_NEWNET).context("make a network namespace (this suite needs root)")?;
-        let pins = PathBuf::from(format!("/sys/fs/bpf/gpt-{}-{name}", std::process::id()));
+        sweep()?;
+        let pins = Path::new(BPFFS).join(format!("{PREFIX}{}-{name}", std::process::id()));
         let ring_slots = groundplane::simulate::Capacity { flows, embryos: 0 }.ring_slots();
         let options = LoadOptions {
             object: object().context("the BPF object")?,
@@ -264,6 +269,27 @@ impl LoadedKernel {
         let data = MapData::from_pin(self.pins.join(name)).with_context(|| format!("open map {name}"))?;
         Ok(Map::from_map_data(data)?)
     }
+}
+
+/// Removes what runs that were killed have left pinned.
+fn sweep() -> Result<()> {
+    let Ok(pins) = std::fs::read_dir(BPFFS) else {
+        // Not mounted yet: nothing is left.
+        return Ok(());
+    };
+    for pin in pins {
+        let pin = pin?;
+        let name = pin.file_name();
+        let owner = name
+            .to_str()
+            .and_then(|name| name.strip_prefix(PREFIX)?.split('-').next());
+        if let Some(owner) = owner
+            && !Path::new("/proc").join(owner).exists()
+        {
+            Datapath::unload(&pin.path()).context("remove what a killed run has left")?;
+        }
+    }
+    Ok(())
 }
 
 impl Drop for LoadedKernel {

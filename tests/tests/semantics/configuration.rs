@@ -3,7 +3,7 @@
 use super::World;
 use groundplane_abi::DropReason;
 use groundplane_tests::packet::Packet;
-use groundplane_tests::topology::Topology;
+use groundplane_tests::topology::{Groups, Topology};
 use groundplane_tests::twin::Path;
 
 #[test]
@@ -30,6 +30,26 @@ fn route_acts_on_the_next_packet_of_a_live_connection() {
     });
     let more = world.there("web", "db", Packet::tcp());
     world.arrives("web", &more, "box");
+}
+
+/// Found by the generated conversations: a pair that was replaced took with it what the ENI at its other end remembered,
+/// so that an answer on the new way was refused until that ENI spoke again.
+#[test]
+fn eni_remembers_its_connection_when_a_route_leads_the_answer_another_way() {
+    let mut world = World::with(|topology| {
+        topology.groups("web", Groups::OUTBOUND).groups("db", Groups::INBOUND);
+    });
+    world.connect("web", "db");
+    world.change(|topology| {
+        topology
+            .route_via("front", "10.0.2.0/24", "box")
+            .route_via("back", "10.0.1.0/24", "box");
+    });
+    let answer = world.back("db", "web", Packet::tcp());
+    world.arrives("db", &answer, "box");
+    let middlebox = world.topology.guest("box");
+    let passed_on = world.back("db", "web", Packet::tcp()).from_mac(middlebox.mac);
+    world.arrives("box", &passed_on, "web");
 }
 
 #[test]

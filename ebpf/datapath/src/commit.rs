@@ -9,7 +9,8 @@ use crate::{FlowTable, conntrack, reclaim};
 use groundplane_abi::DropReason;
 use groundplane_abi::flow::{FlowEntry, FlowKey, state};
 
-/// Writes what [`crate::flow::slow`] has decided. Says why the packet is dropped after all, if the tables have no room for it.
+/// Writes what [`crate::flow::slow`] has decided. Says why the packet is dropped after all, if the tables have no room
+/// for it.
 pub fn commit<S: Stages>(stages: &S, scratch: &mut Scratch) -> Result<(), DropReason> {
     let (device, len) = (scratch.there.near_device, scratch.there.packet.len);
     match scratch.effect {
@@ -108,6 +109,8 @@ fn stay_embryo<S: Stages>(stages: &S, scratch: &Scratch) -> Result<(), DropReaso
     let (key, now, len) = (&scratch.entry.key, scratch.there.now, scratch.there.packet.len);
     if stages.find(FlowTable::Main, key).is_none() {
         if scratch.entry.near.is_tracked() || scratch.entry.far.is_tracked() {
+            // It isn't sent after all.
+            stages.count_sent(key.device(), 1_u64.wrapping_neg(), u64::from(len).wrapping_neg());
             return Err(DropReason::FLOW_TABLE_FULL);
         }
         if let Some(flow) = stages.find(FlowTable::Embryos, key) {

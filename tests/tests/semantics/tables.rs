@@ -206,6 +206,15 @@ fn full_table_refuses_what_must_be_tracked_and_passes_the_rest() {
         connect_from(&mut world, 60_000),
         Heard::Dropped(DropReason::FLOW_TABLE_FULL)
     );
+    let (tables, db) = (world.twin.tables(), world.topology.guest("db").device);
+    let entries = tables.entries(FlowTable::Main);
+    let live: u64 = entries
+        .values()
+        .filter(|entry| entry.key.device() == db)
+        .map(|entry| entry.packets)
+        .sum();
+    let sent = tables.totals()[&db].sent.packets.wrapping_add(live);
+    assert_eq!(sent, u64::from(connections), "what was refused was not sent");
     let first = world.back("db", "web", Packet::tcp());
     let web = world.topology.guest("web");
     assert_eq!(

@@ -59,16 +59,8 @@ impl Pulse {
     pub(crate) fn take<T: Tables>(tables: &T, table: FlowTable, entry: &FlowEntry, now: u64) -> Self {
         let (twin_seen, twin_packets) =
             entry_in(tables, table, &entry.twin_key(), |twin| (twin.last_seen, twin.packets)).unwrap_or((0, 0));
-        let last_seen = if entry.last_seen > twin_seen {
-            entry.last_seen
-        } else {
-            twin_seen
-        };
-        let fewer = if entry.packets < twin_packets {
-            entry.packets
-        } else {
-            twin_packets
-        };
+        let last_seen = entry.last_seen.max(twin_seen);
+        let fewer = entry.packets.min(twin_packets);
         Self {
             // Another core's clock may be a tick ahead.
             idle: now.saturating_sub(last_seen),
@@ -206,4 +198,51 @@ pub(crate) fn is_fresh<T: Tables>(tables: &T, validity: Validity, walk: &Walk) -
         }
     }
     true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use groundplane_abi::{Device, Ip4, Port};
+
+    fn entry(near: u32, far: u32) -> FlowEntry {
+        let gate = |limit| Gate {
+            limit,
+            flags: gate_flag::TRACKED,
+            ..Gate::default()
+        };
+        FlowEntry {
+            key: FlowKey::new(
+                Device(1),
+                protocol::TCP,
+                Ip4([1; 4]),
+                Ip4([2; 4]),
+                Port::NONE,
+                Port::NONE,
+            ),
+            near: gate(near),
+            far: gate(far),
+            ..FlowEntry::default()
+        }
+    }
+
+    fn idle_for(seconds: u64) -> Pulse {
+        Pulse {
+            idle: seconds * 1000,
+            two_way: true,
+            stream: true,
+            closing: false,
+            ticks_per_second: 1000,
+        }
+    }
+
+    #[test]
+    fn the_gate_with_the_shorter_limit_is_lost_first() {
+        for entry in [entry(100, 200), entry(200, 100)] {
+            assert!(!idle_for(100).has_lost_a_gate(&entry));
+            assert!(idle_for(101).has_lost_a_gate(&entry));
+            assert!(!idle_for(101).is_expired(&entry), "the other gate keeps the connection");
+            assert!(idle_for(201).is_expired(&entry));
+        }
+    }
 }

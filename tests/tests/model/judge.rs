@@ -1,5 +1,6 @@
 //! One conversation, heard by both.
 
+use super::books::Books;
 use super::coverage::Coverage;
 use super::reasons;
 use groundplane_abi::Device;
@@ -16,6 +17,7 @@ const RELAYS: u32 = 4;
 struct Room<'a> {
     model: Model,
     twin: Twin,
+    books: Books,
     topology: &'a Topology,
     now: Duration,
 }
@@ -25,6 +27,7 @@ pub(crate) fn listen(conversation: &Conversation, coverage: &mut Coverage) -> Re
     let mut room = Room {
         model: Model::new(conversation.topology.resources.clone()),
         twin: Twin::new(&conversation.topology),
+        books: Books::default(),
         topology: &conversation.topology,
         now: Duration::ZERO,
     };
@@ -36,17 +39,19 @@ pub(crate) fn listen(conversation: &Conversation, coverage: &mut Coverage) -> Re
             ));
         }
     }
-    Ok(())
+    room.books.check(&room.twin)
 }
 
 impl<'a> Room<'a> {
     fn step(&mut self, step: &'a Step, coverage: &mut Coverage) -> Result<(), String> {
         match step {
             Step::Wait(time) => {
+                self.books.check(&self.twin)?;
                 self.now += *time;
                 self.twin.wait(*time);
             }
             Step::Configure(topology) => {
+                self.books.check(&self.twin)?;
                 self.topology = topology;
                 self.model.configure(topology.resources.clone());
                 self.twin.configure(topology);
@@ -87,6 +92,7 @@ impl<'a> Room<'a> {
                 tell(&heard)
             ));
         }
+        self.books.heard(from, frame, &heard);
         coverage.heard(&heard, path);
         Ok(match heard {
             Heard::Delivered { to, frame } => Some((to, frame)),

@@ -4,6 +4,7 @@
 //! `GROUNDPLANE_PACKETS` sets how many packets at least, `GROUNDPLANE_SEED` under which seed; a failure names the
 //! conversation and the step, and the seed with the conversation's index gives it again.
 
+mod books;
 mod coverage;
 mod judge;
 mod reasons;

@@ -5,6 +5,7 @@ use groundplane_abi::DropReason;
 use groundplane_tests::packet::{Packet, flag};
 use groundplane_tests::topology::Groups;
 use groundplane_tests::twin::Path;
+use std::time::Duration;
 
 /// `web` may only open connections, `db` may only be asked.
 fn one_way() -> World {
@@ -103,7 +104,7 @@ fn idle_limits_are_kept_to_the_second() {
             let last = if last == tcp(rst) { tcp(ack) } else { last };
             let packet = world.back("db", "web", last);
             if late {
-                world.twin.wait(std::time::Duration::from_millis(1));
+                world.twin.wait(Duration::from_millis(1));
                 world.is_dropped("db", &packet, DropReason::GROUP_EGRESS);
             } else {
                 world.arrives("db", &packet, "web");
@@ -118,6 +119,14 @@ fn established_packets_take_the_fast_path() {
     world.connect("web", "db");
     let more = world.there("web", "db", Packet::tcp());
     assert_eq!(world.send("web", &more).1, Some(Path::Fast));
+    world.wait(30);
+    assert_eq!(world.send("web", &more).1, Some(Path::Fast));
+    world.twin.wait(Duration::from_millis(30_001));
+    assert_eq!(
+        world.send("web", &more).1,
+        Some(Path::Resumed),
+        "longer than the shortest idle limit is looked at closely"
+    );
 }
 
 #[test]

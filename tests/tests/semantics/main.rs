@@ -5,6 +5,7 @@ mod configuration;
 mod connection;
 mod documentation;
 mod malformed;
+mod reclaim;
 mod routing;
 mod tables;
 

@@ -11,13 +11,13 @@ use groundplane_tests::topology::{Groups, Topology};
 use groundplane_tests::twin::{Heard, Path, Twin, compile};
 use std::time::Duration;
 
-const SMALL: Capacity = Capacity {
+pub(crate) const SMALL: Capacity = Capacity {
     flows: 512,
     embryos: 256,
 };
 
 /// `three_subnets` with tables that are soon full.
-fn small(change: impl FnOnce(&mut Topology)) -> World {
+pub(crate) fn small(change: impl FnOnce(&mut Topology)) -> World {
     let mut topology = Topology::three_subnets();
     change(&mut topology);
     World {
@@ -27,7 +27,7 @@ fn small(change: impl FnOnce(&mut Topology)) -> World {
 }
 
 /// A client opens a connection from a port, and the server answers; what became of the answer.
-fn connect_from(world: &mut World, port: u16) -> Heard {
+pub(crate) fn connect_from(world: &mut World, port: u16) -> Heard {
     let (web, db) = (world.topology.guest("web"), world.topology.guest("db"));
     let syn = world
         .there("web", "db", Packet::tcp().flags(flag::SYN))

@@ -272,7 +272,6 @@ fn compose_twin<S: Stages>(stages: &S, scratch: &mut Scratch) {
     } else {
         let action = translated(back, there.far.mac, there.near.mac, there.near_device);
         Action {
-            kind: kind::DROP,
             reason: dropped,
             ..action
         }
@@ -312,6 +311,7 @@ fn delivery(walk: &Walk) -> Action {
     }
 }
 
+/// The action of a packet that goes nowhere yet: it is dropped, for no reason.
 fn translated(walk: &Walk, near_mac: Mac, far_mac: Mac, out: Device) -> Action {
     let key = walk.packet.key(walk.near_device);
     Action {

@@ -150,3 +150,51 @@ fn parse_transport(frame: &impl Frame, packet: &mut Packet, payload_len: u32) ->
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LEN: usize = 1500;
+
+    /// A frame of which only what was pulled can be loaded.
+    struct Paged {
+        bytes: [u8; LEN],
+        pulled: u32,
+    }
+
+    impl Frame for Paged {
+        fn len(&self) -> u32 {
+            LEN as u32
+        }
+
+        fn has_vlan_tag(&self) -> bool {
+            false
+        }
+
+        fn pull(&mut self, len: u32) {
+            self.pulled = len;
+        }
+
+        fn load<const N: usize>(&self, offset: u32) -> Option<[u8; N]> {
+            let pulled = self.bytes.get(..self.pulled as usize)?;
+            pulled.get(offset as usize..)?.first_chunk().copied()
+        }
+
+        fn store<const N: usize>(&mut self, _: u32, _: [u8; N]) -> Option<()> {
+            None
+        }
+    }
+
+    #[test]
+    fn the_longest_headers_are_pulled_and_no_payload() {
+        let mut bytes = [0; LEN];
+        let total_len = (LEN as u16 - 14).to_be_bytes();
+        bytes[12..18].copy_from_slice(&[8, 0, 0x4f, 0, total_len[0], total_len[1]]);
+        bytes[14 + 9] = protocol::TCP;
+        bytes[14 + 60 + 12] = 5 << 4;
+        let mut frame = Paged { bytes, pulled: 0 };
+        assert_eq!(parse(&mut frame, &mut Packet::default()), DropReason::NONE);
+        assert_eq!(frame.pulled, 14 + 60 + 20);
+    }
+}

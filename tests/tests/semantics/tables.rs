@@ -243,3 +243,60 @@ fn one_way_stream_finds_its_place_in_the_main_table() {
     assert_eq!(world.send("web", &packet).1, Some(Path::Promoted));
     assert_eq!(world.send("web", &packet).1, Some(Path::Fast));
 }
+
+#[test]
+fn one_way_stream_is_eight_packets_and_a_second() {
+    for (packets, millis, path) in [
+        (7, 1000, Path::Promoted),
+        (7, 999, Path::Resumed),
+        (6, 1000, Path::Resumed),
+    ] {
+        let mut world = World::open();
+        let packet = world.there("web", "db", Packet::udp());
+        for _ in 0..packets {
+            world.arrives("web", &packet, "db");
+        }
+        world.twin.wait(Duration::from_millis(millis));
+        assert_eq!(world.send("web", &packet).1, Some(path), "{packets} and one more");
+    }
+}
+
+/// The embryo of a connection that was promoted is still there when the connection is gone.
+#[test]
+fn what_is_left_of_a_connection_is_no_part_of_the_next() {
+    let mut world = World::open();
+    world.connect("web", "db");
+    world.wait(61);
+    world.connect("web2", "db");
+    let gone = world.there("web", "db", Packet::tcp().flags(flag::SYN));
+    let back = world.back("db", "web", Packet::tcp().flags(flag::SYN));
+    assert_eq!(world.send("db", &back).1, Some(Path::Expired));
+    assert_eq!(
+        world.send("db", &back).1,
+        Some(Path::Resumed),
+        "nobody has answered yet"
+    );
+    assert_eq!(world.send("web", &gone).1, Some(Path::Promoted));
+}
+
+#[test]
+fn connection_judged_anew_is_still_of_the_eni_that_opened_it() {
+    let mut world = World::open();
+    world.connect("web", "db");
+    for (turn, from, to) in [(1, "web", "db"), (2, "db", "web"), (3, "db", "web"), (4, "web", "db")] {
+        let groups = if turn % 2 == 0 { Groups::OPEN } else { Groups::CLOSED };
+        world.change(|topology| {
+            topology.groups("web2", groups);
+        });
+        let packet = if from == "web" {
+            world.there(from, to, Packet::tcp())
+        } else {
+            world.back(from, to, Packet::tcp())
+        };
+        assert_eq!(world.send(from, &packet).1, Some(Path::Replaced));
+        let entries = world.twin.tables().entries(FlowTable::Main);
+        let openers: Vec<_> = entries.values().filter(|entry| !entry.action.is_reply()).collect();
+        assert_eq!(openers.len(), 1);
+        assert_eq!(openers[0].key.device(), world.topology.guest("web").device);
+    }
+}

@@ -27,6 +27,13 @@ const PACKAGES: [&str; 4] = [
     "groundplane-tests",
 ];
 
+/// The targets of them that do. `.cargo/mutants.toml` names these too.
+const TARGETS: [&str; 5] = ["--lib", "--test", "model", "--test", "semantics"];
+
+/// How many packets the model judges for each fault. Nearly all that it catches at all it catches in the first few
+/// thousand.
+const PACKETS: &str = "30000";
+
 /// Every so many-th fault, beginning with one of the first: `3/40`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Shard {
@@ -108,7 +115,9 @@ fn baseline() -> Result<u64> {
         let mut command = cargo();
         command
             .args(["test", "--quiet"])
-            .args(PACKAGES.iter().flat_map(|package| ["--package", package]));
+            .env("GROUNDPLANE_PACKETS", PACKETS)
+            .args(PACKAGES.iter().flat_map(|package| ["--package", package]))
+            .args(TARGETS);
         command
     };
     read(suites().arg("--no-run"))?;
@@ -124,7 +133,10 @@ fn output() -> PathBuf {
 fn mutants() -> Command {
     let mut command = cargo();
     // A folder for all runs, so that the dependencies are compiled once. Only one fault is compiled at a time.
-    command.arg("mutants").env("CARGO_TARGET_DIR", target().join("mutants"));
+    command
+        .arg("mutants")
+        .env("CARGO_TARGET_DIR", target().join("mutants"))
+        .env("GROUNDPLANE_PACKETS", PACKETS);
     command
 }
 

@@ -158,10 +158,10 @@ fn displace<S: Stages>(stages: &S, scratch: &mut Scratch, key: &FlowKey, partner
     if other == *partner {
         return;
     }
-    if stages.find(FlowTable::Embryos, &other).is_none()
-        && conntrack::copy(stages, FlowTable::Main, &other, &mut scratch.back.found)
-    {
-        stages.insert(FlowTable::Embryos, &scratch.back.found);
+    // A live embryo is what that ENI has come to know since; one that was promoted is left over.
+    let known = conntrack::entry_in(stages, FlowTable::Embryos, &other, |entry| entry.state);
+    if known != Some(state::LIVE) && conntrack::copy(stages, FlowTable::Main, &other, &mut scratch.back.found) {
+        insert_embryo(stages, &scratch.back.found);
     }
     stages.retire(key, stamp);
 }

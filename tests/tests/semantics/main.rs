@@ -6,6 +6,7 @@ mod connection;
 mod documentation;
 mod malformed;
 mod reclaim;
+mod rerouted;
 mod routing;
 mod tables;
 

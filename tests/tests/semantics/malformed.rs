@@ -127,3 +127,17 @@ fn padding_behind_a_short_packet_is_no_fault() {
     let heard = world.send("web", &packet).0;
     assert!(matches!(heard, Heard::Delivered { .. }), "{heard:?}");
 }
+
+#[test]
+fn the_last_fragment_ends_where_a_packet_must_end() {
+    for (len, fits) in [(3, true), (4, false)] {
+        let mut world = World::open();
+        let packet = Packet::protocol(47).payload(&[0; 4][..len]).fragment(1, 8189, false);
+        let packet = world.there("web", "db", packet);
+        if fits {
+            world.arrives("web", &packet, "db");
+        } else {
+            world.is_dropped("web", &packet, DropReason::BAD_FRAGMENT);
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! Semantics 5.1: a route that changes leads live connections another way, and each ENI remembers what it has seen.
+
+use super::World;
+use groundplane_abi::flow::{FlowEntry, state};
+use groundplane_datapath::FlowTable;
+use groundplane_tests::packet::Packet;
+use groundplane_tests::topology::Groups;
+use groundplane_tests::twin::Path;
+
+/// `web` and `db` have talked directly, then through the box on the way there, and now the direct way is back.
+fn there_and_back_again(groups: Groups) -> World {
+    let mut world = World::with(|topology| {
+        topology.groups("web", groups);
+    });
+    world.connect("web", "db");
+    world.change(|topology| {
+        topology.route_via("front", "10.0.2.0/24", "box");
+    });
+    let more = world.there("web", "db", Packet::tcp());
+    world.arrives("web", &more, "box");
+    let onward = more.from_mac(world.topology.guest("box").mac);
+    world.arrives("box", &onward, "db");
+    let answer = world.back("db", "web", Packet::tcp());
+    world.arrives("db", &answer, "web");
+    world.change(|topology| {
+        topology.only_local_route("front");
+    });
+    world
+}
+
+#[test]
+fn connection_is_established_again_on_every_way_it_takes() {
+    for groups in [Groups::OPEN, Groups::OUTBOUND] {
+        let mut world = there_and_back_again(groups);
+        let more = world.there("web", "db", Packet::tcp());
+        let answer = world.back("db", "web", Packet::tcp());
+        assert_eq!(world.send("web", &more).1, Some(Path::Replaced));
+        assert_eq!(world.send("web", &more).1, Some(Path::Fast));
+        assert_eq!(world.send("db", &answer).1, Some(Path::Fast));
+        let entries = world.twin.tables().entries(FlowTable::Main);
+        assert_eq!(entries.len(), 2, "the box's connection made room");
+        assert!(entries.values().all(|entry| entries.contains_key(&entry.twin_key())));
+    }
+}
+
+#[test]
+fn a_box_on_the_old_way_remembers_the_connection() {
+    let mut world = there_and_back_again(Groups::OPEN);
+    let more = world.there("web", "db", Packet::tcp());
+    world.arrives("web", &more, "db");
+    let device = world.topology.guest("box").device;
+    let embryos = world.twin.tables().entries(FlowTable::Embryos);
+    let of_the_box = |entry: &&FlowEntry| entry.key.device() == device && entry.state == state::LIVE;
+    assert_eq!(embryos.values().filter(of_the_box).count(), 2, "one for each way");
+}

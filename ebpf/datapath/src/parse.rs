@@ -181,6 +181,10 @@ mod tests {
             pulled.get(offset as usize..)?.first_chunk().copied()
         }
 
+        fn head<const N: usize>(&self) -> Option<[u64; N]> {
+            None
+        }
+
         fn store<const N: usize>(&mut self, _: u32, _: [u8; N]) -> Option<()> {
             None
         }

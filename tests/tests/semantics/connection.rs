@@ -159,6 +159,19 @@ fn icmp_error_needs_a_rule_even_about_a_tracked_flow() {
 }
 
 #[test]
+fn icmp_errors_are_judged_one_by_one() {
+    let mut world = World::open();
+    world.connect("web", "db");
+    let about = world.back("db", "web", Packet::tcp());
+    for error in [3, 4, 5, 11, 12] {
+        let error = world.there("web", "db", Packet::icmp_error(error, 0, &about));
+        for _ in 0..2 {
+            assert_eq!(world.send("web", &error).1, Some(Path::Alone), "{error:?}");
+        }
+    }
+}
+
+#[test]
 fn fragment_leaves_no_state() {
     let mut world = one_way();
     let first = world.there("web", "db", Packet::udp().payload(&[0; 24]).fragment(9, 0, true));

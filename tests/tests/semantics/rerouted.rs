@@ -3,7 +3,7 @@
 use super::World;
 use groundplane_abi::flow::{FlowEntry, state};
 use groundplane_datapath::FlowTable;
-use groundplane_tests::packet::Packet;
+use groundplane_tests::packet::{Packet, flag};
 use groundplane_tests::topology::Groups;
 use groundplane_tests::twin::Path;
 
@@ -52,4 +52,27 @@ fn a_box_on_the_old_way_remembers_the_connection() {
     let embryos = world.twin.tables().entries(FlowTable::Embryos);
     let of_the_box = |entry: &&FlowEntry| entry.key.device() == device && entry.state == state::LIVE;
     assert_eq!(embryos.values().filter(of_the_box).count(), 2, "one for each way");
+}
+
+#[test]
+fn half_open_flow_that_takes_another_way_is_still_known_where_it_was() {
+    for (pause, known) in [(0, true), (61, false)] {
+        let mut world = World::with(|topology| {
+            topology.groups("web", Groups::OUTBOUND);
+        });
+        let syn = world.there("web", "db", Packet::tcp().flags(flag::SYN));
+        world.arrives("web", &syn, "db");
+        world.wait(pause);
+        world.change(|topology| {
+            topology.route_via("front", "10.0.2.0/24", "box");
+        });
+        world.arrives("web", &syn, "box");
+        let device = world.topology.guest("db").device;
+        let embryos = world.twin.tables().entries(FlowTable::Embryos);
+        assert_eq!(
+            embryos.keys().any(|key| key.device() == device),
+            known,
+            "after {pause} s"
+        );
+    }
 }

@@ -3,6 +3,7 @@
 use super::World;
 use groundplane::plan::Plan;
 use groundplane::simulate::Capacity;
+use groundplane_abi::flow::FlowEntry;
 use groundplane_abi::route::{RouteEntry, RouteKey, Target};
 use groundplane_abi::{DropReason, SubnetId};
 use groundplane_datapath::FlowTable;
@@ -307,5 +308,11 @@ fn connection_judged_anew_is_still_of_the_eni_that_opened_it() {
         let openers: Vec<_> = entries.values().filter(|entry| !entry.action.is_reply()).collect();
         assert_eq!(openers.len(), 1);
         assert_eq!(openers[0].key.device(), world.topology.guest("web").device);
+        let embryos = world.twin.tables().entries(FlowTable::Embryos);
+        let alike = |entry: &FlowEntry| embryos[&entry.key].validity == entry.validity;
+        assert!(
+            entries.values().all(alike),
+            "whoever still looks there finds the new judgement"
+        );
     }
 }

@@ -99,12 +99,13 @@ fn wrong_document_names_every_problem_and_changes_nothing() -> Result<()> {
       one: { subnet: a, namespace: $one }
       two: { subnet: nowhere, namespace: $one }
       three: { subnet: a }
+      four: { subnet: a, namespace: $nowhere, adopt: true }
 ",
     )?;
     let output = lab.groundplane(&["up", &path.to_string_lossy()])?;
     ensure!(output.code == Some(2), "{output}");
     let text = format!("{}{}", output.stdout, output.stderr);
-    for line in [3, 4, 9, 12, 13] {
+    for line in [3, 4, 9, 12, 13, 14] {
         ensure!(
             text.contains(&format!("vpc.yaml:{line}:")),
             "nothing is said of line {line}: {text}"

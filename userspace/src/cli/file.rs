@@ -1,7 +1,7 @@
 //! Documents from files.
 
 use anyhow::Context;
-use groundplane::document::{self, Diagnostics, Resolved};
+use groundplane::document;
 use std::fmt;
 use std::fs::File;
 use std::io::Read;
@@ -17,11 +17,11 @@ impl fmt::Display for Unreadable {
     }
 }
 
-/// Reads and resolves a document. The outer error is about the file, the inner one about what is in it.
-pub(super) fn read(path: &Path) -> anyhow::Result<Result<Resolved, Diagnostics>> {
+/// Reads a file and makes of its name and its bytes what `parse` does.
+pub(super) fn read<T>(path: &Path, parse: impl FnOnce(&str, &[u8]) -> T) -> anyhow::Result<T> {
     let name = path.display().to_string();
     let bytes = bytes(path).with_context(|| Unreadable(name.clone()))?;
-    Ok(document::parse(&name, &bytes))
+    Ok(parse(&name, &bytes))
 }
 
 /// One byte more than a document may have is enough to see that it is too long, and bounds what a pipe can send.

@@ -3,6 +3,7 @@
 use super::output::Output;
 use super::{Outcome, file, progress};
 use anyhow::Context;
+use groundplane::document;
 use groundplane::install::state::{DEFAULT_DIRECTORY, State};
 use groundplane::install::{self, Deployment, LoadOptions, UpOptions};
 use groundplane::object::object;
@@ -34,7 +35,11 @@ struct Result<'a> {
 }
 
 pub(super) fn run(arguments: &Arguments, state_dir: &Path, output: &Output) -> anyhow::Result<Outcome> {
-    let resolved = match file::read(&arguments.file)? {
+    let namespaces = install::netns::list()?;
+    let resolved = file::read(&arguments.file, |name, bytes| {
+        document::parse_for_host(name, bytes, &namespaces)
+    })?;
+    let resolved = match resolved {
         Ok(resolved) => resolved,
         Err(problems) => return output.refuse(problems),
     };

@@ -2,7 +2,7 @@
 
 use super::output::Output;
 use super::{Outcome, file};
-use groundplane::document::{Diagnostic, Diagnostics, Resolved};
+use groundplane::document::{self, Diagnostic, Diagnostics, Resolved};
 use groundplane::resources::Resources;
 use serde::Serialize;
 use std::path::Path;
@@ -37,7 +37,7 @@ impl Counts {
 }
 
 pub(super) fn run(path: &Path, output: &Output) -> anyhow::Result<Outcome> {
-    let (diagnostics, counts) = match file::read(path)? {
+    let (diagnostics, counts) = match file::read(path, document::parse)? {
         Ok(Resolved {
             resources, warnings, ..
         }) => (warnings, Some(Counts::of(&resources))),

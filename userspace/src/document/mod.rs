@@ -49,6 +49,15 @@ pub enum Attachment {
 
 /// Reads a document. The file's name is only for the messages.
 pub fn parse(file_name: &str, bytes: &[u8]) -> Result<Resolved, Diagnostics> {
+    read(file_name, bytes, None)
+}
+
+/// Reads a document for a host that has these network namespaces: one to be adopted must be among them.
+pub fn parse_for_host(file_name: &str, bytes: &[u8], namespaces: &[String]) -> Result<Resolved, Diagnostics> {
+    read(file_name, bytes, Some(namespaces))
+}
+
+fn read(file_name: &str, bytes: &[u8], namespaces: Option<&[String]>) -> Result<Resolved, Diagnostics> {
     let mut problems = Problems::default();
     let text = match readable(bytes) {
         Ok(text) => text,
@@ -59,7 +68,7 @@ pub fn parse(file_name: &str, bytes: &[u8]) -> Result<Resolved, Diagnostics> {
     };
     let resolved = tree::read(text, &mut problems).map(|root| {
         let vpcs = schema::read(&root, &mut problems);
-        resolve::resolve(&vpcs, &mut problems)
+        resolve::resolve(&vpcs, namespaces, &mut problems)
     });
     match resolved {
         Some((resources, guests)) if !problems.any_error() => Ok(Resolved {

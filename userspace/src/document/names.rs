@@ -19,12 +19,16 @@ pub(super) fn check_name(name: &str, span: Span, problems: &mut Problems) {
 
 /// Checks the name of a network namespace, which is a file name.
 pub(super) fn check_namespace(name: &str, span: Span, problems: &mut Problems) {
-    if !is_plain(name, NAME_LEN, "-_") {
+    if !is_namespace(name) {
         let message = format!("{} can't be the name of a namespace", quote(name));
         let help = "a namespace's name has 1 to 64 of the letters a to z and A to Z, digits, '-' and '_', \
                     and doesn't start with '-'";
         problems.report(Problem::error(span, message).help(help));
     }
+}
+
+pub(super) fn is_namespace(name: &str) -> bool {
+    is_plain(name, NAME_LEN, "-_")
 }
 
 /// Checks the name of a tap device. The three names are no devices to sysctl, or somebody else's.

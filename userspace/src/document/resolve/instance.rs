@@ -30,7 +30,7 @@ pub(super) fn resolve<'a>(scope: &Scope<'a>, out: &mut Output<'a>, problems: &mu
         }
     }
     for &(instance, block) in &instances {
-        place(instance, out, problems);
+        place(scope, instance, out, problems);
         let address = match instance.address {
             Address::Chosen(address) => Some(address.value),
             Address::Automatic => block.and_then(|block| addresses.lowest_free(block, instance, problems)),
@@ -86,8 +86,8 @@ fn make<'a>(
     });
 }
 
-/// Checks the name of the guest's place, and that no other guest is there.
-fn place<'a>(instance: &Instance<'a>, out: &mut Output<'a>, problems: &mut Problems) {
+/// Checks the name of the guest's place, that it is there if it must be, and that no other guest is.
+fn place<'a>(scope: &Scope<'a>, instance: &Instance<'a>, out: &mut Output<'a>, problems: &mut Problems) {
     let Some(Spanned {
         value: attachment,
         span,
@@ -103,9 +103,26 @@ fn place<'a>(instance: &Instance<'a>, out: &mut Output<'a>, problems: &mut Probl
         Place::Namespace(name) => names::check_namespace(name, span, problems),
         Place::Tap(device) => names::check_tap(device, span, problems),
     }
+    if let schema::Attachment::Namespace { name, adopt: true } = attachment {
+        check_adopted(scope, Spanned { value: name, span }, problems);
+    }
     if let Some(other) = out.places.insert(place, instance.name.value) {
         let message = format!("{kind} {} is instance {}'s", quote(name), quote(other));
         problems.report(Problem::error(span, message).help(format!("give each instance a {kind} of its own")));
+    }
+}
+
+/// Checks that the host has a namespace, if the host is known.
+fn check_adopted(scope: &Scope<'_>, name: Spanned<&str>, problems: &mut Problems) {
+    let Spanned { value: name, span } = name;
+    let Some(namespaces) = scope.namespaces else {
+        return;
+    };
+    // What can't be a namespace's name has been reported.
+    if names::is_namespace(name) && !namespaces.iter().any(|namespace| namespace == name) {
+        let message = format!("this host has no network namespace {}", quote(name));
+        let help = format!("make it with `ip netns add {name}`, or remove adopt to have it made");
+        problems.report(Problem::error(span, message).help(help));
     }
 }
 

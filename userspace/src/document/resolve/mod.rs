@@ -65,11 +65,16 @@ const EXCLUDED: [Ipv4Net; 5] = [
     Ipv4Net::new_assert(Ipv4Addr::new(240, 0, 0, 0), 4),
 ];
 
-/// What comes of the document. It is complete only if no error was reported.
-pub(super) fn resolve(vpcs: &[schema::Vpc<'_>], problems: &mut Problems) -> (Resources, Vec<Guest>) {
+/// What comes of the document, on a host with these namespaces if the host is known. It is complete only if no error
+/// was reported.
+pub(super) fn resolve(
+    vpcs: &[schema::Vpc<'_>],
+    namespaces: Option<&[String]>,
+    problems: &mut Problems,
+) -> (Resources, Vec<Guest>) {
     let mut out = Output::default();
     for vpc in at_most(&VPCS, 0, vpcs, |vpc| vpc.name.span, problems) {
-        resolve_vpc(vpc, &mut out, problems);
+        resolve_vpc(vpc, namespaces, &mut out, problems);
     }
     let mut all = out.resources;
     all.vpcs.sort_by(|a, b| a.vpc_id.cmp(&b.vpc_id));
@@ -100,6 +105,8 @@ struct Scope<'a> {
     block: Option<Ipv4Net>,
     subnets: &'a [schema::Subnet<'a>],
     instances: &'a [schema::Instance<'a>],
+    /// Those that the host has, or `None` if the host isn't known.
+    namespaces: Option<&'a [String]>,
 }
 
 impl Scope<'_> {
@@ -108,8 +115,13 @@ impl Scope<'_> {
     }
 }
 
-fn resolve_vpc<'a>(vpc: &'a schema::Vpc<'a>, out: &mut Output<'a>, problems: &mut Problems) {
-    let scope = scope(vpc, out, problems);
+fn resolve_vpc<'a>(
+    vpc: &'a schema::Vpc<'a>,
+    namespaces: Option<&'a [String]>,
+    out: &mut Output<'a>,
+    problems: &mut Problems,
+) {
+    let scope = scope(vpc, namespaces, out, problems);
     let tables = at_most(&ROUTE_TABLES, 0, &vpc.route_tables, |table| table.name.span, problems);
     if let Some(cidr_block) = scope.block {
         let (vpc_id, name) = (scope.vpc_id.clone(), scope.name.to_owned());
@@ -127,7 +139,12 @@ fn resolve_vpc<'a>(vpc: &'a schema::Vpc<'a>, out: &mut Output<'a>, problems: &mu
     subnet::resolve(&scope, &associations, out);
 }
 
-fn scope<'a>(vpc: &'a schema::Vpc<'a>, out: &Output<'_>, problems: &mut Problems) -> Scope<'a> {
+fn scope<'a>(
+    vpc: &'a schema::Vpc<'a>,
+    namespaces: Option<&'a [String]>,
+    out: &Output<'_>,
+    problems: &mut Problems,
+) -> Scope<'a> {
     let name = vpc.name.value;
     let subnets = at_most(&SUBNETS, 0, &vpc.subnets, |subnet| subnet.name.span, problems);
     let so_far = out.resources.subnets.len();
@@ -148,6 +165,7 @@ fn scope<'a>(vpc: &'a schema::Vpc<'a>, out: &Output<'_>, problems: &mut Problems
         block,
         subnets,
         instances,
+        namespaces,
     }
 }
 

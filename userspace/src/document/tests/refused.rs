@@ -215,6 +215,32 @@ fn a_guest_is_in_one_place_and_alone_there() {
 }
 
 #[test]
+fn a_namespace_to_be_adopted_is_on_the_host() {
+    let adopts = |name: &str| small(INSTANCE, &format!("{{ subnet: web, namespace: {name}, adopt: true }}"));
+    let on_host = |document: &str| parse_for_host("blue.yaml", document.as_bytes(), &["n1".to_owned()]);
+    let refused = |document: &str| on_host(document).expect_err("problems");
+    assert_eq!(on_host(&adopts("n1")), Ok(accept(&adopts("n1"))));
+    // Without adopt it is made. On an unknown host nothing is missing.
+    assert!(on_host(&adopts("n2").replace("true", "false")).is_ok());
+    accept(&adopts("n2"));
+    let problems = refused(&adopts("n2"));
+    assert_eq!(lines(&problems), ["8:40 this host has no network namespace \"n2\""]);
+    assert_eq!(
+        problems.problems[0].help.as_deref(),
+        Some("make it with `ip netns add n2`, or remove adopt to have it made")
+    );
+    // Once is enough to say that a name is none, and the other problems are told as ever.
+    assert_eq!(
+        lines(&refused(&adopts("n.2"))),
+        ["8:40 \"n.2\" can't be the name of a namespace"]
+    );
+    let both = adopts("n2").replace("10.0.2.0/24", "10.0.1.0/24");
+    let told = refused(&both);
+    assert_eq!(told.problems.len(), 2, "{told}");
+    assert_eq!((told.problems[0].line, told.problems[1].line), (6, 8));
+}
+
+#[test]
 fn names_are_safe_where_they_will_stand() {
     let long = "a".repeat(65);
     for name in [

@@ -2,8 +2,8 @@
 //!
 //! A connection is two entries. The first packet's walk and the walk of its answer give both; until the answer comes
 //! they are embryos in a table that may evict them, then they stand in the main table. An established packet is
-//! [`hit`]; everything else takes [`slow`], which decides, and
-//! [`crate::commit`], which writes.
+//! a hit; everything else takes [`slow`], which decides, and
+//! [`mod@crate::commit`], which writes.
 
 use crate::conntrack::{self, Pulse, idle, standing};
 use crate::glance::Glance;
@@ -62,7 +62,7 @@ pub mod old_place {
     pub const DYING: u32 = 3;
 }
 
-/// What [`crate::commit`] has to do.
+/// What [`mod@crate::commit`] has to do.
 pub mod effect {
     pub const NONE: u32 = 0;
     /// Count a packet that has no entry.

@@ -8,7 +8,7 @@
 //! entries of a connection; what ENIs remember of it stands in them ([`conntrack`]), and expired ones are taken out
 //! as new ones come ([`reclaim`]).
 //!
-//! [`process`] gives verdict and effect and changes nothing; [`commit`] writes the effect down; [`rewrite`] carries the
+//! [`process`] gives verdict and effect and changes nothing; [`commit()`] writes the effect down; [`rewrite`] carries the
 //! verdict out on the frame. Everything is generic over [`Frame`], [`Tables`] and [`Stages`], and runs in the kernel and on the
 //! host.
 #![no_std]

@@ -141,3 +141,11 @@ fn the_last_fragment_ends_where_a_packet_must_end() {
         }
     }
 }
+
+#[test]
+fn option_without_room_for_its_length_is_no_option_even_at_the_end_of_the_frame() {
+    const RECORD_ROUTE: u8 = 7;
+    let mut world = World::open();
+    let packet = world.there("web", "db", Packet::protocol(77).options(&[1, 1, 1, RECORD_ROUTE]));
+    world.is_dropped("web", &packet, DropReason::BAD_OPTIONS);
+}

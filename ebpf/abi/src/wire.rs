@@ -29,7 +29,6 @@ impl Mac {
     /// The implicit router's address in every subnet. One constant, because a flow entry then needs no room for the
     /// source address of a routed frame; 0x67 0x70 spells "gp", the first octet says locally administered.
     pub const ROUTER: Self = Self([0x02, 0x67, 0x70, 0x00, 0x00, 0x01]);
-    pub const BROADCAST: Self = Self([0xff; 6]);
 
     /// The address as a number, for comparisons.
     #[must_use]

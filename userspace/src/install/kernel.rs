@@ -216,7 +216,7 @@ impl Datapath {
         let next = Generation(current.0 + 1);
         self.make_totals(plan)?;
         let changed = changed_scopes(&self.tables.read(current.bank())?, plan);
-        self.tables.write(next.bank(), plan)?;
+        self.tables.write(current.idle_bank(), plan)?;
         for scope in changed {
             // A packet that sees this early judges its flow anew by the old plan, and again after the flip.
             bpf(self.scopes.set(u32::from(scope.0), next, 0), || {

@@ -9,6 +9,7 @@
 //! rewriting writes what stands there. No configuration can say that, since no ENI may have that MAC; it is written into
 //! the plan in force. The program does the same instructions on the same lines of memory.
 
+use crate::DOCUMENT;
 use crate::Options;
 use crate::program::{PASSED, REDIRECTED, load, object, time};
 use crate::report::{Bar, Row, Sample};
@@ -29,18 +30,6 @@ use std::path::Path;
 
 const BAR: Bar = Bar::AtMost(1.3);
 
-const DOCUMENT: &str = "
-vpcs:
-  red:
-    CidrBlock: 10.0.0.0/16
-    subnets:
-      front: { CidrBlock: 10.0.1.0/24 }
-      back: { CidrBlock: 10.0.2.0/24 }
-    instances:
-      web: { subnet: front, PrivateIpAddress: 10.0.1.10, namespace: $web }
-      web2: { subnet: front, PrivateIpAddress: 10.0.1.11, namespace: $web2 }
-      db: { subnet: back, PrivateIpAddress: 10.0.2.10, namespace: $db }
-";
 const WEB: [u8; 4] = [10, 0, 1, 10];
 const WEB2: [u8; 4] = [10, 0, 1, 11];
 const DB: [u8; 4] = [10, 0, 2, 10];

@@ -14,6 +14,20 @@ use clap::{Parser, ValueEnum};
 use report::{Report, Row};
 use std::path::PathBuf;
 
+/// What Groundplane's side of every measurement runs in; `$` stands for the lab's prefix.
+const DOCUMENT: &str = "
+vpcs:
+  red:
+    CidrBlock: 10.0.0.0/16
+    subnets:
+      front: { CidrBlock: 10.0.1.0/24 }
+      back: { CidrBlock: 10.0.2.0/24 }
+    instances:
+      web: { subnet: front, PrivateIpAddress: 10.0.1.10, namespace: $web }
+      web2: { subnet: front, PrivateIpAddress: 10.0.1.11, namespace: $web2 }
+      db: { subnet: back, PrivateIpAddress: 10.0.2.10, namespace: $db }
+";
+
 /// Measures Groundplane against the least that the same thing can cost.
 #[derive(Parser, Debug)]
 struct Options {

@@ -11,6 +11,7 @@ use bytemuck::Zeroable;
 use groundplane_abi::nacl::{ANY_ICMP, ANY_PROTOCOL, NaclEntry, NaclKey, NaclRule, direction};
 use groundplane_abi::wire::protocol;
 use groundplane_abi::{Bank, NaclId};
+use ipnet::IpNet;
 use std::collections::BTreeMap;
 
 pub(super) fn compile(lookup: &Lookup<'_>, plan: &mut Plan, problems: &mut Problems) {
@@ -81,13 +82,16 @@ fn rule(entry: &NetworkAclEntry) -> Option<NaclRule> {
         // Ports and ICMP fields of any other protocol are ignored (semantics 8.2).
         _ => (0, u16::MAX),
     };
+    let IpNet::V4(block) = entry.cidr_block else {
+        return None;
+    };
     Some(NaclRule {
-        network: entry.cidr_block.network().into(),
+        network: block.network().into(),
         from,
         to,
         number: entry.rule_number,
         protocol: entry.protocol.map_or(ANY_PROTOCOL, u16::from),
-        prefix_len: entry.cidr_block.prefix_len(),
+        prefix_len: block.prefix_len(),
         allow: u8::from(entry.rule_action == RuleAction::Allow),
         reserved: 0,
     })

@@ -3,9 +3,10 @@
 use super::Plan;
 use super::limits::Lookup;
 use super::problem::{PlanProblem, Problems};
-use crate::resources::{Route, RouteState, RouteTable, RouteTarget};
+use crate::resources::{Destination, Route, RouteState, RouteTable, RouteTarget};
 use groundplane_abi::route::{RouteEntry, RouteKey, Target};
 use groundplane_abi::{Bank, RouteTableId};
+use ipnet::IpNet;
 
 pub(super) fn compile(lookup: &Lookup<'_>, plan: &mut Plan, problems: &mut Problems) {
     for table in &lookup.resources.route_tables {
@@ -27,7 +28,10 @@ fn compile_route(
     plan: &mut Plan,
     problems: &mut Problems,
 ) {
-    let destination = route.destination_cidr_block.trunc();
+    let Destination::Cidr(IpNet::V4(destination)) = route.destination else {
+        return;
+    };
+    let destination = destination.trunc();
     let key = RouteKey {
         bank: Bank(0),
         table: number,
@@ -53,5 +57,6 @@ fn entry(lookup: &Lookup<'_>, table: &RouteTable, route: &Route, problems: &mut 
             let device = lookup.device(eni, &table.route_table_id, &table.vpc_id, problems)?;
             Some(RouteEntry::new(Target::Eni(device)))
         }
+        _ => None,
     }
 }

@@ -6,7 +6,7 @@
 use super::Plan;
 use super::limits::Lookup;
 use super::problem::{PlanProblem, Problems};
-use crate::resources::{NetworkInterface, SecurityGroup, SecurityGroupRule};
+use crate::resources::{NetworkInterface, Peer, SecurityGroup, SecurityGroupRule};
 use groundplane_abi::nacl::direction;
 use groundplane_abi::security_group::{GroupSetEntry, GroupSetKey, group_flag};
 use groundplane_abi::{Bank, GroupSetId};
@@ -91,13 +91,13 @@ fn entry(all_rule: u16, opposite: u16) -> GroupSetEntry {
 }
 
 fn admits_everything(rule: &SecurityGroupRule) -> bool {
-    rule.ip_protocol.is_none() && rule.cidr_ipv4.prefix_len() == 0
+    rule.ip_protocol.is_none() && matches!(&rule.peer, Peer::Cidr(block) if block.prefix_len() == 0)
 }
 
 fn describe(rule: &SecurityGroupRule) -> String {
     let direction = if rule.is_egress { "egress to" } else { "ingress from" };
     match rule.ip_protocol {
-        None => format!("{direction} {}", rule.cidr_ipv4),
-        Some(protocol) => format!("{direction} {} for protocol {protocol}", rule.cidr_ipv4),
+        None => format!("{direction} {:?}", rule.peer),
+        Some(protocol) => format!("{direction} {:?} for protocol {protocol}", rule.peer),
     }
 }

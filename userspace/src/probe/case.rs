@@ -1,8 +1,8 @@
 //! Which questions a probe asks: a few of each kind, chosen from the document, with the answers AWS would give.
 
 use crate::install::state::{GuestState, Place};
-use crate::resources::{NetworkInterface, Resources, RouteState, RouteTarget};
-use std::net::Ipv4Addr;
+use crate::resources::{Destination, NetworkInterface, Resources, RouteState, RouteTarget};
+use std::net::{IpAddr, Ipv4Addr};
 
 /// Who takes part: an instance with its ENI and what was made for it.
 #[derive(Clone, Copy, Debug)]
@@ -249,6 +249,7 @@ fn way<'a>(resources: &Resources, vpc: &[Party<'a>], from: &Party<'a>, to: &Part
                 || matches!(target(resources, middlebox, to.address())?, RouteTarget::Local);
             (on && !middlebox.is(from) && middlebox.forwards()).then_some(Way::Through(*middlebox))
         }
+        _ => None,
     }
 }
 
@@ -262,11 +263,11 @@ fn target<'r>(resources: &'r Resources, from: &Party<'_>, to: Ipv4Addr) -> Optio
         .route_tables
         .iter()
         .find(|table| table.route_table_id == subnet.route_table_id)?;
-    let covering = table
-        .routes
-        .iter()
-        .filter(|route| route.destination_cidr_block.contains(&to));
-    let longest = covering.max_by_key(|route| route.destination_cidr_block.prefix_len())?;
+    let covering = table.routes.iter().filter_map(|route| match &route.destination {
+        Destination::Cidr(block) if block.contains(&IpAddr::V4(to)) => Some((block.prefix_len(), route)),
+        _ => None,
+    });
+    let (_, longest) = covering.max_by_key(|(prefix_len, _)| *prefix_len)?;
     (longest.state == RouteState::Active).then_some(&longest.target)
 }
 

@@ -4,7 +4,7 @@ use super::{Output, PREFIX_LENS, Scope, open_group_id, subnet};
 use crate::document::diagnostic::{Problem, Problems, Spanned, quote};
 use crate::document::schema::{self, Address, Instance};
 use crate::document::{Attachment, Guest, names};
-use crate::resources::NetworkInterface;
+use crate::resources::{Allowance, ConnectionTracking, InterfaceType, NetworkInterface};
 use ipnet::Ipv4Net;
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
@@ -67,8 +67,14 @@ fn make<'a>(
         subnet_id: scope.id("subnet", subnet),
         mac_address: out.macs.of(&network_interface_id),
         private_ip_addresses: vec![address],
+        ipv6_addresses: Vec::new(),
+        ipv4_prefixes: Vec::new(),
+        ipv6_prefixes: Vec::new(),
         groups: vec![open_group_id(scope)],
         source_dest_check: instance.source_dest_check,
+        interface_type: InterfaceType::Interface,
+        connection_tracking: ConnectionTracking::default(),
+        allowance: Allowance::default(),
     });
     let attachment = match attachment {
         schema::Attachment::Namespace { name, adopt } => Attachment::Namespace {

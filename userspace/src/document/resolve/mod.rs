@@ -9,7 +9,7 @@ use super::Guest;
 use super::diagnostic::{Problem, Problems, Span, Spanned};
 use super::ids::{Macs, id};
 use super::schema;
-use crate::resources::{NetworkAcl, NetworkAclEntry, Resources, RuleAction, SecurityGroup, SecurityGroupRule, Vpc};
+use crate::resources::{NetworkAcl, NetworkAclEntry, Peer, Resources, RuleAction, SecurityGroup, SecurityGroupRule, Vpc};
 use ipnet::Ipv4Net;
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
@@ -129,6 +129,8 @@ fn resolve_vpc<'a>(
             vpc_id,
             name,
             cidr_block,
+            secondary_cidr_blocks: Vec::new(),
+            ipv6_cidr_blocks: Vec::new(),
         });
     }
     out.resources.network_acls.push(default_nacl(&scope));
@@ -218,7 +220,7 @@ fn default_nacl(scope: &Scope<'_>) -> NetworkAcl {
         egress,
         protocol: None,
         rule_action: RuleAction::Allow,
-        cidr_block: EVERYWHERE,
+        cidr_block: EVERYWHERE.into(),
         port_range: None,
         icmp_type_code: None,
     };
@@ -238,9 +240,12 @@ fn default_nacl_id(scope: &Scope<'_>) -> String {
 /// The group every instance is in, as long as the language has no groups.
 fn open_group(scope: &Scope<'_>) -> SecurityGroup {
     let rule = |is_egress| SecurityGroupRule {
+        security_group_rule_id: scope.id("sgr", if is_egress { "open-egress" } else { "open-ingress" }),
         is_egress,
         ip_protocol: None,
-        cidr_ipv4: EVERYWHERE,
+        port_range: None,
+        icmp_type_code: None,
+        peer: Peer::Cidr(EVERYWHERE.into()),
     };
     SecurityGroup {
         group_id: open_group_id(scope),

@@ -4,7 +4,7 @@ use super::{Output, ROUTES, Scope, at_most, subnet};
 use crate::document::diagnostic::{Problem, Problems, Spanned, quote};
 use crate::document::names;
 use crate::document::schema;
-use crate::resources::{Route, RouteState, RouteTable, RouteTarget};
+use crate::resources::{Destination, Route, RouteOrigin, RouteState, RouteTable, RouteTarget};
 use ipnet::Ipv4Net;
 use std::collections::{HashMap, HashSet};
 
@@ -65,9 +65,10 @@ fn table(scope: &Scope<'_>, name: &str, routes: Vec<Route>) -> RouteTable {
 
 fn local(block: Ipv4Net) -> Route {
     Route {
-        destination_cidr_block: block,
+        destination: Destination::Cidr(block.into()),
         target: RouteTarget::Local,
         state: RouteState::Active,
+        origin: RouteOrigin::CreateRouteTable,
     }
 }
 
@@ -115,9 +116,10 @@ fn resolve_routes(
         if let (Some(destination), Some(target)) = (route.destination, target) {
             let target = RouteTarget::NetworkInterface(target);
             routes.push(Route {
-                destination_cidr_block: destination.value,
+                destination: Destination::Cidr(destination.value.into()),
                 target,
                 state: RouteState::Active,
+                origin: RouteOrigin::CreateRoute,
             });
         }
     }

@@ -50,6 +50,7 @@ pub(super) fn resolve(scope: &Scope<'_>, associations: &HashMap<&str, String>, o
             name: name.to_owned(),
             vpc_id: scope.vpc_id.clone(),
             cidr_block: block.value,
+            ipv6_cidr_block: None,
             route_table_id: associations.get(name).cloned().unwrap_or_else(|| main_table_id(scope)),
             network_acl_id: default_nacl_id(scope),
         });

@@ -57,7 +57,7 @@ fn a_vpc_comes_with_a_main_table_a_default_nacl_and_an_open_group() {
     let table = &resources.route_tables[0];
     assert!(table.main);
     assert_eq!(
-        (table.routes[0].destination_cidr_block, &table.routes[0].target),
+        (table.routes[0].destination.clone(), &table.routes[0].target),
         (block, &RouteTarget::Local)
     );
     let entries: Vec<_> = resources.network_acls[0]

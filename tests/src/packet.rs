@@ -6,13 +6,17 @@
 //! assert_eq!(frame.flags(flag::SYN).build().len(), 14 + 20 + 20);
 //! ```
 //!
-//! Bytes are put together by hand, so that a wrong one can stand anywhere; [`parsed`] reads them back with etherparse,
-//! which knows nothing of this builder.
+//! A packet is of the family its addresses are of. Bytes are put together by hand, so that a wrong one can stand
+//! anywhere; [`parsed`] reads them back with etherparse, which knows nothing of this builder.
 
 mod bytes;
+mod make;
 pub mod parsed;
 
-pub use parsed::Parsed;
+pub use make::solicited_node;
+pub use parsed::{Address, Parsed};
+
+use std::net::{IpAddr, Ipv4Addr};
 
 /// TCP flags.
 pub mod flag {
@@ -34,6 +38,11 @@ pub mod ethertype {
 
 /// The implicit router's MAC address (semantics 3.1), written out once more so that the tests notice if it changes.
 pub const ROUTER: [u8; 6] = [0x02, 0x67, 0x70, 0, 0, 1];
+/// The router's link-local addresses: the documented one, and the one made of its MAC address.
+pub const ROUTER_LINK_LOCAL: [[u8; 16]; 2] = [
+    [0xfe, 0x80, 0x0e, 0xc2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1],
+    [0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0x67, 0x70, 0xff, 0xfe, 0, 0, 1],
+];
 pub const BROADCAST: [u8; 6] = [0xff; 6];
 
 /// A frame being described. [`Packet::build`] makes its bytes.
@@ -48,32 +57,65 @@ pub struct Packet {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Body {
-    Ipv4(Ipv4),
+    Ip(Ip),
     Arp(Arp),
-    Ipv6([u8; 16], [u8; 16]),
     Raw(u16, Vec<u8>),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Ipv4 {
-    src: [u8; 4],
-    dst: [u8; 4],
+struct Ip {
+    src: IpAddr,
+    dst: IpAddr,
     ttl: u8,
-    id: u16,
     dont_fragment: bool,
-    more_fragments: bool,
-    /// In units of eight bytes.
-    fragment_offset: u16,
+    fragment: Option<Fragment>,
+    /// IPv4 only.
     options: Vec<u8>,
+    /// IPv6 only.
+    extensions: Vec<Extension>,
     transport: Transport,
     payload: Vec<u8>,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Fragment {
+    id: u32,
+    /// In units of eight bytes.
+    offset: u16,
+    more: bool,
+    /// How many extension headers stand before the fragment header.
+    after: usize,
+}
+
+/// An IPv6 extension header, whose body is made up to a multiple of eight bytes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Extension {
+    HopByHop(Vec<u8>),
+    Destination(Vec<u8>),
+    Routing {
+        kind: u8,
+        segments_left: u8,
+    },
+    /// Any other number, with a body of the same form.
+    Other(u8, Vec<u8>),
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Transport {
-    Tcp { ports: (u16, u16), flags: u8 },
-    Udp { ports: (u16, u16) },
-    Icmp { icmp_type: u8, code: u8, rest: [u8; 4] },
+    Tcp {
+        ports: (u16, u16),
+        flags: u8,
+    },
+    Udp {
+        ports: (u16, u16),
+    },
+    /// ICMP or ICMPv6, by the number.
+    Icmp {
+        protocol: u8,
+        icmp_type: u8,
+        code: u8,
+        rest: [u8; 4],
+    },
     Other(u8),
 }
 
@@ -91,8 +133,9 @@ pub enum Damage {
     Truncate(usize),
     /// The version nibble of the IP header.
     IpVersion(u8),
-    /// The header length nibble of the IP header, in words.
+    /// The header length nibble of the IPv4 header, in words.
     IpHeaderLength(u8),
+    /// Total length of IPv4, payload length of IPv6.
     IpTotalLength(u16),
     IpChecksum,
     /// The data offset nibble of the TCP header, in words.
@@ -103,104 +146,15 @@ pub enum Damage {
 }
 
 impl Packet {
-    #[must_use]
-    pub fn tcp() -> Self {
-        Self::ip(Transport::Tcp {
-            ports: (0, 0),
-            flags: flag::ACK,
-        })
-    }
-
-    #[must_use]
-    pub fn udp() -> Self {
-        Self::ip(Transport::Udp { ports: (0, 0) })
-    }
-
-    /// An echo request with an identifier.
-    #[must_use]
-    pub fn ping(identifier: u16) -> Self {
-        Self::icmp(8, 0, identifier)
-    }
-
-    #[must_use]
-    pub fn pong(identifier: u16) -> Self {
-        Self::icmp(0, 0, identifier)
-    }
-
-    /// Any ICMP message; the identifier stands in the first half of the header's second word.
-    #[must_use]
-    pub fn icmp(icmp_type: u8, code: u8, identifier: u16) -> Self {
-        let [high, low] = identifier.to_be_bytes();
-        Self::ip(Transport::Icmp {
-            icmp_type,
-            code,
-            rest: [high, low, 0, 1],
-        })
-    }
-
-    /// An ICMP error that quotes what caused it: IP header and eight bytes more.
-    #[must_use]
-    pub fn icmp_error(icmp_type: u8, code: u8, quoted: &Self) -> Self {
-        let quoted = quoted.build();
-        let quote = quoted.get(14..quoted.len().min(14 + 20 + 8)).unwrap_or_default();
-        Self::ip(Transport::Icmp {
-            icmp_type,
-            code,
-            rest: [0; 4],
-        })
-        .payload(quote)
-    }
-
-    /// Any other protocol over IPv4.
-    #[must_use]
-    pub fn protocol(number: u8) -> Self {
-        Self::ip(Transport::Other(number))
-    }
-
-    /// A whole IP packet inside another one.
-    #[must_use]
-    pub fn ip_in_ip(inner: &Self) -> Self {
-        let inner = inner.build();
-        Self::ip(Transport::Other(4)).payload(inner.get(14..).unwrap_or_default())
-    }
-
-    /// Who has `wanted`? Asked by broadcast.
-    #[must_use]
-    pub fn arp_request(mac: [u8; 6], ip: [u8; 4], wanted: [u8; 4]) -> Self {
-        Self::arp(1, (mac, ip), ([0; 6], wanted)).to_mac(BROADCAST)
-    }
-
-    /// Has anybody the address I am about to take? (RFC 5227)
-    #[must_use]
-    pub fn arp_probe(mac: [u8; 6], wanted: [u8; 4]) -> Self {
-        Self::arp_request(mac, [0; 4], wanted)
-    }
-
-    #[must_use]
-    pub fn arp_reply(sender: ([u8; 6], [u8; 4]), target: ([u8; 6], [u8; 4])) -> Self {
-        Self::arp(2, sender, target).to_mac(target.0)
-    }
-
-    #[must_use]
-    pub fn ipv6(src: [u8; 16], dst: [u8; 16]) -> Self {
-        Self::of(Body::Ipv6(src, dst))
-    }
-
-    /// Any other ethertype.
-    #[must_use]
-    pub fn ethertype(number: u16, bytes: &[u8]) -> Self {
-        Self::of(Body::Raw(number, bytes.to_vec()))
-    }
-
     /// Where it comes from. A protocol without ports ignores the port.
     #[must_use]
-    pub fn from(self, mac: [u8; 6], ip: [u8; 4], port: u16) -> Self {
+    pub fn from(self, mac: [u8; 6], ip: impl Into<IpAddr>, port: u16) -> Self {
         self.from_mac(mac).ip_from(ip, port)
     }
 
     /// Where it goes to. A protocol without ports ignores the port.
     #[must_use]
-    pub fn to(self, mac: [u8; 6], ip: [u8; 4], port: u16) -> Self {
+    pub fn to(self, mac: [u8; 6], ip: impl Into<IpAddr>, port: u16) -> Self {
         self.to_mac(mac).ip_to(ip, port)
     }
 
@@ -217,21 +171,19 @@ impl Packet {
     }
 
     #[must_use]
-    pub fn ip_from(mut self, ip: [u8; 4], port: u16) -> Self {
-        if let Body::Ipv4(header) = &mut self.body {
-            header.src = ip;
+    pub fn ip_from(self, ip: impl Into<IpAddr>, port: u16) -> Self {
+        self.with_ip(|header| {
+            header.src = ip.into();
             header.transport.set_ports(|ports| ports.0 = port);
-        }
-        self
+        })
     }
 
     #[must_use]
-    pub fn ip_to(mut self, ip: [u8; 4], port: u16) -> Self {
-        if let Body::Ipv4(header) = &mut self.body {
-            header.dst = ip;
+    pub fn ip_to(self, ip: impl Into<IpAddr>, port: u16) -> Self {
+        self.with_ip(|header| {
+            header.dst = ip.into();
             header.transport.set_ports(|ports| ports.1 = port);
-        }
-        self
+        })
     }
 
     #[must_use]
@@ -248,6 +200,23 @@ impl Packet {
         self.with_ip(|ip| ip.payload = bytes.to_vec())
     }
 
+    /// No more of the payload than this; an ICMP error then quotes less than it ought to.
+    #[must_use]
+    pub fn truncate_payload(self, len: usize) -> Self {
+        self.with_ip(|ip| ip.payload.truncate(len))
+    }
+
+    /// The MTU that an ICMP error tells of.
+    #[must_use]
+    pub fn mtu(self, mtu: u32) -> Self {
+        self.with_ip(|ip| {
+            if let Transport::Icmp { rest, .. } = &mut ip.transport {
+                *rest = mtu.to_be_bytes();
+            }
+        })
+    }
+
+    /// TTL or hop limit.
     #[must_use]
     pub fn ttl(self, ttl: u8) -> Self {
         self.with_ip(|ip| ip.ttl = ttl)
@@ -258,20 +227,34 @@ impl Packet {
         self.with_ip(|ip| ip.dont_fragment = true)
     }
 
-    /// A fragment. The first one (offset 0) starts with the transport header, a later one is payload alone. The offset
-    /// counts eights.
+    /// A fragment, its offset in units of eight bytes. A later one consists of the payload alone. In IPv6 the fragment
+    /// header follows the extension headers that were named before.
     #[must_use]
-    pub fn fragment(self, id: u16, offset: u16, more: bool) -> Self {
-        self.with_ip(|ip| (ip.id, ip.fragment_offset, ip.more_fragments) = (id, offset & 0x1fff, more))
+    pub fn fragment(self, id: u32, offset: u16, more: bool) -> Self {
+        self.with_ip(|ip| {
+            let after = ip.extensions.len();
+            ip.fragment = Some(Fragment {
+                id,
+                offset: offset & 0x1fff,
+                more,
+                after,
+            });
+        })
     }
 
-    /// IP options as they stand on the wire; padded to a whole word with "end of list", and cut at forty bytes.
+    /// IPv4 options, made up to whole words with end-of-list.
     #[must_use]
     pub fn options(self, options: &[u8]) -> Self {
         self.with_ip(|ip| {
             ip.options = options.iter().copied().take(40).collect();
             ip.options.resize(ip.options.len().next_multiple_of(4), 0);
         })
+    }
+
+    /// One more IPv6 extension header, inside of those before it.
+    #[must_use]
+    pub fn extension(self, extension: Extension) -> Self {
+        self.with_ip(|ip| ip.extensions.push(extension))
     }
 
     /// A VLAN tag in the bytes, outside of those before it.
@@ -293,45 +276,42 @@ impl Packet {
         bytes::build(self)
     }
 
-    fn ip(transport: Transport) -> Self {
-        Self::of(Body::Ipv4(Ipv4 {
-            src: [0; 4],
-            dst: [0; 4],
-            ttl: 64,
-            id: 0,
-            dont_fragment: false,
-            more_fragments: false,
-            fragment_offset: 0,
-            options: Vec::new(),
-            transport,
-            payload: Vec::new(),
-        }))
-    }
-
-    fn arp(operation: u16, sender: ([u8; 6], [u8; 4]), target: ([u8; 6], [u8; 4])) -> Self {
-        Self::of(Body::Arp(Arp {
-            operation,
-            sender,
-            target,
-        }))
-        .from_mac(sender.0)
-    }
-
-    fn of(body: Body) -> Self {
-        Self {
-            source_mac: [0; 6],
-            destination_mac: ROUTER,
-            vlans: Vec::new(),
-            body,
-            damage: Vec::new(),
-        }
-    }
-
-    fn with_ip(mut self, change: impl FnOnce(&mut Ipv4)) -> Self {
-        if let Body::Ipv4(ip) = &mut self.body {
+    fn with_ip(mut self, change: impl FnOnce(&mut Ip)) -> Self {
+        if let Body::Ip(ip) = &mut self.body {
             change(ip);
         }
         self
+    }
+}
+
+impl Ip {
+    fn of(transport: Transport) -> Self {
+        Self {
+            src: Ipv4Addr::UNSPECIFIED.into(),
+            dst: Ipv4Addr::UNSPECIFIED.into(),
+            ttl: 64,
+            dont_fragment: false,
+            fragment: None,
+            options: Vec::new(),
+            extensions: Vec::new(),
+            transport,
+            payload: Vec::new(),
+        }
+    }
+
+    fn is_later_fragment(&self) -> bool {
+        self.fragment.is_some_and(|fragment| fragment.offset > 0)
+    }
+}
+
+impl Extension {
+    fn number(&self) -> u8 {
+        match self {
+            Self::HopByHop(_) => 0,
+            Self::Routing { .. } => 43,
+            Self::Destination(_) => 60,
+            Self::Other(number, _) => *number,
+        }
     }
 }
 
@@ -344,9 +324,9 @@ impl Transport {
 
     fn number(&self) -> u8 {
         match self {
-            Self::Icmp { .. } => 1,
             Self::Tcp { .. } => 6,
             Self::Udp { .. } => 17,
+            Self::Icmp { protocol, .. } => *protocol,
             Self::Other(number) => *number,
         }
     }

@@ -1,8 +1,11 @@
 //! A described packet as bytes.
 
-use super::{Arp, Body, Damage, Ipv4, Packet, Transport, ethertype};
+use super::make::ICMP;
+use super::{Arp, Body, Damage, Extension, Fragment, Ip, Packet, Transport, ethertype};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 const ETHERNET: usize = 14;
+const FRAGMENT_HEADER: u8 = 44;
 
 pub(super) fn build(packet: &Packet) -> Vec<u8> {
     let mut frame = Vec::new();
@@ -12,47 +15,122 @@ pub(super) fn build(packet: &Packet) -> Vec<u8> {
         frame.extend(tpid.to_be_bytes());
         frame.extend(id.to_be_bytes());
     }
-    let (ethertype, body) = match &packet.body {
-        Body::Ipv4(ip) => (ethertype::IPV4, ipv4(ip)),
-        Body::Arp(packet) => (ethertype::ARP, arp(packet)),
-        Body::Ipv6(src, dst) => (ethertype::IPV6, ipv6(*src, *dst)),
-        Body::Raw(number, bytes) => (*number, bytes.clone()),
+    let (ethertype, body, header_len) = match &packet.body {
+        Body::Ip(described) => ip(described),
+        Body::Arp(packet) => (ethertype::ARP, arp(packet), 0),
+        Body::Raw(number, bytes) => (*number, bytes.clone(), 0),
     };
     frame.extend(ethertype.to_be_bytes());
     frame.extend(body);
     let network = ETHERNET + 4 * packet.vlans.len();
     for damage in &packet.damage {
-        apply(*damage, &mut frame, network);
+        apply(*damage, &mut frame, network, network + header_len);
     }
     frame
 }
 
-fn ipv4(ip: &Ipv4) -> Vec<u8> {
-    let body = if ip.fragment_offset > 0 {
-        ip.payload.clone()
-    } else {
-        transport(ip)
+/// Ethertype, the packet, and where its transport header begins.
+fn ip(ip: &Ip) -> (u16, Vec<u8>, usize) {
+    let (ethertype, header, body) = match (ip.src, ip.dst) {
+        (IpAddr::V4(src), IpAddr::V4(dst)) => {
+            let body = behind_the_header(ip, &[src.octets(), dst.octets()].concat());
+            (ethertype::IPV4, ipv4_header(ip, src, dst, body.len()), body)
+        }
+        (src, dst) => {
+            let (src, dst) = (as_ipv6(src), as_ipv6(dst));
+            let body = behind_the_header(ip, &[src.octets(), dst.octets()].concat());
+            (ethertype::IPV6, ipv6_headers(ip, src, dst, body.len()), body)
+        }
     };
+    let header_len = header.len();
+    (ethertype, [header, body].concat(), header_len)
+}
+
+/// An address that was never said is of the other's family.
+fn as_ipv6(address: IpAddr) -> Ipv6Addr {
+    match address {
+        IpAddr::V6(address) => address,
+        IpAddr::V4(address) => {
+            assert!(address.is_unspecified(), "a packet of two families");
+            Ipv6Addr::UNSPECIFIED
+        }
+    }
+}
+
+fn ipv4_header(ip: &Ip, src: Ipv4Addr, dst: Ipv4Addr, body: usize) -> Vec<u8> {
     let header_len = 20 + ip.options.len();
-    let fragment = u16::from(ip.dont_fragment) << 14 | u16::from(ip.more_fragments) << 13 | ip.fragment_offset;
-    let total = u16::try_from(header_len + body.len()).unwrap_or(u16::MAX);
+    let Fragment { id, offset, more, .. } = ip.fragment.unwrap_or(Fragment {
+        id: 0,
+        offset: 0,
+        more: false,
+        after: 0,
+    });
+    let fragment = u16::from(ip.dont_fragment) << 14 | u16::from(more) << 13 | offset;
+    let total = u16::try_from(header_len + body).unwrap_or(u16::MAX);
     let mut bytes = vec![0x40 | (header_len / 4) as u8, 0];
     bytes.extend(total.to_be_bytes());
-    bytes.extend(ip.id.to_be_bytes());
+    bytes.extend((id as u16).to_be_bytes());
     bytes.extend(fragment.to_be_bytes());
     bytes.extend([ip.ttl, ip.transport.number(), 0, 0]);
-    bytes.extend(ip.src);
-    bytes.extend(ip.dst);
+    bytes.extend(src.octets());
+    bytes.extend(dst.octets());
     bytes.extend(&ip.options);
     let sum = checksum(&bytes);
     bytes[10..12].copy_from_slice(&sum.to_be_bytes());
-    bytes.extend(body);
     bytes
 }
 
-/// Transport header and payload, as they are before any fragmentation. A first fragment keeps the checksum of the
-/// bytes that are there; nobody can check it before the rest has come.
-fn transport(ip: &Ipv4) -> Vec<u8> {
+fn ipv6_headers(ip: &Ip, src: Ipv6Addr, dst: Ipv6Addr, body: usize) -> Vec<u8> {
+    let mut headers: Vec<_> = ip
+        .extensions
+        .iter()
+        .map(|header| (header.number(), extension(header)))
+        .collect();
+    if let Some(Fragment {
+        id,
+        offset,
+        more,
+        after,
+    }) = ip.fragment
+    {
+        let field = (offset << 3 | u16::from(more)).to_be_bytes();
+        let bytes = [&[0, 0][..], &field, &id.to_be_bytes()].concat();
+        headers.insert(after, (FRAGMENT_HEADER, bytes));
+    }
+    let len: usize = headers.iter().map(|(_, bytes)| bytes.len()).sum();
+    let mut numbers: Vec<u8> = headers.iter().map(|(number, _)| *number).collect();
+    numbers.push(ip.transport.number());
+    let mut bytes = vec![0x60, 0, 0, 0];
+    bytes.extend(u16::try_from(len + body).unwrap_or(u16::MAX).to_be_bytes());
+    bytes.extend([numbers[0], ip.ttl]);
+    bytes.extend(src.octets());
+    bytes.extend(dst.octets());
+    for ((_, header), next) in headers.iter().zip(&numbers[1..]) {
+        bytes.push(*next);
+        bytes.extend(&header[1..]);
+    }
+    bytes
+}
+
+/// An extension header with no next header yet: made up with zeros, which options take for padding.
+fn extension(extension: &Extension) -> Vec<u8> {
+    let mut bytes = match extension {
+        Extension::HopByHop(body) | Extension::Destination(body) | Extension::Other(_, body) => {
+            [&[0, 0][..], body].concat()
+        }
+        Extension::Routing { kind, segments_left } => vec![0, 0, *kind, *segments_left],
+    };
+    bytes.resize(bytes.len().next_multiple_of(8), 0);
+    bytes[1] = u8::try_from(bytes.len() / 8 - 1).unwrap_or(u8::MAX);
+    bytes
+}
+
+/// Transport header and payload, as they are before any fragmentation, or the payload of a later fragment. A first
+/// fragment keeps the checksum of the bytes that are there; nobody can check it before the rest has come.
+fn behind_the_header(ip: &Ip, addresses: &[u8]) -> Vec<u8> {
+    if ip.is_later_fragment() {
+        return ip.payload.clone();
+    }
     let (mut bytes, checksum_at) = match &ip.transport {
         Transport::Tcp { ports, flags } => {
             let mut bytes = port_bytes(*ports);
@@ -65,7 +143,9 @@ fn transport(ip: &Ipv4) -> Vec<u8> {
             bytes.extend([0, 0]);
             (bytes, Some(6))
         }
-        Transport::Icmp { icmp_type, code, rest } => {
+        Transport::Icmp {
+            icmp_type, code, rest, ..
+        } => {
             let mut bytes = vec![*icmp_type, *code, 0, 0];
             bytes.extend(rest);
             (bytes, Some(2))
@@ -74,9 +154,13 @@ fn transport(ip: &Ipv4) -> Vec<u8> {
     };
     bytes.extend(&ip.payload);
     if let Some(at) = checksum_at {
-        let mut summed = pseudo_header(ip, bytes.len());
+        let mut summed = pseudo_header(ip, addresses, bytes.len());
         summed.extend(&bytes);
-        let sum = checksum(&summed);
+        let sum = match checksum(&summed) {
+            // UDP's way to say that there is a checksum (RFC 768).
+            0 if matches!(ip.transport, Transport::Udp { .. }) => u16::MAX,
+            sum => sum,
+        };
         bytes[at..at + 2].copy_from_slice(&sum.to_be_bytes());
     }
     bytes
@@ -86,12 +170,13 @@ fn port_bytes((src, dst): (u16, u16)) -> Vec<u8> {
     [src.to_be_bytes(), dst.to_be_bytes()].concat()
 }
 
-/// What TCP and UDP sum before their own bytes; ICMP sums nothing before them.
-fn pseudo_header(ip: &Ipv4, len: usize) -> Vec<u8> {
-    if matches!(ip.transport, Transport::Icmp { .. }) {
+/// What is summed before the transport's own bytes. ICMP sums nothing before them, ICMPv6 does. Both families' headers
+/// sum to the same: zeros are left out.
+fn pseudo_header(ip: &Ip, addresses: &[u8], len: usize) -> Vec<u8> {
+    if ip.transport.number() == ICMP {
         return Vec::new();
     }
-    let mut bytes = [ip.src, ip.dst].concat();
+    let mut bytes = addresses.to_vec();
     bytes.extend([0, ip.transport.number()]);
     bytes.extend(u16::try_from(len).unwrap_or(u16::MAX).to_be_bytes());
     bytes
@@ -107,15 +192,7 @@ fn arp(arp: &Arp) -> Vec<u8> {
     bytes
 }
 
-fn ipv6(src: [u8; 16], dst: [u8; 16]) -> Vec<u8> {
-    const NO_NEXT_HEADER: u8 = 59;
-    let mut bytes = vec![0x60, 0, 0, 0, 0, 0, NO_NEXT_HEADER, 64];
-    bytes.extend(src);
-    bytes.extend(dst);
-    bytes
-}
-
-/// RFC 1071. Zero stays zero: no packet built here sums to what UDP would have to write as all ones.
+/// RFC 1071.
 pub(super) fn checksum(bytes: &[u8]) -> u16 {
     let words = bytes
         .chunks(2)
@@ -127,13 +204,13 @@ pub(super) fn checksum(bytes: &[u8]) -> u16 {
     !(sum as u16)
 }
 
-fn apply(damage: Damage, frame: &mut Vec<u8>, network: usize) {
-    let transport = network + frame.get(network).map_or(20, |byte| usize::from(byte & 15) * 4);
+fn apply(damage: Damage, frame: &mut Vec<u8>, network: usize, transport: usize) {
+    let is_ipv6 = frame.get(network).is_some_and(|byte| byte >> 4 == 6);
     match damage {
         Damage::Truncate(len) => frame.truncate(len),
         Damage::IpVersion(version) => change(frame, network, |byte| version << 4 | byte & 15),
         Damage::IpHeaderLength(words) => change(frame, network, |byte| byte & 0xf0 | words & 15),
-        Damage::IpTotalLength(len) => put(frame, network + 2, len),
+        Damage::IpTotalLength(len) => put(frame, network + if is_ipv6 { 4 } else { 2 }, len),
         Damage::IpChecksum => change(frame, network + 10, |byte| !byte),
         Damage::TcpDataOffset(words) => change(frame, transport + 12, |byte| words << 4 | byte & 15),
         Damage::UdpLength(len) => put(frame, transport + 4, len),

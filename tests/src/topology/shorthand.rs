@@ -1,26 +1,36 @@
 //! Rules, routes and blocks in a word.
 
-use groundplane::resources::{NetworkAclEntry, Route, RouteState, RouteTarget, RuleAction};
-use ipnet::Ipv4Net;
+use groundplane::resources::{
+    Destination, NetworkAclEntry, Route, RouteOrigin, RouteState, RouteTarget, RuleAction, Vpc,
+};
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use std::net::IpAddr;
 
-pub(super) fn local_route(destination_cidr_block: Ipv4Net) -> Route {
+pub(super) fn local_routes(vpc: &Vpc) -> Vec<Route> {
+    vpc.blocks().map(local_route).collect()
+}
+
+pub(super) fn local_route(block: IpNet) -> Route {
     Route {
-        destination_cidr_block,
+        destination: Destination::Cidr(block),
         target: RouteTarget::Local,
         state: RouteState::Active,
+        origin: RouteOrigin::CreateRouteTable,
     }
 }
 
-/// Rule 100 allows everything, both ways, as in a default NACL (semantics 8.1).
+/// Rules 100 and 101 allow everything, both ways, as in a default NACL (semantics 8.1).
 #[must_use]
 pub fn open_nacl() -> Vec<NetworkAclEntry> {
-    vec![
-        nacl_rule(100, false, RuleAction::Allow),
-        nacl_rule(100, true, RuleAction::Allow),
-    ]
+    let mut entries = Vec::new();
+    for egress in [false, true] {
+        entries.push(nacl_rule(100, egress, RuleAction::Allow));
+        entries.push(nacl_rule6(101, egress, RuleAction::Allow));
+    }
+    entries
 }
 
-/// A rule for everything, to be narrowed with struct update syntax.
+/// A rule for everything in IPv4, to be narrowed with struct update syntax.
 #[must_use]
 pub fn nacl_rule(rule_number: u16, egress: bool, rule_action: RuleAction) -> NetworkAclEntry {
     NetworkAclEntry {
@@ -34,13 +44,41 @@ pub fn nacl_rule(rule_number: u16, egress: bool, rule_action: RuleAction) -> Net
     }
 }
 
+/// A rule for everything in IPv6.
 #[must_use]
-pub fn anywhere() -> Ipv4Net {
-    Ipv4Net::default()
+pub fn nacl_rule6(rule_number: u16, egress: bool, rule_action: RuleAction) -> NetworkAclEntry {
+    NetworkAclEntry {
+        cidr_block: anywhere6(),
+        ..nacl_rule(rule_number, egress, rule_action)
+    }
+}
+
+#[must_use]
+pub fn anywhere() -> IpNet {
+    Ipv4Net::default().into()
+}
+
+#[must_use]
+pub fn anywhere6() -> IpNet {
+    Ipv6Net::default().into()
 }
 
 /// A CIDR block, which a test writes down and so knows to be right.
 #[must_use]
-pub fn net(cidr: &str) -> Ipv4Net {
+pub fn net(cidr: &str) -> IpNet {
     cidr.parse().expect("a CIDR block")
+}
+
+pub(super) fn net4(cidr: &str) -> Ipv4Net {
+    cidr.parse().expect("an IPv4 CIDR block")
+}
+
+pub(super) fn net6(cidr: &str) -> Ipv6Net {
+    cidr.parse().expect("an IPv6 CIDR block")
+}
+
+/// An address, likewise.
+#[must_use]
+pub fn address(text: &str) -> IpAddr {
+    text.parse().expect("an address")
 }

@@ -1,0 +1,65 @@
+//! Topologies that many tests begin with.
+
+use super::Topology;
+use groundplane::resources::RouteTarget;
+
+impl Topology {
+    /// One VPC with a middlebox: `web` and `db` in a subnet each, `web2` beside `web`, `box` in a third subnet and able
+    /// to forward (its check is off). All groups and NACLs are open, all routes local. Everybody has an address of
+    /// either family.
+    #[must_use]
+    pub fn three_subnets() -> Self {
+        let mut topology = Self::new();
+        topology.vpc("red", "10.0.0.0/16").block("2001:db8:1::/56");
+        topology
+            .subnet("front", "10.0.1.0/24")
+            .subnet6("2001:db8:1:1::/64")
+            .eni6("web", "10.0.1.10", "2001:db8:1:1::10")
+            .eni6("web2", "10.0.1.11", "2001:db8:1:1::11");
+        topology
+            .subnet("back", "10.0.2.0/24")
+            .subnet6("2001:db8:1:2::/64")
+            .eni6("db", "10.0.2.10", "2001:db8:1:2::10");
+        topology
+            .subnet("middle", "10.0.3.0/24")
+            .subnet6("2001:db8:1:3::/64")
+            .eni6("box", "10.0.3.10", "2001:db8:1:3::10")
+            .source_dest_check("box", false);
+        topology
+    }
+
+    /// The base topology T0 of semantics 32.0, as far as it consists of what there is: no NAT gateway, no peers, no
+    /// endpoints, no load balancer, no outside. A1, A2, A3 and APUB have a table each, which is the same as the shared
+    /// ones as long as all say the same.
+    ///
+    /// VPC-A comes last: what a test adds is in VPC-A. VPC-P's targets are ENIs like others.
+    #[must_use]
+    pub fn t0() -> Self {
+        let mut topology = Self::new();
+        topology.vpc("VPC-P", "10.0.0.0/16");
+        topology.subnet("P1", "10.0.1.0/24").eni("t1", "10.0.1.60");
+        topology.subnet("P3", "10.0.3.0/24").eni("t3", "10.0.3.60");
+        topology.vpc("VPC-A", "10.0.0.0/16").block("2001:db8:a::/56");
+        topology
+            .subnet("A1", "10.0.1.0/24")
+            .subnet6("2001:db8:a:1::/64")
+            .eni6("a1", "10.0.1.10", "2001:db8:a:1::10")
+            .eni6("a1x", "10.0.1.11", "2001:db8:a:1::11");
+        topology
+            .subnet("A2", "10.0.2.0/24")
+            .subnet6("2001:db8:a:2::/64")
+            .eni6("a2", "10.0.2.10", "2001:db8:a:2::10");
+        topology
+            .subnet("A3", "10.0.3.0/24")
+            .subnet6("2001:db8:a:3::/64")
+            .eni6("a3", "10.0.3.10", "2001:db8:a:3::10");
+        topology
+            .subnet("APUB", "10.0.10.0/24")
+            .subnet6("2001:db8:a:10::/64")
+            .route_to("APUB", "0.0.0.0/0", RouteTarget::Gateway("igw-A".to_owned()))
+            .eni6("p1", "10.0.10.10", "2001:db8:a:10::10")
+            .eni6("p2", "10.0.10.11", "2001:db8:a:10::11")
+            .eni6("p3", "10.0.10.12", "2001:db8:a:10::12");
+        topology
+    }
+}

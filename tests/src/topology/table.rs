@@ -1,0 +1,140 @@
+//! Route tables and NACLs of a topology.
+
+use super::Topology;
+use super::shorthand::local_routes;
+use groundplane::resources::{
+    Destination, NetworkAclEntry, Route, RouteOrigin, RouteState, RouteTable, RouteTarget, Subnet,
+};
+use ipnet::IpNet;
+
+impl Topology {
+    /// A route table of the VPC with its local routes, for [`Topology::associate`].
+    pub fn table(&mut self, name: &str) -> &mut Self {
+        self.new_table(name);
+        self
+    }
+
+    /// The subnet uses this table.
+    pub fn associate(&mut self, subnet: &str, table: &str) -> &mut Self {
+        let mut tables = self.resources.route_tables.iter();
+        let found = tables.find(|it| it.name == table);
+        let id = found
+            .unwrap_or_else(|| panic!("no route table {table}"))
+            .route_table_id
+            .clone();
+        self.subnet_mut(subnet).route_table_id = id;
+        self
+    }
+
+    /// The whole list of the subnet's NACL, both directions.
+    pub fn nacl(&mut self, subnet: &str, entries: Vec<NetworkAclEntry>) -> &mut Self {
+        let id = self.subnet_named(subnet).network_acl_id.clone();
+        let mut acls = self.resources.network_acls.iter_mut();
+        let acl = acls.find(|acl| acl.network_acl_id == id);
+        acl.expect("every subnet has a NACL").entries = entries;
+        self
+    }
+
+    /// A static route of the subnet's table, to a CIDR block or a prefix list's name.
+    pub fn route_to(&mut self, subnet: &str, destination: &str, target: RouteTarget) -> &mut Self {
+        self.route(
+            subnet,
+            destination,
+            target,
+            RouteState::Active,
+            RouteOrigin::CreateRoute,
+        )
+    }
+
+    /// A static route to a middlebox.
+    pub fn route_via(&mut self, subnet: &str, destination: &str, eni: &str) -> &mut Self {
+        let target = RouteTarget::NetworkInterface(self.interface(eni).network_interface_id.clone());
+        self.route_to(subnet, destination, target)
+    }
+
+    /// A propagated route. No gateway propagates yet, so it leads to a middlebox, which the API would refuse.
+    pub fn propagate_via(&mut self, subnet: &str, destination: &str, eni: &str) -> &mut Self {
+        let target = RouteTarget::NetworkInterface(self.interface(eni).network_interface_id.clone());
+        let origin = RouteOrigin::EnableVgwRoutePropagation;
+        self.route(subnet, destination, target, RouteState::Active, origin)
+    }
+
+    /// A static route whose target is gone.
+    pub fn blackhole(&mut self, subnet: &str, destination: &str) -> &mut Self {
+        let target = RouteTarget::NetworkInterface("eni-gone".to_owned());
+        let origin = RouteOrigin::CreateRoute;
+        self.route(subnet, destination, target, RouteState::Blackhole, origin)
+    }
+
+    /// The subnet's table as it was at first: nothing but the local routes.
+    pub fn only_local_route(&mut self, subnet: &str) -> &mut Self {
+        let vpc_id = self.subnet_named(subnet).vpc_id.clone();
+        let mut vpcs = self.resources.vpcs.iter();
+        let vpc = vpcs.find(|vpc| vpc.vpc_id == vpc_id).expect("the VPC exists");
+        let routes = local_routes(vpc);
+        self.table_mut(subnet).routes = routes;
+        self
+    }
+
+    pub fn no_route(&mut self, subnet: &str) -> &mut Self {
+        self.table_mut(subnet).routes.clear();
+        self
+    }
+
+    /// Takes the place of a route to the same destination that came into the table in the same way; a static route also
+    /// that of a local one (semantics 5.4).
+    fn route(
+        &mut self,
+        subnet: &str,
+        destination: &str,
+        target: RouteTarget,
+        state: RouteState,
+        origin: RouteOrigin,
+    ) -> &mut Self {
+        let destination = match destination.parse::<IpNet>() {
+            Ok(block) => Destination::Cidr(block),
+            Err(_) => Destination::PrefixList(self.prefix_list_id(destination)),
+        };
+        let propagated = |origin| origin == RouteOrigin::EnableVgwRoutePropagation;
+        let table = self.table_mut(subnet);
+        let replaced = |old: &Route| old.destination == destination && propagated(old.origin) == propagated(origin);
+        table.routes.retain(|old| !replaced(old));
+        table.routes.push(Route {
+            destination,
+            target,
+            state,
+            origin,
+        });
+        self
+    }
+
+    pub(super) fn new_table(&mut self, name: &str) -> String {
+        let route_table_id = self.id("rtb");
+        let vpc = &self.resources.vpcs[self.vpc];
+        self.resources.route_tables.push(RouteTable {
+            route_table_id: route_table_id.clone(),
+            name: name.to_owned(),
+            vpc_id: vpc.vpc_id.clone(),
+            main: false,
+            routes: local_routes(vpc),
+        });
+        route_table_id
+    }
+
+    fn table_mut(&mut self, subnet: &str) -> &mut RouteTable {
+        let id = self.subnet_named(subnet).route_table_id.clone();
+        let mut tables = self.resources.route_tables.iter_mut();
+        let table = tables.find(|table| table.route_table_id == id);
+        table.expect("every subnet has a route table")
+    }
+
+    fn subnet_named(&self, name: &str) -> &Subnet {
+        let found = self.resources.subnets.iter().find(|subnet| subnet.name == name);
+        found.unwrap_or_else(|| panic!("no subnet {name}"))
+    }
+
+    fn subnet_mut(&mut self, name: &str) -> &mut Subnet {
+        let found = self.resources.subnets.iter_mut().find(|subnet| subnet.name == name);
+        found.unwrap_or_else(|| panic!("no subnet {name}"))
+    }
+}

@@ -2,9 +2,9 @@
 
 use super::diagnostic::{Problem, Problems, Span, Spanned, quote};
 use super::names;
+use super::notation::Notation;
 use super::tree::{Entry, Node, Value};
-use ipnet::Ipv4Net;
-use std::net::Ipv4Addr;
+use std::ops::RangeInclusive;
 
 /// The fields of one object.
 pub(super) struct Fields<'a> {
@@ -30,6 +30,18 @@ impl<'a> Fields<'a> {
 
     pub(super) fn owner(&self) -> &str {
         &self.owner
+    }
+
+    /// Where the object is.
+    pub(super) fn span(&self) -> Span {
+        self.span
+    }
+
+    /// Where a field is that no object of this kind may have; it is not among those that are suggested.
+    pub(super) fn refuse(&mut self, name: &'static str) -> Option<Span> {
+        let entry = self.entries.iter().find(|entry| entry.key == name)?;
+        self.known.push(name);
+        Some(entry.key_span)
     }
 
     pub(super) fn has(&self, name: &str) -> bool {
@@ -61,9 +73,17 @@ impl<'a> Fields<'a> {
         problems.report(Problem::error(self.span, message).code("MissingParameter").help(help));
     }
 
-    pub(super) fn text(&mut self, name: &'static str, problems: &mut Problems) -> Option<Spanned<&'a str>> {
-        let node = self.take(name)?;
-        text(node, name, problems)
+    pub(super) fn text(&mut self, name: &'static str, problems: &mut Problems) -> Field<Spanned<&'a str>> {
+        let Some(node) = self.take(name) else {
+            return Field::Missing;
+        };
+        text(node, name, problems).map_or(Field::Wrong, Field::Is)
+    }
+
+    /// A list of names.
+    pub(super) fn texts(&mut self, name: &'static str, each: &str, problems: &mut Problems) -> Vec<Spanned<&'a str>> {
+        let nodes = self.list(name, problems).iter();
+        nodes.filter_map(|node| text(node, each, problems)).collect()
     }
 
     pub(super) fn boolean(&mut self, name: &'static str, problems: &mut Problems) -> Option<bool> {
@@ -78,47 +98,74 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// A block, its host bits cleared without a word, as AWS does (semantics 2.1).
-    pub(super) fn block(&mut self, name: &'static str, problems: &mut Problems) -> Field<Spanned<Ipv4Net>> {
-        self.parsed(name, "an IPv4 block such as 10.0.0.0/16", problems)
-            .map(|block: Spanned<Ipv4Net>| Spanned {
-                value: block.value.trunc(),
-                span: block.span,
-            })
+    /// A block, an address, or whatever else is written as one word.
+    pub(super) fn value<T: Notation>(&mut self, name: &'static str, problems: &mut Problems) -> Field<Spanned<T>> {
+        let Some(node) = self.take(name) else {
+            return Field::Missing;
+        };
+        value(node, name, problems).map_or(Field::Wrong, Field::Is)
     }
 
-    pub(super) fn address(&mut self, name: &'static str, problems: &mut Problems) -> Field<Spanned<Ipv4Addr>> {
-        self.parsed(name, "an IPv4 address such as 10.0.1.10", problems)
+    /// A list of them. Those that are wrong are reported and left out.
+    pub(super) fn values<T: Notation>(&mut self, name: &'static str, problems: &mut Problems) -> Vec<Spanned<T>> {
+        let nodes = self.list(name, problems).iter();
+        nodes.filter_map(|node| value(node, name, problems)).collect()
     }
 
-    fn parsed<T: std::str::FromStr>(
+    pub(super) fn number(
         &mut self,
         name: &'static str,
-        expected: &str,
+        range: RangeInclusive<i64>,
         problems: &mut Problems,
-    ) -> Field<Spanned<T>> {
+    ) -> Field<Spanned<i64>> {
         let Some(node) = self.take(name) else {
             return Field::Missing;
         };
         let Some(Spanned { value, span }) = text(node, name, problems) else {
             return Field::Wrong;
         };
-        let Ok(value) = value.parse() else {
-            let message = format!("{name} must be {expected}, this is {}", quote(value));
-            problems.report(Problem::error(span, message).code("InvalidParameterValue"));
-            return Field::Wrong;
-        };
-        Field::Is(Spanned { value, span })
+        if let Some(value) = value.parse().ok().filter(|number| range.contains(number)) {
+            return Field::Is(Spanned { value, span });
+        }
+        let (first, last) = (range.start(), range.end());
+        let message = format!(
+            "{name} must be a number from {first} to {last}, this is {}",
+            quote(value)
+        );
+        problems.report(Problem::error(span, message).code("InvalidParameterValue"));
+        Field::Wrong
     }
 
+    /// The fields of a mapping in a field.
+    pub(super) fn mapping(&mut self, name: &'static str, problems: &mut Problems) -> Field<Fields<'a>> {
+        let Some(node) = self.take(name) else {
+            return Field::Missing;
+        };
+        Fields::of(node, name.to_owned(), node.start(), problems).map_or(Field::Wrong, Field::Is)
+    }
+
+    /// Reports a field that must be there and isn't.
+    pub(super) fn required<T>(&self, name: &str, help: &str, field: Field<T>, problems: &mut Problems) -> Option<T> {
+        if matches!(field, Field::Missing) {
+            self.missing(name, help, problems);
+        }
+        field.known()
+    }
+
+    /// The items of a list; nothing is a list of nothing.
     pub(super) fn list(&mut self, name: &'static str, problems: &mut Problems) -> &'a [Node] {
-        let Some(node) = self.take(name) else { return &[] };
+        self.optional_list(name, problems).unwrap_or_default()
+    }
+
+    /// The same, for those who care whether it is there.
+    pub(super) fn optional_list(&mut self, name: &'static str, problems: &mut Problems) -> Option<&'a [Node]> {
+        let node = self.take(name)?;
         match &node.value {
-            Value::List(items) => items,
-            _ if node.is_empty() => &[],
+            Value::List(items) => Some(items),
+            _ if node.is_empty() => Some(&[]),
             _ => {
                 wrong_kind(node, name, "a list", problems);
-                &[]
+                Some(&[])
             }
         }
     }
@@ -135,20 +182,49 @@ impl<'a> Fields<'a> {
 }
 
 /// A field that may be absent, which is not the same as being wrong: the latter has been reported.
+#[derive(Clone, Copy, Debug)]
 pub(super) enum Field<T> {
     Missing,
     Wrong,
     Is(T),
 }
 
-impl<T> Field<T> {
-    fn map<U>(self, change: impl FnOnce(T) -> U) -> Field<U> {
+impl<T> Field<Spanned<T>> {
+    /// Another value at the same place.
+    pub(super) fn map<U>(self, change: impl FnOnce(T) -> U) -> Field<Spanned<U>> {
         match self {
             Self::Missing => Field::Missing,
             Self::Wrong => Field::Wrong,
-            Self::Is(value) => Field::Is(change(value)),
+            Self::Is(Spanned { value, span }) => Field::Is(Spanned {
+                value: change(value),
+                span,
+            }),
         }
     }
+}
+
+impl<T> Field<T> {
+    pub(super) fn known(self) -> Option<T> {
+        match self {
+            Self::Missing | Self::Wrong => None,
+            Self::Is(value) => Some(value),
+        }
+    }
+
+    pub(super) fn is_missing(&self) -> bool {
+        matches!(self, Self::Missing)
+    }
+}
+
+/// A block, an address, or whatever else is written as one word.
+fn value<T: Notation>(node: &Node, name: &str, problems: &mut Problems) -> Option<Spanned<T>> {
+    let Spanned { value, span } = text(node, name, problems)?;
+    let Some(value) = T::read(value) else {
+        let message = format!("{name} must be {}, this is {}", T::EXPECTED, quote(value));
+        problems.report(Problem::error(span, message).code("InvalidParameterValue"));
+        return None;
+    };
+    Some(Spanned { value, span })
 }
 
 /// The text of a scalar.

@@ -6,6 +6,7 @@ mod diagnostic;
 mod fields;
 mod ids;
 mod names;
+mod notation;
 mod resolve;
 mod schema;
 #[cfg(test)]
@@ -67,8 +68,8 @@ fn read(file_name: &str, bytes: &[u8], namespaces: Option<&[String]>) -> Result<
         }
     };
     let resolved = tree::read(text, &mut problems).map(|root| {
-        let vpcs = schema::read(&root, &mut problems);
-        resolve::resolve(&vpcs, namespaces, &mut problems)
+        let document = schema::read(&root, &mut problems);
+        resolve::resolve(&document, namespaces, &mut problems)
     });
     match resolved {
         Some((resources, guests)) if !problems.any_error() => Ok(Resolved {

@@ -38,6 +38,14 @@ pub(super) struct Entry {
 }
 
 impl Node {
+    /// Where it begins, for problems of all of it, which would underline too much.
+    pub(super) fn start(&self) -> Span {
+        Span {
+            start: self.span.start,
+            end: self.span.start,
+        }
+    }
+
     /// What people call this kind of value.
     pub(super) fn kind(&self) -> String {
         match &self.value {

@@ -1,20 +1,13 @@
-//! Instances: an ENI each, its addresses, and where its guest is.
+//! Instances: an ENI each, with its addresses and its groups.
 
-use super::{Output, PREFIX_LENS, Scope, open_group_id, subnet};
+use super::address::{Addresses, Home};
+use super::{Output, Scope, limit, place, security_group, subnet};
 use crate::document::diagnostic::{Problem, Problems, Spanned, quote};
-use crate::document::schema::{self, Address, Instance};
-use crate::document::{Attachment, Guest, names};
-use crate::resources::{Allowance, ConnectionTracking, InterfaceType, NetworkInterface};
-use ipnet::Ipv4Net;
-use std::collections::HashMap;
-use std::net::Ipv4Addr;
-
-/// Where a guest is: in the namespace of that name, or behind the tap of that name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Place<'a> {
-    Namespace(&'a str),
-    Tap(&'a str),
-}
+use crate::document::schema::{self, Instance};
+use crate::document::{Attachment, Guest};
+use crate::resources::NetworkInterface;
+use std::collections::HashSet;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Makes the ENIs of a VPC. Chosen addresses are taken first, so that an automatic one is never in their way.
 pub(super) fn resolve<'a>(scope: &Scope<'a>, out: &mut Output<'a>, problems: &mut Problems) {
@@ -22,60 +15,163 @@ pub(super) fn resolve<'a>(scope: &Scope<'a>, out: &mut Output<'a>, problems: &mu
     let instances: Vec<_> = scope
         .instances
         .iter()
-        .map(|instance| (instance, find_subnet(scope, instance, problems)))
+        .map(|instance| (instance, home(scope, instance, problems)))
         .collect();
-    for &(instance, block) in &instances {
-        if let Address::Chosen(address) = instance.address {
-            addresses.choose(address, block, instance.name.value, problems);
-        }
+    for &(instance, home) in &instances {
+        choose(instance, home, &mut addresses, problems);
     }
-    for &(instance, block) in &instances {
-        place(scope, instance, out, problems);
-        let address = match instance.address {
-            Address::Chosen(address) => Some(address.value),
-            Address::Automatic => block.and_then(|block| addresses.lowest_free(block, instance, problems)),
-            Address::Wrong => None,
-        };
-        if let (Some(address), Some(subnet), Some(attachment)) = (address, instance.subnet, instance.attachment) {
-            make(scope, instance, (subnet.value, address, attachment.value), out);
+    for &(instance, home) in &instances {
+        place::check(scope, instance, out, problems);
+        let groups = groups(scope, instance, problems);
+        let ipv4 = ipv4(instance, home, &mut addresses, problems);
+        let ipv6 = ipv6(instance, home, &mut addresses, problems);
+        check_count(instance, ipv4.len(), ipv6.len(), problems);
+        if let (false, Some(subnet), Some(attachment)) = (ipv4.is_empty(), instance.subnet, instance.attachment) {
+            let eni = make(scope, instance, subnet.value, out);
+            let network_interface_id = eni.network_interface_id.clone();
+            out.resources.network_interfaces.push(NetworkInterface {
+                private_ip_addresses: ipv4,
+                ipv6_addresses: ipv6,
+                groups,
+                ..eni
+            });
+            out.guests.push(guest(instance, network_interface_id, attachment.value));
         }
     }
 }
 
-/// The block of the instance's subnet, if it can be told.
-fn find_subnet(scope: &Scope<'_>, instance: &Instance<'_>, problems: &mut Problems) -> Option<Ipv4Net> {
-    let subnet = subnet::find(scope, instance.subnet?, problems)?;
-    // A block of another length has been reported, and has no addresses of the usual kind.
-    subnet
-        .cidr_block
-        .map(|block| block.value)
-        .filter(|block| PREFIX_LENS.contains(&block.prefix_len()))
+/// The blocks of the instance's subnet, as far as they can be told.
+fn home(scope: &Scope<'_>, instance: &Instance<'_>, problems: &mut Problems) -> Home {
+    let subnet = instance.subnet.and_then(|name| subnet::find(scope, name, problems));
+    subnet.map(Home::of).unwrap_or_default()
 }
 
-fn make<'a>(
-    scope: &Scope<'a>,
+/// Takes the addresses and prefixes that an instance's author chose.
+fn choose<'a>(instance: &Instance<'a>, home: Home, addresses: &mut Addresses<'a>, problems: &mut Problems) {
+    let name = instance.name.value;
+    if let schema::Addresses::Chosen(chosen) = &instance.addresses {
+        for &address in chosen {
+            addresses.choose(address, home, name, problems);
+        }
+    }
+    for &prefix in &instance.ipv4_prefixes {
+        addresses.delegate(prefix, home, name, problems);
+    }
+    let mut first_ipv6 = instance.ipv6_prefixes.first().map(|prefix| prefix.span);
+    if let schema::Ipv6Addresses::Chosen(chosen) = &instance.ipv6_addresses {
+        first_ipv6 = chosen.first().map(|address| address.span).or(first_ipv6);
+        for &address in chosen {
+            addresses.choose(address, home, name, problems);
+        }
+    }
+    for &prefix in &instance.ipv6_prefixes {
+        addresses.delegate(prefix, home, name, problems);
+    }
+    if let Some(span) = first_ipv6 {
+        home.check_ipv6(span, problems);
+    }
+}
+
+fn ipv4<'a>(
     instance: &Instance<'a>,
-    (subnet, address, attachment): (&str, Ipv4Addr, schema::Attachment<'a>),
-    out: &mut Output<'a>,
-) {
+    home: Home,
+    addresses: &mut Addresses<'a>,
+    problems: &mut Problems,
+) -> Vec<Ipv4Addr> {
+    match &instance.addresses {
+        schema::Addresses::Chosen(chosen) => chosen.iter().map(|address| address.value).collect(),
+        schema::Addresses::Automatic => {
+            let free = home
+                .ipv4
+                .and_then(|block| addresses.lowest_free(block, instance.name, problems));
+            match free {
+                Some(IpAddr::V4(address)) => vec![address],
+                _ => Vec::new(),
+            }
+        }
+        schema::Addresses::Wrong => Vec::new(),
+    }
+}
+
+fn ipv6<'a>(
+    instance: &Instance<'a>,
+    home: Home,
+    addresses: &mut Addresses<'a>,
+    problems: &mut Problems,
+) -> Vec<Ipv6Addr> {
+    let count = match &instance.ipv6_addresses {
+        schema::Ipv6Addresses::Chosen(chosen) => return chosen.iter().map(|address| address.value).collect(),
+        schema::Ipv6Addresses::Automatic(count) => count,
+    };
+    if count.value > 0 {
+        home.check_ipv6(count.span, problems);
+    }
+    let free = |_| match addresses.lowest_free(home.ipv6?, instance.name, problems)? {
+        IpAddr::V6(address) => Some(address),
+        IpAddr::V4(_) => None,
+    };
+    (0..count.value).map_while(free).collect()
+}
+
+fn check_count(instance: &Instance<'_>, ipv4: usize, ipv6: usize, problems: &mut Problems) {
+    for count in [ipv4 + instance.ipv4_prefixes.len(), ipv6 + instance.ipv6_prefixes.len()] {
+        limit::ADDRESSES.check(count, instance.name.span, problems);
+    }
+}
+
+/// The ids of an instance's groups: the VPC's own group if it names none (semantics 1.2).
+fn groups(scope: &Scope<'_>, instance: &Instance<'_>, problems: &mut Problems) -> Vec<String> {
+    let Some(names) = &instance.groups else {
+        return vec![security_group::group_id(scope, security_group::DEFAULT)];
+    };
+    if names.is_empty() {
+        let message = format!("instance {} is in no security group", quote(instance.name.value));
+        let help = "name at least one group, or leave groups out for the VPC's own, default";
+        let problem = Problem::error(instance.name.span, message).code("InvalidParameterValue");
+        problems.report(problem.help(help));
+    }
+    let mut seen = HashSet::new();
+    for &Spanned { value: name, span } in names {
+        if !seen.insert(name) {
+            let message = format!(
+                "instance {} is in group {} already",
+                quote(instance.name.value),
+                quote(name)
+            );
+            let problem = Problem::error(span, message).code("InvalidParameterValue");
+            problems.report(problem.help("remove one of the two"));
+        }
+    }
+    let names = limit::SECURITY_GROUPS_OF_AN_ENI.apply(0, names, |name| name.span, problems);
+    let found = names
+        .iter()
+        .filter_map(|&name| security_group::find(scope, name, problems));
+    found.collect()
+}
+
+/// The ENI, but for its addresses and groups.
+fn make(scope: &Scope<'_>, instance: &Instance<'_>, subnet: &str, out: &mut Output<'_>) -> NetworkInterface {
     let name = instance.name.value.to_owned();
     let network_interface_id = scope.id("eni", &name);
-    out.resources.network_interfaces.push(NetworkInterface {
-        network_interface_id: network_interface_id.clone(),
-        name: name.clone(),
+    NetworkInterface {
+        mac_address: out.macs.of(&network_interface_id),
+        network_interface_id,
+        name,
         vpc_id: scope.vpc_id.clone(),
         subnet_id: scope.id("subnet", subnet),
-        mac_address: out.macs.of(&network_interface_id),
-        private_ip_addresses: vec![address],
+        private_ip_addresses: Vec::new(),
         ipv6_addresses: Vec::new(),
-        ipv4_prefixes: Vec::new(),
-        ipv6_prefixes: Vec::new(),
-        groups: vec![open_group_id(scope)],
+        ipv4_prefixes: instance.ipv4_prefixes.iter().map(|prefix| prefix.value).collect(),
+        ipv6_prefixes: instance.ipv6_prefixes.iter().map(|prefix| prefix.value).collect(),
+        groups: Vec::new(),
         source_dest_check: instance.source_dest_check,
-        interface_type: InterfaceType::Interface,
-        connection_tracking: ConnectionTracking::default(),
-        allowance: Allowance::default(),
-    });
+        interface_type: instance.interface_type,
+        connection_tracking: instance.connection_tracking,
+        allowance: instance.allowance,
+    }
+}
+
+fn guest(instance: &Instance<'_>, network_interface_id: String, attachment: schema::Attachment<'_>) -> Guest {
     let attachment = match attachment {
         schema::Attachment::Namespace { name, adopt } => Attachment::Namespace {
             name: name.to_owned(),
@@ -85,112 +181,9 @@ fn make<'a>(
             device: device.to_owned(),
         },
     };
-    out.guests.push(Guest {
-        name,
+    Guest {
+        name: instance.name.value.to_owned(),
         network_interface_id,
         attachment,
-    });
-}
-
-/// Checks the name of the guest's place, that it is there if it must be, and that no other guest is.
-fn place<'a>(scope: &Scope<'a>, instance: &Instance<'a>, out: &mut Output<'a>, problems: &mut Problems) {
-    let Some(Spanned {
-        value: attachment,
-        span,
-    }) = instance.attachment
-    else {
-        return;
-    };
-    let (place, kind, name) = match attachment {
-        schema::Attachment::Namespace { name, .. } => (Place::Namespace(name), "namespace", name),
-        schema::Attachment::Tap { device } => (Place::Tap(device), "tap", device),
-    };
-    match place {
-        Place::Namespace(name) => names::check_namespace(name, span, problems),
-        Place::Tap(device) => names::check_tap(device, span, problems),
     }
-    if let schema::Attachment::Namespace { name, adopt: true } = attachment {
-        check_adopted(scope, Spanned { value: name, span }, problems);
-    }
-    if let Some(other) = out.places.insert(place, instance.name.value) {
-        let message = format!("{kind} {} is instance {}'s", quote(name), quote(other));
-        problems.report(Problem::error(span, message).help(format!("give each instance a {kind} of its own")));
-    }
-}
-
-/// Checks that the host has a namespace, if the host is known.
-fn check_adopted(scope: &Scope<'_>, name: Spanned<&str>, problems: &mut Problems) {
-    let Spanned { value: name, span } = name;
-    let Some(namespaces) = scope.namespaces else {
-        return;
-    };
-    // What can't be a namespace's name has been reported.
-    if names::is_namespace(name) && !namespaces.iter().any(|namespace| namespace == name) {
-        let message = format!("this host has no network namespace {}", quote(name));
-        let help = format!("make it with `ip netns add {name}`, or remove adopt to have it made");
-        problems.report(Problem::error(span, message).help(help));
-    }
-}
-
-/// The addresses of a VPC that are taken.
-#[derive(Default)]
-struct Addresses<'a> {
-    taken: HashMap<Ipv4Addr, &'a str>,
-    /// Below which address of a subnet nothing is free.
-    next: HashMap<Ipv4Net, u32>,
-}
-
-impl<'a> Addresses<'a> {
-    fn choose(
-        &mut self,
-        address: Spanned<Ipv4Addr>,
-        block: Option<Ipv4Net>,
-        instance: &'a str,
-        problems: &mut Problems,
-    ) {
-        let Spanned { value: address, span } = address;
-        if let Some(block) = block {
-            let (first, last) = assignable(block);
-            let range = format!("choose one from {} to {}", Ipv4Addr::from(first), Ipv4Addr::from(last));
-            if !block.contains(&address) {
-                let message = format!("{address} isn't in the subnet's block {block}");
-                problems.report(Problem::error(span, message).code("InvalidParameterValue").help(range));
-            } else if !(first..=last).contains(&u32::from(address)) {
-                let message = format!("{address} is one of the five addresses of {block} that nobody may have");
-                problems.report(Problem::error(span, message).code("InvalidParameterValue").help(range));
-            }
-        }
-        if let Some(other) = self.taken.insert(address, instance) {
-            let message = format!("{address} is instance {}'s", quote(other));
-            let help = "choose another address, or leave it out to get the lowest that is free";
-            problems.report(Problem::error(span, message).code("InvalidIPAddress.InUse").help(help));
-        }
-    }
-
-    fn lowest_free(&mut self, block: Ipv4Net, instance: &Instance<'a>, problems: &mut Problems) -> Option<Ipv4Addr> {
-        let (first, last) = assignable(block);
-        let from = self.next.get(&block).copied().unwrap_or(first);
-        let free = (from..=last).find(|&bits| !self.taken.contains_key(&Ipv4Addr::from(bits)));
-        let Some(bits) = free else {
-            let message = format!(
-                "no address of {block} is free for instance {}",
-                quote(instance.name.value)
-            );
-            let help = "make the subnet larger, or move instances to another one";
-            let problem = Problem::error(instance.name.span, message);
-            problems.report(problem.code("InsufficientFreeAddressesInSubnet").help(help));
-            return None;
-        };
-        let address = Ipv4Addr::from(bits);
-        // The last assignable address isn't the last there is, so one more is no overflow.
-        self.next.insert(block, bits.saturating_add(1));
-        self.taken.insert(address, instance.name.value);
-        Some(address)
-    }
-}
-
-/// The first and the last address of a subnet that an ENI can have: not the first four and not the last.
-fn assignable(block: Ipv4Net) -> (u32, u32) {
-    let first = u32::from(block.network()).saturating_add(4);
-    (first, u32::from(block.broadcast()).saturating_sub(1))
 }

@@ -1,162 +1,197 @@
 //! Route tables (semantics 5): the main one, and custom ones with middlebox routes (semantics 5.4).
 
-use super::{Output, ROUTES, Scope, at_most, subnet};
-use crate::document::diagnostic::{Problem, Problems, Spanned, quote};
-use crate::document::names;
+use super::limit::{self, ByFamily};
+use super::subnet::{self, Associations};
+use super::{Output, Scope, associate, not_found};
+use crate::document::diagnostic::{Problem, Problems, Span, Spanned, quote};
 use crate::document::schema;
 use crate::resources::{Destination, Route, RouteOrigin, RouteState, RouteTable, RouteTarget};
-use ipnet::Ipv4Net;
-use std::collections::{HashMap, HashSet};
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use std::collections::{BTreeSet, HashMap};
+use std::net::{Ipv4Addr, Ipv6Addr};
 
+/// The table that a VPC comes with.
 const MAIN: &str = "main";
 
-pub(super) fn main_table_id(scope: &Scope<'_>) -> String {
-    scope.id("rtb", MAIN)
-}
+/// Where the services of the host are, which no route may capture (semantics 3.3).
+const LINK_LOCAL: [IpNet; 2] = [
+    IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::new(169, 254, 168, 0), 22)),
+    IpNet::V6(Ipv6Net::new_assert(Ipv6Addr::new(0xfd00, 0x0ec2, 0, 0, 0, 0, 0, 0), 32)),
+];
 
-/// Makes a VPC's tables. Returns the id of the table of each subnet that has an explicit association.
+/// Makes a VPC's tables. Returns which subnets use which.
 pub(super) fn resolve<'a>(
     scope: &Scope<'a>,
-    tables: &'a [schema::RouteTable<'a>],
+    given: &'a [schema::RouteTable<'a>],
     out: &mut Output<'a>,
     problems: &mut Problems,
-) -> HashMap<&'a str, String> {
-    // Without a block there is no local route, and no plan either.
-    let local: Vec<Route> = scope.block.map(local).into_iter().collect();
-    out.resources.route_tables.push(table(scope, MAIN, local.clone()));
+) -> Associations<'a> {
+    let given = limit::ROUTE_TABLES.apply(0, given, |table| table.name.span, problems);
+    let main = main_table(given, problems);
     let targets: Targets<'_> = scope
         .instances
         .iter()
         .map(|instance| (instance.name.value, instance))
         .collect();
-    let mut associations: HashMap<&str, &str> = HashMap::new();
-    for entry in tables {
-        let name = entry.name.value;
-        if name == MAIN {
-            let help = "give the table another name and associate subnets with it";
-            let problem = Problem::error(
-                entry.name.span,
-                "the main route table can't be changed in this language",
-            );
-            problems.report(problem.help(help));
-        }
-        for &subnet in &entry.subnets {
-            associate(scope, subnet, name, &mut associations, problems);
-        }
-        let mut routes = local.clone();
-        routes.extend(resolve_routes(scope, &targets, entry, problems));
-        out.resources.route_tables.push(table(scope, name, routes));
+    let mut owners = HashMap::new();
+    if given.iter().all(|table| table.name.value != MAIN) {
+        out.resources
+            .route_tables
+            .push(table(scope, MAIN, main, Routes::of(scope)));
     }
-    associations
-        .into_iter()
-        .map(|(subnet, table)| (subnet, scope.id("rtb", table)))
-        .collect()
+    for entry in given {
+        let name = entry.name.value;
+        for &subnet in &entry.subnets {
+            associate(scope, subnet, ("route table", name), &mut owners, problems);
+        }
+        let routes = routes(scope, &targets, entry, problems);
+        out.resources.route_tables.push(table(scope, name, main, routes));
+    }
+    Associations {
+        explicit: owners
+            .into_iter()
+            .map(|(subnet, table)| (subnet, scope.id("rtb", table)))
+            .collect(),
+        default: scope.id("rtb", main),
+    }
 }
 
-fn table(scope: &Scope<'_>, name: &str, routes: Vec<Route>) -> RouteTable {
+/// The table that subnets use which name none: the VPC's own, unless another one takes its place.
+fn main_table<'a>(given: &[schema::RouteTable<'a>], problems: &mut Problems) -> &'a str {
+    let mut main: Option<&'a str> = None;
+    for table in given.iter().filter(|table| table.main == Some(true)) {
+        if let Some(other) = main {
+            let message = format!("route table {} is the main one already", quote(other));
+            let problem = Problem::error(table.name.span, message);
+            problems.report(problem.help("a VPC has one main table: remove main from one of the two"));
+        }
+        main = Some(table.name.value);
+    }
+    let own = given.iter().find(|table| table.name.value == MAIN);
+    if let Some(own) = own.filter(|own| main.is_none() && own.main == Some(false)) {
+        let problem = Problem::error(own.name.span, "the VPC has no main route table");
+        problems.report(problem.help("write main: true in the table that takes its place"));
+    }
+    main.unwrap_or(MAIN)
+}
+
+fn table(scope: &Scope<'_>, name: &str, main: &str, routes: Routes) -> RouteTable {
     RouteTable {
         route_table_id: scope.id("rtb", name),
         name: name.to_owned(),
         vpc_id: scope.vpc_id.clone(),
-        main: name == MAIN,
-        routes,
+        main: name == main,
+        routes: routes.0,
     }
 }
 
-fn local(block: Ipv4Net) -> Route {
-    Route {
-        destination: Destination::Cidr(block.into()),
-        target: RouteTarget::Local,
-        state: RouteState::Active,
-        origin: RouteOrigin::CreateRouteTable,
-    }
-}
+/// The routes of a table: a local one for each of the VPC's blocks first.
+struct Routes(Vec<Route>);
 
-/// Gives a subnet to a table, unless another one has it.
-fn associate<'a>(
-    scope: &Scope<'a>,
-    subnet: Spanned<&str>,
-    table: &'a str,
-    associations: &mut HashMap<&'a str, &'a str>,
-    problems: &mut Problems,
-) {
-    let Some(found) = subnet::find(scope, subnet, problems) else {
-        return;
-    };
-    if let Some(other) = associations.insert(found.name.value, table) {
-        let message = format!(
-            "subnet {} is in route table {} already",
-            quote(subnet.value),
-            quote(other)
-        );
-        let help = "a subnet has one route table: remove it from one of the two";
-        problems.report(
-            Problem::error(subnet.span, message)
-                .code("Resource.AlreadyAssociated")
-                .help(help),
-        );
+impl Routes {
+    fn of(scope: &Scope<'_>) -> Self {
+        let local = |block| Route {
+            destination: Destination::Cidr(block),
+            target: RouteTarget::Local,
+            state: RouteState::Active,
+            origin: RouteOrigin::CreateRouteTable,
+        };
+        Self(scope.blocks.all().map(local).collect())
     }
-}
 
-fn resolve_routes(
-    scope: &Scope<'_>,
-    targets: &Targets<'_>,
-    table: &schema::RouteTable<'_>,
-    problems: &mut Problems,
-) -> Vec<Route> {
-    let mut destinations = HashSet::new();
-    let mut routes = Vec::new();
-    for route in at_most(&ROUTES, 0, &table.routes, |_| table.name.span, problems) {
-        if let Some(destination) = route.destination {
-            check_destination(scope, destination, &mut destinations, problems);
-        }
-        let target = route
-            .instance
-            .and_then(|instance| find_target(scope, targets, instance, problems));
-        if let (Some(destination), Some(target)) = (route.destination, target) {
-            let target = RouteTarget::NetworkInterface(target);
-            routes.push(Route {
-                destination: Destination::Cidr(destination.value.into()),
+    /// Adds a static route. To a whole block of the VPC it is the local route with another target (semantics 5.4).
+    fn add(&mut self, destination: Destination, target: RouteTarget) {
+        match self.0.iter_mut().find(|route| route.destination == destination) {
+            Some(local) => local.target = target,
+            None => self.0.push(Route {
+                destination,
                 target,
                 state: RouteState::Active,
                 origin: RouteOrigin::CreateRoute,
-            });
+            }),
         }
     }
+}
+
+fn routes(scope: &Scope<'_>, targets: &Targets<'_>, table: &schema::RouteTable<'_>, problems: &mut Problems) -> Routes {
+    let mut seen = BTreeSet::new();
+    let mut count = ByFamily::default();
+    let mut routes = Routes::of(scope);
+    for route in &table.routes {
+        let destination = route.destination.and_then(|given| {
+            let (destination, weight) = destination(scope, given, problems)?;
+            count.add(weight);
+            if !seen.insert(destination.clone()) {
+                report_duplicate(given, problems);
+                return None;
+            }
+            Some(destination)
+        });
+        let target = route
+            .instance
+            .and_then(|instance| find_target(scope, targets, instance, problems));
+        if let (Some(destination), Some(target)) = (destination, target) {
+            routes.add(destination, RouteTarget::NetworkInterface(target));
+        }
+    }
+    limit::ROUTES.check(count.most(), table.name.span, problems);
     routes
 }
 
-/// A route inside the VPC leads to a whole subnet (semantics 5.4); outside, anywhere.
-fn check_destination(
+fn report_duplicate(destination: Spanned<schema::Destination<'_>>, problems: &mut Problems) {
+    let what = match destination.value {
+        schema::Destination::Cidr(block) => block.to_string(),
+        schema::Destination::PrefixList(name) => format!("prefix list {}", quote(name)),
+    };
+    let message = format!("the table has a route to {what} already");
+    let problem = Problem::error(destination.span, message).code("RouteAlreadyExists");
+    problems.report(problem.help("remove one of the two"));
+}
+
+/// Where a route leads, checked, and what it counts as.
+fn destination(
     scope: &Scope<'_>,
-    destination: Spanned<Ipv4Net>,
-    seen: &mut HashSet<Ipv4Net>,
+    given: Spanned<schema::Destination<'_>>,
     problems: &mut Problems,
-) {
-    let Spanned { value: block, span } = destination;
-    if scope.block == Some(block) {
-        let message = format!("the route to {block}, the VPC's own block, is there already: it is the local one");
-        let help = "name a subnet's block to lead its traffic elsewhere";
-        problems.report(Problem::error(span, message).code("RouteAlreadyExists").help(help));
-    } else if !seen.insert(block) {
-        let message = format!("the table has a route to {block} already");
-        problems.report(
-            Problem::error(span, message)
-                .code("RouteAlreadyExists")
-                .help("remove one of the two"),
-        );
-    } else if scope.block.is_some_and(|vpc| vpc.contains(&block)) && !is_subnet(scope, block) {
-        let message = format!("{block} is inside the VPC, but isn't the block of one of its subnets");
-        let help = "a route that is more specific than the local one must lead to a whole subnet";
-        problems.report(Problem::error(span, message).code("InvalidParameterValue").help(help));
+) -> Option<(Destination, ByFamily)> {
+    let Spanned { value, span } = given;
+    match value {
+        schema::Destination::Cidr(block) => {
+            check_block(scope, block, span, problems);
+            let weight = ByFamily::of(matches!(block, IpNet::V4(_)), 1);
+            Some((Destination::Cidr(block), weight))
+        }
+        schema::Destination::PrefixList(name) => {
+            let list = scope.prefix_lists.find(Spanned { value: name, span }, problems)?;
+            for block in list.entries() {
+                check_block(scope, block, span, problems);
+            }
+            Some((Destination::PrefixList(list.id()), list.weight()))
+        }
     }
 }
 
-fn is_subnet(scope: &Scope<'_>, block: Ipv4Net) -> bool {
-    scope
-        .subnets
-        .iter()
-        .any(|subnet| subnet.cidr_block.is_some_and(|other| other.value == block))
+/// A route inside the VPC leads to a whole subnet or to a whole block of the VPC (semantics 5.4); outside, anywhere but
+/// to the services of the host.
+fn check_block(scope: &Scope<'_>, block: IpNet, span: Span, problems: &mut Problems) {
+    let (message, help) = if let Some(services) = LINK_LOCAL.iter().find(|services| services.contains(&block)) {
+        let message = format!("{block} is in {services}, where the host's own services are");
+        (message, "no route leads elsewhere from there: remove it")
+    } else if scope.blocks.around(block).is_some_and(|vpc| vpc != block) && !is_subnet(scope, block) {
+        let message = format!("{block} is inside the VPC, but isn't the block of one of its subnets");
+        (
+            message,
+            "a route that is more specific than the local one must lead to a whole subnet",
+        )
+    } else {
+        return;
+    };
+    problems.report(Problem::error(span, message).code("InvalidParameterValue").help(help));
+}
+
+fn is_subnet(scope: &Scope<'_>, block: IpNet) -> bool {
+    let mut blocks = scope.subnets.iter().flat_map(subnet::blocks);
+    blocks.any(|other| other.value == block)
 }
 
 /// The VPC's instances by name.
@@ -171,17 +206,11 @@ fn find_target(
 ) -> Option<String> {
     let Spanned { value: name, span } = instance;
     let Some(target) = targets.get(name) else {
-        let message = format!("VPC {} has no instance {}", quote(scope.name), quote(name));
+        let what = format!("VPC {} has no instance", quote(scope.name));
         let names = scope.instances.iter().map(|instance| instance.name.value);
-        let help = match names::nearest(name, names, problems) {
-            Some(name) => format!("did you mean {name}?"),
-            None => "add it below the VPC's instances".to_owned(),
-        };
-        problems.report(
-            Problem::error(span, message)
-                .code("InvalidNetworkInterfaceID.NotFound")
-                .help(help),
-        );
+        let otherwise = "add it below the VPC's instances";
+        let code = "InvalidNetworkInterfaceID.NotFound";
+        not_found(&what, instance, code, names, otherwise, problems);
         return None;
     };
     if target.source_dest_check {

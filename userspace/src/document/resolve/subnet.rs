@@ -1,47 +1,99 @@
 //! Subnets (semantics 2.2).
 
-use super::{Output, PREFIX_LENS, Scope, default_nacl_id, route_table::main_table_id};
+use super::vpc::{PREFIX_LENS, is_step_of_four, overlap};
+use super::{Output, Scope, not_found};
 use crate::document::diagnostic::{Problem, Problems, Spanned, quote};
-use crate::document::names;
 use crate::document::schema;
 use crate::resources::Subnet;
-use ipnet::Ipv4Net;
+use ipnet::IpNet;
 use std::collections::HashMap;
 
-/// Checks the blocks of a VPC's subnets.
-pub(super) fn check(scope: &Scope<'_>, problems: &mut Problems) {
-    let mut earlier: Vec<(&str, Ipv4Net)> = Vec::new();
-    for subnet in scope.subnets {
-        let Some(Spanned { value: block, span }) = subnet.cidr_block else {
-            continue;
-        };
-        if !PREFIX_LENS.contains(&block.prefix_len()) {
-            let message = format!("a subnet's block is a /16 to a /28, this is a /{}", block.prefix_len());
-            problems.report(
-                Problem::error(span, message)
-                    .code("InvalidSubnet.Range")
-                    .help("choose another length"),
-            );
-        } else if let Some(vpc) = scope.block.filter(|vpc| !vpc.contains(&block)) {
-            let message = format!("{block} isn't inside the VPC's block {vpc}");
-            let help = format!("choose a block out of {vpc}");
-            problems.report(Problem::error(span, message).code("InvalidSubnet.Range").help(help));
-        } else if let Some((name, other)) = earlier.iter().find(|(_, other)| overlap(*other, block)) {
-            let message = format!("{block} overlaps {other} of subnet {}", quote(name));
-            let help = "subnets of one VPC can't share addresses: choose another block";
-            problems.report(Problem::error(span, message).code("InvalidSubnet.Conflict").help(help));
-        }
-        earlier.push((subnet.name.value, block));
+/// The subnets that say themselves which table or ACL they use, each with its id; and the id for all others.
+pub(super) struct Associations<'a> {
+    pub(super) explicit: HashMap<&'a str, String>,
+    pub(super) default: String,
+}
+
+impl Associations<'_> {
+    fn of(&self, subnet: &str) -> String {
+        self.explicit.get(subnet).unwrap_or(&self.default).clone()
     }
 }
 
-/// Two blocks are either apart or one inside the other.
-fn overlap(a: Ipv4Net, b: Ipv4Net) -> bool {
-    a.contains(&b) || b.contains(&a)
+/// Checks the blocks of a VPC's subnets.
+pub(super) fn check(scope: &Scope<'_>, problems: &mut Problems) {
+    let mut earlier: Vec<(&str, IpNet)> = Vec::new();
+    for subnet in scope.subnets {
+        for Spanned { value: block, span } in blocks(subnet) {
+            if let Some((code, message, help)) = fault(scope, block, &earlier) {
+                problems.report(Problem::error(span, message).code(code).help(help));
+            }
+            earlier.push((subnet.name.value, block));
+        }
+    }
 }
 
-/// Makes the subnets, each with its explicit association or the main table.
-pub(super) fn resolve(scope: &Scope<'_>, associations: &HashMap<&str, String>, out: &mut Output<'_>) {
+/// A subnet's blocks, as far as they can be told.
+pub(super) fn blocks(subnet: &schema::Subnet<'_>) -> impl Iterator<Item = Spanned<IpNet>> {
+    let ipv4 = subnet.cidr_block.map(|Spanned { value, span }| Spanned {
+        value: IpNet::V4(value),
+        span,
+    });
+    let ipv6 = subnet.ipv6_cidr_block.map(IpNet::V6).known();
+    ipv4.into_iter().chain(ipv6)
+}
+
+/// What is wrong with a subnet's block: the code, the message, the help.
+fn fault(scope: &Scope<'_>, block: IpNet, earlier: &[(&str, IpNet)]) -> Option<(&'static str, String, String)> {
+    let range = "InvalidSubnet.Range";
+    if !has_usable_length(block) {
+        let expected = match block {
+            IpNet::V4(_) => "a subnet's block is a /16 to a /28",
+            IpNet::V6(_) => "a subnet's IPv6 block is a /64, or a /44 to a /60 in steps of 4",
+        };
+        let message = format!("{expected}, this is a /{}", block.prefix_len());
+        return Some((range, message, "choose another length".to_owned()));
+    }
+    if scope.blocks.around(block).is_none() && !scope.blocks.incomplete {
+        let is_ipv4 = matches!(block, IpNet::V4(_));
+        let around = scope.blocks.all().filter(|vpc| matches!(vpc, IpNet::V4(_)) == is_ipv4);
+        let around: Vec<_> = around.map(|vpc| vpc.to_string()).collect();
+        return Some(match &*around {
+            [] => {
+                let help = "give the VPC an Ipv6CidrBlock".to_owned();
+                (
+                    range,
+                    format!("{block} isn't inside the VPC, which has no IPv6 block"),
+                    help,
+                )
+            }
+            [one] => {
+                let message = format!("{block} isn't inside the VPC's block {one}");
+                (range, message, format!("choose a block out of {one}"))
+            }
+            several => {
+                let several = several.join(", ");
+                let message = format!("{block} isn't inside one of the VPC's blocks {several}");
+                (range, message, "choose a block out of one of them".to_owned())
+            }
+        });
+    }
+    let (name, other) = earlier.iter().find(|(_, other)| overlap(*other, block))?;
+    let message = format!("{block} overlaps {other} of subnet {}", quote(name));
+    let help = "subnets of one VPC can't share addresses: choose another block".to_owned();
+    Some(("InvalidSubnet.Conflict", message, help))
+}
+
+/// Whether a block has addresses of the usual kind.
+pub(super) fn has_usable_length(block: IpNet) -> bool {
+    match block {
+        IpNet::V4(block) => PREFIX_LENS.contains(&block.prefix_len()),
+        IpNet::V6(block) => is_step_of_four(block.prefix_len(), 44..=64),
+    }
+}
+
+/// Makes the subnets, each with its table and its ACL.
+pub(super) fn resolve(scope: &Scope<'_>, tables: &Associations<'_>, acls: &Associations<'_>, out: &mut Output<'_>) {
     for subnet in scope.subnets {
         let Some(block) = subnet.cidr_block else { continue };
         let name = subnet.name.value;
@@ -50,9 +102,9 @@ pub(super) fn resolve(scope: &Scope<'_>, associations: &HashMap<&str, String>, o
             name: name.to_owned(),
             vpc_id: scope.vpc_id.clone(),
             cidr_block: block.value,
-            ipv6_cidr_block: None,
-            route_table_id: associations.get(name).cloned().unwrap_or_else(|| main_table_id(scope)),
-            network_acl_id: default_nacl_id(scope),
+            ipv6_cidr_block: subnet.ipv6_cidr_block.known().map(|block| block.value),
+            route_table_id: tables.of(name),
+            network_acl_id: acls.of(name),
         });
     }
 }
@@ -65,17 +117,10 @@ pub(super) fn find<'a>(
 ) -> Option<&'a schema::Subnet<'a>> {
     let found = scope.subnets.iter().find(|subnet| subnet.name.value == name.value);
     if found.is_none() {
-        let message = format!("VPC {} has no subnet {}", quote(scope.name), quote(name.value));
+        let what = format!("VPC {} has no subnet", quote(scope.name));
         let names = scope.subnets.iter().map(|subnet| subnet.name.value);
-        let help = match names::nearest(name.value, names, problems) {
-            Some(name) => format!("did you mean {name}?"),
-            None => "add it below the VPC's subnets".to_owned(),
-        };
-        problems.report(
-            Problem::error(name.span, message)
-                .code("InvalidSubnetID.NotFound")
-                .help(help),
-        );
+        let otherwise = "add it below the VPC's subnets";
+        not_found(&what, name, "InvalidSubnetID.NotFound", names, otherwise, problems);
     }
     found
 }

@@ -1,0 +1,119 @@
+//! Network ACLs (semantics 8): the one every VPC comes with, and those of the document.
+
+use super::limit::{self, ByFamily};
+use super::subnet::Associations;
+use super::{Output, Scope, associate, selector};
+use crate::document::diagnostic::{Problem, Problems};
+use crate::document::schema;
+use crate::resources::{NetworkAcl, NetworkAclEntry, RuleAction};
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use std::collections::{HashMap, HashSet};
+
+/// The ACL that a VPC comes with.
+const DEFAULT: &str = "default";
+
+/// Makes a VPC's ACLs. Returns which subnets use which.
+pub(super) fn resolve<'a>(
+    scope: &Scope<'a>,
+    given: &'a [schema::NetworkAcl<'a>],
+    out: &mut Output<'a>,
+    problems: &mut Problems,
+) -> Associations<'a> {
+    let given = limit::NETWORK_ACLS.apply(0, given, |acl| acl.name.span, problems);
+    if given.iter().all(|acl| acl.name.value != DEFAULT) {
+        out.resources.network_acls.push(acl(scope, DEFAULT, None, problems));
+    }
+    let mut owners = HashMap::new();
+    for given in given {
+        let name = given.name.value;
+        for &subnet in &given.subnets {
+            associate(scope, subnet, ("network ACL", name), &mut owners, problems);
+        }
+        out.resources.network_acls.push(acl(scope, name, Some(given), problems));
+    }
+    Associations {
+        explicit: owners
+            .into_iter()
+            .map(|(subnet, acl)| (subnet, scope.id("acl", acl)))
+            .collect(),
+        default: scope.id("acl", DEFAULT),
+    }
+}
+
+/// An ACL with its entries, or with those AWS gives it where nothing is said of them (semantics 1.2).
+fn acl(scope: &Scope<'_>, name: &str, given: Option<&schema::NetworkAcl<'_>>, problems: &mut Problems) -> NetworkAcl {
+    let is_default = name == DEFAULT;
+    let mut all = Vec::new();
+    let directions = [
+        (false, given.and_then(|acl| acl.ingress.as_ref())),
+        (true, given.and_then(|acl| acl.egress.as_ref())),
+    ];
+    for (egress, given_entries) in directions {
+        let entries = match given_entries {
+            Some(given) => entries(given, egress, problems),
+            None if is_default => default_entries(scope, egress),
+            None => Vec::new(),
+        };
+        let mut count = ByFamily::default();
+        entries
+            .iter()
+            .for_each(|entry| count.add(ByFamily::of(is_ipv4(entry.cidr_block), 1)));
+        if let Some(given) = given {
+            limit::NETWORK_ACL_ENTRIES.check(count.most(), given.name.span, problems);
+        }
+        all.extend(entries);
+    }
+    NetworkAcl {
+        network_acl_id: scope.id("acl", name),
+        name: name.to_owned(),
+        vpc_id: scope.vpc_id.clone(),
+        is_default,
+        entries: all,
+    }
+}
+
+/// Rule 100 allows all IPv4, and rule 101 all IPv6 if the VPC has it (semantics 8.1).
+fn default_entries(scope: &Scope<'_>, egress: bool) -> Vec<NetworkAclEntry> {
+    let allow = |rule_number, cidr_block| NetworkAclEntry {
+        rule_number,
+        egress,
+        protocol: None,
+        rule_action: RuleAction::Allow,
+        cidr_block,
+        port_range: None,
+        icmp_type_code: None,
+    };
+    let ipv4 = allow(100, IpNet::V4(Ipv4Net::default()));
+    let ipv6 = (!scope.blocks.ipv6.is_empty()).then(|| allow(101, IpNet::V6(Ipv6Net::default())));
+    std::iter::once(ipv4).chain(ipv6).collect()
+}
+
+fn entries(given: &[schema::NetworkAclEntry], egress: bool, problems: &mut Problems) -> Vec<NetworkAclEntry> {
+    let mut numbers = HashSet::new();
+    let made = given.iter().filter_map(|given| {
+        let number = given.rule_number;
+        if let Some(number) = number.filter(|number| !numbers.insert(number.value)) {
+            let direction = if egress { "egress" } else { "ingress" };
+            let message = format!("there is an {direction} entry {} already", number.value);
+            let problem = Problem::error(number.span, message).code("NetworkAclEntryAlreadyExists");
+            problems.report(problem.help("number each entry of a direction differently"));
+        }
+        let selector = selector::read_entry(given, problems)?;
+        let cidr_block = given.cidr_block?.value;
+        selector.warn_of_other_family(ByFamily::of(is_ipv4(cidr_block), 1), given.span, problems);
+        Some(NetworkAclEntry {
+            rule_number: u16::try_from(number?.value).ok()?,
+            egress,
+            protocol: selector.protocol.0,
+            rule_action: given.rule_action?,
+            cidr_block,
+            port_range: selector.port_range,
+            icmp_type_code: selector.icmp_type_code,
+        })
+    });
+    made.collect()
+}
+
+fn is_ipv4(block: IpNet) -> bool {
+    matches!(block, IpNet::V4(_))
+}

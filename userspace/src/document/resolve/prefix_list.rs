@@ -1,0 +1,110 @@
+//! Managed prefix lists (semantics 12).
+
+use super::limit::{self, ByFamily};
+use super::not_found;
+use crate::document::diagnostic::{Problem, Problems, Spanned};
+use crate::document::ids::id;
+use crate::document::schema;
+use crate::resources::{PrefixList, Resources};
+use ipnet::IpNet;
+use std::collections::{HashMap, HashSet};
+
+/// A document's lists by name.
+pub(super) struct PrefixLists<'a>(HashMap<&'a str, &'a schema::PrefixList<'a>>);
+
+/// Makes the lists.
+pub(super) fn resolve<'a>(
+    lists: &'a [schema::PrefixList<'a>],
+    resources: &mut Resources,
+    problems: &mut Problems,
+) -> PrefixLists<'a> {
+    let lists = limit::PREFIX_LISTS.apply(0, lists, |list| list.name.span, problems);
+    for list in lists {
+        check(list, problems);
+        let name = list.name.value;
+        resources.prefix_lists.push(PrefixList {
+            prefix_list_id: prefix_list_id(name),
+            name: name.to_owned(),
+            max_entries: u32::try_from(max_entries(list)).unwrap_or(u32::MAX),
+            entries: list.entries.iter().map(|entry| entry.value).collect(),
+        });
+    }
+    PrefixLists(lists.iter().map(|list| (list.name.value, list)).collect())
+}
+
+fn prefix_list_id(name: &str) -> String {
+    id("pl", &[name])
+}
+
+fn check(list: &schema::PrefixList<'_>, problems: &mut Problems) {
+    let mut refuse = |span, message: String, help: &str| {
+        let problem = Problem::error(span, message).code("InvalidParameterValue");
+        problems.report(problem.help(help));
+    };
+    if list.name.value.starts_with("com.amazonaws") {
+        let message = "names that start with com.amazonaws are AWS's own".to_owned();
+        refuse(list.name.span, message, "give the list another name");
+    }
+    let most = max_entries(list);
+    if let Some(first_too_many) = list.entries.get(most) {
+        let message = format!("the list has more than its {most} MaxEntries");
+        refuse(first_too_many.span, message, "raise MaxEntries");
+    }
+    let mut seen = HashSet::new();
+    for &Spanned { value, span } in &list.entries {
+        if is_ipv4(value) != list.entries.first().is_none_or(|first| is_ipv4(first.value)) {
+            let message = format!("{value} isn't of the family of the list's first entry");
+            refuse(span, message, "make a list for each family");
+        }
+        if !seen.insert(value) {
+            refuse(span, format!("{value} is in the list already"), "remove one of the two");
+        }
+    }
+}
+
+fn is_ipv4(block: IpNet) -> bool {
+    matches!(block, IpNet::V4(_))
+}
+
+/// What a reference to the list counts as. A list that doesn't say it has been reported.
+fn max_entries(list: &schema::PrefixList<'_>) -> usize {
+    let stated = list.max_entries.and_then(|most| usize::try_from(most.value).ok());
+    stated.unwrap_or(list.entries.len())
+}
+
+/// A list that something refers to.
+#[derive(Clone, Copy)]
+pub(super) struct Referenced<'a>(&'a schema::PrefixList<'a>);
+
+impl<'a> Referenced<'a> {
+    pub(super) fn id(self) -> String {
+        prefix_list_id(self.0.name.value)
+    }
+
+    pub(super) fn entries(self) -> impl Iterator<Item = IpNet> + 'a {
+        self.0.entries.iter().map(|entry| entry.value)
+    }
+
+    pub(super) fn is_ipv4(self) -> bool {
+        self.0.entries.first().is_none_or(|first| is_ipv4(first.value))
+    }
+
+    /// What it counts as.
+    pub(super) fn weight(self) -> ByFamily {
+        ByFamily::of(self.is_ipv4(), max_entries(self.0))
+    }
+}
+
+impl<'a> PrefixLists<'a> {
+    /// The list of a name; a problem if there is none.
+    pub(super) fn find(&self, name: Spanned<&str>, problems: &mut Problems) -> Option<Referenced<'a>> {
+        let found = self.0.get(name.value).copied();
+        if found.is_none() {
+            let what = "there is no prefix list";
+            let otherwise = "add it below prefix_lists, at the top of the document";
+            let names = self.0.keys().copied();
+            not_found(what, name, "InvalidPrefixListID.NotFound", names, otherwise, problems);
+        }
+        found.map(Referenced)
+    }
+}

@@ -1,0 +1,162 @@
+//! The shape of the language: which objects there are, with which fields of which kind.
+//!
+//! What a field means is `resolve`'s business. Here it is only read, so that a wrong field never hides what else is
+//! wrong.
+
+mod instance;
+mod network_acl;
+mod prefix_list;
+mod route_table;
+mod security_group;
+
+pub(super) use instance::{Addresses, Attachment, Instance, Ipv6Addresses};
+pub(super) use network_acl::{Entry as NetworkAclEntry, NetworkAcl};
+pub(super) use prefix_list::PrefixList;
+pub(super) use route_table::{Destination, RouteTable};
+pub(super) use security_group::{Peer, Rule, SecurityGroup};
+
+use super::diagnostic::{Problem, Problems, Spanned, quote};
+use super::fields::{Field, Fields};
+use super::tree::{Entry, Node};
+use ipnet::{Ipv4Net, Ipv6Net};
+
+#[derive(Debug, Default)]
+pub(super) struct Document<'a> {
+    pub(super) prefix_lists: Vec<PrefixList<'a>>,
+    pub(super) vpcs: Vec<Vpc<'a>>,
+}
+
+#[derive(Debug)]
+pub(super) struct Vpc<'a> {
+    pub(super) name: Spanned<&'a str>,
+    /// `None` if it is missing or wrong, which has been reported; likewise below.
+    pub(super) cidr_block: Option<Spanned<Ipv4Net>>,
+    pub(super) secondary_cidr_blocks: Vec<Spanned<Ipv4Net>>,
+    pub(super) ipv6_cidr_blocks: Vec<Spanned<Ipv6Net>>,
+    pub(super) subnets: Vec<Subnet<'a>>,
+    pub(super) security_groups: Vec<SecurityGroup<'a>>,
+    pub(super) network_acls: Vec<NetworkAcl<'a>>,
+    pub(super) route_tables: Vec<RouteTable<'a>>,
+    pub(super) instances: Vec<Instance<'a>>,
+}
+
+#[derive(Debug)]
+pub(super) struct Subnet<'a> {
+    pub(super) name: Spanned<&'a str>,
+    pub(super) cidr_block: Option<Spanned<Ipv4Net>>,
+    pub(super) ipv6_cidr_block: Field<Spanned<Ipv6Net>>,
+}
+
+/// Everything in a document.
+pub(super) fn read<'a>(root: &'a Node, problems: &mut Problems) -> Document<'a> {
+    // A problem of the whole document is shown at its first character, not under all of its text.
+    let Some(mut fields) = Fields::of(root, "the document".to_owned(), root.start(), problems) else {
+        return Document::default();
+    };
+    let has_vpcs = fields.has("vpcs");
+    let vpcs = each(&mut fields, "vpcs", vpc, problems);
+    if !has_vpcs {
+        fields.missing(
+            "vpcs",
+            "begin with `vpcs:` and a VPC's name and CidrBlock below it",
+            problems,
+        );
+    }
+    let prefix_lists = each(&mut fields, "prefix_lists", prefix_list::read, problems);
+    fields.finish(problems);
+    Document { prefix_lists, vpcs }
+}
+
+/// The named objects in a field, each read.
+fn each<'a, T>(
+    fields: &mut Fields<'a>,
+    name: &'static str,
+    read: impl Fn(&'a Entry, &mut Problems) -> T,
+    problems: &mut Problems,
+) -> Vec<T> {
+    let entries = fields.objects(name, problems);
+    entries.iter().map(|entry| read(entry, problems)).collect()
+}
+
+fn fields<'a>(entry: &'a Entry, kind: &str, problems: &mut Problems) -> Option<Fields<'a>> {
+    let owner = format!("{kind} {}", quote(&entry.key));
+    Fields::of(&entry.value, owner, entry.key_span, problems)
+}
+
+fn name(entry: &Entry) -> Spanned<&str> {
+    Spanned {
+        value: &entry.key,
+        span: entry.key_span,
+    }
+}
+
+fn vpc<'a>(entry: &'a Entry, problems: &mut Problems) -> Vpc<'a> {
+    let mut vpc = Vpc {
+        name: name(entry),
+        cidr_block: None,
+        secondary_cidr_blocks: Vec::new(),
+        ipv6_cidr_blocks: Vec::new(),
+        subnets: Vec::new(),
+        security_groups: Vec::new(),
+        network_acls: Vec::new(),
+        route_tables: Vec::new(),
+        instances: Vec::new(),
+    };
+    let Some(mut fields) = fields(entry, "VPC", problems) else {
+        return vpc;
+    };
+    let block = fields.value("CidrBlock", problems);
+    let help = "write CidrBlock: 10.0.0.0/16, or another block";
+    vpc.cidr_block = fields.required("CidrBlock", help, block, problems);
+    vpc.secondary_cidr_blocks = fields.values("SecondaryCidrBlocks", problems);
+    vpc.ipv6_cidr_blocks = fields.value("Ipv6CidrBlock", problems).known().into_iter().collect();
+    vpc.ipv6_cidr_blocks
+        .extend(fields.values("SecondaryIpv6CidrBlocks", problems));
+    vpc.subnets = each(&mut fields, "subnets", subnet, problems);
+    vpc.security_groups = each(&mut fields, "security_groups", security_group::read, problems);
+    vpc.network_acls = each(&mut fields, "network_acls", network_acl::read, problems);
+    vpc.route_tables = each(&mut fields, "route_tables", route_table::read, problems);
+    vpc.instances = each(&mut fields, "instances", instance::read, problems);
+    fields.finish(problems);
+    vpc
+}
+
+fn subnet<'a>(entry: &'a Entry, problems: &mut Problems) -> Subnet<'a> {
+    let mut subnet = Subnet {
+        name: name(entry),
+        cidr_block: None,
+        ipv6_cidr_block: Field::Wrong,
+    };
+    let Some(mut fields) = fields(entry, "subnet", problems) else {
+        return subnet;
+    };
+    let block = fields.value("CidrBlock", problems);
+    subnet.cidr_block = fields.required("CidrBlock", "give it a block inside its VPC's", block, problems);
+    subnet.ipv6_cidr_block = fields.value("Ipv6CidrBlock", problems);
+    fields.finish(problems);
+    subnet
+}
+
+/// The one field of several that say the same thing in different ways; a problem if there is none, or a second one.
+fn one_of<T>(
+    fields: &Fields<'_>,
+    what: &str,
+    help: &str,
+    ways: impl IntoIterator<Item = (&'static str, Field<Spanned<T>>)>,
+    problems: &mut Problems,
+) -> Option<Spanned<T>> {
+    let mut there = ways.into_iter().filter(|(_, way)| !way.is_missing());
+    let Some((first, field)) = there.next() else {
+        fields.missing(what, help, problems);
+        return None;
+    };
+    for (other, field) in there {
+        let Field::Is(Spanned { span, .. }) = field else {
+            continue;
+        };
+        let message = format!("{} has both {first} and {other}", fields.owner());
+        let problem = Problem::error(span, message).code("InvalidParameterCombination");
+        problems.report(problem.help("they say the same thing: remove one of the two"));
+    }
+    field.known()
+}

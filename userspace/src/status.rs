@@ -4,7 +4,8 @@ use crate::install::error::Result;
 use crate::install::kernel::{Counters, Datapath, EniCounters};
 use crate::install::netlink::Netlink;
 use crate::install::netns;
-use crate::install::state::{self, GuestState, Place, Stage, State};
+use crate::install::state::{GuestState, Place, Stage, State};
+use crate::install::store;
 use crate::install::up::require_root;
 use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, Table};
@@ -86,7 +87,7 @@ pub fn gather(state_dir: &Path) -> Result<Status> {
         generation: 0,
         enis: Vec::new(),
     };
-    let Some(state) = state::read(state_dir)? else {
+    let Some(state) = store::read(state_dir)? else {
         return Ok(nothing(Condition::NothingUp));
     };
     if !state.is_of_this_boot()? {
@@ -105,7 +106,7 @@ pub fn gather(state_dir: &Path) -> Result<Status> {
                 enis: enis(&state, &datapath)?,
             })
         }
-        (Err(_), Stage::Building) => Ok(nothing(Condition::Unfinished)),
+        (Err(_), Stage::Changing) => Ok(nothing(Condition::Unfinished)),
         (Err(crate::install::Error::NotLoaded(_)), Stage::Up) => Ok(nothing(Condition::NotLoaded)),
         (Err(error), Stage::Up) => Err(error),
     }
@@ -215,9 +216,10 @@ impl fmt::Display for Status {
                     "The programs are gone although nobody took them down. `groundplane down` removes the rest.",
                 );
             }
-            Condition::Unfinished => {
-                writeln!(f, "An `up` is under way, or was killed; `groundplane down` removes it.")?
-            }
+            Condition::Unfinished => writeln!(
+                f,
+                "An `up` is under way, or was killed; another one finishes it, and `groundplane down` removes all."
+            )?,
             Condition::Up => writeln!(f, "Up, configuration {}.", self.generation)?,
         }
         if !self.enis.is_empty() {

@@ -9,7 +9,7 @@ mod up;
 mod validate;
 
 use clap::{Parser, Subcommand};
-use groundplane::install::state::DEFAULT_DIRECTORY;
+use groundplane::install::store::DEFAULT_DIRECTORY;
 use output::Output;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -39,7 +39,7 @@ enum Verb {
         /// The document
         file: PathBuf,
     },
-    /// Bring up the VPCs of a document: namespaces, devices, programs
+    /// Bring up the VPCs of a document, or change what is up into it: guests that are in both go on undisturbed
     Up(up::Arguments),
     /// Take down what is up, and nothing else
     Down,

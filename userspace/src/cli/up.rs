@@ -4,7 +4,8 @@ use super::output::Output;
 use super::{Outcome, file, progress};
 use anyhow::Context;
 use groundplane::document;
-use groundplane::install::state::{DEFAULT_DIRECTORY, State};
+use groundplane::install::state::State;
+use groundplane::install::store::{self, DEFAULT_DIRECTORY};
 use groundplane::install::{self, Deployment, LoadOptions, UpOptions};
 use groundplane::object::object;
 use groundplane::probe::{self, Report};
@@ -28,7 +29,8 @@ pub(super) struct Arguments {
 /// What came of it.
 #[derive(Debug, Serialize)]
 struct Result<'a> {
-    outcome: install::Outcome,
+    #[serde(flatten)]
+    outcome: &'a install::Outcome,
     guests: &'a [install::state::GuestState],
     #[serde(skip_serializing_if = "Option::is_none")]
     probe: Option<&'a Report>,
@@ -61,18 +63,18 @@ pub(super) fn run(arguments: &Arguments, state_dir: &Path, output: &Output) -> a
     let outcome = install::up(&deployment, &options);
     progress::clear();
     let outcome = outcome?;
-    let state = install::state::read(state_dir)?.context("the journal is gone")?;
+    let state = store::read(state_dir)?.context("the journal is gone")?;
     let report = arguments.probe.then(|| {
         let report = probe::run(&deployment.resources, &state, state_dir, &progress::show, interrupted);
         progress::clear();
         report.context("it is up, but the probe could not run")
     });
     let report = report.transpose()?;
-    let text = text(outcome, report.as_ref(), &state, state_dir);
+    let text = text(&outcome, report.as_ref(), &state, state_dir);
     output.result(
         &text,
         &Result {
-            outcome,
+            outcome: &outcome,
             guests: &state.guests,
             probe: report.as_ref(),
         },
@@ -85,18 +87,39 @@ pub(super) fn run(arguments: &Arguments, state_dir: &Path, output: &Output) -> a
     })
 }
 
-fn text(outcome: install::Outcome, report: Option<&Report>, state: &State, state_dir: &Path) -> String {
+fn text(outcome: &install::Outcome, report: Option<&Report>, state: &State, state_dir: &Path) -> String {
     let mut text = match outcome {
-        install::Outcome::BroughtUp => "Up.\n",
-        install::Outcome::AlreadyUp => "Already up, whole and enforced; nothing was changed.\n",
-        install::Outcome::Replaced => "Up, in the place of what was up before.\n",
-    }
-    .to_owned();
+        install::Outcome::BroughtUp => "Up.\n".to_owned(),
+        install::Outcome::AlreadyUp => "Already up, whole and enforced; nothing was changed.\n".to_owned(),
+        install::Outcome::Changed { made, removed, stayed } => changed(made, removed, *stayed),
+        install::Outcome::Replaced => {
+            "Up. What was up before could not be changed any more, so it was taken down first.\n".to_owned()
+        }
+    };
     if let Some(report) = report {
         // Writing to a string can't fail; likewise below.
         let _ = writeln!(text, "\n{report}");
     }
     text + &look_around(state, state_dir)
+}
+
+/// What a change in place did to the guests.
+fn changed(made: &[String], removed: &[String], stayed: usize) -> String {
+    let mut text = format!("Up, changed in place: {} stayed", count(stayed));
+    for (names, what) in [(made, "made"), (removed, "removed")] {
+        if !names.is_empty() {
+            let _ = write!(text, "; {what}: {}", names.join(", "));
+        }
+    }
+    text + ".\n"
+}
+
+fn count(guests: usize) -> String {
+    match guests {
+        0 => "no guests".to_owned(),
+        1 => "1 guest".to_owned(),
+        _ => format!("{guests} guests"),
+    }
 }
 
 /// This program as it was called: whoever named its path would not be helped by its name.

@@ -168,14 +168,16 @@ impl Datapath {
         Error::collect(errors)
     }
 
-    /// Attaches the programs to an ENI's host side. The device ought to be down until then.
-    pub fn attach(&self, device: &str) -> Result<()> {
-        hook::attach(&self.pins, device)
+    /// Attaches the programs to an ENI's host side. The device ought to be down until then. The links are pinned under
+    /// a name of their own, since a device may change its.
+    pub fn attach(&self, device: &str, pin: &str) -> Result<()> {
+        hook::attach(&self.pins, device, pin)
     }
 
-    /// Takes the programs off a device; also works when nothing can be opened any more.
-    pub fn detach(pins: &Path, device: &str) -> Result<()> {
-        hook::detach(pins, device)
+    /// Takes the programs off the device whose links are pinned under a name; also works when nothing can be opened
+    /// any more.
+    pub fn detach(pins: &Path, pin: &str) -> Result<()> {
+        hook::detach(pins, pin)
     }
 
     /// Whether the kernel runs our programs, before all others, on both hooks of a device.

@@ -1,18 +1,24 @@
 //! Plans to a running host: network namespaces, devices, programs, tables. The only module that touches the host.
 
+mod arrangement;
 pub mod bpffs;
+mod change;
 pub mod deployment;
+mod down;
 pub mod error;
+pub mod guest;
 pub mod kernel;
 pub mod link;
 pub mod names;
 pub mod netlink;
 pub mod netns;
 pub mod state;
+pub mod store;
 pub mod tap;
 pub mod up;
 
 pub use deployment::Deployment;
+pub use down::down;
 pub use error::{Error, Result};
 pub use kernel::{Datapath, LoadOptions};
-pub use up::{Outcome, UpOptions, down, up};
+pub use up::{Outcome, UpOptions, up};

@@ -10,12 +10,15 @@ const ALIAS: &str = "groundplane:";
 /// Name of the host side of an ENI: `gp` and twelve hexadecimal digits, within the kernel's 15 bytes.
 ///
 /// The deployment's state directory goes into it, so that two deployments of one document, such as a test beside the
-/// host's own, don't meet.
+/// host's own, don't meet. An ENI that is made anew while its old device is still there needs another name: `attempt`
+/// counts them.
 #[must_use]
-pub fn host_device(state_dir: &Path, eni_id: &str) -> String {
+pub fn host_device(state_dir: &Path, eni_id: &str, attempt: u8) -> String {
     let deployment = fnv1a(FNV_OFFSET, state_dir.as_os_str().as_encoded_bytes());
     // A byte no path holds ends the first part.
-    let hash = fnv1a(fnv1a(deployment, &[0]), eni_id.as_bytes());
+    let first = fnv1a(fnv1a(deployment, &[0]), eni_id.as_bytes());
+    // Nor does an id hold this one.
+    let hash = (0..attempt).fold(first, |hash, _| fnv1a(hash, b"+"));
     format!("gp{:012x}", hash >> 16)
 }
 
@@ -47,7 +50,7 @@ mod tests {
 
     #[test]
     fn a_device_name_fits_the_kernel_and_never_changes() {
-        let name = host_device(Path::new("/var/lib/groundplane"), "eni-0123456789abcdef0");
+        let name = host_device(Path::new("/var/lib/groundplane"), "eni-0123456789abcdef0", 0);
         assert_eq!(name, "gpdea1c1869d3e");
         assert!(name.len() <= 15);
     }
@@ -55,10 +58,12 @@ mod tests {
     #[test]
     fn deployments_and_enis_have_devices_of_their_own() {
         let names = [("/a", "eni-1"), ("/a", "eni-2"), ("/b", "eni-1"), ("/aeni", "-1")]
-            .map(|(dir, eni)| host_device(Path::new(dir), eni));
+            .map(|(dir, eni)| host_device(Path::new(dir), eni, 0));
         for (index, name) in names.iter().enumerate() {
             assert!(!names[..index].contains(name), "{name}");
         }
+        let again = |attempt| host_device(Path::new("/a"), "eni-1", attempt);
+        assert!(again(0) != again(1) && again(1) != again(2) && again(0) != again(2));
     }
 
     #[test]

@@ -4,13 +4,14 @@
 use crate::install::error::{Doing as _, Error, Result};
 use futures_util::TryStreamExt as _;
 use groundplane_abi::{Device, Mac};
-use ipnet::Ipv4Net;
+use ipnet::IpNet;
+use netlink_packet_route::address::{AddressHeaderFlags, AddressMessage};
 use netlink_packet_route::link::{InfoData, InfoVeth, LinkAttribute, LinkFlags, LinkMessage};
-use rtnetlink::{Handle, LinkMessageBuilder, LinkUnspec, LinkVeth, RouteMessageBuilder};
+use rtnetlink::{AddressMessageBuilder, Handle, LinkMessageBuilder, LinkUnspec, LinkVeth, RouteMessageBuilder};
 use std::fmt;
 use std::fs::File;
 use std::io;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::fd::AsRawFd as _;
 use tokio::runtime::{Builder, Runtime};
 
@@ -106,27 +107,49 @@ impl Netlink {
         self.change(changed(&link).up().build(), || format!("set interface {name} up"))
     }
 
-    pub fn add_address(&self, link: &Link, address: Ipv4Addr, prefix_len: u8) -> Result<()> {
-        let request = self
-            .handle
-            .address()
-            .add(link.index, address.into(), prefix_len)
-            .execute();
-        self.runtime
-            .block_on(request)
-            .doing(|| format!("add address {address}/{prefix_len}"))
+    /// Gives a device another name, which works while it is up.
+    pub fn rename(&self, link: &Link, name: &str) -> Result<()> {
+        self.change(changed(link).name(name).build(), || format!("call an interface {name}"))
     }
 
-    pub fn add_route(&self, link: &Link, destination: Ipv4Net, gateway: Ipv4Addr) -> Result<()> {
-        let route = RouteMessageBuilder::<Ipv4Addr>::new()
-            .destination_prefix(destination.addr(), destination.prefix_len())
-            .gateway(gateway)
-            .output_interface(link.index)
-            .build();
-        let request = self.handle.route().add(route).execute();
+    /// Adds an address, and the route to the block that its length stands for; one that is there stays. The platform
+    /// knows who has which address, so the kernel need not ask around for others who have it.
+    pub fn add_address(&self, link: &Link, address: IpNet) -> Result<()> {
+        let mut request = self
+            .handle
+            .address()
+            .add(link.index, address.addr(), address.prefix_len());
+        if address.addr().is_ipv6() {
+            request.message_mut().header.flags |= AddressHeaderFlags::Nodad;
+        }
+        let added = self.runtime.block_on(request.execute());
+        unless(added, libc::EEXIST).doing(|| format!("add address {address}"))
+    }
+
+    /// Removes an address; one that isn't there is no error.
+    pub fn delete_address(&self, link: &Link, address: IpNet) -> Result<()> {
+        let handle = self.handle.address();
+        let message = address_message(link, address);
+        let deleted = self.runtime.block_on(handle.del(message).execute());
+        unless(deleted, libc::EADDRNOTAVAIL).doing(|| format!("delete address {address}"))
+    }
+
+    /// Makes a router the way to everywhere, in the place of the one before it.
+    pub fn set_default_route(&self, link: &Link, router: IpAddr) -> Result<()> {
+        let route = match router {
+            IpAddr::V4(router) => RouteMessageBuilder::<Ipv4Addr>::new()
+                .gateway(router)
+                .output_interface(link.index)
+                .build(),
+            IpAddr::V6(router) => RouteMessageBuilder::<Ipv6Addr>::new()
+                .gateway(router)
+                .output_interface(link.index)
+                .build(),
+        };
+        let request = self.handle.route().add(route).replace().execute();
         self.runtime
             .block_on(request)
-            .doing(|| format!("add route {destination} via {gateway}"))
+            .doing(|| format!("set the default route via {router}"))
     }
 
     pub fn delete(&self, name: &str, link: &Link) -> Result<()> {
@@ -147,7 +170,7 @@ impl Netlink {
         let attributes = messages.iter().flat_map(|message| &message.attributes);
         Ok(attributes
             .filter_map(|attribute| match attribute {
-                AddressAttribute::Address(std::net::IpAddr::V4(address)) => Some(*address),
+                AddressAttribute::Address(IpAddr::V4(address)) => Some(*address),
                 _ => None,
             })
             .collect())
@@ -184,6 +207,30 @@ impl From<&LinkMessage> for Link {
             alias,
             up: message.header.flags.contains(LinkFlags::Up),
         }
+    }
+}
+
+fn address_message(link: &Link, address: IpNet) -> AddressMessage {
+    match address {
+        IpNet::V4(net) => AddressMessageBuilder::<Ipv4Addr>::new()
+            .index(link.index)
+            .address(net.addr(), net.prefix_len())
+            .build(),
+        IpNet::V6(net) => AddressMessageBuilder::<Ipv6Addr>::new()
+            .index(link.index)
+            .address(net.addr(), net.prefix_len())
+            .build(),
+    }
+}
+
+/// What came of a request, where one answer means that it was so already.
+fn unless(
+    result: std::result::Result<(), rtnetlink::Error>,
+    so_already: i32,
+) -> std::result::Result<(), rtnetlink::Error> {
+    match result {
+        Err(rtnetlink::Error::NetlinkError(error)) if error.raw_code() == -so_already => Ok(()),
+        other => other,
     }
 }
 

@@ -4,6 +4,7 @@ use crate::install::error::{Doing as _, Error, Result};
 use nix::errno::Errno;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, setns, unshare};
+use nix::sys::statfs::{NSFS_MAGIC, statfs};
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
@@ -53,6 +54,40 @@ pub fn remove(name: &str) -> Result<()> {
     match std::fs::remove_file(&path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         other => other.doing(|| format!("remove {}", path.display())),
+    }
+}
+
+/// Gives a namespace another name; whoever is in it notices nothing. Does the rest of it if it was killed halfway.
+pub fn rename(from: &str, to: &str) -> Result<()> {
+    let what = || format!("call network namespace {from} {to}");
+    let (old, new) = (path(from)?, path(to)?);
+    if inode(from)?.is_none() {
+        return Ok(());
+    }
+    if inode(from)? != inode(to)? {
+        if is_namespace(to)? {
+            return Err(Error::NamespaceTaken(to.to_owned()));
+        }
+        OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o000)
+            .open(&new)
+            .doing(what)?;
+        mount(Some(&old), &new, None::<&str>, MsFlags::MS_BIND, None::<&str>).doing(what)?;
+    }
+    remove(from)
+}
+
+/// Whether a name stands for a namespace, and not for a file only, which who is killed while naming one leaves.
+pub fn is_namespace(name: &str) -> Result<bool> {
+    let path = path(name)?;
+    match statfs(&path) {
+        Err(Errno::ENOENT) => Ok(false),
+        other => other
+            .map(|found| found.filesystem_type() == NSFS_MAGIC)
+            .doing(|| format!("look at {}", path.display())),
     }
 }
 

@@ -1,20 +1,15 @@
 //! The journal of what is up. It is written before anything is made, so that whatever a killed `up` leaves behind has
 //! a name in it.
 
-use crate::install::error::{Doing as _, Error, Result};
-use nix::fcntl::{Flock, FlockArg};
+use crate::install::error::{Doing as _, Result};
+use crate::install::guest::Addressing;
+use crate::install::names::GUEST_DEVICE;
 use serde::{Deserialize, Serialize};
-use std::fs::{DirBuilder, File, OpenOptions};
-use std::io::{self, Write as _};
 use std::net::Ipv4Addr;
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
-use std::path::{Path, PathBuf};
-
-/// Where a host's own deployment is noted down.
-pub const DEFAULT_DIRECTORY: &str = "/var/lib/groundplane";
+use std::path::PathBuf;
 
 /// Raised when a field changes its meaning.
-const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 2;
 
 /// Everything `up` makes, and how far it got.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,22 +23,20 @@ pub struct State {
     pub pins: PathBuf,
     /// Whether `up` mounted the BPF file system.
     pub mounted_bpffs: bool,
+    /// The guests of the configuration in force, all of which are made.
     pub guests: Vec<GuestState>,
-    /// How many of the guests have been begun: whatever has the name of one of the others is not ours. The first
-    /// journals didn't say, and meant all.
-    #[serde(default = "all")]
-    pub begun: usize,
-}
-
-fn all() -> usize {
-    usize::MAX
+    /// Guests that are being made for the next configuration, or were left by the one before: each thing named here
+    /// may exist or not.
+    #[serde(default)]
+    pub passing: Vec<GuestState>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Stage {
-    /// Being made, or left over by an `up` that was killed: each thing named may exist or not.
-    Building,
+    /// Being brought up or changed, or left so by an `up` that was killed. The configuration in force is then whole,
+    /// but it may be the one before or the next.
+    Changing,
     Up,
 }
 
@@ -55,14 +48,43 @@ pub struct GuestState {
     pub name: String,
     pub vpc: String,
     pub subnet: String,
+    /// The subnet's.
+    pub network_acl: Named,
+    pub groups: Vec<Named>,
+    /// The primary one.
     pub address: Ipv4Addr,
-    /// Which a tap's machine has to be given by whoever starts it. The first journals had none.
-    #[serde(default)]
+    /// What its kernel is told, or may have been told by a change under way.
+    pub addressing: Addressing,
+    /// Whether it passes on packets that are not its own, which `SourceDestCheck` off is for.
+    pub forwards: bool,
+    /// Which a tap's machine has to be given by whoever starts it.
     pub mac_address: String,
     /// The host side.
     pub device: String,
     pub alias: String,
+    /// The name that the links of its programs are pinned under. No guest had it before.
+    pub pin: String,
     pub place: Place,
+    #[serde(default)]
+    pub renaming: Option<Renaming>,
+}
+
+/// An object and its name in the document.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Named {
+    pub id: String,
+    pub name: String,
+}
+
+/// A guest that is made while another one still has its name: of a tap, of a namespace, or of the interface in an
+/// adopted namespace.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Renaming {
+    /// It is to have this name as soon as that is free.
+    To(String),
+    /// It has its name, or still this one.
+    From(String),
 }
 
 /// What is at the other end of an ENI.
@@ -85,153 +107,64 @@ impl Place {
             Self::Tap => None,
         }
     }
+
+    /// Whether the namespace found under a name is the one that was made.
+    pub(super) fn is_made(&self, name: &str, found: Option<u64>) -> bool {
+        match self {
+            Self::Made { namespace, inode } => namespace == name && (inode.is_none() || *inode == found),
+            Self::Adopted { .. } | Self::Tap => false,
+        }
+    }
+}
+
+impl GuestState {
+    /// What its end in the namespace is called.
+    #[must_use]
+    pub fn guest_device(&self) -> &str {
+        match (&self.place, &self.renaming) {
+            (Place::Adopted { .. }, Some(Renaming::To(_))) => &self.pin,
+            _ => GUEST_DEVICE,
+        }
+    }
+
+    /// Begins to give it the name it waits for. Whatever happens from now on, it has the one or the other.
+    pub(super) fn take_name(&mut self) {
+        let Some(Renaming::To(name)) = self.renaming.take() else {
+            return;
+        };
+        let before = match &mut self.place {
+            Place::Tap => std::mem::replace(&mut self.device, name),
+            Place::Made { namespace, .. } => std::mem::replace(namespace, name),
+            Place::Adopted { .. } => self.pin.clone(),
+        };
+        self.renaming = Some(Renaming::From(before));
+    }
 }
 
 impl State {
-    pub fn new(fingerprint: String, pins: PathBuf, guests: Vec<GuestState>) -> Result<Self> {
-        let boot_id = current_boot()?;
+    /// Of a host on which nothing has been made yet.
+    pub fn new(pins: PathBuf) -> Result<Self> {
         Ok(Self {
             version: VERSION,
-            boot_id,
-            stage: Stage::Building,
-            fingerprint,
+            boot_id: current_boot()?,
+            stage: Stage::Changing,
+            fingerprint: String::new(),
             pins,
             mounted_bpffs: false,
-            guests,
-            begun: 0,
+            guests: Vec::new(),
+            passing: Vec::new(),
         })
     }
 
-    /// The guests for which anything may have been made.
-    pub fn begun_guests(&self) -> impl Iterator<Item = &GuestState> {
-        self.guests.iter().take(self.begun)
+    /// Every guest for which anything may have been made.
+    pub fn all_guests(&self) -> impl Iterator<Item = &GuestState> {
+        self.guests.iter().chain(&self.passing)
     }
 
     /// Whether the host has been started anew since.
     pub fn is_of_this_boot(&self) -> Result<bool> {
         Ok(self.boot_id == current_boot()?)
     }
-}
-
-/// The directory the journal is in, locked, so that no two processes change the host at once.
-#[derive(Debug)]
-pub struct Store {
-    directory: PathBuf,
-    _lock: Flock<File>,
-}
-
-impl Store {
-    /// Makes the directory if need be and locks it. Waits for whoever has it, after calling `on_wait`.
-    pub fn lock(directory: &Path, on_wait: impl FnOnce()) -> Result<Self> {
-        let mut on_wait = Some(on_wait);
-        loop {
-            DirBuilder::new()
-                .recursive(true)
-                .mode(0o700)
-                .create(directory)
-                .doing(|| format!("make {}", directory.display()))?;
-            let what = || format!("lock {}", directory.display());
-            let file = File::open(directory).doing(what)?;
-            let lock = match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
-                Ok(lock) => lock,
-                Err((file, nix::errno::Errno::EWOULDBLOCK)) => {
-                    if let Some(on_wait) = on_wait.take() {
-                        on_wait();
-                    }
-                    Flock::lock(file, FlockArg::LockExclusive)
-                        .map_err(|(_, error)| error)
-                        .doing(what)?
-                }
-                Err((_, error)) => return Err(error).doing(what),
-            };
-            // Whoever had it before may have removed the directory, and then this is a lock on nothing.
-            let ours = lock.metadata().doing(what)?.ino();
-            if std::fs::metadata(directory).is_ok_and(|found| found.ino() == ours) {
-                return Ok(Self {
-                    directory: directory.to_owned(),
-                    _lock: lock,
-                });
-            }
-        }
-    }
-
-    #[must_use]
-    pub fn directory(&self) -> &Path {
-        &self.directory
-    }
-
-    pub fn read(&self) -> Result<Option<State>> {
-        read(&self.directory)
-    }
-
-    /// Writes the journal: after this returns, it is on the disk wholly, and before, the old one is.
-    pub fn write(&self, state: &State) -> Result<()> {
-        let path = path(&self.directory);
-        write(&path, &unfinished(&self.directory), state).doing(|| format!("write {}", path.display()))
-    }
-
-    /// Removes the journal, one that somebody was killed while writing, and the directory if nothing else is in it.
-    pub fn remove(self) -> Result<()> {
-        for path in [unfinished(&self.directory), path(&self.directory)] {
-            match std::fs::remove_file(&path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    return Err(error).doing(|| format!("remove {}", path.display()));
-                }
-                _ => {}
-            }
-        }
-        match std::fs::remove_dir(&self.directory) {
-            Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => Ok(()),
-            other => other.doing(|| format!("remove {}", self.directory.display())),
-        }
-    }
-}
-
-/// The journal in a directory, if there is one. Needs no lock: it is replaced as a whole.
-pub fn read(directory: &Path) -> Result<Option<State>> {
-    #[derive(Deserialize)]
-    struct Versioned {
-        version: u32,
-    }
-    let path = path(directory);
-    let text = match std::fs::read(&path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        other => other.doing(|| format!("read {}", path.display()))?,
-    };
-    let what = || format!("read {}", path.display());
-    let Versioned { version } = serde_json::from_slice(&text).map_err(io::Error::from).doing(what)?;
-    if version != VERSION {
-        return Err(Error::StateVersion { path, found: version });
-    }
-    serde_json::from_slice(&text)
-        .map(Some)
-        .map_err(io::Error::from)
-        .doing(what)
-}
-
-fn path(directory: &Path) -> PathBuf {
-    directory.join("state.json")
-}
-
-/// A journal that is being written.
-fn unfinished(directory: &Path) -> PathBuf {
-    directory.join("state.json.new")
-}
-
-fn write(path: &Path, new: &Path, state: &State) -> io::Result<()> {
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(new)?;
-    serde_json::to_writer_pretty(&mut file, state)?;
-    file.write_all(b"\n")?;
-    file.sync_all()?;
-    std::fs::rename(new, path)?;
-    // The new name is on the disk only when the directory is.
-    path.parent()
-        .map_or(Ok(()), |directory| File::open(directory)?.sync_all())
 }
 
 fn current_boot() -> Result<String> {
@@ -242,137 +175,87 @@ fn current_boot() -> Result<String> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
-    use std::os::unix::fs::PermissionsExt as _;
 
-    /// A directory of this test's own, removed afterwards.
-    struct Directory(PathBuf);
-
-    impl Directory {
-        fn new(test: &str) -> Self {
-            let path = std::env::temp_dir().join(format!("groundplane-state-{test}-{}", std::process::id()));
-            let _ = std::fs::remove_dir_all(&path);
-            Self(path)
-        }
-    }
-
-    impl Drop for Directory {
-        fn drop(&mut self) {
-            let _ = std::fs::remove_dir_all(&self.0);
-        }
-    }
-
-    fn state() -> State {
-        let guest = |name: &str, place| GuestState {
+    /// A guest in a place, with everything else made up.
+    pub(in crate::install) fn guest(name: &str, place: Place) -> GuestState {
+        let named = |kind: &str| Named {
+            id: format!("{kind}-{name}"),
+            name: name.to_owned(),
+        };
+        GuestState {
             eni_id: format!("eni-{name}"),
             name: name.to_owned(),
             vpc: "blue".to_owned(),
             subnet: "a".to_owned(),
+            network_acl: named("acl"),
+            groups: vec![named("sg")],
             address: Ipv4Addr::new(10, 0, 0, 4),
+            addressing: Addressing::default(),
+            forwards: false,
             mac_address: "02:00:00:00:00:04".to_owned(),
             device: format!("gp{name}"),
             alias: format!("groundplane:eni-{name}"),
+            pin: format!("gp{name}"),
             place,
-        };
-        let guests = vec![
-            guest(
-                "web",
-                Place::Made {
-                    namespace: "web".to_owned(),
-                    inode: Some(4_026_532_281),
-                },
-            ),
-            guest(
-                "db",
-                Place::Adopted {
-                    namespace: "db".to_owned(),
-                },
-            ),
-            guest("vm", Place::Tap),
-        ];
-        State::new("00ff".to_owned(), PathBuf::from("/sys/fs/bpf/groundplane"), guests).unwrap()
+            renaming: None,
+        }
+    }
+
+    pub(in crate::install) fn made(namespace: &str, inode: Option<u64>) -> Place {
+        Place::Made {
+            namespace: namespace.to_owned(),
+            inode,
+        }
+    }
+
+    pub(in crate::install) fn adopted(namespace: &str) -> Place {
+        Place::Adopted {
+            namespace: namespace.to_owned(),
+        }
     }
 
     #[test]
-    fn what_is_written_is_read_again_by_root_alone() {
-        let directory = Directory::new("roundtrip");
-        let store = Store::lock(&directory.0, || ()).unwrap();
-        assert_eq!(store.read().unwrap(), None);
-        let written = State {
-            stage: Stage::Up,
-            ..state()
-        };
-        store.write(&state()).unwrap();
-        store.write(&written).unwrap();
-        assert_eq!(read(&directory.0).unwrap(), Some(written));
-        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
-        assert_eq!((mode(&directory.0), mode(&path(&directory.0))), (0o700, 0o600));
-        assert!(!unfinished(&directory.0).exists());
-    }
-
-    #[test]
-    fn removing_the_journal_leaves_a_directory_only_if_it_holds_something_else() {
-        let directory = Directory::new("remove");
-        let store = Store::lock(&directory.0, || ()).unwrap();
-        store.write(&state()).unwrap();
-        std::fs::write(directory.0.join("notes"), "mine").unwrap();
-        store.remove().unwrap();
-        assert!(directory.0.join("notes").exists());
-        std::fs::remove_file(directory.0.join("notes")).unwrap();
-        Store::lock(&directory.0, || ()).unwrap().remove().unwrap();
-        assert!(!directory.0.exists());
-    }
-
-    #[test]
-    fn who_is_killed_while_writing_the_journal_leaves_nothing_that_stays() {
-        let directory = Directory::new("killed");
-        let store = Store::lock(&directory.0, || ()).unwrap();
-        std::fs::write(unfinished(&directory.0), r#"{"version": 1, "boot"#).unwrap();
-        store.remove().unwrap();
-        assert!(!directory.0.exists());
-    }
-
-    #[test]
-    fn a_second_process_waits_for_the_first_and_finds_a_directory_that_exists() {
-        let directory = Directory::new("lock");
-        let first = Store::lock(&directory.0, || ()).unwrap();
-        let (waits, waiting) = std::sync::mpsc::channel();
-        let path = directory.0.clone();
-        let second = std::thread::spawn(move || Store::lock(&path, || waits.send(()).unwrap()).unwrap());
-        waiting.recv().unwrap();
-        first.remove().unwrap();
-        let second = second.join().unwrap();
-        second.write(&state()).unwrap();
-        assert!(second.read().unwrap().is_some());
-    }
-
-    #[test]
-    fn a_journal_of_another_version_is_refused_and_damage_is_an_error() {
-        let directory = Directory::new("version");
-        std::fs::create_dir_all(&directory.0).unwrap();
-        std::fs::write(path(&directory.0), r#"{"version": 99}"#).unwrap();
-        assert!(matches!(read(&directory.0), Err(Error::StateVersion { found: 99, .. })));
-        std::fs::write(path(&directory.0), r#"{"version": 1, "boot"#).unwrap();
-        assert!(read(&directory.0).is_err());
-    }
-
-    #[test]
-    fn a_guest_that_was_not_begun_has_nothing_to_be_removed() {
-        let killed = State { begun: 2, ..state() };
-        assert_eq!(
-            killed.begun_guests().map(|guest| &*guest.name).collect::<Vec<_>>(),
-            ["web", "db"]
+    fn a_namespace_is_ours_by_its_inode_not_by_its_name() {
+        assert!(made("web", Some(7)).is_made("web", Some(7)));
+        assert!(!made("web", Some(7)).is_made("web", Some(8)));
+        assert!(!made("web", Some(7)).is_made("db", Some(7)));
+        assert!(
+            made("web", None).is_made("web", Some(8)),
+            "killed before the inode was noted down"
         );
-        assert_eq!(state().begun_guests().count(), 0);
+        assert!(!adopted("web").is_made("web", Some(7)));
+    }
+
+    #[test]
+    fn who_takes_a_name_is_known_by_both_until_it_has_it() {
+        let waiting = |place, name: &str| GuestState {
+            renaming: Some(Renaming::To(name.to_owned())),
+            ..guest("new", place)
+        };
+        let mut namespace = waiting(made("gpnew", Some(7)), "web");
+        namespace.take_name();
+        assert_eq!(namespace.place, made("web", Some(7)));
+        let mut tap = waiting(Place::Tap, "vm0");
+        tap.take_name();
+        assert_eq!(tap.device, "vm0");
+        let mut end = waiting(adopted("web"), "eth0");
+        assert_eq!(end.guest_device(), "gpnew");
+        end.take_name();
+        assert_eq!(end.guest_device(), "eth0");
+        for guest in [namespace, tap, end] {
+            assert_eq!(guest.renaming, Some(Renaming::From("gpnew".to_owned())));
+        }
     }
 
     #[test]
     fn another_boot_is_told_from_this_one() {
-        assert!(state().is_of_this_boot().unwrap());
+        let state = State::new(PathBuf::from("/sys/fs/bpf/groundplane")).unwrap();
+        assert!(state.is_of_this_boot().unwrap());
         let old = State {
             boot_id: "another".to_owned(),
-            ..state()
+            ..state
         };
         assert!(!old.is_of_this_boot().unwrap());
     }

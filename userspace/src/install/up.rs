@@ -1,19 +1,20 @@
-//! Bringing a deployment up, wholly or not at all, and taking it down again.
+//! Bringing a deployment up, wholly or not at all: on a host where nothing is up, or in the place of what is.
 
+use crate::install::arrangement::{Arrangement, Member};
 use crate::install::bpffs;
-use crate::install::deployment::{Deployment, is_made, kind};
-use crate::install::error::{Doing as _, Error, Result};
+use crate::install::change::{Change, settle};
+use crate::install::deployment::Deployment;
+use crate::install::down::remove;
+use crate::install::error::{Error, Result};
 use crate::install::kernel::{Datapath, LoadOptions};
-use crate::install::link;
-use crate::install::netlink::{Link, Netlink};
+use crate::install::netlink::Netlink;
 use crate::install::netns;
-use crate::install::state::{GuestState, Place, Stage, State, Store};
-use crate::plan::{Binding, Bindings};
+use crate::install::state::{GuestState, Place, Stage, State};
+use crate::install::store::Store;
 use serde::Serialize;
 use std::fmt;
-use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
 /// Where things are kept, what is loaded, and who listens.
 pub struct UpOptions<'a> {
@@ -44,105 +45,185 @@ impl fmt::Debug for UpOptions<'_> {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
 pub enum Outcome {
     BroughtUp,
     /// The same deployment is up, whole and enforced; nothing was done.
     AlreadyUp,
-    /// Another one was up, or this one was damaged; it was taken down first.
+    /// Another one was up, or this one was damaged, and was changed in place: who is in both has gone on.
+    Changed {
+        /// VPC and name of each guest that was made, and of each that was removed.
+        made: Vec<String>,
+        removed: Vec<String>,
+        /// How many guests stayed.
+        stayed: usize,
+    },
+    /// What was up could not be changed any more; it was taken down first.
     Replaced,
 }
 
-/// Brings a deployment up. What stands in its way is reported before anything is changed, and when a step fails or
-/// the process is interrupted, everything made so far is removed again.
+impl Outcome {
+    fn of(arrangement: &Arrangement) -> Self {
+        let name = |guest: &GuestState| format!("{}/{}", guest.vpc, guest.name);
+        let (stay, made): (Vec<_>, Vec<_>) = arrangement.members.iter().partition(|member| member.before.is_some());
+        Self::Changed {
+            made: made.into_iter().map(|Member { guest, .. }| name(guest)).collect(),
+            removed: arrangement.gone.iter().map(name).collect(),
+            stayed: stay.len(),
+        }
+    }
+}
+
+/// Brings a deployment up. What stands in its way is reported before anything is changed. When a step fails or the
+/// process is interrupted before the configuration is in force, what was up before is up as it was.
 pub fn up(deployment: &Deployment, options: &UpOptions<'_>) -> Result<Outcome> {
     require_root()?;
     Datapath::check_kernel()?;
-    let progress = options.progress;
     let store = Store::lock(&options.state_dir, || {
-        progress("waiting for another groundplane to finish")
+        (options.progress)("waiting for another groundplane to finish");
     })?;
     let old = store.read()?;
-    let prepared = prepare(deployment, options, old.as_ref());
-    let state = match prepared {
-        Ok(None) => return Ok(Outcome::AlreadyUp),
-        Ok(Some(state)) => state,
-        Err(error) if old.is_none() => return Err(with_cleanup(error, store.remove())),
-        Err(error) => return Err(error),
-    };
-    let outcome = match &old {
-        None => Outcome::BroughtUp,
-        Some(old) => take_down_old(old, progress)?,
-    };
-    store.write(&state)?;
-    build_or_undo(deployment, options, store, state).map(|()| outcome)
+    if let Some(old) = &old
+        && let Some(datapath) = running(old, options)?
+    {
+        return change(deployment, options, &store, old.clone(), datapath);
+    }
+    build(deployment, options, store, old)
 }
 
-/// The journal to begin with, or nothing if nothing is to be done.
-fn prepare(deployment: &Deployment, options: &UpOptions<'_>, old: Option<&State>) -> Result<Option<State>> {
-    let guests = deployment.guest_states(&options.state_dir)?;
-    let fingerprint = deployment.fingerprint();
-    if let Some(old) = old
-        && old.fingerprint == fingerprint
-        && old.pins == options.pins
-        && stands(old)?
-    {
+/// The datapath of what is up, if that can be changed in place.
+fn running(old: &State, options: &UpOptions<'_>) -> Result<Option<Datapath>> {
+    if old.guests.is_empty() || old.pins != options.pins || !old.is_of_this_boot()? {
         return Ok(None);
     }
-    // What an earlier boot made is gone, so that whatever has the same names now is not ours to replace.
-    let of_this_boot = old.map(State::is_of_this_boot).transpose()?.unwrap_or(false);
-    deployment.check(&guests, &options.pins, old.filter(|_| of_this_boot))?;
-    State::new(fingerprint, options.pins.clone(), guests).map(Some)
+    match Datapath::open(&old.pins) {
+        Err(error @ Error::Layout { .. }) => Err(error),
+        other => Ok(other.ok()),
+    }
+}
+
+/// Changes what is up in place.
+fn change(
+    deployment: &Deployment,
+    options: &UpOptions<'_>,
+    store: &Store,
+    mut state: State,
+    mut datapath: Datapath,
+) -> Result<Outcome> {
+    if state.stage == Stage::Up && state.fingerprint == deployment.fingerprint() && is_whole(&state, &datapath)? {
+        return Ok(Outcome::AlreadyUp);
+    }
+    (options.progress)("comparing with what is up");
+    settle(store, &mut state)?;
+    let netlink = Netlink::open()?;
+    let stands = |guest: &GuestState| stands(guest, &datapath, &netlink);
+    let arrangement = Arrangement::new(deployment, &options.state_dir, &state.guests, stands)?;
+    let outcome = Outcome::of(&arrangement);
+    let before = state.clone();
+    let mut change = Change {
+        deployment,
+        options,
+        store,
+        state: &mut state,
+    };
+    if let Err(error) = change.put_in_force(arrangement, &mut datapath) {
+        (options.progress)("undoing what was done");
+        return Err(with_cleanup(error, change.undo(before)));
+    }
+    change.finish().map(|()| outcome)
 }
 
 /// Whether everything the journal names is there and enforced.
-fn stands(state: &State) -> Result<bool> {
-    if state.stage != Stage::Up || !state.is_of_this_boot()? {
-        return Ok(false);
-    }
-    let datapath = match Datapath::open(&state.pins) {
-        Err(error @ Error::Layout { .. }) => return Err(error),
-        Err(_) => return Ok(false),
-        Ok(datapath) => datapath,
-    };
+fn is_whole(state: &State, datapath: &Datapath) -> Result<bool> {
     let netlink = Netlink::open()?;
-    let guest_stands = |guest: &GuestState| -> Result<bool> {
+    let is_enforced = |guest: &GuestState| -> Result<bool> {
         let Some(link) = netlink.find(&guest.device)? else {
             return Ok(false);
         };
-        let there = match guest.place.namespace() {
-            Some(namespace) => netns::inode(namespace)?.is_some(),
-            None => true,
-        };
-        let ours = link.up && link.alias.as_ref() == Some(&guest.alias);
         let known = datapath.is_configured(link.device(&guest.device)?)?;
-        Ok(there && ours && known && datapath.is_attached(&guest.device)?)
+        Ok(link.up && known && stands(guest, datapath, &netlink)?)
     };
-    state
-        .guests
-        .iter()
-        .try_fold(true, |all, guest| Ok(all && guest_stands(guest)?))
+    let mut guests = state.guests.iter();
+    guests.try_fold(true, |all, guest| Ok(all && is_enforced(guest)?))
 }
 
-fn take_down_old(old: &State, progress: &dyn Fn(&str)) -> Result<Outcome> {
-    let (message, outcome) = match (old.is_of_this_boot()?, old.stage) {
+/// Whether everything that was made for a guest is there.
+fn stands(guest: &GuestState, datapath: &Datapath, netlink: &Netlink) -> Result<bool> {
+    let Some(link) = netlink.find(&guest.device)? else {
+        return Ok(false);
+    };
+    let place = match &guest.place {
+        Place::Made { namespace, .. } => guest.place.is_made(namespace, netns::inode(namespace)?),
+        Place::Adopted { namespace } => netns::inode(namespace)?.is_some(),
+        Place::Tap => true,
+    };
+    Ok(place && link.alias.as_ref() == Some(&guest.alias) && datapath.is_attached(&guest.device)?)
+}
+
+/// Builds everything on a host where nothing is up, or where what is up can't be changed and is taken down first.
+fn build(deployment: &Deployment, options: &UpOptions<'_>, store: Store, old: Option<State>) -> Result<Outcome> {
+    if let Err(error) = check(deployment, options, old.as_ref()) {
+        return match old {
+            None => Err(with_cleanup(error, store.remove())),
+            Some(_) => Err(error),
+        };
+    }
+    let outcome = match &old {
+        None => Outcome::BroughtUp,
+        Some(old) => take_down(old, options.progress)?,
+    };
+    let mut state = State::new(options.pins.clone())?;
+    store.write(&state)?;
+    let built = build_into(deployment, options, &store, &mut state);
+    let Err(error) = built else {
+        return Ok(outcome);
+    };
+    (options.progress)("undoing what was done");
+    let undone = remove(&state).and_then(|()| store.remove());
+    Err(with_cleanup(error, undone))
+}
+
+/// What stands in the way; `old` will be taken down first.
+fn check(deployment: &Deployment, options: &UpOptions<'_>, old: Option<&State>) -> Result<()> {
+    // What an earlier boot made is gone, so that whatever has the same names now is not ours to replace.
+    let of_this_boot = old.map(State::is_of_this_boot).transpose()?.unwrap_or(false);
+    let old = old.filter(|_| of_this_boot);
+    let guests: Vec<_> = old.into_iter().flat_map(State::all_guests).cloned().collect();
+    let mut errors = Vec::new();
+    errors.extend(Arrangement::new(deployment, &options.state_dir, &guests, |_| Ok(false)).err());
+    if options.pins.exists() && old.is_none_or(|old| old.pins != options.pins) {
+        errors.push(Error::PinsTaken(options.pins.clone()));
+    }
+    Error::collect(errors)
+}
+
+fn take_down(old: &State, progress: &dyn Fn(&str)) -> Result<Outcome> {
+    let (message, outcome) = match (old.is_of_this_boot()?, old.guests.is_empty()) {
         (false, _) => ("forgetting what was up before the last boot", Outcome::BroughtUp),
-        (true, Stage::Building) => ("removing what an interrupted run left behind", Outcome::BroughtUp),
-        (true, Stage::Up) => ("taking down what was up before", Outcome::Replaced),
+        (true, true) => ("removing what an interrupted run left behind", Outcome::BroughtUp),
+        (true, false) => ("taking down what was up before", Outcome::Replaced),
     };
     progress(message);
     remove(old)?;
     Ok(outcome)
 }
 
-fn build_or_undo(deployment: &Deployment, options: &UpOptions<'_>, store: Store, mut state: State) -> Result<()> {
-    let Err(error) = build(deployment, options, &store, &mut state) else {
-        return Ok(());
+fn build_into(deployment: &Deployment, options: &UpOptions<'_>, store: &Store, state: &mut State) -> Result<()> {
+    (options.progress)("loading the programs");
+    state.mounted_bpffs = !bpffs::is_mounted()?;
+    store.write(state)?;
+    bpffs::ensure_mounted()?;
+    let mut datapath = Datapath::open_or_load(&state.pins, &options.load)?;
+    let arrangement = Arrangement::new(deployment, &options.state_dir, &[], |_| Ok(false))?;
+    let mut change = Change {
+        deployment,
+        options,
+        store,
+        state,
     };
-    (options.progress)("undoing what was done");
-    let undone = remove(&state).and_then(|()| store.remove());
-    Err(with_cleanup(error, undone))
+    change.put_in_force(arrangement, &mut datapath)?;
+    change.finish()
 }
 
 fn with_cleanup(error: Error, cleanup: Result<()>) -> Error {
@@ -152,133 +233,10 @@ fn with_cleanup(error: Error, cleanup: Result<()>) -> Error {
     }
 }
 
-/// Devices come first, because their indices stand in the plan; they come up last, when the plan is in force.
-fn build(deployment: &Deployment, options: &UpOptions<'_>, store: &Store, state: &mut State) -> Result<()> {
-    (options.progress)("loading the programs");
-    state.mounted_bpffs = !bpffs::is_mounted()?;
-    store.write(state)?;
-    bpffs::ensure_mounted()?;
-    let mut datapath = Datapath::open_or_load(&state.pins, &options.load)?;
-    let mut bindings = Bindings::new();
-    for index in 0..state.guests.len() {
-        check_interrupted(options)?;
-        state.begun = index + 1;
-        store.write(state)?;
-        let Some(guest) = state.guests.get_mut(index) else {
-            break;
-        };
-        (options.progress)(&format!("making {}", guest.name));
-        if let Place::Made { namespace, inode } = &mut guest.place {
-            // Written down with the next guest. Until then the name tells that it is ours, for it was free.
-            *inode = Some(netns::create(namespace)?);
-        }
-        let link = create_device(deployment, guest)?;
-        datapath.attach(&guest.device)?;
-        let binding = Binding {
-            device: link.device(&guest.device)?,
-            kind: kind(&guest.place),
-        };
-        bindings.insert(guest.eni_id.clone(), binding);
-    }
-    check_interrupted(options)?;
-    (options.progress)("putting the configuration in force");
-    datapath.apply(&deployment.compile(&bindings)?)?;
-    start(deployment, state)?;
-    check_interrupted(options)?;
-    state.stage = Stage::Up;
-    store.write(state)
-}
-
-fn create_device(deployment: &Deployment, guest: &GuestState) -> Result<Link> {
-    match guest.place.namespace() {
-        None => link::create_tap(&guest.device, &guest.alias),
-        Some(namespace) => {
-            let mac = deployment.configuration(guest)?.mac;
-            link::create_veth(&guest.device, &guest.alias, namespace, mac)
-        }
-    }
-}
-
-/// Sets all devices up and configures the guests.
-fn start(deployment: &Deployment, state: &State) -> Result<()> {
-    let netlink = Netlink::open()?;
-    for guest in &state.guests {
-        netlink.set_up(&guest.device)?;
-        let configuration = deployment.configuration(guest)?;
-        if let Some(namespace) = guest.place.namespace() {
-            link::configure_guest(namespace, configuration.address)?;
-        }
-        // An adopted namespace keeps its own settings, whoever made it.
-        if let Place::Made { namespace, .. } = &guest.place {
-            link::enable_loopback(namespace)?;
-            if configuration.forwards {
-                link::enable_forwarding(namespace)?;
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Takes down what is up and forgets it. Nothing is up: `None`. Everything is tried, and what failed is reported
-/// together and kept in the journal, so that the next try knows of it.
-pub fn down(state_dir: &Path, progress: &dyn Fn(&str)) -> Result<Option<State>> {
-    require_root()?;
-    let store = Store::lock(state_dir, || progress("waiting for another groundplane to finish"))?;
-    let state = store.read()?;
-    if let Some(state) = &state {
-        remove(state)?;
-        remove_all(&probe_directory(state_dir))?;
-    }
-    store.remove()?;
-    Ok(state)
-}
-
 /// Where a probe keeps its servers' files.
 #[must_use]
 pub fn probe_directory(state_dir: &Path) -> PathBuf {
     state_dir.join("probe")
-}
-
-fn remove_all(directory: &Path) -> Result<()> {
-    match std::fs::remove_dir_all(directory) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        other => other.doing(|| format!("remove {}", directory.display())),
-    }
-}
-
-/// Removes everything a journal names, as far as it is there and ours.
-fn remove(state: &State) -> Result<()> {
-    if !state.is_of_this_boot()? {
-        // Namespaces, devices and pins ended with the boot they were made in.
-        return Ok(());
-    }
-    let mut errors = Vec::new();
-    let unfinished = state.stage == Stage::Building;
-    for guest in state.begun_guests() {
-        // The device first: without its programs it must not be up, not even for the moment until it is gone.
-        errors.extend(link::delete(&guest.device, &guest.alias, unfinished).err());
-        errors.extend(Datapath::detach(&state.pins, &guest.device).err());
-    }
-    for guest in state.begun_guests() {
-        errors.extend(remove_namespace(&guest.place).err());
-    }
-    errors.extend(Datapath::unload(&state.pins).err());
-    if state.mounted_bpffs && errors.is_empty() {
-        errors.extend(bpffs::unmount_if_empty().err());
-    }
-    Error::collect(errors)
-}
-
-fn remove_namespace(place: &Place) -> Result<()> {
-    let Place::Made { namespace, .. } = place else {
-        return Ok(());
-    };
-    let found = netns::inode(namespace)?;
-    if found.is_some() && is_made(place, namespace, found) {
-        netns::remove(namespace)
-    } else {
-        Ok(())
-    }
 }
 
 pub(crate) fn require_root() -> Result<()> {
@@ -286,13 +244,5 @@ pub(crate) fn require_root() -> Result<()> {
         Ok(())
     } else {
         Err(Error::NotRoot)
-    }
-}
-
-fn check_interrupted(options: &UpOptions<'_>) -> Result<()> {
-    if options.interrupted.load(Ordering::Relaxed) {
-        Err(Error::Interrupted)
-    } else {
-        Ok(())
     }
 }

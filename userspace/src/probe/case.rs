@@ -276,13 +276,12 @@ mod tests {
     use super::*;
     use crate::document;
     use crate::install::Deployment;
-    use std::path::Path;
 
     /// The questions for a document, in words.
     fn questions(text: &str, host: &[Ipv4Addr]) -> Vec<String> {
         let resolved = document::parse("test.yaml", text.as_bytes()).unwrap();
         let deployment = Deployment::from(resolved);
-        let guests = deployment.guest_states(Path::new("/state")).unwrap();
+        let guests = deployment.guest_states().unwrap();
         let parties = parties(&deployment.resources, &guests);
         choose(&deployment.resources, &parties, host)
             .iter()

@@ -10,11 +10,14 @@ use aya::Ebpf;
 use aya::maps::Array;
 use aya::programs::tc::TcAttachOptions;
 use aya::programs::{LinkOrder, TcAttachType};
-use groundplane::install::link::{self, GuestAddress};
+use groundplane::install::guest::{self, Addressing};
+use groundplane::install::link;
+use groundplane::install::names::GUEST_DEVICE;
 use groundplane::install::netlink::Netlink;
 use groundplane::install::netns;
 use groundplane_abi::Mac;
 use groundplane_tests::netns::{Background, Lab, eventually};
+use ipnet::IpNet;
 use std::net::Ipv4Addr;
 use std::path::Path;
 
@@ -84,7 +87,8 @@ fn bare_redirect(lab: &Lab, programs: &Path) -> Result<Ebpf> {
 fn connect(lab: &Lab, programs: &Path) -> Result<Ebpf> {
     let mut indices = Vec::new();
     for end in &ENDS {
-        let link = link::create_veth(end.device, "bench", &lab.namespace(end.namespace), end.mac)?;
+        let namespace = lab.namespace(end.namespace);
+        let link = link::create_veth(end.device, "bench", &namespace, GUEST_DEVICE, end.mac)?;
         indices.push(link.device(end.device)?.0);
     }
     let mut ebpf = object(programs, "peer")?;
@@ -104,13 +108,14 @@ fn connect(lab: &Lab, programs: &Path) -> Result<Ebpf> {
 
 /// Configures an end as a guest is. Nobody answers for the router here, so its MAC is told.
 fn configure(lab: &Lab, end: &End) -> Result<()> {
-    let subnet = ipnet::Ipv4Net::new(end.address, 24)?;
-    let address = end.address;
     let namespace = lab.namespace(end.namespace);
-    link::configure_guest(&namespace, GuestAddress { address, subnet })?;
-    link::enable_loopback(&namespace)?;
+    let addressing = Addressing {
+        addresses: [IpNet::new(end.address.into(), 24)?].into(),
+        routers: [end.router.parse()?].into(),
+    };
+    guest::configure(&namespace, GUEST_DEVICE, &addressing)?;
+    guest::enable_loopback(&namespace)?;
     let mac = Mac::ROUTER.to_string();
-    let device = groundplane::install::names::GUEST_DEVICE;
     let neighbour = [
         "ip",
         "neigh",
@@ -119,7 +124,7 @@ fn configure(lab: &Lab, end: &End) -> Result<()> {
         "lladdr",
         &mac,
         "dev",
-        device,
+        GUEST_DEVICE,
         "nud",
         "permanent",
     ];

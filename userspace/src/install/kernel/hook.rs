@@ -16,8 +16,8 @@ const HOOKS: [(&str, TcAttachType); 2] = [
 
 /// Attaches both programs in front of all others, and pins the links, so that they stay when this process ends. A
 /// hook that has its program keeps it.
-pub(super) fn attach(pins: &Path, device: &str) -> Result<()> {
-    let directory = directory(pins, device);
+pub(super) fn attach(pins: &Path, device: &str, pin: &str) -> Result<()> {
+    let directory = links(pins).join(pin);
     bpffs::create_directory(&directory)?;
     for (name, hook) in HOOKS {
         let pin = directory.join(name);
@@ -35,8 +35,8 @@ pub(super) fn attach(pins: &Path, device: &str) -> Result<()> {
 }
 
 /// Detaches both programs. A device that is gone already is no error.
-pub(super) fn detach(pins: &Path, device: &str) -> Result<()> {
-    let directory = directory(pins, device);
+pub(super) fn detach(pins: &Path, pin: &str) -> Result<()> {
+    let directory = links(pins).join(pin);
     for (name, _) in HOOKS {
         bpffs::unpin(&directory.join(name))?;
     }
@@ -56,11 +56,7 @@ pub(super) fn is_attached(pins: &Path, device: &str) -> Result<bool> {
     Ok(true)
 }
 
-/// Pins of one device's links.
-fn directory(pins: &Path, device: &str) -> PathBuf {
-    links(pins).join(device)
-}
-
+/// Where links are pinned, a directory for each device.
 pub(super) fn links(pins: &Path) -> PathBuf {
     pins.join("links")
 }

@@ -1,0 +1,85 @@
+//! Taking down what is up: exactly what the journal names, as far as it is there and ours.
+
+use crate::install::bpffs;
+use crate::install::error::{Doing as _, Error, Result};
+use crate::install::kernel::Datapath;
+use crate::install::link;
+use crate::install::netns;
+use crate::install::state::{GuestState, Place, Renaming, State};
+use crate::install::store::Store;
+use crate::install::up::{probe_directory, require_root};
+use std::io;
+use std::path::Path;
+
+/// Takes down what is up and forgets it. Nothing is up: `None`. Everything is tried, and what failed is reported
+/// together and kept in the journal, so that the next try knows of it.
+pub fn down(state_dir: &Path, progress: &dyn Fn(&str)) -> Result<Option<State>> {
+    require_root()?;
+    let store = Store::lock(state_dir, || progress("waiting for another groundplane to finish"))?;
+    let state = store.read()?;
+    if let Some(state) = &state {
+        remove(state)?;
+        remove_all(&probe_directory(state_dir))?;
+    }
+    store.remove()?;
+    Ok(state)
+}
+
+fn remove_all(directory: &Path) -> Result<()> {
+    match std::fs::remove_dir_all(directory) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other.doing(|| format!("remove {}", directory.display())),
+    }
+}
+
+/// Removes everything a journal names.
+pub(super) fn remove(state: &State) -> Result<()> {
+    if !state.is_of_this_boot()? {
+        // Namespaces, devices and pins ended with the boot they were made in.
+        return Ok(());
+    }
+    let mut errors = Vec::new();
+    errors.extend(remove_guests(&state.pins, &state.guests, false).err());
+    errors.extend(remove_guests(&state.pins, &state.passing, true).err());
+    errors.extend(Datapath::unload(&state.pins).err());
+    if state.mounted_bpffs && errors.is_empty() {
+        errors.extend(bpffs::unmount_if_empty().err());
+    }
+    Error::collect(errors)
+}
+
+/// Removes guests. Of those that are `passing`, nothing need be there, or it may be half made.
+pub(super) fn remove_guests(pins: &Path, guests: &[GuestState], passing: bool) -> Result<()> {
+    let mut errors = Vec::new();
+    for guest in guests {
+        // The device first: without its programs it must not be up, not even for the moment until it is gone.
+        errors.extend(link::delete(&guest.device, &guest.alias, passing).err());
+        if let (Place::Tap, Some(Renaming::From(name))) = (&guest.place, &guest.renaming) {
+            errors.extend(link::delete(name, &guest.alias, passing).err());
+        }
+        errors.extend(Datapath::detach(pins, &guest.pin).err());
+    }
+    for guest in guests {
+        errors.extend(remove_namespaces(guest).err());
+    }
+    Error::collect(errors)
+}
+
+fn remove_namespaces(guest: &GuestState) -> Result<()> {
+    let Place::Made { namespace, inode } = &guest.place else {
+        return Ok(());
+    };
+    let before = match &guest.renaming {
+        Some(Renaming::From(name)) => Some(name),
+        _ => None,
+    };
+    for name in std::iter::once(namespace).chain(before) {
+        let found = netns::inode(name)?;
+        let is_ours = inode.is_none() || *inode == found;
+        // Who is killed while naming a namespace leaves a file that stands for none.
+        if found.is_some() && (is_ours || before.is_some() && !netns::is_namespace(name)?) {
+            netns::remove(name)?;
+        }
+    }
+    Ok(())
+}

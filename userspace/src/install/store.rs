@@ -1,0 +1,233 @@
+//! Where the journal of what is up is kept: read by anybody, written by whoever has the lock, replaced as a whole.
+
+use crate::install::error::{Doing as _, Error, Result};
+use crate::install::state::{State, VERSION};
+use nix::fcntl::{Flock, FlockArg};
+use serde::Deserialize;
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+/// Where a host's own deployment is noted down.
+pub const DEFAULT_DIRECTORY: &str = "/var/lib/groundplane";
+
+/// The directory the journal is in, locked, so that no two processes change the host at once.
+#[derive(Debug)]
+pub struct Store {
+    directory: PathBuf,
+    _lock: Flock<File>,
+}
+
+impl Store {
+    /// Makes the directory if need be and locks it. Waits for whoever has it, after calling `on_wait`.
+    pub fn lock(directory: &Path, on_wait: impl FnOnce()) -> Result<Self> {
+        let mut on_wait = Some(on_wait);
+        loop {
+            DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(directory)
+                .doing(|| format!("make {}", directory.display()))?;
+            let what = || format!("lock {}", directory.display());
+            let file = File::open(directory).doing(what)?;
+            let lock = match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+                Ok(lock) => lock,
+                Err((file, nix::errno::Errno::EWOULDBLOCK)) => {
+                    if let Some(on_wait) = on_wait.take() {
+                        on_wait();
+                    }
+                    Flock::lock(file, FlockArg::LockExclusive)
+                        .map_err(|(_, error)| error)
+                        .doing(what)?
+                }
+                Err((_, error)) => return Err(error).doing(what),
+            };
+            // Whoever had it before may have removed the directory, and then this is a lock on nothing.
+            let ours = lock.metadata().doing(what)?.ino();
+            if std::fs::metadata(directory).is_ok_and(|found| found.ino() == ours) {
+                return Ok(Self {
+                    directory: directory.to_owned(),
+                    _lock: lock,
+                });
+            }
+        }
+    }
+
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    pub fn read(&self) -> Result<Option<State>> {
+        read(&self.directory)
+    }
+
+    /// Writes the journal: after this returns, it is on the disk wholly, and before, the old one is.
+    pub fn write(&self, state: &State) -> Result<()> {
+        let path = path(&self.directory);
+        write(&path, &unfinished(&self.directory), state).doing(|| format!("write {}", path.display()))
+    }
+
+    /// Removes the journal, one that somebody was killed while writing, and the directory if nothing else is in it.
+    pub fn remove(self) -> Result<()> {
+        for path in [unfinished(&self.directory), path(&self.directory)] {
+            match std::fs::remove_file(&path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(error).doing(|| format!("remove {}", path.display()));
+                }
+                _ => {}
+            }
+        }
+        match std::fs::remove_dir(&self.directory) {
+            Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => Ok(()),
+            other => other.doing(|| format!("remove {}", self.directory.display())),
+        }
+    }
+}
+
+/// The journal in a directory, if there is one. Needs no lock: it is replaced as a whole.
+pub fn read(directory: &Path) -> Result<Option<State>> {
+    #[derive(Deserialize)]
+    struct Versioned {
+        version: u32,
+    }
+    let path = path(directory);
+    let text = match std::fs::read(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        other => other.doing(|| format!("read {}", path.display()))?,
+    };
+    let what = || format!("read {}", path.display());
+    let Versioned { version } = serde_json::from_slice(&text).map_err(io::Error::from).doing(what)?;
+    if version != VERSION {
+        return Err(Error::StateVersion { path, found: version });
+    }
+    serde_json::from_slice(&text)
+        .map(Some)
+        .map_err(io::Error::from)
+        .doing(what)
+}
+
+fn path(directory: &Path) -> PathBuf {
+    directory.join("state.json")
+}
+
+/// A journal that is being written.
+fn unfinished(directory: &Path) -> PathBuf {
+    directory.join("state.json.new")
+}
+
+fn write(path: &Path, new: &Path, state: &State) -> io::Result<()> {
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(new)?;
+    serde_json::to_writer_pretty(&mut file, state)?;
+    file.write_all(b"\n")?;
+    file.sync_all()?;
+    std::fs::rename(new, path)?;
+    // The new name is on the disk only when the directory is.
+    path.parent()
+        .map_or(Ok(()), |directory| File::open(directory)?.sync_all())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::install::state::tests::{adopted, guest, made};
+    use crate::install::state::{Place, Stage};
+    use std::os::unix::fs::PermissionsExt as _;
+
+    /// A directory of this test's own, removed afterwards.
+    struct Directory(PathBuf);
+
+    impl Directory {
+        fn new(test: &str) -> Self {
+            let path = std::env::temp_dir().join(format!("groundplane-state-{test}-{}", std::process::id()));
+            let _ = std::fs::remove_dir_all(&path);
+            Self(path)
+        }
+    }
+
+    impl Drop for Directory {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_dir_all(&self.0);
+        }
+    }
+
+    fn state() -> State {
+        State {
+            guests: vec![
+                guest("web", made("web", Some(4_026_532_281))),
+                guest("db", adopted("db")),
+            ],
+            passing: vec![guest("vm", Place::Tap)],
+            ..State::new(PathBuf::from("/sys/fs/bpf/groundplane")).unwrap()
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read_again_by_root_alone() {
+        let directory = Directory::new("roundtrip");
+        let store = Store::lock(&directory.0, || ()).unwrap();
+        assert_eq!(store.read().unwrap(), None);
+        let written = State {
+            stage: Stage::Up,
+            ..state()
+        };
+        store.write(&state()).unwrap();
+        store.write(&written).unwrap();
+        assert_eq!(read(&directory.0).unwrap(), Some(written));
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode(&directory.0), mode(&path(&directory.0))), (0o700, 0o600));
+        assert!(!unfinished(&directory.0).exists());
+    }
+
+    #[test]
+    fn removing_the_journal_leaves_a_directory_only_if_it_holds_something_else() {
+        let directory = Directory::new("remove");
+        let store = Store::lock(&directory.0, || ()).unwrap();
+        store.write(&state()).unwrap();
+        std::fs::write(directory.0.join("notes"), "mine").unwrap();
+        store.remove().unwrap();
+        assert!(directory.0.join("notes").exists());
+        std::fs::remove_file(directory.0.join("notes")).unwrap();
+        Store::lock(&directory.0, || ()).unwrap().remove().unwrap();
+        assert!(!directory.0.exists());
+    }
+
+    #[test]
+    fn who_is_killed_while_writing_the_journal_leaves_nothing_that_stays() {
+        let directory = Directory::new("killed");
+        let store = Store::lock(&directory.0, || ()).unwrap();
+        std::fs::write(unfinished(&directory.0), r#"{"version": 2, "boot"#).unwrap();
+        store.remove().unwrap();
+        assert!(!directory.0.exists());
+    }
+
+    #[test]
+    fn a_second_process_waits_for_the_first_and_finds_a_directory_that_exists() {
+        let directory = Directory::new("lock");
+        let first = Store::lock(&directory.0, || ()).unwrap();
+        let (waits, waiting) = std::sync::mpsc::channel();
+        let path = directory.0.clone();
+        let second = std::thread::spawn(move || Store::lock(&path, || waits.send(()).unwrap()).unwrap());
+        waiting.recv().unwrap();
+        first.remove().unwrap();
+        let second = second.join().unwrap();
+        second.write(&state()).unwrap();
+        assert!(second.read().unwrap().is_some());
+    }
+
+    #[test]
+    fn a_journal_of_another_version_is_refused_and_damage_is_an_error() {
+        let directory = Directory::new("version");
+        std::fs::create_dir_all(&directory.0).unwrap();
+        std::fs::write(path(&directory.0), r#"{"version": 99}"#).unwrap();
+        assert!(matches!(read(&directory.0), Err(Error::StateVersion { found: 99, .. })));
+        std::fs::write(path(&directory.0), r#"{"version": 2, "boot"#).unwrap();
+        assert!(read(&directory.0).is_err());
+    }
+}

@@ -27,6 +27,8 @@ pub(super) struct Change<'a> {
     pub(super) options: &'a UpOptions<'a>,
     pub(super) store: &'a Store,
     pub(super) state: &'a mut State,
+    /// Whether an earlier change was left half done, so that guests may lack what the journal says they have.
+    pub(super) resumed: bool,
 }
 
 impl Change<'_> {
@@ -42,7 +44,7 @@ impl Change<'_> {
         for member in &mut members {
             self.check_interrupted()?;
             let link = match &member.before {
-                Some(before) => widen(before, &member.guest)?,
+                Some(before) => self.widen(before, &member.guest)?,
                 None => self.make(&mut member.guest, datapath)?,
             };
             let binding = binding(&member.guest, link.device(&member.guest.device)?);
@@ -106,7 +108,7 @@ impl Change<'_> {
         let mut errors = Vec::new();
         for noted in &self.state.guests {
             let guest = before.guests.iter().find(|guest| guest.eni_id == noted.eni_id);
-            errors.extend(guest.and_then(|guest| narrow(noted, guest).err()));
+            errors.extend(guest.and_then(|guest| self.narrow(noted, guest).err()));
         }
         errors.extend(remove_guests(&self.state.pins, &self.state.passing, true).err());
         if errors.is_empty() {
@@ -121,15 +123,49 @@ impl Change<'_> {
         self.store.write(self.state)?;
         let wanted = self.deployment.guest_states()?;
         let netlink = Netlink::open()?;
+        for (guest, wanted) in self.state.guests.iter().zip(&wanted) {
+            netlink.set_up(&guest.device)?;
+            self.narrow(guest, wanted)?;
+        }
         for (noted, wanted) in self.state.guests.iter_mut().zip(wanted) {
-            netlink.set_up(&noted.device)?;
-            narrow(noted, &wanted)?;
             noted.addressing = wanted.addressing;
             noted.forwards = wanted.forwards;
         }
         settle(self.store, self.state)?;
         self.state.stage = Stage::Up;
         self.store.write(self.state)
+    }
+
+    /// Gives a guest that stays what it lacks.
+    fn widen(&self, before: &GuestState, wanted: &GuestState) -> Result<Link> {
+        if let Some(namespace) = wanted.place.namespace()
+            && (self.resumed || before.addressing != wanted.addressing)
+        {
+            guest::widen(namespace, &wanted.addressing)?;
+        }
+        if let Place::Made { namespace, .. } = &wanted.place
+            && wanted.forwards
+            && (self.resumed || !before.forwards)
+        {
+            guest::set_forwarding(namespace, true)?;
+        }
+        Netlink::open()?.get(&wanted.device)
+    }
+
+    /// Takes from a guest that stays what it is not to have any more.
+    fn narrow(&self, before: &GuestState, wanted: &GuestState) -> Result<()> {
+        if let Some(namespace) = before.place.namespace()
+            && (self.resumed || before.addressing != wanted.addressing)
+        {
+            guest::narrow(namespace, &before.addressing, &wanted.addressing)?;
+        }
+        if let Place::Made { namespace, .. } = &before.place
+            && before.forwards
+            && !wanted.forwards
+        {
+            guest::set_forwarding(namespace, false)?;
+        }
+        Ok(())
     }
 
     fn check_interrupted(&self) -> Result<()> {
@@ -190,36 +226,4 @@ fn rename(guest: &GuestState) -> Result<()> {
             }
         }
     }
-}
-
-/// Gives a guest that stays what it lacks.
-fn widen(before: &GuestState, wanted: &GuestState) -> Result<Link> {
-    if let Some(namespace) = wanted.place.namespace()
-        && before.addressing != wanted.addressing
-    {
-        guest::widen(namespace, &before.addressing, &wanted.addressing)?;
-    }
-    if let Place::Made { namespace, .. } = &wanted.place
-        && wanted.forwards
-        && !before.forwards
-    {
-        guest::set_forwarding(namespace, true)?;
-    }
-    Netlink::open()?.get(&wanted.device)
-}
-
-/// Takes from a guest that stays what it is not to have any more.
-fn narrow(before: &GuestState, wanted: &GuestState) -> Result<()> {
-    if let Some(namespace) = before.place.namespace()
-        && before.addressing != wanted.addressing
-    {
-        guest::narrow(namespace, &before.addressing, &wanted.addressing)?;
-    }
-    if let Place::Made { namespace, .. } = &before.place
-        && before.forwards
-        && !wanted.forwards
-    {
-        guest::set_forwarding(namespace, false)?;
-    }
-    Ok(())
 }

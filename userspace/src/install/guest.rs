@@ -92,15 +92,15 @@ pub fn configure(namespace: &str, device: &str, wanted: &Addressing) -> Result<(
 }
 
 /// Adds what an end in use lacks.
-pub fn widen(namespace: &str, before: &Addressing, wanted: &Addressing) -> Result<()> {
+pub fn widen(namespace: &str, wanted: &Addressing) -> Result<()> {
     in_namespace(namespace, || {
         let netlink = Netlink::open()?;
         let link = netlink.get(GUEST_DEVICE)?;
-        if wanted.has_ipv6() && !before.has_ipv6() {
+        if wanted.has_ipv6() {
             set_ipv6(GUEST_DEVICE, true)?;
         }
-        let mut lacking = wanted.addresses.difference(&before.addresses);
-        lacking.try_for_each(|address| netlink.add_address(&link, *address))
+        let mut addresses = wanted.addresses.iter();
+        addresses.try_for_each(|address| netlink.add_address(&link, *address))
     })
 }
 

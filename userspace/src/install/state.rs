@@ -129,7 +129,7 @@ impl GuestState {
 
     /// Begins to give it the name it waits for. Whatever happens from now on, it has the one or the other.
     pub(super) fn take_name(&mut self) {
-        let Some(Renaming::To(name)) = self.renaming.take() else {
+        let Some(Renaming::To(name)) = self.renaming.clone() else {
             return;
         };
         let before = match &mut self.place {
@@ -244,7 +244,8 @@ pub(super) mod tests {
         assert_eq!(end.guest_device(), "gpnew");
         end.take_name();
         assert_eq!(end.guest_device(), "eth0");
-        for guest in [namespace, tap, end] {
+        for mut guest in [namespace, tap, end] {
+            guest.take_name();
             assert_eq!(guest.renaming, Some(Renaming::From("gpnew".to_owned())));
         }
     }

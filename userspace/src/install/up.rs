@@ -125,6 +125,7 @@ fn change(
         deployment,
         options,
         store,
+        resumed: before.stage == Stage::Changing,
         state: &mut state,
     };
     if let Err(error) = change.put_in_force(arrangement, &mut datapath) {
@@ -221,6 +222,7 @@ fn build_into(deployment: &Deployment, options: &UpOptions<'_>, store: &Store, s
         options,
         store,
         state,
+        resumed: false,
     };
     change.put_in_force(arrangement, &mut datapath)?;
     change.finish()

@@ -1,8 +1,15 @@
 //! What the model sees of a frame.
 
+mod ipv4;
+mod ipv6;
+mod quote;
+
+pub(super) use ipv4::check_options;
+
+use super::address::icmp_of;
 use super::reason::Reason;
 use super::tracking::Tuple;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
 pub(super) enum Read {
     Arp,
@@ -13,13 +20,30 @@ pub(super) enum Read {
 pub(super) struct Header {
     pub(super) source_mac: [u8; 6],
     pub(super) destination_mac: [u8; 6],
-    pub(super) src: Ipv4Addr,
-    pub(super) dst: Ipv4Addr,
+    pub(super) src: IpAddr,
+    pub(super) dst: IpAddr,
+    /// TTL or hop limit.
+    pub(super) ttl: u8,
+    /// The transport's.
     pub(super) protocol: u8,
     pub(super) selector: Selector,
     pub(super) tcp_flags: u8,
-    pub(super) is_fragment: bool,
+    pub(super) fragment: Option<Fragment>,
+    /// Of IPv4.
     pub(super) options: Vec<u8>,
+    /// The transport follows the IP header at once, without options, extension headers or fragmentation.
+    pub(super) is_plain: bool,
+    /// Length of what follows the IP header and its extension headers.
+    pub(super) body_len: usize,
+    /// The packet that an ICMP error speaks of, if it quotes enough of it.
+    pub(super) quoted: Option<Tuple>,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Fragment {
+    pub(super) id: u32,
+    /// It has the transport header.
+    pub(super) first: bool,
 }
 
 /// What a rule may ask for beside addresses and the protocol.
@@ -40,23 +64,42 @@ pub(super) enum Selector {
     Absent,
 }
 
-impl Header {
-    /// ICMP messages about another packet: unreachable, quench, redirect, time exceeded, parameter problem (RFC 792).
-    pub(super) fn is_icmp_error(&self) -> bool {
-        matches!(
-            self.selector,
-            Selector::Icmp {
-                icmp_type: 3 | 4 | 5 | 11 | 12,
-                ..
+impl Selector {
+    pub(super) fn of(tuple: &Tuple) -> Self {
+        match tuple.protocol {
+            6 | 17 => Self::Ports {
+                src: tuple.a,
+                dst: tuple.b,
+            },
+            _ if tuple.is_icmp() => {
+                let [icmp_type, code] = tuple.a.to_be_bytes();
+                Self::Icmp {
+                    icmp_type,
+                    code,
+                    identifier: tuple.b,
+                }
             }
-        )
+            _ => Self::Nothing,
+        }
+    }
+}
+
+impl Header {
+    /// ICMP messages about another packet: unreachable, quench, redirect, time exceeded, parameter problem (RFC 792);
+    /// unreachable, too big, time exceeded, parameter problem (RFC 4443).
+    pub(super) fn is_icmp_error(&self) -> bool {
+        match self.selector {
+            Selector::Icmp { icmp_type, .. } if self.src.is_ipv4() => matches!(icmp_type, 3 | 4 | 5 | 11 | 12),
+            Selector::Icmp { icmp_type, .. } => matches!(icmp_type, 1..=4),
+            _ => false,
+        }
     }
 
-    /// 7.6 and 7.7: errors, fragments and packets with options are judged each by itself and leave no state. Nor does a
-    /// packet that is its own answer, from an ENI to itself: there is no other direction that state could admit.
+    /// 7.6 and 7.7: errors, and fragments of which nothing is known, are judged each by itself and leave no state. Nor
+    /// does a packet that is its own answer, from an ENI to itself: there is no other direction that state could admit.
     pub(super) fn stands_alone(&self) -> bool {
         let answers_itself = self.tuple().answered() == self.tuple();
-        self.is_icmp_error() || self.is_fragment || !self.options.is_empty() || answers_itself
+        self.is_icmp_error() || self.selector == Selector::Absent || answers_itself
     }
 
     /// What a connection is told by, as the packet goes.
@@ -88,52 +131,74 @@ pub(super) fn read(frame: &[u8], tagged: bool) -> Result<Read, Reason> {
     if frame.len() < 14 {
         return Err(Reason::EndsEarly);
     }
-    match [frame[12], frame[13]] {
-        [0x08, 0x06] => Ok(Read::Arp),
-        [0x08, 0x00] => read_ip(frame).map(Read::Ip),
-        [0x86, 0xdd] => Err(Reason::IsIpv6),
-        [0x81, 0x00] | [0x88, 0xa8] => Err(Reason::HasVlanTag),
-        _ => Err(Reason::IsNotIp),
-    }
+    let network = match [frame[12], frame[13]] {
+        [0x08, 0x06] => return Ok(Read::Arp),
+        [0x08, 0x00] => ipv4::read(&frame[14..])?,
+        [0x86, 0xdd] => ipv6::read(&frame[14..])?,
+        [0x81, 0x00] | [0x88, 0xa8] => return Err(Reason::HasVlanTag),
+        _ => return Err(Reason::IsNotIp),
+    };
+    behind(frame, network).map(Read::Ip)
 }
 
-fn read_ip(frame: &[u8]) -> Result<Header, Reason> {
-    let ip = &frame[14..];
-    if ip.len() < 20 {
-        return Err(Reason::EndsEarly);
+/// An IP header with all that belongs to it.
+struct Network<'a> {
+    src: IpAddr,
+    dst: IpAddr,
+    ttl: u8,
+    /// With options or extension headers.
+    header_len: usize,
+    is_plain: bool,
+    options: &'a [u8],
+    protocol: u8,
+    fragment: Option<Fragment>,
+    /// What is behind it, without padding.
+    body: &'a [u8],
+}
+
+/// The largest packet inside a VPC (semantics 23).
+const MTU: usize = 9001;
+
+/// The transport header, unless it is in another packet.
+fn behind(frame: &[u8], network: Network<'_>) -> Result<Header, Reason> {
+    if network.header_len + network.body.len() > MTU {
+        return Err(Reason::TooLarge);
     }
-    let header_len = usize::from(ip[0] % 16) * 4;
-    let total_len = usize::from(word(ip, 2));
-    if ip[0] / 16 != 4 || header_len < 20 || total_len < header_len || ip.len() < total_len {
-        return Err(Reason::IpHeaderIsWrong);
-    }
-    let (protocol, body) = (ip[9], &ip[header_len..total_len]);
-    let offset = usize::from(word(ip, 6) % 0x2000) * 8;
-    let is_fragment = offset > 0 || word(ip, 6) & 0x2000 != 0;
-    if is_fragment {
-        check_fragment(protocol, header_len, offset, body.len())?;
-    }
-    let selector = if offset > 0 {
+    let (icmp, body) = (icmp_of(network.src), network.body);
+    let is_later = network.fragment.is_some_and(|fragment| !fragment.first);
+    let selector = if is_later {
         Selector::Absent
     } else {
-        read_transport(protocol, body, is_fragment)?
+        read_transport(network.protocol, icmp, body, network.fragment.is_some())?
     };
-    Ok(Header {
+    let mut header = Header {
         destination_mac: frame[..6].try_into().expect("six bytes"),
         source_mac: frame[6..12].try_into().expect("six bytes"),
-        src: Ipv4Addr::new(ip[12], ip[13], ip[14], ip[15]),
-        dst: Ipv4Addr::new(ip[16], ip[17], ip[18], ip[19]),
-        protocol,
+        src: network.src,
+        dst: network.dst,
+        ttl: network.ttl,
+        protocol: network.protocol,
         selector,
-        tcp_flags: if protocol == 6 && offset == 0 { body[13] } else { 0 },
-        is_fragment,
-        options: ip[20..header_len].to_vec(),
-    })
+        tcp_flags: if network.protocol == 6 && !is_later {
+            body[13]
+        } else {
+            0
+        },
+        fragment: network.fragment,
+        options: network.options.to_vec(),
+        is_plain: network.is_plain,
+        body_len: body.len(),
+        quoted: None,
+    };
+    if header.is_icmp_error() {
+        header.quoted = quote::read(&body[8..], header.src.is_ipv4());
+    }
+    Ok(header)
 }
 
 /// The transport header must be in the first fragment as a whole, and no other fragment may reach into it.
-fn check_fragment(protocol: u8, header_len: usize, offset: usize, len: usize) -> Result<(), Reason> {
-    let needed = transport_header(protocol);
+fn check_fragment(protocol: u8, icmp: u8, header_len: usize, offset: usize, len: usize) -> Result<(), Reason> {
+    let needed = transport_header(protocol, icmp);
     let fits = header_len + offset + len <= 65535;
     let whole = if offset == 0 { len >= needed } else { offset >= needed };
     if whole && fits {
@@ -143,16 +208,17 @@ fn check_fragment(protocol: u8, header_len: usize, offset: usize, len: usize) ->
     }
 }
 
-fn transport_header(protocol: u8) -> usize {
+fn transport_header(protocol: u8, icmp: u8) -> usize {
     match protocol {
         6 => 20,
-        1 | 17 => 8,
+        17 => 8,
+        _ if protocol == icmp => 8,
         _ => 0,
     }
 }
 
-fn read_transport(protocol: u8, body: &[u8], is_fragment: bool) -> Result<Selector, Reason> {
-    if body.len() < transport_header(protocol) {
+fn read_transport(protocol: u8, icmp: u8, body: &[u8], is_fragment: bool) -> Result<Selector, Reason> {
+    if body.len() < transport_header(protocol, icmp) {
         return Err(Reason::EndsEarly);
     }
     match protocol {
@@ -161,10 +227,6 @@ fn read_transport(protocol: u8, body: &[u8], is_fragment: bool) -> Result<Select
             if header_len < 20 || header_len > body.len() {
                 return Err(Reason::TransportHeaderIsWrong);
             }
-            Ok(Selector::Ports {
-                src: word(body, 0),
-                dst: word(body, 2),
-            })
         }
         17 => {
             let len = usize::from(word(body, 4));
@@ -172,48 +234,41 @@ fn read_transport(protocol: u8, body: &[u8], is_fragment: bool) -> Result<Select
             if len < 8 || (len > body.len() && !is_fragment) {
                 return Err(Reason::TransportHeaderIsWrong);
             }
-            Ok(Selector::Ports {
-                src: word(body, 0),
-                dst: word(body, 2),
-            })
         }
-        1 => {
-            let identifier = if has_identifier(body[0]) { word(body, 4) } else { 0 };
-            Ok(Selector::Icmp {
-                icmp_type: body[0],
-                code: body[1],
-                identifier,
-            })
-        }
-        _ => Ok(Selector::Nothing),
+        _ => {}
+    }
+    Ok(selector(protocol, icmp, body))
+}
+
+/// What stands in the first eight bytes of a transport header.
+fn selector(protocol: u8, icmp: u8, body: &[u8]) -> Selector {
+    match protocol {
+        6 | 17 => Selector::Ports {
+            src: word(body, 0),
+            dst: word(body, 2),
+        },
+        _ if protocol == icmp => Selector::Icmp {
+            icmp_type: body[0],
+            code: body[1],
+            identifier: if has_identifier(icmp, body[0]) {
+                word(body, 4)
+            } else {
+                0
+            },
+        },
+        _ => Selector::Nothing,
     }
 }
 
-/// RFC 792 and 950: echo, timestamp, information, address mask.
-fn has_identifier(icmp_type: u8) -> bool {
-    matches!(icmp_type, 0 | 8 | 13 | 14 | 15 | 16 | 17 | 18)
+/// RFC 792 and 950: echo, timestamp, information, address mask. RFC 4443: echo.
+fn has_identifier(icmp: u8, icmp_type: u8) -> bool {
+    if icmp == 1 {
+        matches!(icmp_type, 0 | 8 | 13 | 14 | 15 | 16 | 17 | 18)
+    } else {
+        matches!(icmp_type, 128 | 129)
+    }
 }
 
 fn word(bytes: &[u8], at: usize) -> u16 {
     u16::from_be_bytes([bytes[at], bytes[at + 1]])
-}
-
-/// RFC 791 and 7126: options that add up, and none that chooses the packet's way.
-pub(super) fn check_options(options: &[u8]) -> Result<(), Reason> {
-    let mut rest = options;
-    while let Some((&kind, after)) = rest.split_first() {
-        match kind {
-            0 => return Ok(()),
-            1 => rest = after,
-            131 | 137 => return Err(Reason::ChoosesItsOwnWay),
-            _ => {
-                let len = after.first().map_or(0, |len| usize::from(*len));
-                if len < 2 || len > rest.len() {
-                    return Err(Reason::OptionsDontAddUp);
-                }
-                rest = &rest[len..];
-            }
-        }
-    }
-    Ok(())
 }

@@ -2,25 +2,32 @@
 //!
 //! It reads resources and nothing else: it knows neither the tables nor the code that judges packets in the kernel,
 //! and shares nothing with either. Every packet is judged from the documents' sentences by searching lists; the only
-//! thing remembered is what AWS remembers, the connections each ENI tracks. Where the model and the datapath disagree,
-//! the specification decides who is wrong.
+//! thing remembered is what AWS remembers, the connections each ENI tracks, and the ports of fragmented packets. Where
+//! the model and the datapath disagree, the specification decides who is wrong.
 
-mod arp;
+mod address;
+mod error;
 mod header;
 mod nacl;
+mod neighbor;
 mod reason;
 mod route;
 mod security_group;
 mod tracking;
 mod walk;
+mod world;
 
 pub use reason::Reason;
 pub use tracking::{Connection, limits};
 
-use groundplane::resources::{NetworkInterface, Resources, Subnet, Vpc};
-use std::collections::BTreeMap;
+use groundplane::resources::{NetworkInterface, Resources};
+use header::{Fragment, Header, Read, Selector};
+use std::collections::HashMap;
+use std::net::IpAddr;
 use std::time::Duration;
 use tracking::{Direction, Tracked, Tuple};
+use walk::Fault;
+use world::{Eni, World};
 
 /// The implicit router's MAC address.
 pub const ROUTER_MAC: [u8; 6] = [0x02, 0x67, 0x70, 0x00, 0x00, 0x01];
@@ -33,135 +40,165 @@ pub enum Verdict {
         eni: String,
         frame: Vec<u8>,
     },
-    /// These bytes go back to the guest that sent it: an ARP answer.
+    /// These bytes go back to the guest that sent it: the platform's own answer.
     Answered(Vec<u8>),
-    Dropped(Reason),
+    Dropped(Drop),
+}
+
+/// A drop and its cause.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Drop {
+    pub reason: Reason,
+    /// The ENI at which it happened.
+    pub eni: String,
+    /// Leaving that ENI, not arriving at it.
+    pub egress: bool,
+    /// The number of the NACL rule that denied it.
+    pub rule: Option<u16>,
 }
 
 /// A VPC's behaviour, with all that it remembers.
 #[derive(Clone, Debug, Default)]
 pub struct Model {
-    resources: Resources,
-    /// The connections each ENI tracks, by `NetworkInterfaceId` and the packet as it leaves that ENI.
-    tracked: BTreeMap<(String, Tuple), Tracked>,
+    world: World,
+    /// The connections each ENI tracks, by the packet as it leaves that ENI.
+    tracked: HashMap<(Eni, Tuple), Tracked>,
+    /// What the first fragments said: their ports, and when.
+    notes: HashMap<(Eni, Fragmented), (Selector, Duration)>,
+}
+
+/// What the fragments of a packet have in common (semantics 7.7).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Fragmented {
+    src: IpAddr,
+    dst: IpAddr,
+    protocol: u8,
+    id: u32,
 }
 
 /// An ENI that a packet passes, and what that ENI will remember of it if the packet arrives.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 struct Passage {
-    eni: String,
+    eni: Eni,
     direction: Direction,
     tuple: Tuple,
     /// The rule that admitted it asks for state; an existing connection goes on anyway.
     opens: bool,
 }
 
+/// "verdict cached ... for at most 30 s" (semantics 7.7).
+const NOTED_FOR: Duration = Duration::from_secs(30);
+
 impl Model {
     #[must_use]
     pub fn new(resources: Resources) -> Self {
-        Self {
-            resources,
-            tracked: BTreeMap::new(),
-        }
+        let mut model = Self::default();
+        model.configure(resources);
+        model
     }
 
     /// Puts another configuration in force. ENIs remember their connections (semantics 7.2).
     pub fn configure(&mut self, resources: Resources) {
-        self.resources = resources;
+        self.world.configure(resources);
     }
 
     /// A frame leaves the guest of an ENI, `now` after some beginning of time. `tagged` says that a VLAN tag was found
     /// beside the bytes.
     pub fn leave(&mut self, eni: &str, frame: &[u8], tagged: bool, now: Duration) -> Verdict {
-        let header = match header::read(frame, tagged) {
-            Ok(header::Read::Arp) => {
-                return arp::answer(self, self.eni(eni), frame).map_or_else(Verdict::Dropped, Verdict::Answered);
-            }
-            Ok(header::Read::Ip(header)) => header,
-            Err(reason) => return Verdict::Dropped(reason),
-        };
-        match walk::leave(self, self.eni(eni), &header, now) {
-            Ok(arrival) => {
-                let to = arrival.eni.to_owned();
-                let frame = if arrival.routed {
-                    self.routed(&to, frame)
-                } else {
-                    frame.to_vec()
-                };
-                for passage in arrival.passages {
-                    self.remember(passage, header.tcp_flags, now);
-                }
-                Verdict::Delivered { eni: to, frame }
-            }
-            Err(reason) => Verdict::Dropped(reason),
+        let eni = self.world.eni_named(eni);
+        match self.judge(eni, frame, tagged, now) {
+            Ok(verdict) => verdict,
+            Err(fault) => Verdict::Dropped(Drop {
+                reason: fault.reason,
+                eni: self.interface(fault.at).network_interface_id.clone(),
+                egress: fault.direction == Direction::Egress,
+                rule: fault.rule,
+            }),
         }
     }
 
     /// How many connections an ENI tracks at a time.
     #[must_use]
     pub fn tracked_at(&self, eni: &str, now: Duration) -> usize {
-        self.tracked
-            .iter()
-            .filter(|((at, _), tracked)| at == eni && !tracked.has_expired(now))
-            .count()
+        let eni = self.world.eni_named(eni);
+        let limits = &self.interface(eni).connection_tracking;
+        let here = self.tracked.iter().filter(|((at, _), _)| *at == eni);
+        here.filter(|(_, tracked)| !tracked.has_expired(limits, now)).count()
+    }
+
+    fn judge(&mut self, eni: Eni, frame: &[u8], tagged: bool, now: Duration) -> Result<Verdict, Fault> {
+        let told = |reason| Fault::at(eni, Direction::Egress, reason);
+        let mut header = match header::read(frame, tagged).map_err(told)? {
+            Read::Arp => {
+                return neighbor::arp(&self.world, eni, frame)
+                    .map(Verdict::Answered)
+                    .map_err(told);
+            }
+            Read::Ip(header) => header,
+        };
+        if let Some(answer) = neighbor::answer(&self.world, eni, &header, frame) {
+            return answer.map(Verdict::Answered).map_err(told);
+        }
+        self.recall_ports(eni, &mut header, now);
+        let arrival = walk::leave(self, eni, &header, now)?;
+        for passage in arrival.passages.into_iter().flatten() {
+            self.remember(passage, header.tcp_flags, now);
+        }
+        let frame = if arrival.routed {
+            self.routed(arrival.eni, frame)
+        } else {
+            frame.to_vec()
+        };
+        let eni = self.interface(arrival.eni).network_interface_id.clone();
+        Ok(Verdict::Delivered { eni, frame })
+    }
+
+    /// A first fragment notes its ports, whatever becomes of it; a later one is judged by what was noted.
+    fn recall_ports(&mut self, eni: Eni, header: &mut Header, now: Duration) {
+        let Some(Fragment { id, first }) = header.fragment else {
+            return;
+        };
+        let (src, dst, protocol) = (header.src, header.dst, header.protocol);
+        let key = (eni, Fragmented { src, dst, protocol, id });
+        if first {
+            self.notes.insert(key, (header.selector, now));
+        } else if let Some((selector, noted)) = self.notes.get(&key)
+            && now - *noted <= NOTED_FOR
+        {
+            header.selector = *selector;
+        }
     }
 
     /// A routed frame comes from the router and goes to the receiver; nothing else about it changes, not even its TTL
     /// (semantics 3.1).
-    fn routed(&self, to: &str, frame: &[u8]) -> Vec<u8> {
+    fn routed(&self, to: Eni, frame: &[u8]) -> Vec<u8> {
         let mut frame = frame.to_vec();
-        frame[..6].copy_from_slice(&self.eni(to).mac_address.0);
+        frame[..6].copy_from_slice(&self.interface(to).mac_address.0);
         frame[6..12].copy_from_slice(&ROUTER_MAC);
         frame
     }
 
     fn remember(&mut self, passage: Passage, tcp_flags: u8, now: Duration) {
+        let lives = self.knows(passage.eni, &passage.tuple, tcp_flags, now);
         let key = (passage.eni, passage.tuple);
-        let lives = self.knows(&key.0, &key.1, tcp_flags, now);
         if !lives {
             self.tracked.remove(&key);
             if !passage.opens {
                 return;
             }
         }
-        let protocol = key.1.protocol;
-        let tracked = self.tracked.entry(key).or_insert_with(|| Tracked::new(protocol));
+        let tracked = self.tracked.entry(key).or_insert_with(|| Tracked::new(&passage.tuple));
         tracked.saw(passage.direction, tcp_flags, now);
     }
 
     /// Whether a packet belongs to a connection that an ENI tracks.
-    fn knows(&self, eni: &str, tuple: &Tuple, tcp_flags: u8, now: Duration) -> bool {
-        let tracked = self.tracked.get(&(eni.to_owned(), *tuple));
-        tracked.is_some_and(|tracked| !tracked.has_expired(now) && !tracked.is_succeeded_by(tcp_flags))
+    fn knows(&self, eni: Eni, tuple: &Tuple, tcp_flags: u8, now: Duration) -> bool {
+        let limits = &self.interface(eni).connection_tracking;
+        let tracked = self.tracked.get(&(eni, *tuple));
+        tracked.is_some_and(|tracked| !tracked.has_expired(limits, now) && !tracked.is_succeeded_by(tcp_flags))
     }
 
-    fn eni(&self, id: &str) -> &NetworkInterface {
-        let mut all = self.resources.network_interfaces.iter();
-        all.find(|eni| eni.network_interface_id == id)
-            .expect("the test names ENIs that are there")
-    }
-
-    fn subnet_of(&self, eni: &NetworkInterface) -> &Subnet {
-        let mut all = self.resources.subnets.iter();
-        all.find(|subnet| subnet.subnet_id == eni.subnet_id)
-            .expect("every ENI is in a subnet")
-    }
-
-    fn vpc_of(&self, eni: &NetworkInterface) -> &Vpc {
-        self.resources
-            .vpcs
-            .iter()
-            .find(|vpc| vpc.vpc_id == eni.vpc_id)
-            .expect("every ENI is in a VPC")
-    }
-
-    /// The ENI of a VPC that has an address.
-    fn owner(&self, vpc_id: &str, address: std::net::Ipv4Addr) -> Option<&NetworkInterface> {
-        let mut in_vpc = self
-            .resources
-            .network_interfaces
-            .iter()
-            .filter(|eni| eni.vpc_id == vpc_id);
-        in_vpc.find(|eni| eni.private_ip_addresses.contains(&address))
+    fn interface(&self, eni: Eni) -> &NetworkInterface {
+        self.world.interface(eni)
     }
 }

@@ -1,51 +1,80 @@
 //! Network ACLs (semantics 8): "lowest number first; first match decides", and then the implicit deny.
 
+use super::address::icmp_of;
 use super::header::{Header, Selector};
-use groundplane::resources::{NetworkAcl, NetworkAclEntry, RuleAction};
+use super::reason::Reason;
+use super::walk::Denial;
+use groundplane::resources::{NetworkAclEntry, RuleAction};
 
-/// Whether a NACL lets a packet leave (`egress`) or enter its subnet.
-pub(super) fn allows(acl: &NetworkAcl, egress: bool, header: &Header) -> bool {
-    let mut entries: Vec<_> = acl.entries.iter().filter(|entry| entry.egress == egress).collect();
-    entries.sort_by_key(|entry| entry.rule_number);
-    let first = entries.into_iter().find(|entry| matches(entry, header));
-    first.is_some_and(|entry| entry.rule_action == RuleAction::Allow)
+/// What one entry says of a packet.
+enum Says {
+    Nothing,
+    Decides,
+    /// 7.7: "dropped if any port-specific decision would be needed".
+    NeedsPorts,
+}
+
+/// Lets a packet leave (`egress`) or enter a subnet, or says which rule doesn't.
+pub(super) fn judge(entries: &[NetworkAclEntry], egress: bool, header: &Header) -> Result<(), Denial> {
+    let denied = if egress {
+        Reason::NaclDeniesOutbound
+    } else {
+        Reason::NaclDeniesInbound
+    };
+    for entry in entries {
+        let reason = match says(entry, header) {
+            Says::Nothing => continue,
+            Says::Decides if entry.rule_action == RuleAction::Allow => return Ok(()),
+            Says::Decides => denied,
+            Says::NeedsPorts => Reason::OrphanFragment,
+        };
+        return Err(Denial {
+            reason,
+            rule: entry.rule_number,
+        });
+    }
+    // 8.1: "numbers 32767 (IPv4) and 32768 (IPv6)".
+    let rule = if header.src.is_ipv4() { 32767 } else { 32768 };
+    Err(Denial { reason: denied, rule })
 }
 
 /// 8.2: "Inbound list matches the packet's source address, outbound list its destination address."
-fn matches(entry: &NetworkAclEntry, header: &Header) -> bool {
+fn says(entry: &NetworkAclEntry, header: &Header) -> Says {
     let address = if entry.egress { header.dst } else { header.src };
     if !entry.cidr_block.contains(&address) {
-        return false;
+        return Says::Nothing;
     }
-    match entry.protocol {
-        None => true,
-        Some(protocol) if protocol != header.protocol => false,
-        Some(6 | 17) => ports_match(entry.port_range, header),
-        Some(1) => icmp_matches(entry.icmp_type_code, header),
-        Some(_) => true,
+    let (all, this) = match entry.protocol {
+        None => return Says::Decides,
+        Some(protocol) if protocol != header.protocol => return Says::Nothing,
+        Some(6 | 17) => ports(entry.port_range, header),
+        Some(protocol) if protocol == icmp_of(address) => types(entry.icmp_type_code, header),
+        Some(_) => return Says::Decides,
+    };
+    match header.selector {
+        Selector::Absent if all => Says::Decides,
+        Selector::Absent => Says::NeedsPorts,
+        _ if this => Says::Decides,
+        _ => Says::Nothing,
     }
 }
 
-/// 8.2: "PortRange is always the packet's destination port, in both directions." 7.7: absent ports match "only rules
-/// covering all ports".
-fn ports_match(range: Option<(u16, u16)>, header: &Header) -> bool {
-    let Some((from, to)) = range else {
-        return false;
+/// 8.2: "PortRange is always the packet's destination port, in both directions." Whether all ports are meant, and
+/// whether this one is.
+fn ports(range: Option<(u16, u16)>, header: &Header) -> (bool, bool) {
+    let this = match (range, header.selector) {
+        (Some((from, to)), Selector::Ports { dst, .. }) => (from..=to).contains(&dst),
+        _ => false,
     };
-    match header.selector {
-        Selector::Ports { dst, .. } => (from..=to).contains(&dst),
-        _ => (from, to) == (0, 65535),
-    }
+    (range == Some((0, 65535)), this)
 }
 
-fn icmp_matches(wanted: Option<(Option<u8>, Option<u8>)>, header: &Header) -> bool {
-    let Some((wanted_type, wanted_code)) = wanted else {
-        return false;
-    };
-    match header.selector {
-        Selector::Icmp { icmp_type, code, .. } => {
+fn types(wanted: Option<(Option<u8>, Option<u8>)>, header: &Header) -> (bool, bool) {
+    let this = match (wanted, header.selector) {
+        (Some((wanted_type, wanted_code)), Selector::Icmp { icmp_type, code, .. }) => {
             wanted_type.is_none_or(|wanted| wanted == icmp_type) && wanted_code.is_none_or(|wanted| wanted == code)
         }
-        _ => wanted_type.is_none() && wanted_code.is_none(),
-    }
+        _ => false,
+    };
+    (wanted == Some((None, None)), this)
 }

@@ -11,15 +11,19 @@ pub enum Reason {
     /// Fragments that could disagree about the transport header, or make too long a packet.
     FragmentIsWrong,
     OptionsDontAddUp,
+    /// More of IPv6's extension headers, or longer ones, than anybody follows.
+    ExtensionHeaders,
     ChoosesItsOwnWay,
+    /// 23: "inside a VPC 9001".
+    TooLarge,
     HasVlanTag,
     /// 3.1: "Dropped at the ENI: all non-IP ethertypes except ARP."
     IsNotIp,
-    /// No ENI has an IPv6 address yet.
-    IsIpv6,
-    /// 3.1: "Dropped at the ENI: broadcast and multicast IPv4."
+    /// The subnet has no IPv6 block.
+    NoIpv6,
+    /// 3.1: "Dropped at the ENI: broadcast and multicast IPv4, IPv6 multicast except ND/DHCPv6."
     BroadcastOrMulticast,
-    /// Loopback, this network, reserved: nobody's address.
+    /// Addresses that nobody can have: this network, loopback, reserved, and on the way to somebody else link-local ones.
     AddressIsNobodys,
     /// 3.1: "Frames whose source MAC is not the ENI's MAC should be dropped."
     SourceMacIsNotTheEnis,
@@ -36,18 +40,28 @@ pub enum Reason {
     ArpSenderIsNotTheEni,
     /// 3.1: "Requests for addresses not assigned to any ENI get no answer."
     ArpForNobody,
+    /// The same three for neighbour discovery.
+    NeighborMessageIsWrong,
+    NeighborSenderIsNotTheEni,
+    NeighborIsNobody,
     /// 6.1: "No SG egress rule: nothing new gets out."
     NoEgressRule,
     /// 6.1: "No SG ingress rule: nothing new gets in."
     NoIngressRule,
+    /// 28.2: "a rule would match by SG reference, but the path drops SG identity".
+    GroupReferenceLost,
     /// 8.1, leaving the subnet.
     NaclDeniesOutbound,
     /// 8.1, entering the subnet.
     NaclDeniesInbound,
+    /// 7.7: "dropped if any port-specific decision would be needed".
+    OrphanFragment,
     /// 4.2, 6: "none: drop".
     NoRoute,
     /// 5.2: "A matching route in state blackhole is selected and drops the packet."
     RouteIsBlackhole,
+    /// 28.2: "a table exists but its route can't carry this packet".
+    TargetCantCarryIt,
     /// 4.4: "no owner: silent drop".
     NobodyHasTheAddress,
 }

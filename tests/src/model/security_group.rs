@@ -1,28 +1,22 @@
-//! Security groups (semantics 6.1): "allow only, per ENI. Effective rule set: union over all SGs on the ENI."
+//! Security groups (semantics 6): "allow only, per ENI. Effective rule set: union over all SGs on the ENI."
 
-use super::Model;
-use super::header::{Header, Selector};
-use groundplane::resources::{NetworkInterface, SecurityGroupRule};
-use std::net::Ipv4Addr;
+use super::address::icmp_of;
+use super::header::Selector;
+use super::world::{Eni, World};
+use groundplane::resources::{Peer, SecurityGroupRule};
+use ipnet::IpNet;
+use std::net::IpAddr;
 
-/// Whether a rule of the ENI's groups admits a packet, and whether the connection would then be tracked.
-pub(super) fn admits(model: &Model, eni: &NetworkInterface, egress: bool, header: &Header) -> Option<Admitted> {
-    let peer = if egress { header.dst } else { header.src };
-    let matching: Vec<_> = rules(model, eni, egress)
-        .filter(|rule| matches(rule, header.protocol, peer))
-        .collect();
-    if matching.is_empty() {
-        return None;
-    }
-    // 7.1: a TCP or UDP flow is untracked if the admitting rule is for everybody and the opposite direction has a rule
-    // for everybody on all ports.
-    let by_everybodys = matching.iter().any(|rule| rule.cidr_ipv4.prefix_len() == 0);
-    let mut opposite = rules(model, eni, !egress);
-    let answered = opposite.any(|rule| rule.cidr_ipv4.prefix_len() == 0 && covers(rule, header.protocol));
-    let may_be_untracked = matches!(header.selector, Selector::Ports { .. });
-    Some(Admitted {
-        tracked: !(may_be_untracked && by_everybodys && answered),
-    })
+/// What a rule is asked about a packet.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Question {
+    pub(super) egress: bool,
+    /// "source (ingress) or destination (egress) address as seen at the ENI" (6.3).
+    pub(super) remote: IpAddr,
+    /// The ENI at the far end, as far as the packet tells it.
+    pub(super) far: Option<Eni>,
+    pub(super) protocol: u8,
+    pub(super) selector: Selector,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -30,21 +24,87 @@ pub(super) struct Admitted {
     pub(super) tracked: bool,
 }
 
-fn rules<'a>(model: &'a Model, eni: &'a NetworkInterface, egress: bool) -> impl Iterator<Item = &'a SecurityGroupRule> {
-    let groups = model
-        .resources
-        .security_groups
-        .iter()
-        .filter(|group| eni.groups.contains(&group.group_id));
-    groups
-        .flat_map(|group| &group.rules)
-        .filter(move |rule| rule.is_egress == egress)
+/// Whether a rule of the ENI's groups admits a packet, and whether the connection would then be tracked.
+pub(super) fn admits(world: &World, eni: Eni, question: &Question) -> Option<Admitted> {
+    let mut admitted = false;
+    for rule in world.rules(eni, question.egress) {
+        if covers(rule, question) && is_peer(world, &rule.peer, question) {
+            admitted = true;
+            if is_everybody(rule, question.remote) && may_be_untracked(world, eni, question) {
+                return Some(Admitted { tracked: false });
+            }
+        }
+    }
+    admitted.then_some(Admitted { tracked: true })
 }
 
-fn matches(rule: &SecurityGroupRule, protocol: u8, peer: Ipv4Addr) -> bool {
-    covers(rule, protocol) && rule.cidr_ipv4.contains(&peer)
+/// 7.1: a TCP or UDP flow that a rule for everybody admits is untracked if the opposite direction has a rule for
+/// everybody on all ports, and the flow isn't automatically tracked.
+fn may_be_untracked(world: &World, eni: Eni, question: &Question) -> bool {
+    let automatic = world.interface(eni).interface_type.is_automatically_tracked();
+    let answered = |rule: &SecurityGroupRule| {
+        let protocol = rule.ip_protocol.is_none() || rule.ip_protocol == Some(question.protocol);
+        protocol && is_everybody(rule, question.remote) && is_for_all_ports(rule)
+    };
+    matches!(question.protocol, 6 | 17) && !automatic && world.rules(eni, !question.egress).any(answered)
 }
 
-fn covers(rule: &SecurityGroupRule, protocol: u8) -> bool {
-    rule.ip_protocol.is_none_or(|wanted| wanted == protocol)
+/// 0.0.0.0/0 or ::/0, whichever the address is of.
+fn is_everybody(rule: &SecurityGroupRule, remote: IpAddr) -> bool {
+    match rule.peer {
+        Peer::Cidr(block) => block.prefix_len() == 0 && block.contains(&remote),
+        Peer::PrefixList(_) | Peer::Group(_) => false,
+    }
+}
+
+fn is_for_all_ports(rule: &SecurityGroupRule) -> bool {
+    rule.ip_protocol.is_none() || rule.port_range == Some((0, 65535))
+}
+
+/// 6.3: exactly one of CIDR, prefix list and group.
+fn is_peer(world: &World, peer: &Peer, question: &Question) -> bool {
+    match peer {
+        Peer::Cidr(block) => block.contains(&question.remote),
+        Peer::PrefixList(id) => {
+            let contains = |block: &IpNet| block.contains(&question.remote);
+            world
+                .prefix_list(id)
+                .is_some_and(|list| list.entries.iter().any(contains))
+        }
+        Peer::Group(id) => question.far.is_some_and(|far| world.is_member(far, id)),
+    }
+}
+
+/// 6.2: protocol, and destination port or ICMP type and code.
+fn covers(rule: &SecurityGroupRule, question: &Question) -> bool {
+    match rule.ip_protocol {
+        None => true,
+        Some(protocol) if protocol != question.protocol => false,
+        Some(6 | 17) => match (rule.port_range, question.selector) {
+            (Some((from, to)), Selector::Ports { dst, .. }) => (from..=to).contains(&dst),
+            // 7.7: "matches only rules covering all ports".
+            (range, _) => range == Some((0, 65535)),
+        },
+        Some(protocol) if protocol == icmp_of(question.remote) => match (rule.icmp_type_code, question.selector) {
+            (None, _) => protocol == 58,
+            (Some((None, _)), _) => true,
+            (Some((Some(wanted), wanted_code)), Selector::Icmp { icmp_type, code, .. }) => {
+                wanted == icmp_type && wanted_code.is_none_or(|wanted| wanted == code)
+            }
+            _ => false,
+        },
+        Some(_) => true,
+    }
+}
+
+/// 6.3: whether a rule that refers to a group would match, had the packet kept its sender's identity.
+pub(super) fn would_admit_member(world: &World, eni: Eni, question: &Question) -> bool {
+    let by_reference = |rule: &&SecurityGroupRule| matches!(rule.peer, Peer::Group(_));
+    let owner = world.owner(eni, question.remote);
+    let question = Question {
+        far: owner,
+        ..*question
+    };
+    let mut references = world.rules(eni, question.egress).filter(by_reference);
+    references.any(|rule| covers(rule, &question) && is_peer(world, &rule.peer, &question))
 }

@@ -1,9 +1,11 @@
 //! Connection tracking (semantics 7): each ENI for itself.
 
-use std::net::Ipv4Addr;
+use super::address::icmp_of;
+use groundplane::resources::ConnectionTracking;
+use std::net::IpAddr;
 use std::time::Duration;
 
-/// How long a tracked connection may be idle (semantics 7.4).
+/// How long a tracked connection may be idle (semantics 7.4), where the ENI says nothing else.
 pub mod limits {
     use std::time::Duration;
 
@@ -26,11 +28,11 @@ pub mod limits {
 }
 
 /// What a connection is told by: protocol, addresses, and ports or what ICMP has instead (type and code, identifier).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Tuple {
     pub(super) protocol: u8,
-    pub(super) src: Ipv4Addr,
-    pub(super) dst: Ipv4Addr,
+    pub(super) src: IpAddr,
+    pub(super) dst: IpAddr,
     pub(super) a: u16,
     pub(super) b: u16,
 }
@@ -38,9 +40,10 @@ pub(super) struct Tuple {
 impl Tuple {
     /// The tuple of a packet the other way.
     pub(super) fn answered(self) -> Self {
-        let (a, b) = match self.protocol {
-            1 => (answering(self.a), self.b),
-            _ => (self.b, self.a),
+        let (a, b) = if self.is_icmp() {
+            (answering(self.protocol, self.a), self.b)
+        } else {
+            (self.b, self.a)
         };
         Self {
             protocol: self.protocol,
@@ -50,13 +53,19 @@ impl Tuple {
             b,
         }
     }
+
+    pub(super) fn is_icmp(&self) -> bool {
+        self.protocol == icmp_of(self.src)
+    }
 }
 
-/// RFC 792 and 950: which message answers which.
-fn answering(type_and_code: u16) -> u16 {
-    let [icmp_type, code] = type_and_code.to_be_bytes();
+/// RFC 792, 950 and 4443: which message answers which.
+fn answering(protocol: u8, type_and_code: u16) -> u16 {
     const PAIRS: [(u8, u8); 4] = [(8, 0), (13, 14), (15, 16), (17, 18)];
-    let other = PAIRS.iter().find_map(|&(query, answer)| match icmp_type {
+    const PAIRS6: [(u8, u8); 1] = [(128, 129)];
+    let [icmp_type, code] = type_and_code.to_be_bytes();
+    let pairs = if protocol == 1 { &PAIRS[..] } else { &PAIRS6 };
+    let other = pairs.iter().find_map(|&(query, answer)| match icmp_type {
         it if it == query => Some(answer),
         it if it == answer => Some(query),
         _ => None,
@@ -82,10 +91,18 @@ pub enum Connection {
     Other,
 }
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Protocol {
+    Tcp,
+    Udp,
+    Icmp,
+    Other,
+}
+
 /// A connection as one ENI remembers it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Tracked {
-    protocol: u8,
+    protocol: Protocol,
     left: u64,
     arrived: u64,
     fin_left: bool,
@@ -95,8 +112,13 @@ pub(super) struct Tracked {
 }
 
 impl Tracked {
-    pub(super) fn new(protocol: u8) -> Self {
-        let last_seen = Duration::ZERO;
+    pub(super) fn new(tuple: &Tuple) -> Self {
+        let protocol = match tuple.protocol {
+            6 => Protocol::Tcp,
+            17 => Protocol::Udp,
+            _ if tuple.is_icmp() => Protocol::Icmp,
+            _ => Protocol::Other,
+        };
         Self {
             protocol,
             left: 0,
@@ -104,7 +126,7 @@ impl Tracked {
             fin_left: false,
             fin_arrived: false,
             reset: false,
-            last_seen,
+            last_seen: Duration::ZERO,
         }
     }
 
@@ -119,8 +141,8 @@ impl Tracked {
         self.last_seen = now;
     }
 
-    pub(super) fn has_expired(&self, now: Duration) -> bool {
-        now.saturating_sub(self.last_seen) > self.limit()
+    pub(super) fn has_expired(&self, eni: &ConnectionTracking, now: Duration) -> bool {
+        now.saturating_sub(self.last_seen) > self.limit(eni)
     }
 
     /// A SYN on a connection that is closing opens another one between the same ports. AWS says nothing of it; every
@@ -131,13 +153,14 @@ impl Tracked {
         self.kind() == Connection::TcpClosing && tcp_flags & SYN != 0 && tcp_flags & RST_OR_ACK == 0
     }
 
-    fn limit(&self) -> Duration {
+    fn limit(&self, eni: &ConnectionTracking) -> Duration {
+        let seconds = |seconds: u32| Duration::from_secs(seconds.into());
         match self.kind() {
             Connection::TcpHalfOpen => limits::TCP_HALF_OPEN,
-            Connection::TcpEstablished => limits::TCP_ESTABLISHED,
+            Connection::TcpEstablished => seconds(eni.tcp_established_timeout),
             Connection::TcpClosing => limits::TCP_CLOSING,
-            Connection::UdpSingle => limits::UDP,
-            Connection::UdpStream => limits::UDP_STREAM,
+            Connection::UdpSingle => seconds(eni.udp_timeout),
+            Connection::UdpStream => seconds(eni.udp_stream_timeout),
             Connection::Icmp => limits::ICMP,
             Connection::Other => limits::OTHER,
         }
@@ -145,13 +168,13 @@ impl Tracked {
 
     fn kind(&self) -> Connection {
         match self.protocol {
-            1 => Connection::Icmp,
-            6 if self.reset || (self.fin_left && self.fin_arrived) => Connection::TcpClosing,
-            6 if self.left == 0 || self.arrived == 0 => Connection::TcpHalfOpen,
-            6 => Connection::TcpEstablished,
-            17 if self.left > 1 && self.arrived > 1 => Connection::UdpStream,
-            17 => Connection::UdpSingle,
-            _ => Connection::Other,
+            Protocol::Icmp => Connection::Icmp,
+            Protocol::Tcp if self.reset || (self.fin_left && self.fin_arrived) => Connection::TcpClosing,
+            Protocol::Tcp if self.left == 0 || self.arrived == 0 => Connection::TcpHalfOpen,
+            Protocol::Tcp => Connection::TcpEstablished,
+            Protocol::Udp if self.left > 1 && self.arrived > 1 => Connection::UdpStream,
+            Protocol::Udp => Connection::UdpSingle,
+            Protocol::Other => Connection::Other,
         }
     }
 }

@@ -1,58 +1,91 @@
 //! The packet's walk: semantics 4.2 and 4.3, step by step.
 
-use super::header::{Header, Selector, check_options};
+use super::address::{is_link_local_service, is_nobodys, is_router};
+use super::header::{Header, check_options};
 use super::reason::Reason;
-use super::tracking::{Direction, Tuple};
-use super::{Model, Passage, ROUTER_MAC, arp, nacl, route, security_group};
-use groundplane::resources::{NetworkInterface, RouteTarget, Subnet};
-use std::net::Ipv4Addr;
+use super::security_group::{self, Question};
+use super::tracking::Direction;
+use super::world::Eni;
+use super::{Model, Passage, ROUTER_MAC, error, nacl, route};
+use groundplane::resources::RouteTarget;
+use std::net::IpAddr;
 use std::time::Duration;
 
 /// Where a packet arrives, and what the ENIs on its way remember.
-pub(super) struct Arrival<'a> {
-    pub(super) eni: &'a str,
+pub(super) struct Arrival {
+    pub(super) eni: Eni,
     pub(super) routed: bool,
-    pub(super) passages: Vec<Passage>,
+    pub(super) passages: [Option<Passage>; 2],
+}
+
+/// Why a packet goes no further, and where it is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Fault {
+    pub(super) at: Eni,
+    pub(super) direction: Direction,
+    pub(super) reason: Reason,
+    pub(super) rule: Option<u16>,
+}
+
+/// A NACL's rule that stops a packet.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Denial {
+    pub(super) reason: Reason,
+    pub(super) rule: u16,
+}
+
+impl Fault {
+    pub(super) fn at(at: Eni, direction: Direction, reason: Reason) -> Self {
+        Self {
+            at,
+            direction,
+            reason,
+            rule: None,
+        }
+    }
 }
 
 /// 4.2: "Egress from an ENI".
-pub(super) fn leave<'a>(
-    model: &'a Model,
-    eni: &'a NetworkInterface,
-    header: &Header,
-    now: Duration,
-) -> Result<Arrival<'a>, Reason> {
-    check_options(&header.options)?;
-    is_sane(model, eni, header)?;
-    if eni.source_dest_check && !eni.private_ip_addresses.contains(&header.src) {
-        return Err(Reason::SourceDestCheckAtSender);
+pub(super) fn leave(model: &Model, eni: Eni, header: &Header, now: Duration) -> Result<Arrival, Fault> {
+    let told = |reason| Fault::at(eni, Direction::Egress, reason);
+    check_options(&header.options).map_err(told)?;
+    is_sane(model, eni, header).map_err(told)?;
+    let is_own = model.interface(eni).has(header.src);
+    if model.interface(eni).source_dest_check && !is_own {
+        return Err(told(Reason::SourceDestCheckAtSender));
     }
-    let left = pass_groups(model, eni, Direction::Egress, header, now)?;
+    // 4.1: an appliance discards the identity of what it passes on.
+    let identity = is_own.then_some(eni);
+    let left = pass_groups(model, eni, Direction::Egress, header, None, now).map_err(told)?;
     let routed = header.destination_mac == ROUTER_MAC;
-    let (receiver, same_subnet) = if routed {
+    let receiver = if routed {
         find_receiver(model, eni, header)?
     } else {
-        (has_mac(model, eni, header.destination_mac)?, true)
+        let owner = model.world.mac_owner(eni, header.destination_mac);
+        owner.ok_or(told(Reason::NobodyHasTheMac))?
     };
-    let arrived = enter(model, receiver, same_subnet, header, now)?;
-    let passages = [left, arrived].into_iter().flatten().collect();
+    let arrived = enter(model, eni, receiver, header, identity, now)?;
     Ok(Arrival {
-        eni: &receiver.network_interface_id,
+        eni: receiver,
         routed,
-        passages,
+        passages: [left, arrived],
     })
 }
 
 /// Steps 0 and 1.
-fn is_sane(model: &Model, eni: &NetworkInterface, header: &Header) -> Result<(), Reason> {
-    if header.source_mac != eni.mac_address.0 {
+fn is_sane(model: &Model, eni: Eni, header: &Header) -> Result<(), Reason> {
+    if header.source_mac != model.interface(eni).mac_address.0 {
         return Err(Reason::SourceMacIsNotTheEnis);
     }
-    if is_link_local_service(model, eni, header) {
+    if is_link_local_service(&model.world, eni, header) || is_router(&model.world, eni, header.dst) {
         return Err(Reason::LinkLocalService);
     }
-    if header.destination_mac[0] % 2 == 1 || header.dst.is_multicast() || header.dst.is_broadcast() {
+    let is_broadcast = matches!(header.dst, IpAddr::V4(dst) if dst.is_broadcast());
+    if header.destination_mac[0] % 2 == 1 || header.dst.is_multicast() || is_broadcast {
         return Err(Reason::BroadcastOrMulticast);
+    }
+    if header.src.is_ipv6() && model.world.subnet(eni).ipv6_cidr_block.is_none() {
+        return Err(Reason::NoIpv6);
     }
     if is_nobodys(header.src) || header.src.is_multicast() || is_nobodys(header.dst) {
         return Err(Reason::AddressIsNobodys);
@@ -60,114 +93,106 @@ fn is_sane(model: &Model, eni: &NetworkInterface, header: &Header) -> Result<(),
     Ok(())
 }
 
-/// 3.3, and DHCP's first words, which are broadcast.
-fn is_link_local_service(model: &Model, eni: &NetworkInterface, header: &Header) -> bool {
-    let resolver = Ipv4Addr::from(u32::from(model.vpc_of(eni).cidr_block.network()) + 2);
-    let router = arp::router_of(model.subnet_of(eni).cidr_block.network());
-    let dhcp = header.protocol == 17 && matches!(header.selector, Selector::Ports { dst: 67, .. });
-    header.dst.is_link_local() || header.dst == resolver || header.dst == router || dhcp && header.dst.is_broadcast()
-}
-
-/// This network, loopback, reserved.
-fn is_nobodys(address: Ipv4Addr) -> bool {
-    matches!(address.octets()[0], 0 | 127 | 240..)
-}
-
-fn has_mac<'a>(model: &'a Model, eni: &NetworkInterface, mac: [u8; 6]) -> Result<&'a NetworkInterface, Reason> {
-    let mut in_subnet = model
-        .resources
-        .network_interfaces
-        .iter()
-        .filter(|other| other.subnet_id == eni.subnet_id);
-    in_subnet
-        .find(|other| other.mac_address.0 == mac)
-        .ok_or(Reason::NobodyHasTheMac)
-}
-
-/// Steps 4 to 7: who gets a packet that was sent to the router, and whether it stays in the subnet.
-fn find_receiver<'a>(
-    model: &'a Model,
-    eni: &NetworkInterface,
-    header: &Header,
-) -> Result<(&'a NetworkInterface, bool), Reason> {
-    let owner = model.owner(&eni.vpc_id, header.dst);
-    if let Some(owner) = owner.filter(|owner| owner.subnet_id == eni.subnet_id) {
-        return Ok((owner, true));
+/// Steps 4 to 7: who gets a packet that was sent to the router.
+fn find_receiver(model: &Model, eni: Eni, header: &Header) -> Result<Eni, Fault> {
+    let told = |reason| Fault::at(eni, Direction::Egress, reason);
+    let owner = model.world.owner(eni, header.dst);
+    if let Some(owner) = owner.filter(|owner| model.world.share_subnet(*owner, eni)) {
+        return Ok(owner);
     }
-    let subnet = model.subnet_of(eni);
-    if !nacl_allows(model, subnet, true, header) {
-        return Err(Reason::NaclDeniesOutbound);
+    ask_nacl(model, eni, Direction::Egress, header)?;
+    let table = model.world.table(eni);
+    match route::select(&model.world, table, header.dst).map_err(told)? {
+        RouteTarget::Local => owner.ok_or(told(Reason::NobodyHasTheAddress)),
+        RouteTarget::NetworkInterface(id) => Ok(model.world.eni_named(id)),
+        _ => Err(told(Reason::TargetCantCarryIt)),
     }
-    let tables = &model.resources.route_tables;
-    let table = tables
-        .iter()
-        .find(|table| table.route_table_id == subnet.route_table_id);
-    let receiver = match route::select(table.expect("every subnet has a route table"), header.dst)? {
-        RouteTarget::Local => owner.ok_or(Reason::NobodyHasTheAddress)?,
-        RouteTarget::NetworkInterface(id) => model.eni(id),
-    };
-    Ok((receiver, receiver.subnet_id == eni.subnet_id))
 }
 
 /// 4.3: "Ingress to an ENI".
 fn enter(
     model: &Model,
-    eni: &NetworkInterface,
-    same_subnet: bool,
+    from: Eni,
+    eni: Eni,
     header: &Header,
+    identity: Option<Eni>,
     now: Duration,
-) -> Result<Option<Passage>, Reason> {
-    if eni.source_dest_check && !eni.private_ip_addresses.contains(&header.dst) {
-        return Err(Reason::SourceDestCheckAtReceiver);
+) -> Result<Option<Passage>, Fault> {
+    let told = |reason| Fault::at(eni, Direction::Ingress, reason);
+    let interface = model.interface(eni);
+    if interface.source_dest_check && !interface.has(header.dst) {
+        return Err(told(Reason::SourceDestCheckAtReceiver));
     }
-    if !same_subnet && !nacl_allows(model, model.subnet_of(eni), false, header) {
-        return Err(Reason::NaclDeniesInbound);
+    if !model.world.share_subnet(from, eni) {
+        ask_nacl(model, eni, Direction::Ingress, header)?;
     }
-    pass_groups(model, eni, Direction::Ingress, header, now)
+    pass_groups(model, eni, Direction::Ingress, header, identity, now).map_err(told)
 }
 
-fn nacl_allows(model: &Model, subnet: &Subnet, egress: bool, header: &Header) -> bool {
-    let acl = model
-        .resources
-        .network_acls
-        .iter()
-        .find(|acl| acl.network_acl_id == subnet.network_acl_id);
-    nacl::allows(acl.expect("every subnet has a NACL"), egress, header)
+/// The NACL of the ENI's subnet.
+fn ask_nacl(model: &Model, eni: Eni, direction: Direction, header: &Header) -> Result<(), Fault> {
+    let egress = direction == Direction::Egress;
+    nacl::judge(model.world.acl(eni, egress), egress, header).map_err(|denial| Fault {
+        rule: Some(denial.rule),
+        ..Fault::at(eni, direction, denial.reason)
+    })
 }
 
 /// The groups of one ENI: what it tracks passes, everything else needs a rule.
 fn pass_groups(
     model: &Model,
-    eni: &NetworkInterface,
+    eni: Eni,
     direction: Direction,
     header: &Header,
+    identity: Option<Eni>,
     now: Duration,
 ) -> Result<Option<Passage>, Reason> {
-    let egress = direction == Direction::Egress;
-    let tuple = tuple_at(direction, header);
-    let tracked = !header.stands_alone() && model.knows(&eni.network_interface_id, &tuple, header.tcp_flags, now);
-    let admitted = security_group::admits(model, eni, egress, header);
-    if !tracked && admitted.is_none() {
-        return Err(if egress {
-            Reason::NoEgressRule
+    // A connection is known at an ENI by its packets as they leave there.
+    let (egress, remote, tuple) = match direction {
+        Direction::Egress => (true, header.dst, header.tuple()),
+        Direction::Ingress => (false, header.src, header.tuple().answered()),
+    };
+    let question = Question {
+        egress,
+        remote,
+        // 6.3: who is far is told by the address on the way out, by the packet's identity on the way in.
+        far: if egress {
+            model.world.owner(eni, remote)
         } else {
-            Reason::NoIngressRule
-        });
+            identity
+        },
+        protocol: header.protocol,
+        selector: header.selector,
+    };
+    let admitted = security_group::admits(&model.world, eni, &question);
+    if header.stands_alone() {
+        let quoted = header.quoted.as_ref();
+        let passes = quoted.is_some_and(|quoted| error::passes(model, eni, direction, quoted, now));
+        return if admitted.is_some() || passes {
+            Ok(None)
+        } else {
+            Err(refusal(model, eni, &question))
+        };
     }
-    let opens = admitted.is_some_and(|admitted| admitted.tracked);
-    let passage = Passage {
-        eni: eni.network_interface_id.clone(),
+    let tracked = model.knows(eni, &tuple, header.tcp_flags, now);
+    if !tracked && admitted.is_none() {
+        return Err(refusal(model, eni, &question));
+    }
+    Ok(Some(Passage {
+        eni,
         direction,
         tuple,
-        opens,
-    };
-    Ok((!header.stands_alone()).then_some(passage))
+        opens: admitted.is_some_and(|admitted| admitted.tracked),
+    }))
 }
 
-/// A connection is known at an ENI by its packets as they leave there.
-fn tuple_at(direction: Direction, header: &Header) -> Tuple {
-    match direction {
-        Direction::Egress => header.tuple(),
-        Direction::Ingress => header.tuple().answered(),
+/// Why no rule admits it.
+fn refusal(model: &Model, eni: Eni, question: &Question) -> Reason {
+    if question.egress {
+        Reason::NoEgressRule
+    } else if question.far.is_none() && security_group::would_admit_member(&model.world, eni, question) {
+        Reason::GroupReferenceLost
+    } else {
+        Reason::NoIngressRule
     }
 }

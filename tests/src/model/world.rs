@@ -1,0 +1,154 @@
+//! Resources by number instead of by name, since a name is asked for several times a packet.
+
+use groundplane::resources::{
+    NetworkAclEntry, NetworkInterface, PrefixList, Resources, RouteTable, SecurityGroupRule, Subnet, Vpc,
+};
+use std::collections::HashMap;
+use std::net::IpAddr;
+
+/// An ENI's number, which it keeps from one configuration to the next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct Eni(usize);
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct World {
+    resources: Resources,
+    numbers: HashMap<String, Eni>,
+    /// By ENI: where in their lists it and what it belongs to are.
+    places: Vec<Option<Places>>,
+    /// By NACL: its inbound and its outbound list, lowest number first.
+    acls: Vec<[Vec<NetworkAclEntry>; 2]>,
+}
+
+#[derive(Clone, Debug)]
+struct Places {
+    eni: usize,
+    vpc: usize,
+    subnet: usize,
+    table: usize,
+    acl: usize,
+    groups: Vec<usize>,
+}
+
+fn place<T>(list: &[T], is: impl FnMut(&T) -> bool) -> usize {
+    list.iter()
+        .position(is)
+        .expect("the test's resources refer to what is there")
+}
+
+impl World {
+    pub(super) fn configure(&mut self, resources: Resources) {
+        self.places.iter_mut().for_each(|places| *places = None);
+        for (at, eni) in resources.network_interfaces.iter().enumerate() {
+            let next = Eni(self.numbers.len());
+            let number = *self.numbers.entry(eni.network_interface_id.clone()).or_insert(next);
+            if number == next {
+                self.places.push(None);
+            }
+            self.places[number.0] = Some(Places::find(&resources, at));
+        }
+        self.acls = resources
+            .network_acls
+            .iter()
+            .map(|acl| {
+                [false, true].map(|egress| {
+                    let entries = acl.entries.iter().filter(|entry| entry.egress == egress);
+                    let mut entries: Vec<_> = entries.cloned().collect();
+                    entries.sort_by_key(|entry| entry.rule_number);
+                    entries
+                })
+            })
+            .collect();
+        self.resources = resources;
+    }
+
+    pub(super) fn eni_named(&self, id: &str) -> Eni {
+        *self.numbers.get(id).expect("the test names ENIs that are there")
+    }
+
+    pub(super) fn enis(&self) -> impl Iterator<Item = Eni> {
+        (0..self.places.len())
+            .map(Eni)
+            .filter(|eni| self.places[eni.0].is_some())
+    }
+
+    fn places(&self, eni: Eni) -> &Places {
+        self.places[eni.0].as_ref().expect("the ENI is still there")
+    }
+
+    pub(super) fn interface(&self, eni: Eni) -> &NetworkInterface {
+        &self.resources.network_interfaces[self.places(eni).eni]
+    }
+
+    pub(super) fn vpc(&self, eni: Eni) -> &Vpc {
+        &self.resources.vpcs[self.places(eni).vpc]
+    }
+
+    pub(super) fn subnet(&self, eni: Eni) -> &Subnet {
+        &self.resources.subnets[self.places(eni).subnet]
+    }
+
+    pub(super) fn share_subnet(&self, eni: Eni, other: Eni) -> bool {
+        self.places(eni).subnet == self.places(other).subnet
+    }
+
+    pub(super) fn table(&self, eni: Eni) -> &RouteTable {
+        &self.resources.route_tables[self.places(eni).table]
+    }
+
+    /// The list of the NACL of the ENI's subnet, lowest number first.
+    pub(super) fn acl(&self, eni: Eni, egress: bool) -> &[NetworkAclEntry] {
+        &self.acls[self.places(eni).acl][usize::from(egress)]
+    }
+
+    /// The rules of all groups of an ENI in one direction.
+    pub(super) fn rules(&self, eni: Eni, egress: bool) -> impl Iterator<Item = &SecurityGroupRule> {
+        let groups = self.places(eni).groups.iter();
+        let rules = groups.flat_map(|group| &self.resources.security_groups[*group].rules);
+        rules.filter(move |rule| rule.is_egress == egress)
+    }
+
+    pub(super) fn is_member(&self, eni: Eni, group_id: &str) -> bool {
+        self.interface(eni).groups.iter().any(|group| group == group_id)
+    }
+
+    pub(super) fn prefix_list(&self, id: &str) -> Option<&PrefixList> {
+        self.resources
+            .prefix_lists
+            .iter()
+            .find(|list| list.prefix_list_id == id)
+    }
+
+    /// The ENI of another one's VPC that has an address.
+    pub(super) fn owner(&self, in_vpc_of: Eni, address: IpAddr) -> Option<Eni> {
+        let vpc = self.places(in_vpc_of).vpc;
+        self.enis()
+            .filter(|eni| self.places(*eni).vpc == vpc)
+            .find(|eni| self.interface(*eni).has(address))
+    }
+
+    /// The ENI of another one's subnet that has a MAC address.
+    pub(super) fn mac_owner(&self, in_subnet_of: Eni, mac: [u8; 6]) -> Option<Eni> {
+        self.enis()
+            .filter(|eni| self.share_subnet(*eni, in_subnet_of))
+            .find(|eni| self.interface(*eni).mac_address.0 == mac)
+    }
+}
+
+impl Places {
+    fn find(resources: &Resources, eni: usize) -> Self {
+        let interface = &resources.network_interfaces[eni];
+        let subnet = place(&resources.subnets, |it| it.subnet_id == interface.subnet_id);
+        let its = &resources.subnets[subnet];
+        Self {
+            eni,
+            vpc: place(&resources.vpcs, |it| it.vpc_id == interface.vpc_id),
+            subnet,
+            table: place(&resources.route_tables, |it| it.route_table_id == its.route_table_id),
+            acl: place(&resources.network_acls, |it| it.network_acl_id == its.network_acl_id),
+            groups: (0..resources.security_groups.len())
+                .filter(|group| interface.groups.contains(&resources.security_groups[*group].group_id))
+                .collect(),
+        }
+    }
+}

@@ -3,10 +3,12 @@
 //! Three steps, none of which stops at a problem: `tree` reads YAML, `schema` the fields, `resolve` what they mean.
 
 mod diagnostic;
+mod family;
 mod fields;
 mod ids;
 mod names;
 mod notation;
+mod quotas;
 mod resolve;
 mod schema;
 #[cfg(test)]

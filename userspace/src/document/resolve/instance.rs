@@ -142,7 +142,7 @@ fn groups(scope: &Scope<'_>, instance: &Instance<'_>, problems: &mut Problems) -
             problems.report(problem.help("remove one of the two"));
         }
     }
-    let names = limit::SECURITY_GROUPS_OF_AN_ENI.apply(0, names, |name| name.span, problems);
+    let names = limit::groups_of_an_eni(scope.common.quotas).apply(0, names, |name| name.span, problems);
     let found = names
         .iter()
         .filter_map(|&name| security_group::find(scope, name, problems));

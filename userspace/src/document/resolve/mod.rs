@@ -4,6 +4,7 @@
 mod address;
 mod instance;
 mod limit;
+mod middlebox;
 mod network_acl;
 mod place;
 mod prefix_list;
@@ -17,6 +18,7 @@ use super::Guest;
 use super::diagnostic::{Problem, Problems, Spanned, quote};
 use super::ids::{Macs, id};
 use super::names;
+use super::quotas::Quotas;
 use super::schema;
 use crate::resources::{Resources, Vpc};
 use prefix_list::PrefixLists;
@@ -32,8 +34,13 @@ pub(super) fn resolve(
 ) -> (Resources, Vec<Guest>) {
     let mut out = Output::default();
     let lists = prefix_list::resolve(&document.prefix_lists, &mut out.resources, problems);
+    let common = Common {
+        quotas: &document.quotas,
+        prefix_lists: &lists,
+        namespaces,
+    };
     for vpc in limit::VPCS.apply(0, &document.vpcs, |vpc| vpc.name.span, problems) {
-        resolve_vpc(vpc, &lists, namespaces, &mut out, problems);
+        resolve_vpc(vpc, &common, &mut out, problems);
     }
     let mut all = out.resources;
     all.vpcs.sort_by(|a, b| a.vpc_id.cmp(&b.vpc_id));
@@ -65,6 +72,12 @@ struct Scope<'a> {
     subnets: &'a [schema::Subnet<'a>],
     security_groups: &'a [schema::SecurityGroup<'a>],
     instances: &'a [schema::Instance<'a>],
+    common: &'a Common<'a>,
+}
+
+/// What is the same for all VPCs.
+struct Common<'a> {
+    quotas: &'a Quotas,
     prefix_lists: &'a PrefixLists<'a>,
     /// Those that the host has, or `None` if the host isn't known.
     namespaces: Option<&'a [String]>,
@@ -76,14 +89,8 @@ impl Scope<'_> {
     }
 }
 
-fn resolve_vpc<'a>(
-    vpc: &'a schema::Vpc<'a>,
-    lists: &'a PrefixLists<'a>,
-    namespaces: Option<&'a [String]>,
-    out: &mut Output<'a>,
-    problems: &mut Problems,
-) {
-    let scope = scope(vpc, lists, namespaces, out, problems);
+fn resolve_vpc<'a>(vpc: &'a schema::Vpc<'a>, common: &'a Common<'a>, out: &mut Output<'a>, problems: &mut Problems) {
+    let scope = scope(vpc, common, out, problems);
     if let Some(cidr_block) = scope.blocks.primary {
         out.resources.vpcs.push(Vpc {
             vpc_id: scope.vpc_id.clone(),
@@ -99,15 +106,10 @@ fn resolve_vpc<'a>(
     let acls = network_acl::resolve(&scope, &vpc.network_acls, out, problems);
     let tables = route_table::resolve(&scope, &vpc.route_tables, out, problems);
     subnet::resolve(&scope, &tables, &acls, out);
+    middlebox::warn(&scope, &vpc.route_tables, &tables, problems);
 }
 
-fn scope<'a>(
-    vpc: &'a schema::Vpc<'a>,
-    prefix_lists: &'a PrefixLists<'a>,
-    namespaces: Option<&'a [String]>,
-    out: &Output<'_>,
-    problems: &mut Problems,
-) -> Scope<'a> {
+fn scope<'a>(vpc: &'a schema::Vpc<'a>, common: &'a Common<'a>, out: &Output<'_>, problems: &mut Problems) -> Scope<'a> {
     let name = vpc.name.value;
     let subnets = limit::SUBNETS.apply(0, &vpc.subnets, |subnet| subnet.name.span, problems);
     let so_far = out.resources.subnets.len();
@@ -120,12 +122,11 @@ fn scope<'a>(
     Scope {
         name,
         vpc_id: id("vpc", &[name]),
-        blocks: vpc::blocks(vpc, problems),
+        blocks: vpc::blocks(vpc, common.quotas, problems),
         subnets,
         security_groups,
         instances,
-        prefix_lists,
-        namespaces,
+        common,
     }
 }
 

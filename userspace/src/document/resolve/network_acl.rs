@@ -1,9 +1,9 @@
 //! Network ACLs (semantics 8): the one every VPC comes with, and those of the document.
 
-use super::limit::{self, ByFamily};
 use super::subnet::Associations;
-use super::{Output, Scope, associate, selector};
+use super::{Output, Scope, associate, limit, selector};
 use crate::document::diagnostic::{Problem, Problems};
+use crate::document::family::{ByFamily, Family};
 use crate::document::schema;
 use crate::resources::{NetworkAcl, NetworkAclEntry, RuleAction};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
@@ -23,20 +23,17 @@ pub(super) fn resolve<'a>(
     if given.iter().all(|acl| acl.name.value != DEFAULT) {
         out.resources.network_acls.push(acl(scope, DEFAULT, None, problems));
     }
-    let mut owners = HashMap::new();
+    let mut explicit = HashMap::new();
     for given in given {
         let name = given.name.value;
         for &subnet in &given.subnets {
-            associate(scope, subnet, ("network ACL", name), &mut owners, problems);
+            associate(scope, subnet, ("network ACL", name), &mut explicit, problems);
         }
         out.resources.network_acls.push(acl(scope, name, Some(given), problems));
     }
     Associations {
-        explicit: owners
-            .into_iter()
-            .map(|(subnet, acl)| (subnet, scope.id("acl", acl)))
-            .collect(),
-        default: scope.id("acl", DEFAULT),
+        explicit,
+        default: DEFAULT,
     }
 }
 
@@ -57,9 +54,9 @@ fn acl(scope: &Scope<'_>, name: &str, given: Option<&schema::NetworkAcl<'_>>, pr
         let mut count = ByFamily::default();
         entries
             .iter()
-            .for_each(|entry| count.add(ByFamily::of(is_ipv4(entry.cidr_block), 1)));
+            .for_each(|entry| count.add(ByFamily::of(Family::of(entry.cidr_block), 1)));
         if let Some(given) = given {
-            limit::NETWORK_ACL_ENTRIES.check(count.most(), given.name.span, problems);
+            limit::network_acl_entries(scope.common.quotas).check(count.most(), given.name.span, problems);
         }
         all.extend(entries);
     }
@@ -100,7 +97,7 @@ fn entries(given: &[schema::NetworkAclEntry], egress: bool, problems: &mut Probl
         }
         let selector = selector::read_entry(given, problems)?;
         let cidr_block = given.cidr_block?.value;
-        selector.warn_of_other_family(ByFamily::of(is_ipv4(cidr_block), 1), given.span, problems);
+        selector.warn_of_other_family(ByFamily::of(Family::of(cidr_block), 1), given.span, problems);
         Some(NetworkAclEntry {
             rule_number: u16::try_from(number?.value).ok()?,
             egress,
@@ -112,8 +109,4 @@ fn entries(given: &[schema::NetworkAclEntry], egress: bool, problems: &mut Probl
         })
     });
     made.collect()
-}
-
-fn is_ipv4(block: IpNet) -> bool {
-    matches!(block, IpNet::V4(_))
 }

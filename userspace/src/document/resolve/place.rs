@@ -41,7 +41,7 @@ pub(super) fn check<'a>(scope: &Scope<'a>, instance: &Instance<'a>, out: &mut Ou
 /// Checks that the host has a namespace, if the host is known.
 fn check_adopted(scope: &Scope<'_>, name: Spanned<&str>, problems: &mut Problems) {
     let Spanned { value: name, span } = name;
-    let Some(namespaces) = scope.namespaces else {
+    let Some(namespaces) = scope.common.namespaces else {
         return;
     };
     // What can't be a namespace's name has been reported.

@@ -1,8 +1,8 @@
 //! Managed prefix lists (semantics 12).
 
-use super::limit::{self, ByFamily};
-use super::not_found;
+use super::{limit, not_found};
 use crate::document::diagnostic::{Problem, Problems, Spanned};
+use crate::document::family::{ByFamily, Family};
 use crate::document::ids::id;
 use crate::document::schema;
 use crate::resources::{PrefixList, Resources};
@@ -52,8 +52,8 @@ fn check(list: &schema::PrefixList<'_>, problems: &mut Problems) {
     }
     let mut seen = HashSet::new();
     for &Spanned { value, span } in &list.entries {
-        if is_ipv4(value) != list.entries.first().is_none_or(|first| is_ipv4(first.value)) {
-            let message = format!("{value} isn't of the family of the list's first entry");
+        if Family::of(value) != family(list) {
+            let message = format!("{value} isn't of the list's family");
             refuse(span, message, "make a list for each family");
         }
         if !seen.insert(value) {
@@ -62,8 +62,10 @@ fn check(list: &schema::PrefixList<'_>, problems: &mut Problems) {
     }
 }
 
-fn is_ipv4(block: IpNet) -> bool {
-    matches!(block, IpNet::V4(_))
+/// The family a list states, or else that of its first entry.
+fn family(list: &schema::PrefixList<'_>) -> Family {
+    let of_entries = list.entries.first().map(|first| Family::of(first.value));
+    list.family.or(of_entries).unwrap_or(Family::Ipv4)
 }
 
 /// What a reference to the list counts as. A list that doesn't say it has been reported.
@@ -85,17 +87,19 @@ impl<'a> Referenced<'a> {
         self.0.entries.iter().map(|entry| entry.value)
     }
 
-    pub(super) fn is_ipv4(self) -> bool {
-        self.0.entries.first().is_none_or(|first| is_ipv4(first.value))
-    }
-
     /// What it counts as.
     pub(super) fn weight(self) -> ByFamily {
-        ByFamily::of(self.is_ipv4(), max_entries(self.0))
+        ByFamily::of(family(self.0), max_entries(self.0))
     }
 }
 
 impl<'a> PrefixLists<'a> {
+    /// The entries of the list of a name; none if there is no such list, which is reported by `find`.
+    pub(super) fn entries(&self, name: &str) -> impl Iterator<Item = IpNet> + 'a {
+        let list = self.0.get(name).copied().map(Referenced);
+        list.into_iter().flat_map(Referenced::entries)
+    }
+
     /// The list of a name; a problem if there is none.
     pub(super) fn find(&self, name: Spanned<&str>, problems: &mut Problems) -> Option<Referenced<'a>> {
         let found = self.0.get(name.value).copied();

@@ -1,9 +1,9 @@
 //! Route tables (semantics 5): the main one, and custom ones with middlebox routes (semantics 5.4).
 
-use super::limit::{self, ByFamily};
 use super::subnet::{self, Associations};
-use super::{Output, Scope, associate, not_found};
+use super::{Output, Scope, associate, limit, not_found};
 use crate::document::diagnostic::{Problem, Problems, Span, Spanned, quote};
+use crate::document::family::{ByFamily, Family};
 use crate::document::schema;
 use crate::resources::{Destination, Route, RouteOrigin, RouteState, RouteTable, RouteTarget};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
@@ -33,7 +33,7 @@ pub(super) fn resolve<'a>(
         .iter()
         .map(|instance| (instance.name.value, instance))
         .collect();
-    let mut owners = HashMap::new();
+    let mut explicit = HashMap::new();
     if given.iter().all(|table| table.name.value != MAIN) {
         out.resources
             .route_tables
@@ -42,17 +42,44 @@ pub(super) fn resolve<'a>(
     for entry in given {
         let name = entry.name.value;
         for &subnet in &entry.subnets {
-            associate(scope, subnet, ("route table", name), &mut owners, problems);
+            associate(scope, subnet, ("route table", name), &mut explicit, problems);
         }
         let routes = routes(scope, &targets, entry, problems);
         out.resources.route_tables.push(table(scope, name, main, routes));
     }
-    Associations {
-        explicit: owners
-            .into_iter()
-            .map(|(subnet, table)| (subnet, scope.id("rtb", table)))
-            .collect(),
-        default: scope.id("rtb", main),
+    let associations = Associations {
+        explicit,
+        default: main,
+    };
+    warn_of_same_subnet(scope, given, &associations, problems);
+    associations
+}
+
+/// Traffic inside a subnet follows no route (semantics 5.4), so a route to the only subnet that uses the table is idle.
+fn warn_of_same_subnet(
+    scope: &Scope<'_>,
+    given: &[schema::RouteTable<'_>],
+    associations: &Associations<'_>,
+    problems: &mut Problems,
+) {
+    for table in given {
+        let mut users = scope
+            .subnets
+            .iter()
+            .filter(|subnet| associations.of(subnet.name.value) == table.name.value);
+        let (Some(only), None) = (users.next(), users.next()) else {
+            continue;
+        };
+        for Spanned { value, span } in table.routes.iter().filter_map(|route| route.destination) {
+            let schema::Destination::Cidr(block) = value else {
+                continue;
+            };
+            if subnet::blocks(only).any(|own| own.value == block) {
+                let message = format!("only subnet {} uses this route, to itself", quote(only.name.value));
+                let help = "traffic inside a subnet follows no route: remove it";
+                problems.report(Problem::warning(span, message).help(help));
+            }
+        }
     }
 }
 
@@ -134,7 +161,7 @@ fn routes(scope: &Scope<'_>, targets: &Targets<'_>, table: &schema::RouteTable<'
             routes.add(destination, RouteTarget::NetworkInterface(target));
         }
     }
-    limit::ROUTES.check(count.most(), table.name.span, problems);
+    limit::routes(scope.common.quotas).check(count.most(), table.name.span, problems);
     routes
 }
 
@@ -158,13 +185,17 @@ fn destination(
     match value {
         schema::Destination::Cidr(block) => {
             check_block(scope, block, span, problems);
-            let weight = ByFamily::of(matches!(block, IpNet::V4(_)), 1);
+            let weight = ByFamily::of(Family::of(block), 1);
             Some((Destination::Cidr(block), weight))
         }
         schema::Destination::PrefixList(name) => {
-            let list = scope.prefix_lists.find(Spanned { value: name, span }, problems)?;
+            let list = scope
+                .common
+                .prefix_lists
+                .find(Spanned { value: name, span }, problems)?;
             for block in list.entries() {
                 check_block(scope, block, span, problems);
+                warn_of_local(scope, block, span, problems);
             }
             Some((Destination::PrefixList(list.id()), list.weight()))
         }
@@ -187,6 +218,15 @@ fn check_block(scope: &Scope<'_>, block: IpNet, span: Span, problems: &mut Probl
         return;
     };
     problems.report(Problem::error(span, message).code("InvalidParameterValue").help(help));
+}
+
+/// The local route is preferred to a list's to the same block (semantics 5.2).
+fn warn_of_local(scope: &Scope<'_>, block: IpNet, span: Span, problems: &mut Problems) {
+    if scope.blocks.around(block) == Some(block) {
+        let message = format!("the list's {block} is the VPC's own block, to which the local route is preferred");
+        let help = "to lead it elsewhere, write a route to that block itself";
+        problems.report(Problem::warning(span, message).help(help));
+    }
 }
 
 fn is_subnet(scope: &Scope<'_>, block: IpNet) -> bool {

@@ -1,9 +1,9 @@
 //! Security groups (semantics 6): the one every VPC comes with, and those of the document.
 
-use super::limit::{self, ByFamily};
 use super::selector::{self, Selector};
-use super::{Output, Scope, not_found};
+use super::{Output, Scope, limit, not_found};
 use crate::document::diagnostic::{Problem, Problems, Spanned, quote};
+use crate::document::family::{ByFamily, Family};
 use crate::document::ids::id;
 use crate::document::schema;
 use crate::resources::{Peer, SecurityGroup, SecurityGroupRule};
@@ -91,7 +91,7 @@ fn group(
         }
         let weight = direction.weight;
         if let Some(given) = given {
-            limit::SECURITY_GROUP_RULES.check(weight.most(), given.name.span, problems);
+            limit::security_group_rules(scope.common.quotas).check(weight.most(), given.name.span, problems);
         }
     }
     SecurityGroup {
@@ -175,12 +175,13 @@ impl Direction<'_> {
     fn peer(&self, given: Spanned<schema::Peer<'_>>, problems: &mut Problems) -> Option<(Peer, ByFamily)> {
         let Spanned { value, span } = given;
         Some(match value {
-            schema::Peer::Cidr(block) => {
-                let is_ipv4 = matches!(block, IpNet::V4(_));
-                (Peer::Cidr(block), ByFamily::of(is_ipv4, 1))
-            }
+            schema::Peer::Cidr(block) => (Peer::Cidr(block), ByFamily::of(Family::of(block), 1)),
             schema::Peer::PrefixList(name) => {
-                let list = self.scope.prefix_lists.find(Spanned { value: name, span }, problems)?;
+                let list = self
+                    .scope
+                    .common
+                    .prefix_lists
+                    .find(Spanned { value: name, span }, problems)?;
                 (Peer::PrefixList(list.id()), list.weight())
             }
             schema::Peer::Group(name) => {

@@ -1,7 +1,7 @@
 //! Which packets a rule of a group or an entry of a network ACL is about, beside whose they are (semantics 6.2, 8.2).
 
-use super::limit::ByFamily;
 use crate::document::diagnostic::{Problem, Problems, Span, Spanned};
+use crate::document::family::{ByFamily, Family};
 use crate::document::fields::Field;
 use crate::document::notation::Protocol;
 use crate::document::schema;
@@ -97,9 +97,9 @@ pub(super) fn read(rule: &schema::Rule<'_>, problems: &mut Problems) -> Option<S
 /// What an entry of a network ACL is about. What AWS ignores is kept as it was written, and worth a warning.
 pub(super) fn read_entry(entry: &schema::NetworkAclEntry, problems: &mut Problems) -> Option<Selector> {
     let protocol = entry.protocol?.value;
-    let is_ipv4 = matches!(entry.cidr_block?.value, ipnet::IpNet::V4(_));
+    let family = Family::of(entry.cidr_block?.value);
     let needs_ports = matches!(protocol, Protocol::TCP | Protocol::UDP);
-    let needs_type = protocol == Protocol::ICMP || protocol == Protocol::ICMPV6 && !is_ipv4;
+    let needs_type = protocol == Protocol::ICMP || protocol == Protocol::ICMPV6 && family == Family::Ipv6;
     let mut reading = Reading {
         span: entry.span,
         malformed: "InvalidParameterValue",

@@ -8,15 +8,15 @@ use crate::resources::Subnet;
 use ipnet::IpNet;
 use std::collections::HashMap;
 
-/// The subnets that say themselves which table or ACL they use, each with its id; and the id for all others.
+/// Which subnets name a table or an ACL of their own, and which one it is; and the one of all others.
 pub(super) struct Associations<'a> {
-    pub(super) explicit: HashMap<&'a str, String>,
-    pub(super) default: String,
+    pub(super) explicit: HashMap<&'a str, &'a str>,
+    pub(super) default: &'a str,
 }
 
-impl Associations<'_> {
-    fn of(&self, subnet: &str) -> String {
-        self.explicit.get(subnet).unwrap_or(&self.default).clone()
+impl<'a> Associations<'a> {
+    pub(super) fn of(&self, subnet: &str) -> &'a str {
+        self.explicit.get(subnet).copied().unwrap_or(self.default)
     }
 }
 
@@ -103,8 +103,8 @@ pub(super) fn resolve(scope: &Scope<'_>, tables: &Associations<'_>, acls: &Assoc
             vpc_id: scope.vpc_id.clone(),
             cidr_block: block.value,
             ipv6_cidr_block: subnet.ipv6_cidr_block.known().map(|block| block.value),
-            route_table_id: tables.of(name),
-            network_acl_id: acls.of(name),
+            route_table_id: scope.id("rtb", tables.of(name)),
+            network_acl_id: scope.id("acl", acls.of(name)),
         });
     }
 }

@@ -2,6 +2,7 @@
 
 use super::limit;
 use crate::document::diagnostic::{Problem, Problems, Spanned};
+use crate::document::quotas::Quotas;
 use crate::document::schema;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -70,18 +71,18 @@ pub(super) fn overlap(a: IpNet, b: IpNet) -> bool {
 }
 
 /// Checks a VPC's blocks.
-pub(super) fn blocks(vpc: &schema::Vpc<'_>, problems: &mut Problems) -> Blocks {
+pub(super) fn blocks(vpc: &schema::Vpc<'_>, quotas: &Quotas, problems: &mut Problems) -> Blocks {
     let mut blocks = Blocks::default();
     blocks.primary = checked(vpc.cidr_block, &blocks, problems);
     blocks.incomplete = blocks.primary.is_none();
     let secondary = &vpc.secondary_cidr_blocks;
-    for &block in limit::CIDR_BLOCKS.apply(1, secondary, |block| block.span, problems) {
+    for &block in limit::cidr_blocks(quotas).apply(1, secondary, |block| block.span, problems) {
         match checked(Some(block), &blocks, problems) {
             Some(block) => blocks.secondary.push(block),
             None => blocks.incomplete = true,
         }
     }
-    for block in limit::IPV6_CIDR_BLOCKS.apply(0, &vpc.ipv6_cidr_blocks, |block| block.span, problems) {
+    for block in limit::ipv6_cidr_blocks(quotas).apply(0, &vpc.ipv6_cidr_blocks, |block| block.span, problems) {
         if check_ipv6(*block, &blocks, problems) {
             blocks.ipv6.push(block.value);
         } else {

@@ -2,7 +2,7 @@
 
 use super::{fields, name};
 use crate::document::diagnostic::{Problem, Problems, Spanned, quote};
-use crate::document::fields::{Field, Fields};
+use crate::document::fields::{Field, Fields, text};
 use crate::document::tree::Entry;
 use crate::resources::{Allowance, ConnectionTracking, InterfaceType};
 use ipnet::{Ipv4Net, Ipv6Net};
@@ -103,7 +103,7 @@ fn addresses(fields: &mut Fields<'_>, problems: &mut Problems) -> Addresses {
 
 fn ipv6_addresses(fields: &mut Fields<'_>, problems: &mut Problems) -> Ipv6Addresses {
     let chosen = fields.values("Ipv6Addresses", problems);
-    match fields.number("Ipv6AddressCount", 0..=i64::from(u16::MAX), problems) {
+    match fields.number("Ipv6AddressCount", 0..=50, problems) {
         Field::Is(Spanned { span, .. }) if !chosen.is_empty() => {
             let message = format!("{} has both Ipv6Addresses and Ipv6AddressCount", fields.owner());
             let problem = Problem::error(span, message).code("InvalidParameterCombination");
@@ -116,9 +116,13 @@ fn ipv6_addresses(fields: &mut Fields<'_>, problems: &mut Problems) -> Ipv6Addre
 }
 
 fn groups<'a>(fields: &mut Fields<'a>, problems: &mut Problems) -> Option<Vec<Spanned<&'a str>>> {
-    let there = fields.has("groups");
-    let groups = fields.texts("groups", "a security group's name", problems);
-    there.then_some(groups)
+    let given = fields.optional_list("groups", problems)?;
+    let names: Vec<_> = given
+        .iter()
+        .filter_map(|node| text(node, "a security group's name", problems))
+        .collect();
+    // A list of nothing is something else than one of which nothing could be read, which has been reported.
+    (!names.is_empty() || given.is_empty()).then_some(names)
 }
 
 fn interface_type(fields: &mut Fields<'_>, problems: &mut Problems) -> InterfaceType {

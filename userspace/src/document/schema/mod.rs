@@ -17,11 +17,13 @@ pub(super) use security_group::{Peer, Rule, SecurityGroup};
 
 use super::diagnostic::{Problem, Problems, Spanned, quote};
 use super::fields::{Field, Fields};
+use super::quotas::{self, Quotas};
 use super::tree::{Entry, Node};
 use ipnet::{Ipv4Net, Ipv6Net};
 
 #[derive(Debug, Default)]
 pub(super) struct Document<'a> {
+    pub(super) quotas: Quotas,
     pub(super) prefix_lists: Vec<PrefixList<'a>>,
     pub(super) vpcs: Vec<Vpc<'a>>,
 }
@@ -63,8 +65,13 @@ pub(super) fn read<'a>(root: &'a Node, problems: &mut Problems) -> Document<'a> 
         );
     }
     let prefix_lists = each(&mut fields, "prefix_lists", prefix_list::read, problems);
+    let quotas = quotas::read(&mut fields, problems);
     fields.finish(problems);
-    Document { prefix_lists, vpcs }
+    Document {
+        quotas,
+        prefix_lists,
+        vpcs,
+    }
 }
 
 /// The named objects in a field, each read.

@@ -1,8 +1,9 @@
 //! Documents that are accepted, and what they mean.
 
 use super::*;
-use crate::resources::{NetworkInterface, RouteTarget};
+use crate::resources::{Destination, NetworkInterface, Peer, RouteTarget};
 use groundplane_abi::Mac;
+use ipnet::{IpNet, Ipv4Net};
 use proptest::prelude::*;
 
 fn eni<'a>(resolved: &'a Resolved, name: &str) -> &'a NetworkInterface {
@@ -25,54 +26,51 @@ fn with_instances(instances: &str) -> String {
 
 #[test]
 fn the_examples_mean_something_and_compile() {
-    for (name, text, enis, routes) in [
-        (
-            "two-vpcs.yaml",
-            &include_str!("../../../../examples/two-vpcs.yaml"),
-            5,
-            2,
-        ),
+    for (name, text, enis) in [
+        ("two-vpcs.yaml", include_str!("../../../../examples/two-vpcs.yaml"), 5),
         (
             "inspection.yaml",
-            &include_str!("../../../../examples/inspection.yaml"),
+            include_str!("../../../../examples/inspection.yaml"),
             3,
-            5,
         ),
+        ("groups.yaml", include_str!("../../../../examples/groups.yaml"), 4),
     ] {
         let resolved = parse(name, text.as_bytes()).unwrap_or_else(|problems| panic!("{problems}"));
         assert_eq!(resolved.warnings.problems, []);
-        let plan = compile(&resolved);
-        assert_eq!((plan.enis.len(), plan.routes.len()), (enis, routes), "{name}");
+        assert_eq!(compile(&resolved).enis.len(), enis, "{name}");
     }
 }
 
 #[test]
-fn a_vpc_comes_with_a_main_table_a_default_nacl_and_an_open_group() {
+fn a_vpc_comes_with_a_main_table_a_default_nacl_and_a_default_group() {
     let Resolved { resources, .. } = accept("vpcs: { blue: { CidrBlock: 10.0.0.0/16 } }");
-    let block = "10.0.0.0/16".parse().expect("a block");
-    assert_eq!(
-        (&*resources.vpcs[0].name, resources.vpcs[0].cidr_block),
-        ("blue", block)
-    );
+    let vpc = &resources.vpcs[0];
+    assert_eq!((&*vpc.name, vpc.cidr_block.to_string()), ("blue", "10.0.0.0/16".into()));
+    assert_eq!(vpc.blocks().count(), 1);
     let table = &resources.route_tables[0];
     assert!(table.main);
     assert_eq!(
         (table.routes[0].destination.clone(), &table.routes[0].target),
-        (block, &RouteTarget::Local)
+        (Destination::Cidr(vpc.cidr_block.into()), &RouteTarget::Local)
     );
     let entries: Vec<_> = resources.network_acls[0]
         .entries
         .iter()
         .map(|e| (e.rule_number, e.egress, e.protocol))
         .collect();
-    assert_eq!(entries, [(100, true, None), (100, false, None)]);
-    let rules: Vec<_> = resources.security_groups[0]
+    assert_eq!(entries, [(100, false, None), (100, true, None)]);
+    let group = &resources.security_groups[0];
+    let rules: Vec<_> = group
         .rules
         .iter()
-        .map(|r| (r.is_egress, r.ip_protocol))
+        .map(|r| (r.is_egress, r.ip_protocol, &r.peer))
         .collect();
-    assert_eq!(rules, [(false, None), (true, None)]);
-    assert_eq!(resources.security_groups[0].group_name, "open");
+    let (itself, anybody) = (
+        Peer::Group(group.group_id.clone()),
+        Peer::Cidr(IpNet::V4(Ipv4Net::default())),
+    );
+    assert_eq!(rules, [(false, None, &itself), (true, None, &anybody)]);
+    assert_eq!(group.group_name, "default");
 }
 
 #[test]
@@ -228,7 +226,8 @@ fn a_subnet_has_its_own_table_or_the_main_one() {
 fn a_route_may_lead_outside_the_vpc() {
     let routes = "custom: { routes: [{ DestinationCidrBlock: 0.0.0.0/0, instance: web-1 }] }";
     let resolved = accept(&small("custom: { subnets: [db] }", routes));
-    assert_eq!(compile(&resolved).routes.len(), 3);
+    assert_eq!(table(&resolved, "custom").routes.len(), 2);
+    compile(&resolved);
 }
 
 #[test]
@@ -251,10 +250,14 @@ fn empty_collections_may_be_left_empty() {
 /// Documents out of pieces that mean something to the reader, which random bytes hardly ever do.
 fn pieces() -> impl Strategy<Value = String> {
     const WORDS: &str = "vpcs:;blue:;CidrBlock:;10.0.0.0/16;10.0.1.0/24;subnets:;instances:;subnet:;web;: ;routes:;- ;\
-        {;};[;];,;\n;\n  ;\n    ;\n      ;&a;*a;!t;<<: *a;? ;';\";|;>;#;---;...;%YAML 1.2;\t;\u{feff};\0;namespace: n";
+        {;};[;];,;\n;\n  ;\n    ;\n      ;&a;*a;!t;<<: *a;? ;';\";|;>;#;---;...;%YAML 1.2;\t;\u{feff};\0;namespace: n;Ipv6CidrBlock:;\
+        2001:db8::/56;security_groups:;network_acls:;prefix_lists:;quotas:;ingress:;egress:;group:;IpProtocol: -1;\
+        FromPort: 1;RuleNumber: 1;Ipv4Prefixes: [10.0.1.16/28];Ipv6AddressCount: 9";
     let words: Vec<_> = WORDS.split(';').collect();
     prop::collection::vec(prop::sample::select(words), 0..60).prop_map(|words| words.concat())
 }
+
+const RICH: &str = include_str!("../../../../examples/groups.yaml");
 
 /// Reads it, and has every problem printed.
 fn survives(bytes: &[u8]) {
@@ -282,6 +285,13 @@ proptest! {
     fn no_change_of_a_good_document_makes_it_panic(at in 0..SMALL.len(), len in 0..30_usize, with in pieces()) {
         let mut bytes = SMALL.as_bytes().to_vec();
         bytes.splice(at..(at + len).min(SMALL.len()), with.bytes());
+        survives(&bytes);
+    }
+
+    #[test]
+    fn no_change_of_a_rich_document_makes_it_panic(at in 0..RICH.len(), len in 0..30_usize, with in pieces()) {
+        let mut bytes = RICH.as_bytes().to_vec();
+        bytes.splice(at..(at + len).min(RICH.len()), with.bytes());
         survives(&bytes);
     }
 }

@@ -309,42 +309,4 @@ fn a_subnet_has_one_route_table() {
         "custom: { subnets: [db] }\n      other: { subnets: [db] }",
         &["11:26 Resource.AlreadyAssociated: subnet \"db\" is in route table \"custom\" already"],
     );
-    check_small(
-        "custom:",
-        "main:",
-        &["10:7 the main route table can't be changed in this language"],
-    );
-}
-
-#[test]
-fn a_route_inside_the_vpc_leads_to_a_whole_subnet() {
-    for (block, message) in [
-        (
-            "10.0.0.0/16",
-            "RouteAlreadyExists: the route to 10.0.0.0/16, the VPC's own block, is there already: it is the local one",
-        ),
-        (
-            "10.0.1.0/25",
-            "InvalidParameterValue: 10.0.1.0/25 is inside the VPC, but isn't the block of one of its subnets",
-        ),
-        (
-            "10.0.0.0/17",
-            "InvalidParameterValue: 10.0.0.0/17 is inside the VPC, but isn't the block of one of its subnets",
-        ),
-    ] {
-        let instance = format!("{INSTANCE}\n      fw: {{ subnet: web, namespace: fw, SourceDestCheck: false }}");
-        let table = format!("custom: {{ routes: [{{ DestinationCidrBlock: {block}, instance: fw }}] }}");
-        let document = small(INSTANCE, &instance).replace(TABLE, &table);
-        check(&document, &[&format!("11:50 {message}")]);
-    }
-    let instance = format!("{INSTANCE}\n      fw: {{ subnet: web, namespace: fw, SourceDestCheck: false }}");
-    let route = "{ DestinationCidrBlock: 10.0.1.0/24, instance: fw }";
-    let document = small(INSTANCE, &instance).replace(
-        TABLE,
-        &format!("custom:\n        routes:\n        - {route}\n        - {route}\n"),
-    );
-    check(
-        &document,
-        &["14:35 RouteAlreadyExists: the table has a route to 10.0.1.0/24 already"],
-    );
 }

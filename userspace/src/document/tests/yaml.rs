@@ -85,6 +85,8 @@ fn unknown_fields_are_told_with_what_was_probably_meant() {
     let misspelt = small(INSTANCE, "{ subnet: web, namespace: n1, SourceDestChek: false }");
     assert_eq!(help(&misspelt).as_deref(), Some("did you mean SourceDestCheck?"));
     let foreign = small(INSTANCE, "{ subnet: web, namespace: n1, flavour: mild }");
-    let fields = "its fields are subnet, PrivateIpAddress, SourceDestCheck, namespace, tap, adopt";
+    let fields = "its fields are subnet, PrivateIpAddress, PrivateIpAddresses, Ipv6Addresses, Ipv6AddressCount, \
+                  Ipv4Prefixes, Ipv6Prefixes, groups, SourceDestCheck, InterfaceType, ConnectionTracking, allowance, \
+                  namespace, tap, adopt";
     assert_eq!(help(&foreign).as_deref(), Some(fields));
 }

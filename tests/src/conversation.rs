@@ -5,7 +5,12 @@
 //! a failure is told by three numbers.
 
 mod flow;
+mod fragments;
+mod nacl;
+mod neighbor;
 mod noise;
+mod relay;
+mod rules;
 mod world;
 
 use crate::topology::Topology;
@@ -15,7 +20,7 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::time::Duration;
 
-pub use flow::relay;
+pub use relay::relay;
 
 /// Something that happens.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,7 +49,7 @@ pub struct Conversation {
 /// The shortest idle limit there is: that of a closing TCP connection.
 const SHORTEST_LIMIT: Duration = Duration::from_secs(10);
 /// How much happens in a conversation.
-const ACTS: usize = 120;
+const ACTS: usize = 150;
 
 /// The conversation with this index under this seed.
 #[must_use]
@@ -85,10 +90,12 @@ impl Writer {
     fn act(&mut self) {
         match self.random.random_range(0..100) {
             0..18 => self.open(),
-            18..62 => self.go_on(),
-            62..68 => self.idle_at_an_edge(),
-            68..72 => self.pause(),
-            72..94 => noise::make(self),
+            18..58 => self.go_on(),
+            58..64 => self.idle_at_an_edge(),
+            64..67 => self.pause(),
+            67..71 => fragments::train(self),
+            71..76 => neighbor::make(self),
+            76..96 => noise::make(self),
             _ => self.change(),
         }
     }
@@ -123,21 +130,26 @@ impl Writer {
 
     /// Silence right up to one of the idle limits, or a tick less or more, then a packet that notices.
     fn idle_at_an_edge(&mut self) {
-        const LIMITS: [u64; 7] = [10, 30, 60, 180, 600, 1200, 432_000];
-        const TICK: Duration = Duration::from_millis(1);
+        const LIMITS: [u64; 11] = [10, 30, 45, 60, 90, 180, 350, 600, 1200, 86_400, 432_000];
         let Some(at) = self.pick_flow() else { return };
         self.ask_or_answer(at);
         let limit = Duration::from_secs(*LIMITS.choose(&mut self.random).expect("there are limits"));
-        let wait = match self.random.random_range(0..4) {
-            0 => limit - TICK,
-            1 => limit,
-            2 => limit + TICK,
-            _ => limit + Duration::from_secs(self.random.random_range(1..30)),
-        };
+        let wait = self.about(limit);
         let number = self.flows[at].number;
         self.wait(wait);
         if let Some(at) = self.flows.iter().position(|flow| flow.number == number) {
             self.ask_or_answer(at);
+        }
+    }
+
+    /// A time, or a tick less or more, or a while more.
+    fn about(&mut self, time: Duration) -> Duration {
+        const TICK: Duration = Duration::from_millis(1);
+        match self.random.random_range(0..4) {
+            0 => time - TICK,
+            1 => time,
+            2 => time + TICK,
+            _ => time + Duration::from_secs(self.random.random_range(1..30)),
         }
     }
 

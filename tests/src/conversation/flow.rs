@@ -1,11 +1,13 @@
 //! One flow between two guests, and what its ends say.
 
-use crate::packet::{Packet, ROUTER, flag};
-use crate::topology::{Guest, Topology};
+use crate::packet::{Extension, Packet, ROUTER, flag};
+use crate::topology::Topology;
+use groundplane::resources::NetworkInterface;
 use groundplane_abi::Device;
 use rand::Rng;
 use rand::seq::IndexedRandom;
 use rand_chacha::ChaCha8Rng;
+use std::net::IpAddr;
 use std::time::Duration;
 
 #[derive(Clone, Debug)]
@@ -13,12 +15,20 @@ pub(super) struct Flow {
     pub(super) number: u16,
     /// How much silence the flow may still meet before nothing more is said in it.
     ends_within: Option<Duration>,
-    client: Guest,
-    server: Guest,
+    client: End,
+    server: End,
     protocol: Protocol,
     ports: (u16, u16),
     /// Both ends address frames to each other's MAC.
     switched: bool,
+}
+
+/// An ENI, by one of its addresses.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct End {
+    pub(super) device: Device,
+    pub(super) mac: [u8; 6],
+    pub(super) ip: IpAddr,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,8 +56,9 @@ pub(super) enum Act {
     ServerReset,
     /// The server reports an error about the client's packet.
     Error,
-    /// A fragment, first or later.
-    Fragment,
+    /// The client reports an error about the server's.
+    ClientError,
+    /// IP options, or extension headers.
     Options,
     /// To the router although both are in one subnet, or to the other's MAC although they aren't.
     OtherMac,
@@ -72,8 +83,8 @@ impl Act {
         Self::ClientReset,
         Self::ServerReset,
         Self::Error,
-        Self::Fragment,
-        Self::Fragment,
+        Self::Error,
+        Self::ClientError,
         Self::Options,
         Self::OtherMac,
     ];
@@ -88,8 +99,8 @@ impl Act {
             Self::ServerFin => "server's FIN",
             Self::ClientReset => "client's RST",
             Self::ServerReset => "server's RST",
-            Self::Error => "ICMP error",
-            Self::Fragment => "fragment",
+            Self::Error => "server's error",
+            Self::ClientError => "client's error",
             Self::Options => "options",
             Self::OtherMac => "other MAC",
         }
@@ -100,8 +111,42 @@ impl Act {
     }
 }
 
+impl End {
+    /// Any of the ENI's addresses of a family, or any in a prefix delegated to it.
+    pub(super) fn of(
+        topology: &Topology,
+        eni: &NetworkInterface,
+        is_ipv6: bool,
+        random: &mut ChaCha8Rng,
+    ) -> Option<Self> {
+        // In a /28 and a /80 alike only the last bits are chosen.
+        let host = random.random_range(0..16_u8);
+        let addresses: Vec<IpAddr> = if is_ipv6 {
+            let delegated = eni.ipv6_prefixes.iter().map(|prefix| u128::from(prefix.network()));
+            let delegated = delegated.map(|first| IpAddr::from((first + u128::from(host)).to_be_bytes()));
+            eni.ipv6_addresses
+                .iter()
+                .map(|&ip| ip.into())
+                .chain(delegated)
+                .collect()
+        } else {
+            let delegated = eni.ipv4_prefixes.iter().map(|prefix| u32::from(prefix.network()));
+            let delegated = delegated.map(|first| IpAddr::from((first + u32::from(host)).to_be_bytes()));
+            let own = eni.private_ip_addresses.iter().map(|&ip| ip.into());
+            own.chain(delegated).collect()
+        };
+        // The first address more often than the others.
+        let first = addresses.first().filter(|_| random.random_bool(0.6));
+        Some(Self {
+            device: topology.bindings[&eni.network_interface_id].device,
+            mac: eni.mac_address.0,
+            ip: *first.or_else(|| addresses.choose(random))?,
+        })
+    }
+}
+
 impl Flow {
-    /// A flow between two ENIs of one VPC; nothing if there are none.
+    /// A flow between two ENIs of one VPC; nothing if there are none that can.
     pub(super) fn open(topology: &Topology, number: u16, random: &mut ChaCha8Rng) -> Option<Self> {
         let enis = &topology.resources.network_interfaces;
         let client = enis.choose(random)?;
@@ -110,11 +155,12 @@ impl Flow {
             .filter(|eni| eni.vpc_id == client.vpc_id && eni.name != client.name)
             .collect();
         let server = *peers.choose(random)?;
+        let is_ipv6 = random.random_bool(0.45);
         let protocol = match random.random_range(0..20) {
             0..9 => Protocol::Tcp,
             9..14 => Protocol::Udp,
-            14..17 => Protocol::Ping,
-            17 => Protocol::Timestamp,
+            17 if !is_ipv6 => Protocol::Timestamp,
+            14..18 => Protocol::Ping,
             // A number of its own, which stands for the ports it hasn't.
             _ => Protocol::Other(140 + (number % 100) as u8),
         };
@@ -123,8 +169,8 @@ impl Flow {
         Some(Self {
             number,
             ends_within: None,
-            client: topology.guest(&client.name),
-            server: topology.guest(&server.name),
+            client: End::of(topology, client, is_ipv6, random)?,
+            server: End::of(topology, server, is_ipv6, random)?,
             protocol,
             ports: (client_port, server_port),
             switched: client.subnet_id == server.subnet_id && random.random_bool(0.7),
@@ -152,22 +198,33 @@ impl Flow {
 
     /// The packet by which an end does something, and the device it leaves by.
     pub(super) fn packet(&self, act: Act, random: &mut ChaCha8Rng) -> (Device, Packet) {
-        let (from, to) = if act.is_the_servers() {
+        match act {
+            Act::Error => self.error(Act::Ask, random),
+            Act::ClientError => self.error(Act::Answer, random),
+            Act::Options => {
+                let (device, packet) = self.whole(act);
+                let extended = if self.is_ipv6() {
+                    packet.extension(Extension::Destination(vec![1, 4, 0, 0, 0, 0]))
+                } else {
+                    packet.options(&[1, 7, 7, 4, 0, 0, 0, 0])
+                };
+                (device, extended)
+            }
+            _ => self.whole(act),
+        }
+    }
+
+    /// The device, MAC and address of the side that an act is of, and the other side.
+    fn sides(&self, act: Act) -> (End, End) {
+        if act.is_the_servers() {
             (self.server, self.client)
         } else {
             (self.client, self.server)
-        };
-        let packet = match act {
-            Act::Error => {
-                let (icmp_type, code) = *[(3, 1), (3, 3), (3, 4), (4, 0), (5, 1), (11, 0), (12, 0)]
-                    .choose(random)
-                    .expect("some");
-                Packet::icmp_error(icmp_type, code, &self.bare(Act::Ask))
-            }
-            Act::Fragment => self.fragment(random),
-            Act::Options => self.bare(act).options(&[1, 7, 7, 4, 0, 0, 0, 0]),
-            _ => self.bare(act),
-        };
+        }
+    }
+
+    pub(super) fn whole(&self, act: Act) -> (Device, Packet) {
+        let (from, to) = self.sides(act);
         let ports = if act.is_the_servers() {
             (self.ports.1, self.ports.0)
         } else {
@@ -175,21 +232,56 @@ impl Flow {
         };
         let switched = self.switched != (act == Act::OtherMac);
         let mac = if switched { to.mac } else { ROUTER };
+        let packet = self.bare(act);
         (
             from.device,
             packet.from(from.mac, from.ip, ports.0).to(mac, to.ip, ports.1),
         )
     }
 
+    /// The other side's error about a packet: quoted as it should be, or less of it, or with options.
+    fn error(&self, about: Act, random: &mut ChaCha8Rng) -> (Device, Packet) {
+        const ERRORS: [(u8, u8); 7] = [(3, 1), (3, 3), (3, 4), (4, 0), (5, 1), (11, 0), (12, 0)];
+        const ERRORS6: [(u8, u8); 5] = [(1, 0), (1, 4), (2, 0), (3, 0), (4, 1)];
+        let (to, from) = self.sides(about);
+        let (_, mut quoted) = self.whole(about);
+        if random.random_bool(0.1) {
+            quoted = quoted
+                .options(&[7, 7, 4, 0, 0, 0, 0])
+                .extension(Extension::HopByHop(vec![1, 4]));
+        }
+        let packet = if self.is_ipv6() {
+            let (icmp_type, code) = *ERRORS6.choose(random).expect("some");
+            Packet::icmp6_error(icmp_type, code, &quoted).mtu(1280)
+        } else {
+            let (icmp_type, code) = *ERRORS.choose(random).expect("some");
+            Packet::icmp_error(icmp_type, code, &quoted).mtu(1280)
+        };
+        let quote = random.random_range(0..if self.is_ipv6() { 400 } else { 280 });
+        let mac = if self.switched { to.mac } else { ROUTER };
+        (
+            from.device,
+            packet
+                .truncate_payload(quote)
+                .from(from.mac, from.ip, 0)
+                .to(mac, to.ip, 0),
+        )
+    }
+
+    fn is_ipv6(&self) -> bool {
+        self.client.ip.is_ipv6()
+    }
+
     /// The packet without addresses.
     fn bare(&self, act: Act) -> Packet {
         let answers = act.is_the_servers();
-        match self.protocol {
-            Protocol::Tcp => Packet::tcp().flags(Self::tcp_flags(act)).payload(b"data"),
-            Protocol::Udp => Packet::udp().payload(b"data"),
-            Protocol::Ping => Packet::icmp(if answers { 0 } else { 8 }, 0, self.ports.0),
-            Protocol::Timestamp => Packet::icmp(if answers { 14 } else { 13 }, 0, self.ports.0).payload(&[0; 12]),
-            Protocol::Other(number) => Packet::protocol(number).payload(b"data"),
+        match (self.protocol, self.is_ipv6()) {
+            (Protocol::Tcp, _) => Packet::tcp().flags(Self::tcp_flags(act)).payload(b"data"),
+            (Protocol::Udp, _) => Packet::udp().payload(b"data"),
+            (Protocol::Ping, true) => Packet::icmp6(if answers { 129 } else { 128 }, 0, self.ports.0),
+            (Protocol::Ping, false) => Packet::icmp(if answers { 0 } else { 8 }, 0, self.ports.0),
+            (Protocol::Timestamp, _) => Packet::icmp(if answers { 14 } else { 13 }, 0, self.ports.0).payload(&[0; 12]),
+            (Protocol::Other(number), _) => Packet::protocol(number).payload(b"data"),
         }
     }
 
@@ -201,32 +293,4 @@ impl Flow {
             _ => flag::ACK,
         }
     }
-
-    fn fragment(&self, random: &mut ChaCha8Rng) -> Packet {
-        let packet = self.bare(Act::Ask).payload(&[7; 32]);
-        match random.random_range(0..3) {
-            0 => packet.fragment(random.random(), 0, true),
-            1 => packet.fragment(random.random(), random.random_range(3..100), true),
-            _ => packet.fragment(random.random(), random.random_range(3..100), false),
-        }
-    }
-}
-
-/// The frame as a middlebox sends it on to the router, if the ENI on `device` is one and the packet isn't its own.
-#[must_use]
-pub fn relay(topology: &Topology, device: Device, frame: &[u8]) -> Option<Vec<u8>> {
-    let id = topology.eni_on(device)?;
-    let eni = topology
-        .resources
-        .network_interfaces
-        .iter()
-        .find(|eni| eni.network_interface_id == id)?;
-    let destination: [u8; 4] = frame.get(30..34)?.try_into().ok()?;
-    if eni.source_dest_check || eni.private_ip_addresses.contains(&destination.into()) {
-        return None;
-    }
-    let mut frame = frame.to_vec();
-    frame.get_mut(..6)?.copy_from_slice(&ROUTER);
-    frame.get_mut(6..12)?.copy_from_slice(&eni.mac_address.0);
-    Some(frame)
 }

@@ -1,36 +1,86 @@
 //! Random topologies, and random changes to them.
 
-use crate::topology::{Groups, Topology, nacl_rule, net, open_nacl};
-use groundplane::resources::{NetworkAclEntry, RuleAction};
+use super::nacl::nacl;
+use super::rules::{self, regroup};
+use crate::topology::Topology;
+use groundplane::resources::{ConnectionTracking, InterfaceType, RouteTarget};
 use rand::Rng;
 use rand::seq::IndexedRandom;
 use rand_chacha::ChaCha8Rng;
 
-/// Two VPCs with the same CIDR and mostly the same addresses: subnets `front` and `back`, and `middle` with a box that
-/// can forward.
+const VPCS: [&str; 2] = ["red", "blue"];
+const FRONT: [&str; 2] = ["10.0.1.0/24", "2001:db8:1:1::/64"];
+const BACK: [&str; 2] = ["10.0.2.0/24", "2001:db8:1:2::/64"];
+const MIDDLE: [&str; 2] = ["10.0.3.0/24", "2001:db8:1:3::/64"];
+const OUTSIDE: [&str; 2] = ["203.0.113.0/24", "2001:db8:ffff::/48"];
+const SIDES: [&str; 4] = ["front", "back", "middle", "annex"];
+
+/// Two VPCs with the same blocks and mostly the same addresses: subnets `front` and `back`, `middle` with a box that can
+/// forward, and `annex` in a secondary block and without IPv6.
 pub(super) fn topology(random: &mut ChaCha8Rng) -> Topology {
     let mut topology = Topology::new();
     for vpc in VPCS {
-        topology.vpc(vpc, "10.0.0.0/16");
-        topology.subnet(&format!("{vpc}-front"), FRONT);
-        for host in 0..random.random_range(2..4) {
-            topology.eni(&format!("{vpc}-web{host}"), &format!("10.0.1.{}", 10 + host));
-        }
-        topology.subnet(&format!("{vpc}-back"), BACK);
-        for host in 0..random.random_range(1..3) {
-            topology.eni(&format!("{vpc}-db{host}"), &format!("10.0.2.{}", 10 + host));
-        }
         topology
-            .subnet(&format!("{vpc}-middle"), "10.0.3.0/24")
-            .eni(&format!("{vpc}-box"), "10.0.3.10");
-        topology.source_dest_check(&format!("{vpc}-box"), false);
-        topology.secondary_address(&format!("{vpc}-web0"), "10.0.1.200");
+            .vpc(vpc, "10.0.0.0/16")
+            .block("10.7.0.0/16")
+            .block("2001:db8:1::/56");
+        rules::make_groups(&mut topology, vpc, random);
+        let hosts = random.random_range(2..4);
+        side(
+            &mut topology,
+            &format!("{vpc}-front"),
+            FRONT,
+            &format!("{vpc}-web"),
+            hosts,
+        );
+        let hosts = random.random_range(1..3);
+        side(&mut topology, &format!("{vpc}-back"), BACK, &format!("{vpc}-db"), hosts);
+        side(
+            &mut topology,
+            &format!("{vpc}-middle"),
+            MIDDLE,
+            &format!("{vpc}-box"),
+            1,
+        );
+        topology.source_dest_check(&format!("{vpc}-box0"), false);
+        let old = format!("{vpc}-old0");
+        topology
+            .subnet(&format!("{vpc}-annex"), "10.7.4.0/24")
+            .eni(&old, "10.7.4.10");
+        if random.random_bool(0.3) {
+            // Of no use in a subnet without a block, but nobody forbids it.
+            topology.secondary_address(&old, "2001:db8:1:4::10");
+        }
+        let (web, db) = (format!("{vpc}-web0"), format!("{vpc}-db0"));
+        topology.secondary_address(&web, "10.0.1.200");
+        topology.secondary_address(&web, "2001:db8:1:1::200");
+        topology
+            .prefix(&web, "10.0.1.64/28")
+            .prefix(&web, "2001:db8:1:1:64::/80");
+        topology.prefix(&db, "10.0.2.64/28").prefix(&db, "2001:db8:1:2:64::/80");
     }
     for eni in names(&topology) {
         if random.random_bool(0.3) {
             topology.tap(&eni);
         }
-        regroup(&mut topology, &eni, random);
+        if random.random_bool(0.25) {
+            topology.interface_type(&eni, InterfaceType::Lambda);
+        }
+        topology.tracking(&eni, tracking(random));
+        regroup(&mut topology, vpc_of(&eni), &eni, random);
+    }
+    for vpc in VPCS {
+        for side in SIDES {
+            if random.random_bool(0.25) {
+                topology.nacl(&format!("{vpc}-{side}"), nacl(random));
+            }
+        }
+        for (side, family) in [("front", 0), ("front", 1), ("back", 0), ("back", 1)] {
+            lead_outside(&mut topology, vpc, &format!("{vpc}-{side}"), family, random);
+        }
+    }
+    if random.random_bool(0.3) {
+        members_only(&mut topology);
     }
     for _ in 0..random.random_range(0..3) {
         change(&mut topology, random);
@@ -38,9 +88,45 @@ pub(super) fn topology(random: &mut ChaCha8Rng) -> Topology {
     topology
 }
 
-const VPCS: [&str; 2] = ["red", "blue"];
-const FRONT: &str = "10.0.1.0/24";
-const BACK: &str = "10.0.2.0/24";
+/// A subnet and its ENIs.
+fn side(topology: &mut Topology, subnet: &str, [ipv4, ipv6]: [&str; 2], eni: &str, hosts: u32) {
+    topology.subnet(subnet, ipv4).subnet6(ipv6);
+    let (ipv4, ipv6) = (ipv4.trim_end_matches("0/24"), ipv6.trim_end_matches("/64"));
+    for host in 0..hosts {
+        let name = format!("{eni}{host}");
+        topology.eni6(&name, &format!("{ipv4}{}", 10 + host), &format!("{ipv6}{}", 10 + host));
+    }
+}
+
+/// Everybody in `front` may talk to everybody in `back` because of who he is, and a middlebox is in the way.
+fn members_only(topology: &mut Topology) {
+    for vpc in VPCS {
+        for eni in names(topology) {
+            if eni.starts_with(&format!("{vpc}-web")) {
+                topology.in_groups(&eni, &[&rules::group(vpc, "app")]);
+            } else if eni.starts_with(&format!("{vpc}-db")) {
+                topology.in_groups(&eni, &[&rules::group(vpc, "db")]);
+            } else if eni.starts_with(&format!("{vpc}-box")) {
+                topology.in_groups(&eni, &[&rules::group(vpc, "open")]);
+            }
+        }
+        for family in 0..2 {
+            through_the_box(topology, vpc, family);
+        }
+    }
+}
+
+/// As an ENI may be configured; often not at all.
+fn tracking(random: &mut ChaCha8Rng) -> ConnectionTracking {
+    if random.random_bool(0.4) {
+        return ConnectionTracking::default();
+    }
+    ConnectionTracking {
+        tcp_established_timeout: *[60, 350, 86_400].choose(random).expect("some"),
+        udp_stream_timeout: *[60, 90, 180].choose(random).expect("some"),
+        udp_timeout: *[30, 45, 60].choose(random).expect("some"),
+    }
+}
 
 /// What has changed, and in which VPC where that matters to its flows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,24 +139,34 @@ pub(super) enum Changed {
 /// Changes one thing in one VPC.
 pub(super) fn change(topology: &mut Topology, random: &mut ChaCha8Rng) -> Changed {
     let vpc = *VPCS.choose(random).expect("two VPCs");
-    match random.random_range(0..10) {
+    match random.random_range(0..14) {
         0..4 => {
             let mut names = names(topology);
             names.retain(|name| name.starts_with(vpc));
             let eni = names.choose(random).expect("there are ENIs");
-            regroup(topology, eni, random);
+            regroup(topology, vpc, eni, random);
             return Changed::Groups(vpc);
         }
-        4..7 => {
-            let side = *["front", "back", "middle"].choose(random).expect("three subnets");
+        4..6 => {
+            let name = *["app", "db", "mixed", "mixed"].choose(random).expect("some");
+            rules::rewrite(topology, vpc, name, random);
+            return Changed::Groups(vpc);
+        }
+        6 => {
+            relist(topology, vpc, random);
+            // Rules name the lists, and so do routes.
+            return Changed::Routes(vpc);
+        }
+        7..10 => {
+            let side = *SIDES.choose(random).expect("some");
             topology.nacl(&format!("{vpc}-{side}"), nacl(random));
         }
-        7..9 => {
+        10..13 => {
             reroute(topology, vpc, random);
             return Changed::Routes(vpc);
         }
         _ => {
-            let eni = format!("{vpc}-{}", ["web0", "box"].choose(random).expect("two"));
+            let eni = format!("{vpc}-{}", ["web0", "box0"].choose(random).expect("two"));
             let checked = topology.interface(&eni).source_dest_check;
             topology.source_dest_check(&eni, !checked);
         }
@@ -78,89 +174,81 @@ pub(super) fn change(topology: &mut Topology, random: &mut ChaCha8Rng) -> Change
     Changed::Other
 }
 
-/// Open more often than not, or nothing would ever be said.
-fn regroup(topology: &mut Topology, eni: &str, random: &mut ChaCha8Rng) {
-    match random.random_range(0..20) {
-        0..8 => topology.groups(eni, Groups::OPEN),
-        8..10 => topology.two_groups(eni, [Groups::INBOUND, Groups::OUTBOUND]),
-        10..15 => topology.groups(eni, Groups::OUTBOUND),
-        15..19 => topology.groups(eni, Groups::INBOUND),
-        _ => topology.groups(eni, Groups::CLOSED),
-    };
+fn vpc_of(eni: &str) -> &'static str {
+    VPCS[usize::from(eni.starts_with(VPCS[1]))]
 }
 
 fn names(topology: &Topology) -> Vec<String> {
-    topology
-        .resources
-        .network_interfaces
-        .iter()
-        .map(|eni| eni.name.clone())
-        .collect()
+    let enis = topology.resources.network_interfaces.iter();
+    enis.map(|eni| eni.name.clone()).collect()
+}
+
+/// Other entries of the VPC's prefix lists. Those that routes go by are whole subnets, or outside.
+fn relist(topology: &mut Topology, vpc: &str, random: &mut ChaCha8Rng) {
+    let family = random.random_range(0..2);
+    let name = [rules::list(vpc), rules::list6(vpc)];
+    let choices = [
+        vec![FRONT[family]],
+        vec![FRONT[family], OUTSIDE[family]],
+        vec![OUTSIDE[family]],
+        Vec::new(),
+    ];
+    topology.prefix_list(&name[family], choices.choose(random).expect("some"));
 }
 
 /// Routes between the two sides: always the same in both directions, since AWS supports no asymmetric path through a
 /// middlebox (semantics 5.4).
 fn reroute(topology: &mut Topology, vpc: &str, random: &mut ChaCha8Rng) {
-    let (front, back, middlebox) = (format!("{vpc}-front"), format!("{vpc}-back"), format!("{vpc}-box"));
+    let (front, back, middlebox) = (format!("{vpc}-front"), format!("{vpc}-back"), format!("{vpc}-box0"));
     topology.only_local_route(&front).only_local_route(&back);
-    match random.random_range(0..10) {
-        0..5 => topology
-            .route_via(&front, BACK, &middlebox)
-            .route_via(&back, FRONT, &middlebox),
-        5 => topology.blackhole(&front, BACK),
-        6 => topology.no_route(&back),
-        _ => topology,
-    };
+    let family = random.random_range(0..2);
+    match random.random_range(0..12) {
+        0..5 => {
+            through_the_box(topology, vpc, family);
+            if random.random_bool(0.5) {
+                through_the_box(topology, vpc, 1 - family);
+            }
+        }
+        5 => {
+            topology.blackhole(&front, BACK[family]);
+        }
+        6 => {
+            topology.no_route(&back);
+        }
+        7 => {
+            // Loses to the local route, though it is longer.
+            topology.propagate_via(&front, BACK[family], &middlebox);
+        }
+        _ => {}
+    }
+    if random.random_bool(0.7) {
+        lead_outside(topology, vpc, &front, family, random);
+    }
 }
 
-/// Open, or open but for some, or closed but for some.
-fn nacl(random: &mut ChaCha8Rng) -> Vec<NetworkAclEntry> {
-    let mut entries = open_nacl();
-    if random.random_bool(0.25) {
-        return entries;
-    }
-    if random.random_bool(0.2) {
-        entries.clear();
-    }
-    for rule_number in [10, 20, 30, 200] {
-        if random.random_bool(0.6) {
-            entries.push(rule(rule_number, random));
-        }
-    }
-    entries
+fn through_the_box(topology: &mut Topology, vpc: &str, family: usize) {
+    let (front, back, middlebox) = (format!("{vpc}-front"), format!("{vpc}-back"), format!("{vpc}-box0"));
+    topology
+        .route_via(&front, BACK[family], &middlebox)
+        .route_via(&back, FRONT[family], &middlebox);
 }
 
-fn rule(number: u16, random: &mut ChaCha8Rng) -> NetworkAclEntry {
-    let action = if random.random_bool(0.5) {
-        RuleAction::Allow
-    } else {
-        RuleAction::Deny
-    };
-    let cidr = *["0.0.0.0/0", "10.0.1.0/24", "10.0.2.0/24", "10.0.1.11/32", "10.0.0.0/8"]
-        .choose(random)
-        .expect("some");
-    let mut entry = nacl_rule(number, random.random(), action);
-    entry.cidr_block = net(cidr);
-    match random.random_range(0..6) {
-        0 => {}
-        1 => {
-            entry.protocol = Some(1);
-            let code = random.random_bool(0.5).then_some(0);
-            entry.icmp_type_code = Some(
-                *[(None, None), (Some(8), code), (Some(0), code), (Some(3), None)]
-                    .choose(random)
-                    .expect("some"),
-            );
-        }
-        2 => entry.protocol = Some(random.random_range(60..180)),
-        kind => {
-            entry.protocol = Some(if kind == 3 { 17 } else { 6 });
-            entry.port_range = Some(
-                *[(0, 65535), (22, 22), (80, 443), (1024, 65535), (32768, 32900)]
-                    .choose(random)
-                    .expect("some"),
-            );
-        }
+/// Routes out of the VPC that compete with each other (semantics 5.2).
+fn lead_outside(topology: &mut Topology, vpc: &str, subnet: &str, family: usize, random: &mut ChaCha8Rng) {
+    let anywhere = ["0.0.0.0/0", "::/0"][family];
+    let list = [rules::list(vpc), rules::list6(vpc)];
+    let middlebox = format!("{vpc}-box0");
+    if random.random_bool(0.5) {
+        topology.route_to(subnet, anywhere, RouteTarget::Gateway("igw-1".to_owned()));
     }
-    entry
+    if random.random_bool(0.5) {
+        topology.propagate_via(subnet, OUTSIDE[family], &middlebox);
+    }
+    if random.random_bool(0.4) {
+        topology.blackhole(subnet, OUTSIDE[family]);
+    }
+    if random.random_bool(0.5) {
+        let target = RouteTarget::NatGateway("nat-1".to_owned());
+        topology.route_to(subnet, &list[family], target);
+    }
 }

@@ -1,18 +1,18 @@
 //! ICMP errors (semantics 7.6): not related to the connection they speak of, unless nobody has state of it or it is
 //! automatically tracked.
 
-use super::Model;
 use super::header::Selector;
 use super::security_group::{self, Question};
 use super::tracking::{Direction, Tuple};
 use super::world::Eni;
+use super::{Model, Pass};
 use std::net::IpAddr;
 use std::time::Duration;
 
-/// Whether an ENI lets an error pass that no rule admits. `quoted` is the packet it speaks of.
+/// Why an ENI lets an error pass that no rule admits, if it does. `quoted` is the packet it speaks of.
 ///
 /// "only if (a) the flow is automatically tracked, or (b) the flow is untracked".
-pub(super) fn passes(model: &Model, eni: Eni, direction: Direction, quoted: &Tuple, now: Duration) -> bool {
+pub(super) fn passes(model: &Model, eni: Eni, direction: Direction, quoted: &Tuple, now: Duration) -> Option<Pass> {
     // Where the error arrives the quoted packet has left, where it leaves the quoted packet has arrived.
     let left = match direction {
         Direction::Ingress => *quoted,
@@ -20,11 +20,13 @@ pub(super) fn passes(model: &Model, eni: Eni, direction: Direction, quoted: &Tup
     };
     let automatic = model.interface(eni).interface_type.is_automatically_tracked() && matches!(left.protocol, 6 | 17);
     if model.knows(eni, &left, 0, now) {
-        return automatic;
+        return automatic.then_some(Pass::ErrorAboutAutomatic);
     }
     // Which packet was first nobody knows any more, so either may have been.
     let arrived = left.answered();
-    is_untracked(model, eni, true, left.dst, &left) || is_untracked(model, eni, false, left.dst, &arrived)
+    let untracked =
+        is_untracked(model, eni, true, left.dst, &left) || is_untracked(model, eni, false, left.dst, &arrived);
+    untracked.then_some(Pass::ErrorAboutUntracked)
 }
 
 fn is_untracked(model: &Model, eni: Eni, egress: bool, remote: IpAddr, tuple: &Tuple) -> bool {

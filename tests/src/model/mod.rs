@@ -21,7 +21,7 @@ pub use reason::Reason;
 pub use tracking::{Connection, limits};
 
 use groundplane::resources::{NetworkInterface, Resources};
-use header::{Fragment, Header, Read, Selector};
+use header::{Fragment, Header, Read, Selector, check_options};
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -65,6 +65,7 @@ pub struct Model {
     tracked: HashMap<(Eni, Tuple), Tracked>,
     /// What the first fragments said: their ports, and when.
     notes: HashMap<(Eni, Fragmented), (Selector, Duration)>,
+    way: Option<Way>,
 }
 
 /// What the fragments of a packet have in common (semantics 7.7).
@@ -76,12 +77,38 @@ struct Fragmented {
     id: u32,
 }
 
+/// Why the groups of an ENI let a packet pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Pass {
+    /// The ENI tracks the connection.
+    State,
+    /// A rule for a CIDR block.
+    Cidr,
+    PrefixList,
+    /// A rule for the members of a group.
+    Reference,
+    ErrorAboutAutomatic,
+    ErrorAboutUntracked,
+}
+
+/// How a packet was delivered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Way {
+    /// By what it left the one ENI, and came into the other.
+    pub passes: [Pass; 2],
+    /// It was a later fragment whose ports were known.
+    pub by_note: bool,
+}
+
 /// An ENI that a packet passes, and what that ENI will remember of it if the packet arrives.
 #[derive(Clone, Copy, Debug)]
 struct Passage {
     eni: Eni,
     direction: Direction,
     tuple: Tuple,
+    by: Pass,
+    /// It isn't one of those that leave no state.
+    is_remembered: bool,
     /// The rule that admitted it asks for state; an existing connection goes on anyway.
     opens: bool,
 }
@@ -117,6 +144,12 @@ impl Model {
         }
     }
 
+    /// How the last packet was delivered, if it was.
+    #[must_use]
+    pub fn last_way(&self) -> Option<Way> {
+        self.way
+    }
+
     /// How many connections an ENI tracks at a time.
     #[must_use]
     pub fn tracked_at(&self, eni: &str, now: Duration) -> usize {
@@ -128,6 +161,7 @@ impl Model {
 
     fn judge(&mut self, eni: Eni, frame: &[u8], tagged: bool, now: Duration) -> Result<Verdict, Fault> {
         let told = |reason| Fault::at(eni, Direction::Egress, reason);
+        self.way = None;
         let mut header = match header::read(frame, tagged).map_err(told)? {
             Read::Arp => {
                 return neighbor::arp(&self.world, eni, frame)
@@ -139,11 +173,14 @@ impl Model {
         if let Some(answer) = neighbor::answer(&self.world, eni, &header, frame) {
             return answer.map(Verdict::Answered).map_err(told);
         }
-        self.recall_ports(eni, &mut header, now);
+        check_options(&header.options).map_err(told)?;
+        let by_note = self.recall_ports(eni, &mut header, now);
         let arrival = walk::leave(self, eni, &header, now)?;
-        for passage in arrival.passages.into_iter().flatten() {
+        for passage in arrival.passages {
             self.remember(passage, header.tcp_flags, now);
         }
+        let passes = arrival.passages.map(|passage| passage.by);
+        self.way = Some(Way { passes, by_note });
         let frame = if arrival.routed {
             self.routed(arrival.eni, frame)
         } else {
@@ -153,10 +190,11 @@ impl Model {
         Ok(Verdict::Delivered { eni, frame })
     }
 
-    /// A first fragment notes its ports, whatever becomes of it; a later one is judged by what was noted.
-    fn recall_ports(&mut self, eni: Eni, header: &mut Header, now: Duration) {
+    /// A first fragment notes its ports, whatever becomes of it; a later one is judged by what was noted, if anything
+    /// was.
+    fn recall_ports(&mut self, eni: Eni, header: &mut Header, now: Duration) -> bool {
         let Some(Fragment { id, first }) = header.fragment else {
-            return;
+            return false;
         };
         let (src, dst, protocol) = (header.src, header.dst, header.protocol);
         let key = (eni, Fragmented { src, dst, protocol, id });
@@ -166,7 +204,9 @@ impl Model {
             && now - *noted <= NOTED_FOR
         {
             header.selector = *selector;
+            return true;
         }
+        false
     }
 
     /// A routed frame comes from the router and goes to the receiver; nothing else about it changes, not even its TTL
@@ -179,6 +219,9 @@ impl Model {
     }
 
     fn remember(&mut self, passage: Passage, tcp_flags: u8, now: Duration) {
+        if !passage.is_remembered {
+            return;
+        }
         let lives = self.knows(passage.eni, &passage.tuple, tcp_flags, now);
         let key = (passage.eni, passage.tuple);
         if !lives {

@@ -1,5 +1,6 @@
 //! Security groups (semantics 6): "allow only, per ENI. Effective rule set: union over all SGs on the ENI."
 
+use super::Pass;
 use super::address::icmp_of;
 use super::header::Selector;
 use super::world::{Eni, World};
@@ -22,20 +23,26 @@ pub(super) struct Question {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Admitted {
     pub(super) tracked: bool,
+    pub(super) by: Pass,
 }
 
 /// Whether a rule of the ENI's groups admits a packet, and whether the connection would then be tracked.
 pub(super) fn admits(world: &World, eni: Eni, question: &Question) -> Option<Admitted> {
-    let mut admitted = false;
+    let mut admitted = None;
     for rule in world.rules(eni, question.egress) {
         if covers(rule, question) && is_peer(world, &rule.peer, question) {
-            admitted = true;
+            let by = match rule.peer {
+                Peer::Cidr(_) => Pass::Cidr,
+                Peer::PrefixList(_) => Pass::PrefixList,
+                Peer::Group(_) => Pass::Reference,
+            };
             if is_everybody(rule, question.remote) && may_be_untracked(world, eni, question) {
-                return Some(Admitted { tracked: false });
+                return Some(Admitted { tracked: false, by });
             }
+            admitted.get_or_insert(Admitted { tracked: true, by });
         }
     }
-    admitted.then_some(Admitted { tracked: true })
+    admitted
 }
 
 /// 7.1: a TCP or UDP flow that a rule for everybody admits is untracked if the opposite direction has a rule for

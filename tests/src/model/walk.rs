@@ -1,12 +1,12 @@
 //! The packet's walk: semantics 4.2 and 4.3, step by step.
 
 use super::address::{is_link_local_service, is_nobodys, is_router};
-use super::header::{Header, check_options};
+use super::header::Header;
 use super::reason::Reason;
 use super::security_group::{self, Question};
 use super::tracking::Direction;
 use super::world::Eni;
-use super::{Model, Passage, ROUTER_MAC, error, nacl, route};
+use super::{Model, Pass, Passage, ROUTER_MAC, error, nacl, route};
 use groundplane::resources::RouteTarget;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -15,7 +15,8 @@ use std::time::Duration;
 pub(super) struct Arrival {
     pub(super) eni: Eni,
     pub(super) routed: bool,
-    pub(super) passages: [Option<Passage>; 2],
+    /// Leaving and arriving.
+    pub(super) passages: [Passage; 2],
 }
 
 /// Why a packet goes no further, and where it is.
@@ -48,7 +49,6 @@ impl Fault {
 /// 4.2: "Egress from an ENI".
 pub(super) fn leave(model: &Model, eni: Eni, header: &Header, now: Duration) -> Result<Arrival, Fault> {
     let told = |reason| Fault::at(eni, Direction::Egress, reason);
-    check_options(&header.options).map_err(told)?;
     is_sane(model, eni, header).map_err(told)?;
     let is_own = model.interface(eni).has(header.src);
     if model.interface(eni).source_dest_check && !is_own {
@@ -117,7 +117,7 @@ fn enter(
     header: &Header,
     identity: Option<Eni>,
     now: Duration,
-) -> Result<Option<Passage>, Fault> {
+) -> Result<Passage, Fault> {
     let told = |reason| Fault::at(eni, Direction::Ingress, reason);
     let interface = model.interface(eni);
     if interface.source_dest_check && !interface.has(header.dst) {
@@ -146,7 +146,7 @@ fn pass_groups(
     header: &Header,
     identity: Option<Eni>,
     now: Duration,
-) -> Result<Option<Passage>, Reason> {
+) -> Result<Passage, Reason> {
     // A connection is known at an ENI by its packets as they leave there.
     let (egress, remote, tuple) = match direction {
         Direction::Egress => (true, header.dst, header.tuple()),
@@ -165,25 +165,22 @@ fn pass_groups(
         selector: header.selector,
     };
     let admitted = security_group::admits(&model.world, eni, &question);
-    if header.stands_alone() {
-        let quoted = header.quoted.as_ref();
-        let passes = quoted.is_some_and(|quoted| error::passes(model, eni, direction, quoted, now));
-        return if admitted.is_some() || passes {
-            Ok(None)
-        } else {
-            Err(refusal(model, eni, &question))
-        };
-    }
-    let tracked = model.knows(eni, &tuple, header.tcp_flags, now);
-    if !tracked && admitted.is_none() {
-        return Err(refusal(model, eni, &question));
-    }
-    Ok(Some(Passage {
+    let alone = header.stands_alone();
+    let by_rule = admitted.map(|admitted| admitted.by);
+    let by_quote = || error::passes(model, eni, direction, header.quoted.as_ref()?, now);
+    let by = if !alone && model.knows(eni, &tuple, header.tcp_flags, now) {
+        Some(Pass::State)
+    } else {
+        by_rule.or_else(by_quote)
+    };
+    Ok(Passage {
         eni,
         direction,
         tuple,
+        by: by.ok_or_else(|| refusal(model, eni, &question))?,
+        is_remembered: !alone,
         opens: admitted.is_some_and(|admitted| admitted.tracked),
-    }))
+    })
 }
 
 /// Why no rule admits it.

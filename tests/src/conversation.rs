@@ -93,9 +93,9 @@ impl Writer {
             18..58 => self.go_on(),
             58..64 => self.idle_at_an_edge(),
             64..67 => self.pause(),
-            67..71 => fragments::train(self),
-            71..76 => neighbor::make(self),
-            76..96 => noise::make(self),
+            67..74 => fragments::train(self),
+            74..78 => neighbor::make(self),
+            78..96 => noise::make(self),
             _ => self.change(),
         }
     }

@@ -22,9 +22,9 @@ pub(super) fn train(writer: &mut Writer) {
         id: writer.random.random(),
     };
     match writer.random.random_range(0..6) {
-        0..2 => train.send(writer, &[FIRST, MIDDLE, LAST]),
-        2 => train.send(writer, &[LAST, FIRST, MIDDLE]),
-        3 => train.send(writer, &[MIDDLE, LAST]),
+        0 => train.send(writer, &[FIRST, MIDDLE, LAST]),
+        1 => train.send(writer, &[LAST, FIRST, MIDDLE]),
+        2 | 3 => train.send(writer, &[MIDDLE, LAST]),
         4 => {
             train.send(writer, &[FIRST]);
             let wait = writer.about(NOTED_FOR);

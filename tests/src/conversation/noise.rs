@@ -116,8 +116,9 @@ fn strange(like: IpAddr, random: &mut ChaCha8Rng) -> IpAddr {
 fn stray(me: End, other: End, number: u16, random: &mut ChaCha8Rng) -> Packet {
     let packet = any_packet(me.ip, number, random).from(me.mac, me.ip, 1000 + number);
     let strange = strange(me.ip, random);
-    match random.random_range(0..16) {
+    match random.random_range(0..20) {
         0..3 => packet.to(ROUTER, strange, 80),
+        16..20 => packet.fragment(number.into(), 4, true).to(ROUTER, other.ip, 80),
         3 => packet.to(BROADCAST, other.ip, 80),
         4 => packet.ip_from(strange, 1000 + number).to(ROUTER, other.ip, 80),
         5 => dhcp(me),
@@ -265,8 +266,8 @@ fn damage(packet: Packet, random: &mut ChaCha8Rng) -> Packet {
 /// Extension headers as they may be or may not be; IPv4 has none.
 fn extended(packet: Packet, random: &mut ChaCha8Rng) -> Packet {
     let destination = || Extension::Destination(vec![1, 4, 0, 0, 0, 0]);
-    match random.random_range(0..8) {
-        0 => packet
+    match random.random_range(0..10) {
+        0 | 8 | 9 => packet
             .extension(destination())
             .extension(Extension::HopByHop(vec![1, 4])),
         1 => (0..random.random_range(3..6)).fold(packet, |packet, _| packet.extension(destination())),

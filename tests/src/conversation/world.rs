@@ -71,7 +71,7 @@ pub(super) fn topology(random: &mut ChaCha8Rng) -> Topology {
     }
     for vpc in VPCS {
         for side in SIDES {
-            if random.random_bool(0.25) {
+            if random.random_bool(0.35) {
                 topology.nacl(&format!("{vpc}-{side}"), nacl(random));
             }
         }

@@ -1,9 +1,13 @@
 //! Trying a network out: real tools inside the guests ask who reaches whom, and the kernel's counters say why not.
 
+mod admission;
 mod attempt;
 mod case;
 mod process;
+mod report;
 mod server;
+
+pub use report::{Report, Row};
 
 use crate::install::error::{Error, Result};
 use crate::install::kernel::{Counters, Datapath};
@@ -11,45 +15,14 @@ use crate::install::netlink::Netlink;
 use crate::install::state::State;
 use crate::install::up::probe_directory;
 use crate::resources::Resources;
-use crate::status::plain_table;
 use attempt::{Got, ask};
 use case::{Case, Expected, Party, Source, Target, Way, What, choose, parties};
 use groundplane_abi::{Device, DropReason};
-use serde::Serialize;
 use server::Servers;
 use std::collections::BTreeSet;
-use std::fmt;
 use std::net::Ipv4Addr;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-
-/// What a probe found.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Report {
-    pub rows: Vec<Row>,
-    /// Instances that no tool can be run in: guests behind taps.
-    pub not_probed: Vec<String>,
-}
-
-/// One question and its answer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Row {
-    pub from: String,
-    pub to: String,
-    pub what: String,
-    pub expected: String,
-    pub got: String,
-    pub why: String,
-    pub as_expected: bool,
-}
-
-impl Report {
-    /// Whether every answer was the expected one.
-    #[must_use]
-    pub fn is_as_expected(&self) -> bool {
-        self.rows.iter().all(|row| row.as_expected)
-    }
-}
 
 /// Probes a deployment that is up. Nothing is sent but inside its namespaces and on its devices.
 pub fn run(
@@ -100,7 +73,7 @@ fn start_servers(cases: &[Case<'_>], state_dir: &Path) -> Result<Servers> {
         let Target::Guest(named) = case.to else { continue };
         let answering = match case.expected {
             Expected::Answer(party, _) => party,
-            Expected::Dropped => named,
+            Expected::Dropped | Expected::Refused(_) => named,
         };
         for party in [named, answering] {
             let Some(namespace) = party.namespace() else { continue };
@@ -143,11 +116,8 @@ impl Prober {
 
     /// Whether the answer is right, and what the counters say of it.
     fn judge(&self, case: &Case<'_>, got: &Got, before: &Counters, after: &Counters) -> Result<(bool, String)> {
-        let judging = match (case.from, case.to) {
-            (Source::Guest(party), _) | (Source::Host, Target::Guest(party)) => Some(self.device(&party)?),
-            (Source::Host, Target::Host(_)) => None,
-        };
-        let most = |wanted: &dyn Fn(DropReason) -> bool| most_dropped(judging?, before, after, wanted);
+        let judging = self.judging(case)?;
+        let most = |wanted: &dyn Fn(DropReason) -> bool| most_dropped(&judging, before, after, wanted);
         let dropped = most(&|_| true);
         match (case.expected, got) {
             (Expected::Answer(party, way), Got::Answer { who, .. }) => {
@@ -159,8 +129,8 @@ impl Prober {
                 };
                 Ok((right && took_it, words))
             }
-            (Expected::Dropped, Got::Silence) => {
-                let wanted = most(&|reason| is_wanted(case.what, reason));
+            (Expected::Dropped | Expected::Refused(_), Got::Silence) => {
+                let wanted = most(&|reason| is_wanted(case.expected, case.what, reason));
                 Ok((
                     wanted.is_some(),
                     wanted
@@ -170,6 +140,20 @@ impl Prober {
             }
             _ => Ok((false, dropped.map_or_else(String::new, reason_words))),
         }
+    }
+
+    /// The devices at which a drop may be counted: of a guest that asks, or is asked by the host; and, where rules
+    /// decide, of all that the packets may reach.
+    fn judging(&self, case: &Case<'_>) -> Result<Vec<Device>> {
+        let mut parties = match (case.from, case.to) {
+            (Source::Guest(party), _) | (Source::Host, Target::Guest(party)) => vec![party],
+            (Source::Host, Target::Host(_)) => Vec::new(),
+        };
+        if let (Expected::Refused(way), Target::Guest(to)) = (case.expected, case.to) {
+            parties.push(to);
+            parties.extend(way.middlebox());
+        }
+        parties.iter().map(|party| self.device(party)).collect()
     }
 
     /// Whether packets went the way they should, and its name.
@@ -195,34 +179,41 @@ impl Prober {
     }
 }
 
-/// Forged packets must be dropped for being forged. For the rest any reason will do but those of packets that no probe
-/// sends: a guest may have more to say meanwhile.
-fn is_wanted(what: What, reason: DropReason) -> bool {
-    match what {
-        What::Spoof(_) => reason == DropReason::SOURCE_CHECK,
+/// What rules refuse must be dropped by a rule, and forged packets for being forged. For the rest any reason will do but
+/// those of packets that no probe sends: a guest may have more to say meanwhile.
+fn is_wanted(expected: Expected<'_>, what: What, reason: DropReason) -> bool {
+    match (expected, what) {
+        (Expected::Refused(_), _) => [
+            DropReason::GROUP_EGRESS,
+            DropReason::GROUP_INGRESS,
+            DropReason::NACL_EGRESS,
+            DropReason::NACL_INGRESS,
+        ]
+        .contains(&reason),
+        (_, What::Spoof(_)) => reason == DropReason::SOURCE_CHECK,
         _ => ![DropReason::NO_IPV6, DropReason::NOT_IP, DropReason::MULTICAST].contains(&reason),
     }
 }
 
-/// Among some reasons, the one for which a device's packets were dropped most meanwhile, and how many were.
+/// Among some reasons, the one for which packets were dropped most at one of these devices meanwhile, and how many were.
 fn most_dropped(
-    device: Device,
+    devices: &[Device],
     before: &Counters,
     after: &Counters,
     among: impl Fn(DropReason) -> bool,
 ) -> Option<(DropReason, u64)> {
-    let dropped = |counters: &Counters, reason| {
+    let dropped = |counters: &Counters, device, reason| {
         counters
-            .get(&device)
+            .get(device)
             .and_then(|eni| eni.drops.get(&reason))
             .map_or(0, |counter| counter.packets)
     };
-    let reasons = after.get(&device)?.drops.keys();
-    let new = reasons.map(|reason| {
-        (
-            *reason,
-            dropped(after, *reason).saturating_sub(dropped(before, *reason)),
-        )
+    let enis = devices.iter().filter_map(|device| Some((device, after.get(device)?)));
+    let new = enis.flat_map(|(device, eni)| {
+        eni.drops.keys().map(move |reason| {
+            let (before, after) = (dropped(before, device, *reason), dropped(after, device, *reason));
+            (*reason, after.saturating_sub(before))
+        })
     });
     new.filter(|(reason, packets)| *packets > 0 && among(*reason))
         .max_by_key(|(_, packets)| *packets)
@@ -263,29 +254,9 @@ fn what(what: What) -> String {
 fn expected(case: &Case<'_>) -> String {
     match (case.expected, case.to) {
         (Expected::Dropped, _) => "dropped".to_owned(),
+        (Expected::Refused(_), _) => "refused by a rule".to_owned(),
         (Expected::Answer(party, _), Target::Guest(named)) if party.is(&named) => "answers".to_owned(),
         (Expected::Answer(party, _), _) => format!("{} answers", party.identity()),
-    }
-}
-
-impl fmt::Display for Report {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut table = plain_table();
-        table.set_header(["", "FROM", "TO", "WHAT", "EXPECTED", "GOT", "WHY"]);
-        for row in &self.rows {
-            let mark = if row.as_expected { "ok" } else { "WRONG" };
-            table.add_row([mark, &row.from, &row.to, &row.what, &row.expected, &row.got, &row.why]);
-        }
-        writeln!(f, "{}\n", table.trim_fmt())?;
-        for name in &self.not_probed {
-            writeln!(f, "{name} is behind a tap and was not probed.")?;
-        }
-        let wrong = self.rows.iter().filter(|row| !row.as_expected).count();
-        match (self.rows.len(), wrong) {
-            (0, _) => f.write_str("There was nothing to probe."),
-            (all, 0) => write!(f, "All {all} answers are as expected."),
-            (all, wrong) => write!(f, "{wrong} of {all} answers are NOT as expected."),
-        }
     }
 }
 
@@ -329,11 +300,11 @@ mod tests {
         ]);
         let any = |_| true;
         assert_eq!(
-            most_dropped(DEVICE, &before, &after, any),
+            most_dropped(&[DEVICE], &before, &after, any),
             Some((DropReason::NO_ROUTE, 3))
         );
-        assert_eq!(most_dropped(DEVICE, &after, &after, any), None);
-        assert_eq!(most_dropped(Device(8), &before, &after, any), None);
+        assert_eq!(most_dropped(&[DEVICE], &after, &after, any), None);
+        assert_eq!(most_dropped(&[Device(8)], &before, &after, any), None);
     }
 
     #[test]
@@ -343,33 +314,14 @@ mod tests {
             (DropReason::NO_ROUTE, 5),
             (DropReason::SOURCE_CHECK, 3),
         ]);
-        let reason = |what| most_dropped(DEVICE, &Counters::new(), &after, |reason| is_wanted(what, reason));
-        assert_eq!(reason(What::Ping), Some((DropReason::NO_ROUTE, 5)));
+        let reason = |expected, what| {
+            most_dropped(&[DEVICE], &Counters::new(), &after, |reason| {
+                is_wanted(expected, what, reason)
+            })
+        };
+        assert_eq!(reason(Expected::Dropped, What::Ping), Some((DropReason::NO_ROUTE, 5)));
         let forged = What::Spoof(Ipv4Addr::new(10, 0, 2, 10));
-        assert_eq!(reason(forged), Some((DropReason::SOURCE_CHECK, 3)));
-    }
-
-    #[test]
-    fn a_wrong_answer_stands_out() {
-        let row = |as_expected| Row {
-            from: "blue/web-1".to_owned(),
-            to: "blue/db-1 10.0.2.10".to_owned(),
-            what: "ping".to_owned(),
-            expected: "answers".to_owned(),
-            got: "nothing comes back".to_owned(),
-            why: String::new(),
-            as_expected,
-        };
-        let mut report = Report {
-            rows: vec![row(true), row(false)],
-            not_probed: vec!["blue/vm".to_owned()],
-        };
-        let text = report.to_string();
-        assert!(text.contains("WRONG  blue/web-1"), "{text}");
-        assert!(text.contains("blue/vm is behind a tap"), "{text}");
-        assert!(text.ends_with("1 of 2 answers are NOT as expected."), "{text}");
-        assert!(!report.is_as_expected());
-        report.rows.pop();
-        assert!(report.is_as_expected());
+        assert_eq!(reason(Expected::Dropped, forged), Some((DropReason::SOURCE_CHECK, 3)));
+        assert_eq!(reason(Expected::Refused(Way::SameSubnet), What::Ping), None);
     }
 }

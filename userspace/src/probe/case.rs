@@ -1,5 +1,6 @@
 //! Which questions a probe asks: a few of each kind, chosen from the document, with the answers AWS would give.
 
+use super::admission;
 use crate::install::state::{GuestState, Place};
 use crate::resources::{Destination, NetworkInterface, Resources, RouteState, RouteTarget};
 use std::net::{IpAddr, Ipv4Addr};
@@ -48,6 +49,8 @@ pub(super) enum Expected<'a> {
     Answer(Party<'a>, Way<'a>),
     /// The packets are dropped, and counted.
     Dropped,
+    /// The same by a rule of a group or a network ACL; packets that would have gone this way.
+    Refused(Way<'a>),
 }
 
 /// How packets get from one guest to another.
@@ -87,7 +90,14 @@ impl<'a> Party<'a> {
     }
 }
 
-impl Way<'_> {
+impl<'a> Way<'a> {
+    pub(super) fn middlebox(&self) -> Option<&Party<'a>> {
+        match self {
+            Way::SameSubnet | Way::AcrossSubnets => None,
+            Way::Through(middlebox) => Some(middlebox),
+        }
+    }
+
     fn is_like(&self, other: &Way<'_>) -> bool {
         match (self, other) {
             (Way::SameSubnet, Way::SameSubnet) | (Way::AcrossSubnets, Way::AcrossSubnets) => true,
@@ -135,24 +145,46 @@ pub(super) fn choose<'a>(resources: &'a Resources, parties: &[Party<'a>], host: 
     cases
 }
 
-/// One pair for each way that packets take in a VPC, and everything it can do.
+/// One pair for each way that packets take in a VPC and each set of answers, and everything it can ask.
 fn within<'a>(resources: &'a Resources, vpc: &[Party<'a>], cases: &mut Vec<Case<'a>>) {
-    let mut ways: Vec<Way<'a>> = Vec::new();
+    let mut ways: Vec<(Way<'a>, [Option<bool>; 3])> = Vec::new();
     for (from, to) in pairs(vpc) {
-        let Some(way) = there_and_back(resources, vpc, &from, &to) else {
+        let asked = [What::Ping, What::Http, What::Stream];
+        let Some(way) = way(resources, vpc, &from, &to) else {
             continue;
         };
-        if ways.len() >= WAYS || ways.iter().any(|known| known.is_like(&way)) {
+        let answers = asked.map(|what| is_answered(resources, vpc, (&from, &to), what));
+        let is_known = |(known, same): &(Way<'a>, _)| known.is_like(&way) && *same == answers;
+        if ways.len() >= WAYS || ways.iter().any(is_known) {
             continue;
         }
-        ways.push(way);
-        cases.extend([What::Ping, What::Http, What::Stream].map(|what| Case {
-            from: Source::Guest(from),
-            to: Target::Guest(to),
-            what,
-            expected: Expected::Answer(to, way),
+        ways.push((way, answers));
+        let told = asked.into_iter().zip(answers);
+        cases.extend(told.filter_map(|(what, answered)| {
+            Some(Case {
+                from: Source::Guest(from),
+                to: Target::Guest(to),
+                what,
+                expected: if answered? {
+                    Expected::Answer(to, way)
+                } else {
+                    Expected::Refused(way)
+                },
+            })
         }));
     }
+}
+
+/// Whether a question is answered, if it can be told from the document.
+fn is_answered<'a>(
+    resources: &Resources,
+    vpc: &[Party<'a>],
+    pair: (&Party<'a>, &Party<'a>),
+    what: What,
+) -> Option<bool> {
+    let (from, to) = pair;
+    let (there, back) = (way(resources, vpc, from, to)?, way(resources, vpc, to, from)?);
+    admission::is_answered(resources, pair, (&there, &back), what)
 }
 
 /// From one VPC to another: an address both have leads to one's own guest, an address only the other has to nobody.
@@ -166,8 +198,9 @@ fn between<'a>(resources: &'a Resources, from: &[Party<'a>], to: &[Party<'a>], c
     };
     let shared = to.iter().find_map(|target| {
         let own = own(target).filter(|own| !own.is(sender) && own.namespace().is_some())?;
-        let way = there_and_back(resources, from, sender, own)?;
-        Some((target, *own, way))
+        let way = way(resources, from, sender, own)?;
+        let answered = is_answered(resources, from, (sender, own), What::Http)?;
+        answered.then_some((target, *own, way))
     });
     let mut ask = |to: &Party<'a>, what, expected| {
         cases.push(Case {
@@ -230,12 +263,7 @@ fn pairs<'a>(vpc: &[Party<'a>]) -> impl Iterator<Item = (Party<'a>, Party<'a>)> 
         .filter(|(from, to)| !from.is(to))
 }
 
-/// The way packets take, if it and the way back can be told from the document.
-fn there_and_back<'a>(resources: &Resources, vpc: &[Party<'a>], from: &Party<'a>, to: &Party<'a>) -> Option<Way<'a>> {
-    way(resources, vpc, to, from)?;
-    way(resources, vpc, from, to)
-}
-
+/// The way packets take, if it can be told from the document.
 fn way<'a>(resources: &Resources, vpc: &[Party<'a>], from: &Party<'a>, to: &Party<'a>) -> Option<Way<'a>> {
     if from.eni.subnet_id == to.eni.subnet_id {
         return Some(Way::SameSubnet);
@@ -300,6 +328,7 @@ mod tests {
         };
         let expected = match case.expected {
             Expected::Dropped => "dropped".to_owned(),
+            Expected::Refused(way) => format!("refused {way:?}"),
             Expected::Answer(party, Way::Through(middlebox)) => {
                 format!("{} through {}", party.identity(), middlebox.identity())
             }
@@ -335,6 +364,19 @@ mod tests {
             asked.contains(&"blue/web-1 Http blue/db-1: blue/db-1 through blue/firewall".to_owned()),
             "{asked:#?}"
         );
+    }
+
+    #[test]
+    fn rules_say_what_is_answered() {
+        let asked = questions(include_str!("../../../examples/groups.yaml"), &[]);
+        for question in [
+            "lab/web-1 Ping lab/app-1: lab/app-1 AcrossSubnets",
+            "lab/web-1 Http lab/app-1: refused AcrossSubnets",
+            "lab/web-1 Stream lab/app-1: refused AcrossSubnets",
+            "lab/web-1 Ping lab/client: refused AcrossSubnets",
+        ] {
+            assert!(asked.iter().any(|asked| asked == question), "{question} in {asked:#?}");
+        }
     }
 
     #[test]

@@ -40,7 +40,10 @@ impl Drop for Document {
 fn a_right_document_is_told_in_a_line_and_exits_0() {
     let output = groundplane(&["validate", EXAMPLE]);
     assert_eq!(output.status.code(), Some(0));
-    let expected = format!("{EXAMPLE} is right: 2 VPCs, 4 subnets, 2 route tables, 5 instances\n");
+    let expected = format!(
+        "{EXAMPLE} is right: 2 VPCs, 4 subnets, 2 security groups, 2 network ACLs, 2 route tables, \
+         0 prefix lists, 5 instances\n"
+    );
     assert_eq!((text(&output.stdout), text(&output.stderr)), (&*expected, ""));
 }
 
@@ -91,7 +94,15 @@ fn json_has_every_problem_with_its_place_and_code() {
 fn json_says_what_a_right_document_has() {
     let output = groundplane(&["validate", EXAMPLE, "--output", "json"]);
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
-    let counts = serde_json::json!({ "vpcs": 2, "subnets": 4, "route_tables": 2, "instances": 5 });
+    let counts = serde_json::json!({
+        "vpcs": 2,
+        "subnets": 4,
+        "security_groups": 2,
+        "network_acls": 2,
+        "route_tables": 2,
+        "prefix_lists": 0,
+        "instances": 5,
+    });
     assert_eq!((&report["valid"], &report["counts"]), (&true.into(), &counts));
 }
 

@@ -21,7 +21,10 @@ struct Report {
 struct Counts {
     vpcs: usize,
     subnets: usize,
+    security_groups: usize,
+    network_acls: usize,
     route_tables: usize,
+    prefix_lists: usize,
     instances: usize,
 }
 
@@ -30,7 +33,10 @@ impl Counts {
         Self {
             vpcs: resources.vpcs.len(),
             subnets: resources.subnets.len(),
+            security_groups: resources.security_groups.len(),
+            network_acls: resources.network_acls.len(),
             route_tables: resources.route_tables.len(),
+            prefix_lists: resources.prefix_lists.len(),
             instances: resources.network_interfaces.len(),
         }
     }
@@ -77,13 +83,19 @@ fn summary(diagnostics: &Diagnostics, counts: Option<&Counts>) -> String {
     let Counts {
         vpcs,
         subnets,
+        security_groups,
+        network_acls,
         route_tables,
+        prefix_lists,
         instances,
     } = *counts;
     let all = [
         (vpcs, "VPC"),
         (subnets, "subnet"),
+        (security_groups, "security group"),
+        (network_acls, "network ACL"),
         (route_tables, "route table"),
+        (prefix_lists, "prefix list"),
         (instances, "instance"),
     ];
     let all = all.map(|(count, noun)| number(count, noun)).join(", ");

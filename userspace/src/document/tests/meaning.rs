@@ -42,6 +42,19 @@ fn the_examples_mean_something_and_compile() {
 }
 
 #[test]
+fn the_documentations_examples_are_right() {
+    for text in [
+        include_str!("../../../../docs/document.md"),
+        include_str!("../../../../README.md"),
+    ] {
+        let (_, example) = text.split_once("```yaml\nvpcs:").expect("an example");
+        let (example, _) = example.split_once("```").expect("its end");
+        let resolved = accept(&format!("vpcs:{example}"));
+        assert_eq!(resolved.warnings.problems, []);
+    }
+}
+
+#[test]
 fn a_vpc_comes_with_a_main_table_a_default_nacl_and_a_default_group() {
     let Resolved { resources, .. } = accept("vpcs: { blue: { CidrBlock: 10.0.0.0/16 } }");
     let vpc = &resources.vpcs[0];

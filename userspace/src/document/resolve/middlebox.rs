@@ -37,19 +37,26 @@ pub(super) fn warn<'a>(
             }
         }
     }
+    if let Some(way) = between(security_group::DEFAULT, security_group::DEFAULT) {
+        warn_of_default(scope, way, problems);
+    }
+}
+
+/// The rule of the VPC's own group that admits its members stands nowhere, so an instance it is meant for is shown.
+fn warn_of_default(scope: &Scope<'_>, way: (usize, usize), problems: &mut Problems) {
     let default = security_group::DEFAULT;
     let given = scope.security_groups.iter().find(|group| group.name.value == default);
-    let admits_members = given.is_none_or(|group| group.ingress.is_none());
-    if let Some(way) = between(default, default).filter(|_| admits_members) {
-        let subnet = scope.subnets.get(way.0).map(|subnet| subnet.name.value);
-        let mut instances = scope.instances.iter();
-        let here = |instance: &&schema::Instance<'_>| {
-            instance.subnet.map(|name| name.value) == subnet && groups(instance).any(|group| group == default)
-        };
-        if let Some(instance) = instances.find(here) {
-            let what = "the rule of the VPC's own group, default, that admits its members,";
-            report(scope, way, instance.name.span, what, problems);
-        }
+    if given.is_some_and(|group| group.ingress.is_some()) {
+        return;
+    }
+    let subnet = scope.subnets.get(way.0).map(|subnet| subnet.name.value);
+    let mut instances = scope.instances.iter();
+    let is_there = |instance: &&schema::Instance<'_>| {
+        instance.subnet.map(|name| name.value) == subnet && groups(instance).any(|group| group == default)
+    };
+    if let Some(instance) = instances.find(is_there) {
+        let what = "the rule of the VPC's own group, default, that admits its members,";
+        report(scope, way, instance.name.span, what, problems);
     }
 }
 

@@ -114,6 +114,42 @@ fn ipv6_addresses_are_none_chosen_or_the_lowest_that_are_free() {
     }
 }
 
+/// Fields of an instance, and what is wrong with them.
+const WRONG_PREFIXES: &[(&str, &str)] = &[
+    (
+        "Ipv4Prefixes: [10.0.1.16/27]",
+        "9:59 InvalidParameterValue: a delegated prefix is a /28, this is a /27",
+    ),
+    (
+        "Ipv6Prefixes: [\"2001:db8:a:1:1::/64\"]",
+        "9:59 InvalidParameterValue: a delegated prefix is a /80, this is a /64",
+    ),
+    (
+        "Ipv4Prefixes: [10.0.2.16/28]",
+        "9:59 InvalidParameterValue: 10.0.2.16/28 isn't in the subnet's block 10.0.1.0/24",
+    ),
+    (
+        "Ipv4Prefixes: [10.0.1.0/28]",
+        "9:59 InvalidParameterValue: 10.0.1.0/28 has addresses of 10.0.1.0/24 that nobody may have",
+    ),
+    (
+        "Ipv4Prefixes: [10.0.1.240/28]",
+        "9:59 InvalidParameterValue: 10.0.1.240/28 has addresses of 10.0.1.0/24 that nobody may have",
+    ),
+    (
+        "PrivateIpAddress: 10.0.1.20, Ipv4Prefixes: [10.0.1.16/28]",
+        "9:88 InvalidIPAddress.InUse: an address of 10.0.1.16/28 is instance \"web-1\"'s",
+    ),
+    (
+        "Ipv4Prefixes: [10.0.1.16/28, 10.0.1.16/28]",
+        "9:73 InvalidIPAddress.InUse: an address of 10.0.1.16/28 is instance \"web-1\"'s",
+    ),
+    (
+        "Ipv4Prefixes: [10.0.1.16/28] }\n      o: { subnet: web, namespace: o, PrivateIpAddress: 10.0.1.31",
+        "10:57 InvalidIPAddress.InUse: 10.0.1.31 is instance \"web-1\"'s",
+    ),
+];
+
 #[test]
 fn a_delegated_prefix_is_a_28_or_an_80_that_is_nobody_elses() {
     let resolved = accept(&with_ipv6(
@@ -124,40 +160,7 @@ fn a_delegated_prefix_is_a_28_or_an_80_that_is_nobody_elses() {
     assert_eq!(prefixes, ["10.0.1.16/28", "10.0.1.32/28"]);
     assert_eq!(web.ipv6_prefixes[0].to_string(), "2001:db8:a:1:1::/80");
     assert_eq!(web.private_ip_addresses[0].to_string(), "10.0.1.4");
-    for (fields, expected) in [
-        (
-            "Ipv4Prefixes: [10.0.1.16/27]",
-            "9:59 InvalidParameterValue: a delegated prefix is a /28, this is a /27",
-        ),
-        (
-            "Ipv6Prefixes: [\"2001:db8:a:1:1::/64\"]",
-            "9:59 InvalidParameterValue: a delegated prefix is a /80, this is a /64",
-        ),
-        (
-            "Ipv4Prefixes: [10.0.2.16/28]",
-            "9:59 InvalidParameterValue: 10.0.2.16/28 isn't in the subnet's block 10.0.1.0/24",
-        ),
-        (
-            "Ipv4Prefixes: [10.0.1.0/28]",
-            "9:59 InvalidParameterValue: 10.0.1.0/28 has addresses of 10.0.1.0/24 that nobody may have",
-        ),
-        (
-            "Ipv4Prefixes: [10.0.1.240/28]",
-            "9:59 InvalidParameterValue: 10.0.1.240/28 has addresses of 10.0.1.0/24 that nobody may have",
-        ),
-        (
-            "PrivateIpAddress: 10.0.1.20, Ipv4Prefixes: [10.0.1.16/28]",
-            "9:88 InvalidIPAddress.InUse: an address of 10.0.1.16/28 is instance \"web-1\"'s",
-        ),
-        (
-            "Ipv4Prefixes: [10.0.1.16/28, 10.0.1.16/28]",
-            "9:73 InvalidIPAddress.InUse: an address of 10.0.1.16/28 is instance \"web-1\"'s",
-        ),
-        (
-            "Ipv4Prefixes: [10.0.1.16/28] }\n      o: { subnet: web, namespace: o, PrivateIpAddress: 10.0.1.31",
-            "10:57 InvalidIPAddress.InUse: 10.0.1.31 is instance \"web-1\"'s",
-        ),
-    ] {
+    for &(fields, expected) in WRONG_PREFIXES {
         check(&with_ipv6(fields), &[expected]);
     }
 }
@@ -199,33 +202,36 @@ fn an_instance_has_50_addresses_and_prefixes_of_a_family() {
     );
 }
 
+/// IPv6 blocks of a VPC, and what is wrong with them.
+const WRONG_IPV6_BLOCKS: &[(&str, &str)] = &[
+    (
+        "2001:db8::/40",
+        "a VPC's IPv6 block is a /44, /48, /52, /56 or /60, this is a /40",
+    ),
+    (
+        "2001:db8::/57",
+        "a VPC's IPv6 block is a /44, /48, /52, /56 or /60, this is a /57",
+    ),
+    (
+        "2001:db8::/64",
+        "a VPC's IPv6 block is a /44, /48, /52, /56 or /60, this is a /64",
+    ),
+    ("fe80::/56", "fe80::/56 lies in fe80::/10, which no VPC may use"),
+    ("ff02::/56", "ff02::/56 lies in ff00::/8, which no VPC may use"),
+    ("::/56", "::/56 lies in ::/8, which no VPC may use"),
+    (
+        "fd00:ec2:1::/56",
+        "fd00:ec2:1::/56 lies in fd00:ec2::/32, which no VPC may use",
+    ),
+];
+
 #[test]
 fn an_ipv6_block_is_one_that_aws_takes() {
     let vpc = |block: &str| format!("vpcs: {{ a: {{ CidrBlock: 10.0.0.0/16, Ipv6CidrBlock: \"{block}\" }} }}");
     for block in ["2001:db8::/44", "2001:db8::/48", "2001:db8::/60", "fd00:1::/56"] {
         accept(&vpc(block));
     }
-    for (block, message) in [
-        (
-            "2001:db8::/40",
-            "a VPC's IPv6 block is a /44, /48, /52, /56 or /60, this is a /40",
-        ),
-        (
-            "2001:db8::/57",
-            "a VPC's IPv6 block is a /44, /48, /52, /56 or /60, this is a /57",
-        ),
-        (
-            "2001:db8::/64",
-            "a VPC's IPv6 block is a /44, /48, /52, /56 or /60, this is a /64",
-        ),
-        ("fe80::/56", "fe80::/56 lies in fe80::/10, which no VPC may use"),
-        ("ff02::/56", "ff02::/56 lies in ff00::/8, which no VPC may use"),
-        ("::/56", "::/56 lies in ::/8, which no VPC may use"),
-        (
-            "fd00:ec2:1::/56",
-            "fd00:ec2:1::/56 lies in fd00:ec2::/32, which no VPC may use",
-        ),
-    ] {
+    for &(block, message) in WRONG_IPV6_BLOCKS {
         check(&vpc(block), &[&format!("1:53 InvalidVpc.Range: {message}")]);
     }
     let subnet = |block: &str| with_ipv6("SourceDestCheck: true").replace("2001:db8:a:1::/64", block);
@@ -255,6 +261,21 @@ fn an_ipv6_block_is_one_that_aws_takes() {
     );
 }
 
+/// Primary blocks, secondary ones, and the blocks these may not be in.
+const FORBIDDEN: &[(&str, &str, &str)] = &[
+    ("10.2.0.0/16", "172.16.0.0/16", "172.16.0.0/12"),
+    ("10.2.0.0/16", "192.168.0.0/16", "192.168.0.0/16"),
+    ("10.2.0.0/16", "198.19.1.0/24", "198.19.0.0/16"),
+    ("10.1.0.0/16", "10.0.1.0/24", "10.0.0.0/16"),
+    ("10.0.0.0/24", "10.0.1.0/24", "10.0.0.0/16"),
+    ("172.16.0.0/16", "10.0.0.0/16", "10.0.0.0/8"),
+    ("172.16.0.0/16", "172.31.1.0/24", "172.31.0.0/16"),
+    ("192.168.0.0/16", "172.20.0.0/16", "172.16.0.0/12"),
+    ("198.19.0.0/24", "10.0.0.0/16", "10.0.0.0/8"),
+    ("20.0.0.0/16", "192.168.0.0/16", "192.168.0.0/16"),
+    ("100.64.0.0/16", "198.19.0.0/16", "198.19.0.0/16"),
+];
+
 #[test]
 fn a_secondary_block_may_join_where_aws_lets_it() {
     for (primary, secondary) in [
@@ -269,19 +290,7 @@ fn a_secondary_block_may_join_where_aws_lets_it() {
     ] {
         accept(&joined(primary, secondary));
     }
-    for (primary, secondary, forbidden) in [
-        ("10.2.0.0/16", "172.16.0.0/16", "172.16.0.0/12"),
-        ("10.2.0.0/16", "192.168.0.0/16", "192.168.0.0/16"),
-        ("10.2.0.0/16", "198.19.1.0/24", "198.19.0.0/16"),
-        ("10.1.0.0/16", "10.0.1.0/24", "10.0.0.0/16"),
-        ("10.0.0.0/24", "10.0.1.0/24", "10.0.0.0/16"),
-        ("172.16.0.0/16", "10.0.0.0/16", "10.0.0.0/8"),
-        ("172.16.0.0/16", "172.31.1.0/24", "172.31.0.0/16"),
-        ("192.168.0.0/16", "172.20.0.0/16", "172.16.0.0/12"),
-        ("198.19.0.0/24", "10.0.0.0/16", "10.0.0.0/8"),
-        ("20.0.0.0/16", "192.168.0.0/16", "192.168.0.0/16"),
-        ("100.64.0.0/16", "198.19.0.0/16", "198.19.0.0/16"),
-    ] {
+    for &(primary, secondary, forbidden) in FORBIDDEN {
         let message = format!("{secondary} can't join {primary}: beside it, nothing may be in {forbidden}");
         let column = 49 + primary.len();
         check(
@@ -314,6 +323,34 @@ fn a_subnet_may_be_in_any_block_of_its_vpc() {
     );
 }
 
+/// Fields of an instance, and what is wrong with them.
+const WRONG_NUMBERS: &[(&str, &str)] = &[
+    (
+        "InterfaceType: efa",
+        "InterfaceType must be interface or lambda, this is \"efa\"",
+    ),
+    (
+        "ConnectionTracking: { TcpEstablishedTimeout: 59 }",
+        "TcpEstablishedTimeout must be a number from 60 to 432000, this is \"59\"",
+    ),
+    (
+        "ConnectionTracking: { TcpEstablishedTimeout: 432001 }",
+        "TcpEstablishedTimeout must be a number from 60 to 432000, this is \"432001\"",
+    ),
+    (
+        "ConnectionTracking: { UdpStreamTimeout: 181 }",
+        "UdpStreamTimeout must be a number from 60 to 180, this is \"181\"",
+    ),
+    (
+        "ConnectionTracking: { UdpTimeout: 29 }",
+        "UdpTimeout must be a number from 30 to 60, this is \"29\"",
+    ),
+    (
+        "allowance: { connections: 0 }",
+        "connections must be a number from 1 to 16777216, this is \"0\"",
+    ),
+];
+
 #[test]
 fn an_eni_has_timeouts_an_allowance_and_a_type() {
     let resolved = accept(&with_ipv6(
@@ -335,32 +372,7 @@ fn an_eni_has_timeouts_an_allowance_and_a_type() {
         allowance.first_packets_burst,
     );
     assert_eq!(allowed, (7, 10_000, 9));
-    for (fields, message) in [
-        (
-            "InterfaceType: efa",
-            "InterfaceType must be interface or lambda, this is \"efa\"",
-        ),
-        (
-            "ConnectionTracking: { TcpEstablishedTimeout: 59 }",
-            "TcpEstablishedTimeout must be a number from 60 to 432000, this is \"59\"",
-        ),
-        (
-            "ConnectionTracking: { TcpEstablishedTimeout: 432001 }",
-            "TcpEstablishedTimeout must be a number from 60 to 432000, this is \"432001\"",
-        ),
-        (
-            "ConnectionTracking: { UdpStreamTimeout: 181 }",
-            "UdpStreamTimeout must be a number from 60 to 180, this is \"181\"",
-        ),
-        (
-            "ConnectionTracking: { UdpTimeout: 29 }",
-            "UdpTimeout must be a number from 30 to 60, this is \"29\"",
-        ),
-        (
-            "allowance: { connections: 0 }",
-            "connections must be a number from 1 to 16777216, this is \"0\"",
-        ),
-    ] {
+    for &(fields, message) in WRONG_NUMBERS {
         let problems = parse("x", with_ipv6(fields).as_bytes()).expect_err("a problem");
         let line = lines(&problems).concat();
         assert!(line.ends_with(&format!("InvalidParameterValue: {message}")), "{line}");

@@ -146,81 +146,84 @@ fn a_groups_name_is_its_own() {
     );
 }
 
+/// Rules, and what is wrong with them.
+const WRONG_RULES: &[(&str, &[&str])] = &[
+    (
+        "{}",
+        &[
+            "4:13 MissingParameter: the ingress rule is missing IpProtocol",
+            "4:13 MissingParameter: the ingress rule is missing CidrIpv4",
+        ],
+    ),
+    (
+        "{ IpProtocol: tcp, FromPort: 80, CidrIpv4: 0.0.0.0/0 }",
+        &["4:13 MissingParameter: the protocol needs ToPort"],
+    ),
+    (
+        "{ IpProtocol: icmp, CidrIpv4: 0.0.0.0/0 }",
+        &[
+            "4:13 MissingParameter: the protocol needs FromPort",
+            "4:13 MissingParameter: the protocol needs ToPort",
+        ],
+    ),
+    (
+        "{ IpProtocol: icmpv6, FromPort: 1, CidrIpv6: \"::/0\" }",
+        &["4:13 MissingParameter: the protocol needs ToPort"],
+    ),
+    (
+        "{ IpProtocol: tcp, FromPort: 81, ToPort: 80, CidrIpv4: 0.0.0.0/0 }",
+        &["4:42 InvalidPermission.Malformed: 81 to 80 is no range of ports"],
+    ),
+    (
+        "{ IpProtocol: udp, FromPort: -1, ToPort: -1, CidrIpv4: 0.0.0.0/0 }",
+        &["4:42 InvalidPermission.Malformed: -1 to -1 is no range of ports"],
+    ),
+    (
+        "{ IpProtocol: icmp, FromPort: -1, ToPort: 0, CidrIpv4: 0.0.0.0/0 }",
+        &["4:43 InvalidPermission.Malformed: all types of ICMP have no common code 0"],
+    ),
+    (
+        "{ IpProtocol: icmp, FromPort: 256, ToPort: 0, CidrIpv4: 0.0.0.0/0 }",
+        &["4:43 InvalidPermission.Malformed: ICMP has no type 256 with code 0"],
+    ),
+    (
+        "{ IpProtocol: tcp, FromPort: 0, ToPort: 65536, CidrIpv4: 0.0.0.0/0 }",
+        &["4:53 InvalidParameterValue: ToPort must be a number from -1 to 65535, this is \"65536\""],
+    ),
+    (
+        "{ IpProtocol: gre, CidrIpv4: 0.0.0.0/0 }",
+        &[
+            "4:27 InvalidParameterValue: IpProtocol must be tcp, udp, icmp, icmpv6, the number of a protocol, or -1 for all, this is \"gre\"",
+        ],
+    ),
+    (
+        "{ IpProtocol: 256, CidrIpv4: 0.0.0.0/0 }",
+        &[
+            "4:27 InvalidParameterValue: IpProtocol must be tcp, udp, icmp, icmpv6, the number of a protocol, or -1 for all, this is \"256\"",
+        ],
+    ),
+    (
+        "{ IpProtocol: -1, CidrIpv4: 0.0.0.0/0, group: g }",
+        &["4:59 InvalidParameterCombination: the ingress rule has both CidrIpv4 and group"],
+    ),
+    (
+        "{ IpProtocol: -1, group: h }",
+        &["4:38 InvalidGroup.NotFound: VPC \"a\" has no security group \"h\""],
+    ),
+    (
+        "{ IpProtocol: -1, prefix_list: h }",
+        &["4:44 InvalidPrefixListID.NotFound: there is no prefix list \"h\""],
+    ),
+    (
+        "{ IpProtocol: -1, CidrIpv4: \"::/0\" }",
+        &["4:41 InvalidParameterValue: CidrIpv4 must be an IPv4 block such as 10.0.0.0/16, this is \"::/0\""],
+    ),
+    ("web", &["4:13 the ingress rule must be a mapping, this is \"web\""]),
+];
+
 #[test]
 fn a_rule_has_a_protocol_a_range_and_one_peer() {
-    for (rule, expected) in [
-        (
-            "{}",
-            &[
-                "4:13 MissingParameter: the ingress rule is missing IpProtocol",
-                "4:13 MissingParameter: the ingress rule is missing CidrIpv4",
-            ][..],
-        ),
-        (
-            "{ IpProtocol: tcp, FromPort: 80, CidrIpv4: 0.0.0.0/0 }",
-            &["4:13 MissingParameter: the protocol needs ToPort"],
-        ),
-        (
-            "{ IpProtocol: icmp, CidrIpv4: 0.0.0.0/0 }",
-            &[
-                "4:13 MissingParameter: the protocol needs FromPort",
-                "4:13 MissingParameter: the protocol needs ToPort",
-            ],
-        ),
-        (
-            "{ IpProtocol: icmpv6, FromPort: 1, CidrIpv6: \"::/0\" }",
-            &["4:13 MissingParameter: the protocol needs ToPort"],
-        ),
-        (
-            "{ IpProtocol: tcp, FromPort: 81, ToPort: 80, CidrIpv4: 0.0.0.0/0 }",
-            &["4:42 InvalidPermission.Malformed: 81 to 80 is no range of ports"],
-        ),
-        (
-            "{ IpProtocol: udp, FromPort: -1, ToPort: -1, CidrIpv4: 0.0.0.0/0 }",
-            &["4:42 InvalidPermission.Malformed: -1 to -1 is no range of ports"],
-        ),
-        (
-            "{ IpProtocol: icmp, FromPort: -1, ToPort: 0, CidrIpv4: 0.0.0.0/0 }",
-            &["4:43 InvalidPermission.Malformed: all types of ICMP have no common code 0"],
-        ),
-        (
-            "{ IpProtocol: icmp, FromPort: 256, ToPort: 0, CidrIpv4: 0.0.0.0/0 }",
-            &["4:43 InvalidPermission.Malformed: ICMP has no type 256 with code 0"],
-        ),
-        (
-            "{ IpProtocol: tcp, FromPort: 0, ToPort: 65536, CidrIpv4: 0.0.0.0/0 }",
-            &["4:53 InvalidParameterValue: ToPort must be a number from -1 to 65535, this is \"65536\""],
-        ),
-        (
-            "{ IpProtocol: gre, CidrIpv4: 0.0.0.0/0 }",
-            &[
-                "4:27 InvalidParameterValue: IpProtocol must be tcp, udp, icmp, icmpv6, the number of a protocol, or -1 for all, this is \"gre\"",
-            ],
-        ),
-        (
-            "{ IpProtocol: 256, CidrIpv4: 0.0.0.0/0 }",
-            &[
-                "4:27 InvalidParameterValue: IpProtocol must be tcp, udp, icmp, icmpv6, the number of a protocol, or -1 for all, this is \"256\"",
-            ],
-        ),
-        (
-            "{ IpProtocol: -1, CidrIpv4: 0.0.0.0/0, group: g }",
-            &["4:59 InvalidParameterCombination: the ingress rule has both CidrIpv4 and group"],
-        ),
-        (
-            "{ IpProtocol: -1, group: h }",
-            &["4:38 InvalidGroup.NotFound: VPC \"a\" has no security group \"h\""],
-        ),
-        (
-            "{ IpProtocol: -1, prefix_list: h }",
-            &["4:44 InvalidPrefixListID.NotFound: there is no prefix list \"h\""],
-        ),
-        (
-            "{ IpProtocol: -1, CidrIpv4: \"::/0\" }",
-            &["4:41 InvalidParameterValue: CidrIpv4 must be an IPv4 block such as 10.0.0.0/16, this is \"::/0\""],
-        ),
-        ("web", &["4:13 the ingress rule must be a mapping, this is \"web\""]),
-    ] {
+    for &(rule, expected) in WRONG_RULES {
         check_t0(&with_rule(rule), expected);
     }
 }

@@ -123,56 +123,54 @@ fn a_number_is_given_once_in_a_direction() {
     );
 }
 
+/// Fields of an entry, and what is wrong with them, in the fourth line.
+const WRONG_ENTRIES: &[(&str, &str)] = &[
+    (
+        "Protocol: tcp, CidrBlock: 0.0.0.0/0",
+        "13 MissingParameter: the protocol needs PortRange",
+    ),
+    (
+        "Protocol: icmp, CidrBlock: 0.0.0.0/0",
+        "13 MissingParameter: the protocol needs IcmpTypeCode",
+    ),
+    (
+        "Protocol: 58, Ipv6CidrBlock: \"::/0\"",
+        "13 MissingParameter: the protocol needs IcmpTypeCode",
+    ),
+    (
+        "Protocol: -1",
+        "13 MissingParameter: the ingress entry is missing CidrBlock",
+    ),
+    (
+        "CidrBlock: 0.0.0.0/0",
+        "13 MissingParameter: the ingress entry is missing Protocol",
+    ),
+    (
+        "Protocol: tcp, PortRange: { From: 1 }, CidrBlock: 0.0.0.0/0",
+        "74 MissingParameter: PortRange is missing To",
+    ),
+    (
+        "Protocol: tcp, PortRange: { From: 2, To: 1 }, CidrBlock: 0.0.0.0/0",
+        "74 InvalidParameterValue: 2 to 1 is no range of ports",
+    ),
+    (
+        "Protocol: icmp, IcmpTypeCode: { Type: -1, Code: 0 }, CidrBlock: 0.0.0.0/0",
+        "78 InvalidParameterValue: all types of ICMP have no common code 0",
+    ),
+    (
+        "Protocol: -1, CidrBlock: 0.0.0.0/0, Ipv6CidrBlock: \"::/0\"",
+        "99 InvalidParameterCombination: the ingress entry has both CidrBlock and Ipv6CidrBlock",
+    ),
+    (
+        "Protocol: -1, CidrBlock: 0.0.0.0/0, group: g",
+        "84 the ingress entry has no field \"group\"",
+    ),
+];
+
 #[test]
 fn an_entry_says_all_that_its_protocol_needs() {
-    let at = |column: usize, message: &str| format!("4:{} {message}", COLUMN + column);
-    let start = |message: &str| format!("4:13 {message}");
-    for (entry, expected) in [
-        (
-            "Protocol: tcp, CidrBlock: 0.0.0.0/0",
-            start("MissingParameter: the protocol needs PortRange"),
-        ),
-        (
-            "Protocol: icmp, CidrBlock: 0.0.0.0/0",
-            start("MissingParameter: the protocol needs IcmpTypeCode"),
-        ),
-        (
-            "Protocol: 58, Ipv6CidrBlock: \"::/0\"",
-            start("MissingParameter: the protocol needs IcmpTypeCode"),
-        ),
-        (
-            "Protocol: -1",
-            start("MissingParameter: the ingress entry is missing CidrBlock"),
-        ),
-        (
-            "CidrBlock: 0.0.0.0/0",
-            start("MissingParameter: the ingress entry is missing Protocol"),
-        ),
-        (
-            "Protocol: tcp, PortRange: { From: 1 }, CidrBlock: 0.0.0.0/0",
-            at(26, "MissingParameter: PortRange is missing To"),
-        ),
-        (
-            "Protocol: tcp, PortRange: { From: 2, To: 1 }, CidrBlock: 0.0.0.0/0",
-            at(26, "InvalidParameterValue: 2 to 1 is no range of ports"),
-        ),
-        (
-            "Protocol: icmp, IcmpTypeCode: { Type: -1, Code: 0 }, CidrBlock: 0.0.0.0/0",
-            at(30, "InvalidParameterValue: all types of ICMP have no common code 0"),
-        ),
-        (
-            "Protocol: -1, CidrBlock: 0.0.0.0/0, Ipv6CidrBlock: \"::/0\"",
-            at(
-                51,
-                "InvalidParameterCombination: the ingress entry has both CidrBlock and Ipv6CidrBlock",
-            ),
-        ),
-        (
-            "Protocol: -1, CidrBlock: 0.0.0.0/0, group: g",
-            at(36, "the ingress entry has no field \"group\""),
-        ),
-    ] {
-        check_t0(&with_entry(entry), &[&expected]);
+    for (entry, expected) in WRONG_ENTRIES {
+        check_t0(&with_entry(entry), &[&format!("4:{expected}")]);
     }
     let number = |number: &str| with_entry("Protocol: -1, CidrBlock: 0.0.0.0/0").replace("7,", number);
     for wrong in ["0", "32767", "-1", "x"] {

@@ -6,6 +6,42 @@ fn with_list(list: &str) -> String {
     format!("prefix_lists: {{ offices: {list} }}\nvpcs: {{}}\n")
 }
 
+/// Lists, and what is wrong with them.
+const WRONG_LISTS: &[(&str, &str)] = &[
+    (
+        "{ MaxEntries: 2, entries: [10.0.1.0/24, \"2001:db8::/32\"] }",
+        "1:66 InvalidParameterValue: 2001:db8::/32 isn't of the list's family",
+    ),
+    (
+        "{ MaxEntries: 2, AddressFamily: IPv6, entries: [10.0.1.0/24] }",
+        "1:74 InvalidParameterValue: 10.0.1.0/24 isn't of the list's family",
+    ),
+    (
+        "{ MaxEntries: 2, AddressFamily: v6 }",
+        "1:58 InvalidParameterValue: AddressFamily must be IPv4 or IPv6, this is \"v6\"",
+    ),
+    (
+        "{ MaxEntries: 1, entries: [10.0.1.0/24, 10.0.2.0/24] }",
+        "1:66 InvalidParameterValue: the list has more than its 1 MaxEntries",
+    ),
+    (
+        "{ MaxEntries: 2, entries: [10.0.1.0/24, 10.0.1.9/24] }",
+        "1:66 InvalidParameterValue: 10.0.1.0/24 is in the list already",
+    ),
+    (
+        "{ MaxEntries: 1001 }",
+        "1:40 InvalidParameterValue: MaxEntries must be a number from 1 to 1000, this is \"1001\"",
+    ),
+    (
+        "{ entries: [10.0.1.0/24] }",
+        "1:17 MissingParameter: prefix list \"offices\" is missing MaxEntries",
+    ),
+    (
+        "{ MaxEntries: 1, entries: [10.0.1.0] }",
+        "1:53 InvalidParameterValue: entries must be a block such as 10.0.0.0/16 or 2001:db8:a::/56, this is \"10.0.1.0\"",
+    ),
+];
+
 #[test]
 fn a_list_has_entries_of_one_family() {
     let resolved = accept(&with_list("{ MaxEntries: 10, entries: [10.0.1.9/24, 192.0.2.0/25] }"));
@@ -17,40 +53,7 @@ fn a_list_has_entries_of_one_family() {
     accept(&with_list(
         "{ MaxEntries: 1000, AddressFamily: IPv6, entries: [\"2001:db8::/32\"] }",
     ));
-    for (list, expected) in [
-        (
-            "{ MaxEntries: 2, entries: [10.0.1.0/24, \"2001:db8::/32\"] }",
-            "1:66 InvalidParameterValue: 2001:db8::/32 isn't of the list's family",
-        ),
-        (
-            "{ MaxEntries: 2, AddressFamily: IPv6, entries: [10.0.1.0/24] }",
-            "1:74 InvalidParameterValue: 10.0.1.0/24 isn't of the list's family",
-        ),
-        (
-            "{ MaxEntries: 2, AddressFamily: v6 }",
-            "1:58 InvalidParameterValue: AddressFamily must be IPv4 or IPv6, this is \"v6\"",
-        ),
-        (
-            "{ MaxEntries: 1, entries: [10.0.1.0/24, 10.0.2.0/24] }",
-            "1:66 InvalidParameterValue: the list has more than its 1 MaxEntries",
-        ),
-        (
-            "{ MaxEntries: 2, entries: [10.0.1.0/24, 10.0.1.9/24] }",
-            "1:66 InvalidParameterValue: 10.0.1.0/24 is in the list already",
-        ),
-        (
-            "{ MaxEntries: 1001 }",
-            "1:40 InvalidParameterValue: MaxEntries must be a number from 1 to 1000, this is \"1001\"",
-        ),
-        (
-            "{ entries: [10.0.1.0/24] }",
-            "1:17 MissingParameter: prefix list \"offices\" is missing MaxEntries",
-        ),
-        (
-            "{ MaxEntries: 1, entries: [10.0.1.0] }",
-            "1:53 InvalidParameterValue: entries must be a block such as 10.0.0.0/16 or 2001:db8:a::/56, this is \"10.0.1.0\"",
-        ),
-    ] {
+    for &(list, expected) in WRONG_LISTS {
         check(&with_list(list), &[expected]);
     }
     check(

@@ -6,6 +6,7 @@ mod case;
 mod process;
 mod report;
 mod server;
+mod way;
 
 pub use report::{Report, Row};
 
@@ -16,13 +17,14 @@ use crate::install::state::State;
 use crate::install::up::probe_directory;
 use crate::resources::Resources;
 use attempt::{Got, ask};
-use case::{Case, Expected, Party, Source, Target, Way, What, choose, parties};
+use case::{Case, Expected, Party, Source, Target, What, choose, parties};
 use groundplane_abi::{Device, DropReason};
 use server::Servers;
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
+use way::Way;
 
 /// Probes a deployment that is up. Nothing is sent but inside its namespaces and on its devices.
 pub fn run(
@@ -101,7 +103,7 @@ impl Prober {
         let (as_expected, why) = self.judge(case, &got, &before, &after)?;
         Ok(Row {
             from: source(case.from),
-            to: target(case.to),
+            to: target(case),
             what: what(case.what),
             expected: expected(case),
             got: match &got {
@@ -225,7 +227,7 @@ fn reason_words((reason, packets): (DropReason, u64)) -> String {
 }
 
 fn question(case: &Case<'_>) -> String {
-    format!("{} from {} to {}", what(case.what), source(case.from), target(case.to))
+    format!("{} from {} to {}", what(case.what), source(case.from), target(case))
 }
 
 fn source(source: Source<'_>) -> String {
@@ -235,16 +237,19 @@ fn source(source: Source<'_>) -> String {
     }
 }
 
-fn target(target: Target<'_>) -> String {
-    match target {
-        Target::Guest(party) => format!("{} {}", party.identity(), party.address()),
+fn target(case: &Case<'_>) -> String {
+    match case.to {
+        Target::Guest(party) => match party.address_of(case.what.family()) {
+            Some(address) => format!("{} {address}", party.identity()),
+            None => party.identity(),
+        },
         Target::Host(address) => format!("the host {address}"),
     }
 }
 
 fn what(what: What) -> String {
     match what {
-        What::Ping => "ping".to_owned(),
+        What::Ping | What::Ping6 => "ping".to_owned(),
         What::Http => "HTTP".to_owned(),
         What::Stream => "TCP stream".to_owned(),
         What::Spoof(source) => format!("ping as {source}"),

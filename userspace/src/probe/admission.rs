@@ -2,8 +2,9 @@
 //!
 //! Written from the semantics (4.6, 6.2, 7.1, 8.2) and apart from the datapath, since it says what to expect of that.
 
-use super::case::{Party, Way, What};
+use super::case::{Party, What};
 use super::server::{HTTP_PORT, STREAM_PORT};
+use super::way::Way;
 use crate::resources::{NetworkAclEntry, NetworkInterface, Peer, Resources, RuleAction, SecurityGroupRule};
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
@@ -12,14 +13,15 @@ use std::ops::RangeInclusive;
 const EPHEMERAL: RangeInclusive<u16> = 32_768..=60_999;
 const ICMP: u8 = 1;
 const TCP: u8 = 6;
+const ICMPV6: u8 = 58;
 
 /// What rules look at in a packet, beside addresses.
 #[derive(Clone, Debug)]
 enum Kind {
     /// To one of these ports.
     Tcp(RangeInclusive<u16>),
-    /// Of this type, with code 0.
-    Icmp(u8),
+    /// Of this protocol and type, with code 0.
+    Icmp(u8, u8),
 }
 
 /// Whether a question of `from` is answered by `to`, if that can be told. `back` is the way of the answer.
@@ -30,20 +32,22 @@ pub(super) fn is_answered(
     what: What,
 ) -> Option<bool> {
     let (question, answer) = match what {
-        What::Ping | What::Spoof(_) => (Kind::Icmp(8), Kind::Icmp(0)),
+        What::Ping | What::Spoof(_) => (Kind::Icmp(ICMP, 8), Kind::Icmp(ICMP, 0)),
+        What::Ping6 => (Kind::Icmp(ICMPV6, 128), Kind::Icmp(ICMPV6, 129)),
         What::Http => (Kind::Tcp(HTTP_PORT..=HTTP_PORT), Kind::Tcp(EPHEMERAL)),
         What::Stream => (Kind::Tcp(STREAM_PORT..=STREAM_PORT), Kind::Tcp(EPHEMERAL)),
     };
     let gates = Gates { resources };
     let middlebox = there.middlebox();
+    let addresses = (from.address_of(what.family())?, to.address_of(what.family())?);
     // An answer that takes another way is somebody's first packet.
     if middlebox.map(|party| &party.eni.network_interface_id) != back.middlebox().map(|p| &p.eni.network_interface_id) {
         return None;
     }
-    let groups = gates.groups(from, to, middlebox, &question);
-    let acls = gates.acls(from, to, middlebox, &question);
+    let groups = gates.groups((from, to), addresses, middlebox, &question);
+    let acls = gates.acls((from, to), addresses, middlebox, &question);
     // An admitted connection is tracked at every ENI, or else its answers are admitted by a rule for everything.
-    let acls_back = gates.acls(to, from, middlebox, &answer);
+    let acls_back = gates.acls((to, from), (addresses.1, addresses.0), middlebox, &answer);
     all([groups, acls, acls_back])
 }
 
@@ -75,8 +79,13 @@ struct Gates<'a> {
 }
 
 impl Gates<'_> {
-    fn groups(&self, from: &Party<'_>, to: &Party<'_>, middlebox: Option<&Party<'_>>, kind: &Kind) -> Option<bool> {
-        let (source, destination) = (IpAddr::V4(from.address()), IpAddr::V4(to.address()));
+    fn groups(
+        &self,
+        (from, to): (&Party<'_>, &Party<'_>),
+        (source, destination): (IpAddr, IpAddr),
+        middlebox: Option<&Party<'_>>,
+        kind: &Kind,
+    ) -> Option<bool> {
         match middlebox {
             None => all([
                 self.group(from, true, kind, destination, Identity::Is(to.eni)),
@@ -124,8 +133,13 @@ impl Gates<'_> {
         }
     }
 
-    fn acls(&self, from: &Party<'_>, to: &Party<'_>, middlebox: Option<&Party<'_>>, kind: &Kind) -> Option<bool> {
-        let (source, destination) = (IpAddr::V4(from.address()), IpAddr::V4(to.address()));
+    fn acls(
+        &self,
+        (from, to): (&Party<'_>, &Party<'_>),
+        (source, destination): (IpAddr, IpAddr),
+        middlebox: Option<&Party<'_>>,
+        kind: &Kind,
+    ) -> Option<bool> {
         let leg = |sender: &Party<'_>, receiver: &Party<'_>| {
             if sender.eni.subnet_id == receiver.eni.subnet_id {
                 return Some(true);
@@ -166,7 +180,7 @@ fn selects(rule: &SecurityGroupRule, kind: &Kind) -> bool {
     match (rule.ip_protocol, kind) {
         (None, _) => true,
         (Some(TCP), Kind::Tcp(ports)) => covers(rule.port_range, ports) == Some(true),
-        (Some(ICMP), Kind::Icmp(kind)) => is_of(rule.icmp_type_code, *kind),
+        (Some(own), Kind::Icmp(protocol, kind)) => own == *protocol && is_of(rule.icmp_type_code, *kind),
         _ => false,
     }
 }
@@ -176,7 +190,7 @@ fn matches(entry: &NetworkAclEntry, kind: &Kind) -> Option<bool> {
     match (entry.protocol, kind) {
         (None, _) => Some(true),
         (Some(TCP), Kind::Tcp(ports)) => covers(entry.port_range, ports),
-        (Some(ICMP), Kind::Icmp(kind)) => Some(is_of(entry.icmp_type_code, *kind)),
+        (Some(own), Kind::Icmp(protocol, kind)) => Some(own == *protocol && is_of(entry.icmp_type_code, *kind)),
         _ => Some(false),
     }
 }

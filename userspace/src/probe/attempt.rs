@@ -3,7 +3,7 @@
 use super::case::{Case, Source, Target, What};
 use super::process;
 use super::server::{HTTP_PORT, STREAM_PORT};
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::process::Output;
 
 /// What a tool came back with.
@@ -22,8 +22,11 @@ pub(super) enum Got {
 /// Runs the tool for a question.
 pub(super) fn ask(case: &Case<'_>) -> Got {
     let to = match case.to {
-        Target::Guest(party) => party.address(),
-        Target::Host(address) => address,
+        Target::Guest(party) => party.address_of(case.what.family()),
+        Target::Host(address) => Some(address.into()),
+    };
+    let Some(to) = to else {
+        return Got::Failed("it has no such address".to_owned());
     };
     // The host is told the device: by its routes it would send to its own network.
     let (namespace, device) = match (case.from, case.to) {
@@ -35,7 +38,7 @@ pub(super) fn ask(case: &Case<'_>) -> Got {
     match process::run(namespace, &words) {
         Err(error) => Got::Failed(error.to_string()),
         Ok(output) => match case.what {
-            What::Ping => ping(&output),
+            What::Ping | What::Ping6 => ping(&output),
             What::Http => http(&output),
             What::Stream => stream(&output),
             What::Spoof(_) => spoof(&output),
@@ -44,9 +47,9 @@ pub(super) fn ask(case: &Case<'_>) -> Got {
 }
 
 /// The command line. None of its words has a space in it.
-fn words(what: What, to: Ipv4Addr, device: Option<&str>) -> Vec<String> {
+fn words(what: What, to: IpAddr, device: Option<&str>) -> Vec<String> {
     let mut line = match what {
-        What::Ping => format!("ping -n -c 3 -i 0.2 -W 1 {to}"),
+        What::Ping | What::Ping6 => format!("ping -n -c 3 -i 0.2 -W 1 {to}"),
         What::Http => format!("curl --silent --show-error --noproxy * --max-time 3 http://{to}:{HTTP_PORT}/"),
         What::Stream => format!("iperf3 -c {to} -p {STREAM_PORT} -t 1 -J --connect-timeout 2000"),
         What::Spoof(source) => format!("hping3 --icmp -c 3 -i u100000 -a {source} {to}"),
@@ -130,6 +133,7 @@ fn failed(output: &Output) -> Got {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::net::Ipv4Addr;
     use std::os::unix::process::ExitStatusExt as _;
     use std::process::ExitStatus;
 
@@ -186,7 +190,7 @@ mod tests {
     fn forged_packets_carry_the_source_asked_for() {
         let words = words(
             What::Spoof(Ipv4Addr::new(10, 0, 0, 9)),
-            Ipv4Addr::new(10, 0, 0, 5),
+            Ipv4Addr::new(10, 0, 0, 5).into(),
             None,
         );
         assert_eq!(words.join(" "), "hping3 --icmp -c 3 -i u100000 -a 10.0.0.9 10.0.0.5");

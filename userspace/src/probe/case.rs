@@ -1,8 +1,9 @@
 //! Which questions a probe asks: a few of each kind, chosen from the document, with the answers AWS would give.
 
 use super::admission;
+use super::way::{Way, way};
 use crate::install::state::{GuestState, Place};
-use crate::resources::{Destination, NetworkInterface, Resources, RouteState, RouteTarget};
+use crate::resources::{NetworkInterface, Resources};
 use std::net::{IpAddr, Ipv4Addr};
 
 /// Who takes part: an instance with its ENI and what was made for it.
@@ -37,10 +38,36 @@ pub(super) enum Target<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum What {
     Ping,
+    Ping6,
     Http,
     Stream,
     /// Packets with this source address, which is not the sender's.
     Spoof(Ipv4Addr),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Family {
+    Ipv4,
+    Ipv6,
+}
+
+impl Family {
+    /// What is asked in each family.
+    const fn questions(self) -> &'static [What] {
+        match self {
+            Self::Ipv4 => &[What::Ping, What::Http, What::Stream],
+            Self::Ipv6 => &[What::Ping6],
+        }
+    }
+}
+
+impl What {
+    pub(super) const fn family(self) -> Family {
+        match self {
+            Self::Ping6 => Family::Ipv6,
+            Self::Ping | Self::Http | Self::Stream | Self::Spoof(_) => Family::Ipv4,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -53,22 +80,22 @@ pub(super) enum Expected<'a> {
     Refused(Way<'a>),
 }
 
-/// How packets get from one guest to another.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Way<'a> {
-    SameSubnet,
-    AcrossSubnets,
-    Through(Party<'a>),
-}
-
 /// At most this many VPCs, and pairs of VPCs, are looked into.
 const VPCS: usize = 4;
-/// At most this many different ways in each VPC.
+/// At most this many different ways in each VPC and family.
 const WAYS: usize = 4;
 
 impl<'a> Party<'a> {
     pub(super) fn address(&self) -> Ipv4Addr {
         self.guest.address
+    }
+
+    /// Its address in a family, if it has any there.
+    pub(super) fn address_of(&self, family: Family) -> Option<IpAddr> {
+        match family {
+            Family::Ipv4 => Some(self.address().into()),
+            Family::Ipv6 => self.eni.ipv6_addresses.first().copied().map(IpAddr::V6),
+        }
     }
 
     /// The name people know it by.
@@ -85,25 +112,8 @@ impl<'a> Party<'a> {
     }
 
     /// Whether it passes on what isn't its own. An adopted namespace has its owner's settings, which may say no.
-    fn forwards(&self) -> bool {
+    pub(super) fn forwards(&self) -> bool {
         !self.eni.source_dest_check && matches!(self.guest.place, Place::Made { .. })
-    }
-}
-
-impl<'a> Way<'a> {
-    pub(super) fn middlebox(&self) -> Option<&Party<'a>> {
-        match self {
-            Way::SameSubnet | Way::AcrossSubnets => None,
-            Way::Through(middlebox) => Some(middlebox),
-        }
-    }
-
-    fn is_like(&self, other: &Way<'_>) -> bool {
-        match (self, other) {
-            (Way::SameSubnet, Way::SameSubnet) | (Way::AcrossSubnets, Way::AcrossSubnets) => true,
-            (Way::Through(one), Way::Through(other)) => one.is(other),
-            _ => false,
-        }
     }
 }
 
@@ -136,7 +146,9 @@ pub(super) fn choose<'a>(resources: &'a Resources, parties: &[Party<'a>], host: 
     vpcs.retain(|vpc| vpc.iter().any(|party| party.namespace().is_some()));
     vpcs.truncate(VPCS);
     let mut cases = Vec::new();
-    vpcs.iter().for_each(|vpc| within(resources, vpc, &mut cases));
+    for (vpc, family) in vpcs.iter().flat_map(|vpc| [(vpc, Family::Ipv4), (vpc, Family::Ipv6)]) {
+        within(resources, vpc, family, &mut cases);
+    }
     let pairs = vpcs.iter().flat_map(|from| vpcs.iter().map(move |to| (from, to)));
     pairs
         .filter(|(from, to)| !std::ptr::eq(*from, *to))
@@ -146,32 +158,36 @@ pub(super) fn choose<'a>(resources: &'a Resources, parties: &[Party<'a>], host: 
 }
 
 /// One pair for each way that packets take in a VPC and each set of answers, and everything it can ask.
-fn within<'a>(resources: &'a Resources, vpc: &[Party<'a>], cases: &mut Vec<Case<'a>>) {
-    let mut ways: Vec<(Way<'a>, [Option<bool>; 3])> = Vec::new();
+fn within<'a>(resources: &'a Resources, vpc: &[Party<'a>], family: Family, cases: &mut Vec<Case<'a>>) {
+    let mut ways: Vec<(Way<'a>, Vec<Option<bool>>)> = Vec::new();
     for (from, to) in pairs(vpc) {
-        let asked = [What::Ping, What::Http, What::Stream];
-        let Some(way) = way(resources, vpc, &from, &to) else {
+        let Some(way) = way(resources, vpc, (&from, &to), family) else {
             continue;
         };
-        let answers = asked.map(|what| is_answered(resources, vpc, (&from, &to), what));
+        let asked = family.questions().iter().copied();
+        let answers = asked
+            .clone()
+            .map(|what| is_answered(resources, vpc, (&from, &to), what));
+        let answers: Vec<_> = answers.collect();
         let is_known = |(known, same): &(Way<'a>, _)| known.is_like(&way) && *same == answers;
         if ways.len() >= WAYS || ways.iter().any(is_known) {
             continue;
         }
-        ways.push((way, answers));
-        let told = asked.into_iter().zip(answers);
-        cases.extend(told.filter_map(|(what, answered)| {
+        cases.extend(asked.zip(&answers).filter_map(|(what, answered)| {
+            let expected = if (*answered)? {
+                Expected::Answer(to, way)
+            } else {
+                Expected::Refused(way)
+            };
+            let (from, to) = (Source::Guest(from), Target::Guest(to));
             Some(Case {
-                from: Source::Guest(from),
-                to: Target::Guest(to),
+                from,
+                to,
                 what,
-                expected: if answered? {
-                    Expected::Answer(to, way)
-                } else {
-                    Expected::Refused(way)
-                },
+                expected,
             })
         }));
+        ways.push((way, answers));
     }
 }
 
@@ -183,7 +199,8 @@ fn is_answered<'a>(
     what: What,
 ) -> Option<bool> {
     let (from, to) = pair;
-    let (there, back) = (way(resources, vpc, from, to)?, way(resources, vpc, to, from)?);
+    let there = way(resources, vpc, (from, to), what.family())?;
+    let back = way(resources, vpc, (to, from), what.family())?;
     admission::is_answered(resources, pair, (&there, &back), what)
 }
 
@@ -198,7 +215,7 @@ fn between<'a>(resources: &'a Resources, from: &[Party<'a>], to: &[Party<'a>], c
     };
     let shared = to.iter().find_map(|target| {
         let own = own(target).filter(|own| !own.is(sender) && own.namespace().is_some())?;
-        let way = way(resources, from, sender, own)?;
+        let way = way(resources, from, (sender, own), Family::Ipv4)?;
         let answered = is_answered(resources, from, (sender, own), What::Http)?;
         answered.then_some((target, *own, way))
     });
@@ -263,42 +280,6 @@ fn pairs<'a>(vpc: &[Party<'a>]) -> impl Iterator<Item = (Party<'a>, Party<'a>)> 
         .filter(|(from, to)| !from.is(to))
 }
 
-/// The way packets take, if it can be told from the document.
-fn way<'a>(resources: &Resources, vpc: &[Party<'a>], from: &Party<'a>, to: &Party<'a>) -> Option<Way<'a>> {
-    if from.eni.subnet_id == to.eni.subnet_id {
-        return Some(Way::SameSubnet);
-    }
-    match target(resources, from, to.address())? {
-        RouteTarget::Local => Some(Way::AcrossSubnets),
-        RouteTarget::NetworkInterface(id) if *id == to.eni.network_interface_id => Some(Way::AcrossSubnets),
-        RouteTarget::NetworkInterface(id) => {
-            let middlebox = vpc.iter().find(|party| party.eni.network_interface_id == *id)?;
-            let on = middlebox.eni.subnet_id == to.eni.subnet_id
-                || matches!(target(resources, middlebox, to.address())?, RouteTarget::Local);
-            (on && !middlebox.is(from) && middlebox.forwards()).then_some(Way::Through(*middlebox))
-        }
-        _ => None,
-    }
-}
-
-/// The target of the longest active route.
-fn target<'r>(resources: &'r Resources, from: &Party<'_>, to: Ipv4Addr) -> Option<&'r RouteTarget> {
-    let subnet = resources
-        .subnets
-        .iter()
-        .find(|subnet| subnet.subnet_id == from.eni.subnet_id)?;
-    let table = resources
-        .route_tables
-        .iter()
-        .find(|table| table.route_table_id == subnet.route_table_id)?;
-    let covering = table.routes.iter().filter_map(|route| match &route.destination {
-        Destination::Cidr(block) if block.contains(&IpAddr::V4(to)) => Some((block.prefix_len(), route)),
-        _ => None,
-    });
-    let (_, longest) = covering.max_by_key(|(prefix_len, _)| *prefix_len)?;
-    (longest.state == RouteState::Active).then_some(&longest.target)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -350,11 +331,12 @@ mod tests {
             "green/web-1 Ping blue/web-2: dropped",
             "blue/web-1 Ping 192.0.2.2: dropped",
             "host Ping green/web-1: dropped",
+            "blue/web-1 Ping6 blue/db-1: blue/db-1 AcrossSubnets",
             "blue/web-1 Spoof(10.0.2.10) blue/web-2: dropped",
         ] {
             assert!(asked.iter().any(|asked| asked == question), "{question} in {asked:#?}");
         }
-        assert_eq!(asked.len(), 18, "{asked:#?}");
+        assert_eq!(asked.len(), 21, "{asked:#?}");
     }
 
     #[test]

@@ -92,15 +92,14 @@ fn solicited(world: &World, eni: Eni, header: &Header, frame: &[u8], src: Ipv6Ad
     }
     let wanted = Ipv6Addr::from(<[u8; 16]>::try_from(&frame[62..78]).expect("sixteen bytes"));
     // RFC 4862: duplicate address detection has no source.
-    if src.is_unspecified() {
-        return Err(Reason::NeighborIsNobody);
-    }
-    if !src.is_unicast_link_local() && !world.interface(eni).has(src.into()) {
+    let may_ask = src.is_unspecified() || src.is_unicast_link_local() || world.interface(eni).has(src.into());
+    if !may_ask {
         return Err(Reason::NeighborSenderIsNotTheEni);
     }
     let mac = mac_of(world, eni, wanted.into()).ok_or(Reason::NeighborIsNobody)?;
-    // RFC 4861 section 4.4: router, solicited, override.
-    let flags = if mac == ROUTER_MAC { 0xe0 } else { 0x60 };
+    // RFC 4861 sections 4.4 and 7.2.4: router, solicited unless nobody is there to answer to, override.
+    let router = if mac == ROUTER_MAC { 0x80 } else { 0 };
+    let flags = router | if src.is_unspecified() { 0x20 } else { 0x60 };
     let mut message = vec![136, 0, 0, 0, flags, 0, 0, 0];
     message.extend(wanted.octets());
     message.extend([2, 1]);
@@ -115,16 +114,16 @@ fn router_advertisement(header: &Header, frame: &[u8], src: Ipv6Addr) -> Vec<u8>
     message.extend(ROUTER_MAC);
     message.extend([5, 1, 0, 0, 0, 0, 0x23, 0x29]);
     let router = Ipv6Addr::new(0xfe80, 0x0ec2, 0, 0, 0, 0, 0, 1);
-    let to = if src.is_unspecified() {
-        Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1)
-    } else {
-        src
-    };
-    reply(header, frame, ROUTER_MAC, router, to, message)
+    reply(header, frame, ROUTER_MAC, router, src, message)
 }
 
-/// A message in an IPv6 header like the asker's.
+/// A message in an IPv6 header like the asker's; to all nodes, if the asker has no address yet.
 fn reply(header: &Header, frame: &[u8], mac: [u8; 6], from: Ipv6Addr, to: Ipv6Addr, mut message: Vec<u8>) -> Vec<u8> {
+    let to = if to.is_unspecified() {
+        Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 1)
+    } else {
+        to
+    };
     let len = u16::try_from(message.len()).expect("a short message");
     let summed = [&from.octets()[..], &to.octets(), &[0, 58], &len.to_be_bytes(), &message].concat();
     let sum = checksum(&summed);

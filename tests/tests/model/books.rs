@@ -1,63 +1,104 @@
 //! What the datapath has counted, held against what has happened: every packet delivered is in the counters of its
-//! sender, every drop under its reason, and every connection is complete and in the ring that will take it out.
+//! sender, every drop under its reason and rule at the ENI where it happened, every connection is complete and in the
+//! ring that will take it out, and every ENI is charged what it tracks.
 
-use groundplane_abi::eni::Counter;
+use groundplane::simulate::{Family, Simulation};
+use groundplane_abi::eni::{Counter, DropKey};
 use groundplane_abi::flow::{FlowEntry, FlowKey};
-use groundplane_abi::{Device, DropReason};
+use groundplane_abi::{Device, Ip4, Ip6};
 use groundplane_datapath::FlowTable;
 use groundplane_tests::twin::{Heard, Twin};
 use std::collections::BTreeMap;
+use std::fmt::Debug;
 
 #[derive(Debug, Default)]
 pub(crate) struct Books {
     sent: BTreeMap<Device, Counter>,
-    dropped: BTreeMap<(Device, DropReason), Counter>,
+    dropped: BTreeMap<DropKey, Counter>,
+}
+
+/// What the entries of the main tables add up to.
+#[derive(Debug, Default)]
+struct Sums {
+    sent: BTreeMap<Device, Counter>,
+    connections: u64,
+    tracked: BTreeMap<Device, u64>,
 }
 
 impl Books {
-    pub(crate) fn heard(&mut self, from: Device, frame: &[u8], heard: &Heard) {
-        let counter = match heard {
-            Heard::Delivered { .. } => self.sent.entry(from).or_default(),
-            Heard::Dropped(reason) => self.dropped.entry((from, *reason)).or_default(),
-            Heard::Answered(_) => return,
-        };
-        add(counter, 1, frame.len() as u64);
+    pub(crate) fn sent(&mut self, from: Device, frame: &[u8], heard: &Heard) {
+        if matches!(heard, Heard::Delivered { .. }) {
+            add(self.sent.entry(from).or_default(), 1, frame.len() as u64);
+        }
+    }
+
+    pub(crate) fn dropped(&mut self, key: DropKey, frame: &[u8]) {
+        add(self.dropped.entry(key).or_default(), 1, frame.len() as u64);
     }
 
     /// Says what the datapath has written down otherwise.
     pub(crate) fn check(&self, twin: &Twin) -> Result<(), String> {
         let tables = twin.tables();
-        let entries = tables.entries(FlowTable::Main);
-        let counted = sent(twin, &entries);
-        if counted != self.sent {
-            return Err(format!("sent {:?}, but counted {counted:?}", self.sent));
-        }
-        if tables.drops() != self.dropped {
-            return Err(format!("dropped {:?}, but counted {:?}", self.dropped, tables.drops()));
-        }
-        let originals = entries.values().filter(|entry| !entry.action.is_reply()).count() as u64;
         let totals = tables.totals();
+        let mut sums = Sums {
+            sent: totals.iter().map(|(device, totals)| (*device, totals.sent)).collect(),
+            ..Sums::default()
+        };
+        add_up::<Ip4>(tables, &mut sums)?;
+        add_up::<Ip6>(tables, &mut sums)?;
+        sums.sent.retain(|_, counter| *counter != Counter::default());
+        same("sent", &self.sent, &sums.sent)?;
+        same("dropped", &self.dropped, &tables.drops())?;
         let open: u64 = totals.values().map(|totals| totals.opened - totals.closed).sum();
-        if open != originals || originals * 2 != entries.len() as u64 || tables.ring_len() < originals {
-            return Err(format!(
-                "{originals} connections in {} entries, {open} counted, {} in the ring",
-                entries.len(),
-                tables.ring_len()
-            ));
+        if open != sums.connections {
+            return Err(format!("{} connections, but counted {open}", sums.connections));
         }
-        entries.values().try_for_each(|entry| check_twin(entry, &entries))
+        let states = tables.states().into_iter();
+        let mut charged: BTreeMap<_, _> = states.map(|(device, state)| (device, state.tracked)).collect();
+        charged.retain(|_, tracked| *tracked != 0);
+        same("tracked", &sums.tracked, &charged)
     }
 }
 
-/// Totals and what the entries hold make what an ENI has sent.
-fn sent(twin: &Twin, entries: &BTreeMap<FlowKey, FlowEntry>) -> BTreeMap<Device, Counter> {
-    let totals = twin.tables().totals();
-    let mut sent: BTreeMap<Device, Counter> = totals.iter().map(|(device, totals)| (*device, totals.sent)).collect();
-    for entry in entries.values() {
-        add(sent.entry(entry.key.device()).or_default(), entry.packets, entry.bytes);
+/// Says where two books differ.
+fn same<K: Ord + Debug, V: PartialEq + Debug>(
+    what: &str,
+    is: &BTreeMap<K, V>,
+    counted: &BTreeMap<K, V>,
+) -> Result<(), String> {
+    let keys = is.keys().chain(counted.keys());
+    let mut different = keys.filter(|key| is.get(key) != counted.get(key));
+    match different.next() {
+        Some(key) => Err(format!(
+            "{what} {key:?}: {:?}, but counted {:?}",
+            is.get(key),
+            counted.get(key)
+        )),
+        None => Ok(()),
     }
-    sent.retain(|_, counter| *counter != Counter::default());
-    sent
+}
+
+/// Adds up the main table of one family.
+fn add_up<I: Family>(tables: &Simulation, sums: &mut Sums) -> Result<(), String> {
+    let entries = tables.entries::<I>(FlowTable::Main);
+    for entry in entries.values() {
+        let device = entry.key.device();
+        add(sums.sent.entry(device).or_default(), entry.packets, entry.bytes);
+        if entry.near.is_tracked() {
+            *sums.tracked.entry(device).or_default() += 1;
+        }
+        check_twin(entry, &entries)?;
+    }
+    let originals = entries.values().filter(|entry| !entry.action.is_reply()).count() as u64;
+    let in_ring = tables.ring_len::<I>();
+    if originals * 2 != entries.len() as u64 || in_ring < originals {
+        return Err(format!(
+            "{originals} connections in {} entries, {in_ring} in the ring",
+            entries.len()
+        ));
+    }
+    sums.connections += originals;
+    Ok(())
 }
 
 fn add(counter: &mut Counter, packets: u64, bytes: u64) {
@@ -65,7 +106,7 @@ fn add(counter: &mut Counter, packets: u64, bytes: u64) {
     counter.bytes = counter.bytes.wrapping_add(bytes);
 }
 
-fn check_twin(entry: &FlowEntry, entries: &BTreeMap<FlowKey, FlowEntry>) -> Result<(), String> {
+fn check_twin<I: Family>(entry: &FlowEntry<I>, entries: &BTreeMap<FlowKey<I>, FlowEntry<I>>) -> Result<(), String> {
     let Some(twin) = entries.get(&entry.twin_key()) else {
         return Err(format!("{entry:?} has no twin"));
     };

@@ -2,30 +2,46 @@
 
 use super::reasons::IMPOSSIBLE;
 use groundplane_abi::DropReason;
+use groundplane_tests::model::{Pass, Way};
+use groundplane_tests::packet::ethertype;
 use groundplane_tests::twin::{Heard, Path};
 use std::collections::BTreeMap;
 use std::fmt;
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Coverage {
-    delivered: u64,
-    answered: u64,
+    delivered: [u64; 2],
+    answered: [u64; 2],
     relayed: u64,
+    by_note: u64,
     changes: u64,
     dropped: BTreeMap<DropReason, u64>,
     paths: BTreeMap<Path, u64>,
+    passes: BTreeMap<Pass, u64>,
+}
+
+/// The family of a frame that was delivered or answered.
+fn family(frame: &[u8]) -> usize {
+    usize::from(frame.get(12..14) == Some(&ethertype::IPV6.to_be_bytes()))
 }
 
 impl Coverage {
     pub(crate) fn heard(&mut self, heard: &Heard, path: Option<Path>) {
         match heard {
-            Heard::Delivered { .. } => self.delivered += 1,
-            Heard::Answered(_) => self.answered += 1,
+            Heard::Delivered { frame, .. } => self.delivered[family(frame)] += 1,
+            Heard::Answered(frame) => self.answered[family(frame)] += 1,
             Heard::Dropped(reason) => *self.dropped.entry(*reason).or_default() += 1,
         }
         if let Some(path) = path {
             *self.paths.entry(path).or_default() += 1;
         }
+    }
+
+    pub(crate) fn passed(&mut self, way: &Way) {
+        for pass in way.passes {
+            *self.passes.entry(pass).or_default() += 1;
+        }
+        self.by_note += u64::from(way.by_note);
     }
 
     pub(crate) fn relayed(&mut self) {
@@ -37,7 +53,8 @@ impl Coverage {
     }
 
     pub(crate) fn packets(&self) -> u64 {
-        self.delivered + self.answered + self.dropped.values().sum::<u64>()
+        let arrived: u64 = self.delivered.iter().chain(&self.answered).sum();
+        arrived + self.dropped.values().sum::<u64>()
     }
 
     /// Everything that can happen has happened once in a thousand packets.
@@ -60,26 +77,29 @@ impl Coverage {
             Path::Replaced,
             Path::Alone,
         ];
+        const PASSES: [Pass; 6] = [
+            Pass::State,
+            Pass::Cidr,
+            Pass::PrefixList,
+            Pass::Reference,
+            Pass::ErrorAboutAutomatic,
+            Pass::ErrorAboutUntracked,
+        ];
         let mut rows = vec![
-            ("delivered".to_owned(), self.delivered),
-            ("answered".to_owned(), self.answered),
+            ("delivered, IPv4".to_owned(), self.delivered[0]),
+            ("delivered, IPv6".to_owned(), self.delivered[1]),
+            ("answered, IPv4".to_owned(), self.answered[0]),
+            ("answered, IPv6".to_owned(), self.answered[1]),
             ("passed on by a middlebox".to_owned(), self.relayed),
+            ("fragment delivered by a note".to_owned(), self.by_note),
             ("configuration changed".to_owned(), self.changes),
         ];
-        rows.extend(PATHS.map(|path| {
-            (
-                format!("path {path:?}"),
-                self.paths.get(&path).copied().unwrap_or_default(),
-            )
-        }));
+        let times = |times: Option<&u64>| times.copied().unwrap_or_default();
+        rows.extend(PATHS.map(|path| (format!("path {path:?}"), times(self.paths.get(&path)))));
+        rows.extend(PASSES.map(|pass| (format!("gate {pass:?}"), times(self.passes.get(&pass)))));
         let reasons = DropReason::ALL.iter().map(|described| described.reason);
         let possible = reasons.filter(|reason| !is_impossible(*reason));
-        rows.extend(possible.map(|reason| {
-            (
-                format!("dropped {reason}"),
-                self.dropped.get(&reason).copied().unwrap_or_default(),
-            )
-        }));
+        rows.extend(possible.map(|reason| (format!("dropped {reason}"), times(self.dropped.get(&reason)))));
         rows
     }
 }

@@ -4,6 +4,8 @@ use super::books::Books;
 use super::coverage::Coverage;
 use super::reasons;
 use groundplane_abi::Device;
+use groundplane_abi::eni::DropKey;
+use groundplane_abi::nacl::direction;
 use groundplane_tests::conversation::{Conversation, Step, relay};
 use groundplane_tests::model::{Model, Verdict};
 use groundplane_tests::packet::Parsed;
@@ -85,31 +87,68 @@ impl<'a> Room<'a> {
         let eni = self.topology.eni_on(from).expect("guests hang on devices").to_owned();
         let expected = self.expected(&eni, frame, tagged);
         let (heard, path) = self.twin.send(from, frame, tagged);
-        if heard != expected {
+        let told = matches!(heard, Heard::Dropped(_)).then(|| self.told());
+        if (&heard, told) != (&expected.0, expected.1) {
             return Err(format!(
-                "the model says {}, the datapath {} ({path:?})",
-                tell(&expected),
+                "the model says {} {:?}, the datapath {} {told:?} ({path:?})",
+                tell(&expected.0),
+                expected.1,
                 tell(&heard)
             ));
         }
-        self.books.heard(from, frame, &heard);
+        self.books.sent(from, frame, &heard);
+        if let Some(Told { key, .. }) = told {
+            self.books.dropped(key, frame);
+        }
         coverage.heard(&heard, path);
+        if let Some(way) = self.model.last_way() {
+            coverage.passed(&way);
+        }
         Ok(match heard {
             Heard::Delivered { to, frame } => Some((to, frame)),
             _ => None,
         })
     }
 
-    fn expected(&mut self, eni: &str, frame: &[u8], tagged: bool) -> Heard {
+    fn expected(&mut self, eni: &str, frame: &[u8], tagged: bool) -> (Heard, Option<Told>) {
         match self.model.leave(eni, frame, tagged, self.now) {
-            Verdict::Delivered { eni, frame } => Heard::Delivered {
-                to: self.topology.bindings[&eni].device,
-                frame,
-            },
-            Verdict::Answered(frame) => Heard::Answered(frame),
-            Verdict::Dropped(reason) => Heard::Dropped(reasons::of(reason)),
+            Verdict::Delivered { eni, frame } => {
+                let to = self.topology.bindings[&eni].device;
+                (Heard::Delivered { to, frame }, None)
+            }
+            Verdict::Answered(frame) => (Heard::Answered(frame), None),
+            Verdict::Dropped(drop) => {
+                let reason = reasons::of(drop.reason);
+                let key = DropKey {
+                    device: self.topology.bindings[&drop.eni].device,
+                    reason,
+                    rule: drop.rule.unwrap_or(0),
+                };
+                let egress = drop.egress;
+                (Heard::Dropped(reason), Some(Told { key, egress }))
+            }
         }
     }
+
+    /// What the datapath has told of the last drop.
+    fn told(&self) -> Told {
+        let event = self.twin.last_drop();
+        Told {
+            key: DropKey {
+                device: event.at,
+                reason: event.reason,
+                rule: event.rule,
+            },
+            egress: u32::from(event.direction) == direction::EGRESS,
+        }
+    }
+}
+
+/// A drop as it is counted, and whether it was on the way out of its ENI.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Told {
+    key: DropKey,
+    egress: bool,
 }
 
 fn tell(heard: &Heard) -> String {
@@ -149,5 +188,5 @@ fn summary(packet: &Parsed) -> String {
         tcp_flags,
         ..
     } = packet;
-    format!("{src:?} to {dst:?} protocol {protocol} {ports:?} flags {tcp_flags:#x}")
+    format!("{} to {} protocol {protocol} {ports:?} flags {tcp_flags:#x}", src.0, dst.0)
 }

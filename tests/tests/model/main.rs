@@ -13,7 +13,7 @@ use coverage::Coverage;
 use groundplane_tests::conversation;
 use std::io::Write;
 
-const PACKETS: u64 = 200_000;
+const PACKETS: u64 = 1_000_000;
 const SEED: u64 = 0x6770_0001;
 
 fn number(variable: &str, default: u64) -> u64 {

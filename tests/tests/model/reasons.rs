@@ -10,10 +10,12 @@ pub(crate) fn of(reason: Reason) -> DropReason {
         Reason::TransportHeaderIsWrong => DropReason::BAD_TRANSPORT_HEADER,
         Reason::FragmentIsWrong => DropReason::BAD_FRAGMENT,
         Reason::OptionsDontAddUp => DropReason::BAD_OPTIONS,
+        Reason::ExtensionHeaders => DropReason::EXTENSION_HEADERS,
         Reason::ChoosesItsOwnWay => DropReason::SOURCE_ROUTED,
+        Reason::TooLarge => DropReason::MTU_EXCEEDED,
         Reason::HasVlanTag => DropReason::VLAN_TAGGED,
         Reason::IsNotIp => DropReason::NOT_IP,
-        Reason::IsIpv6 => DropReason::NO_IPV6,
+        Reason::NoIpv6 => DropReason::NO_IPV6,
         Reason::BroadcastOrMulticast => DropReason::MULTICAST,
         Reason::AddressIsNobodys => DropReason::UNUSABLE_ADDRESS,
         Reason::SourceMacIsNotTheEnis => DropReason::SOURCE_MAC,
@@ -24,22 +26,27 @@ pub(crate) fn of(reason: Reason) -> DropReason {
         Reason::ArpIsNoRequest => DropReason::ARP_INVALID,
         Reason::ArpSenderIsNotTheEni => DropReason::ARP_SPOOFED,
         Reason::ArpForNobody => DropReason::ARP_UNANSWERED,
+        Reason::NeighborMessageIsWrong => DropReason::NEIGHBOR_INVALID,
+        Reason::NeighborSenderIsNotTheEni => DropReason::NEIGHBOR_SPOOFED,
+        Reason::NeighborIsNobody => DropReason::NEIGHBOR_UNANSWERED,
         Reason::NoEgressRule => DropReason::GROUP_EGRESS,
         Reason::NoIngressRule => DropReason::GROUP_INGRESS,
+        Reason::GroupReferenceLost => DropReason::GROUP_REFERENCE_LOST,
         Reason::NaclDeniesOutbound => DropReason::NACL_EGRESS,
         Reason::NaclDeniesInbound => DropReason::NACL_INGRESS,
+        Reason::OrphanFragment => DropReason::ORPHAN_FRAGMENT,
         Reason::NoRoute => DropReason::NO_ROUTE,
         Reason::RouteIsBlackhole => DropReason::BLACKHOLE_ROUTE,
+        Reason::TargetCantCarryIt => DropReason::UNUSABLE_TARGET,
         Reason::NobodyHasTheAddress => DropReason::NO_OWNER,
     }
 }
 
 /// Reasons that no packet of these conversations can have, and why.
-pub(crate) const IMPOSSIBLE: [(DropReason, &str); 9] = [
-    (DropReason::UNUSABLE_TARGET, "the plan knows no other kind of target"),
+pub(crate) const IMPOSSIBLE: [(DropReason, &str); 10] = [
     (
         DropReason::TOO_MANY_HOPS,
-        "no resource makes a hop yet; semantics.rs writes the rows by hand",
+        "no resource makes a hop yet; the semantics suite writes the rows by hand",
     ),
     (DropReason::NO_ENI, "the plan leaves no row out"),
     (DropReason::NO_SUBNET, "the plan leaves no row out"),
@@ -48,7 +55,15 @@ pub(crate) const IMPOSSIBLE: [(DropReason, &str); 9] = [
     (DropReason::NO_SCRATCH, "the host has memory"),
     (
         DropReason::FLOW_TABLE_FULL,
-        "a conversation is shorter than the table; semantics.rs fills it",
+        "a conversation is shorter than the table; the semantics suite fills it",
+    ),
+    (
+        DropReason::CONNECTION_ALLOWANCE,
+        "a conversation is shorter than the allowance; the semantics suite uses it up",
+    ),
+    (
+        DropReason::FIRST_PACKET_ALLOWANCE,
+        "a conversation is shorter than the allowance; the semantics suite uses it up",
     ),
     (DropReason::HOST_PACKET, "the guard's, on the other hook"),
 ];

@@ -1,5 +1,6 @@
 //! One flow between two guests, and what its ends say.
 
+use super::SHORTEST_LIMIT;
 use crate::packet::{Extension, Packet, ROUTER, flag};
 use crate::topology::Topology;
 use groundplane::resources::NetworkInterface;
@@ -15,12 +16,28 @@ pub(super) struct Flow {
     pub(super) number: u16,
     /// How much silence the flow may still meet before nothing more is said in it.
     ends_within: Option<Duration>,
+    /// How much silence the flow has met.
+    silence: Duration,
+    /// The ENIs that it may pass remember for different times.
+    is_uneven: bool,
     client: End,
     server: End,
     protocol: Protocol,
     ports: (u16, u16),
     /// Both ends address frames to each other's MAC.
     switched: bool,
+}
+
+/// The shortest that an ENI can be told to remember.
+const SHORTEST_TIMEOUT: Duration = Duration::from_secs(30);
+
+fn is_uneven(topology: &Topology, vpc_id: &str) -> bool {
+    let enis = topology.resources.network_interfaces.iter();
+    let mut tracking = enis
+        .filter(|eni| eni.vpc_id == vpc_id)
+        .map(|eni| eni.connection_tracking);
+    let first = tracking.next();
+    tracking.any(|it| Some(it) != first)
 }
 
 /// An ENI, by one of its addresses.
@@ -169,6 +186,8 @@ impl Flow {
         Some(Self {
             number,
             ends_within: None,
+            silence: Duration::ZERO,
+            is_uneven: is_uneven(topology, &client.vpc_id),
             client: End::of(topology, client, is_ipv6, random)?,
             server: End::of(topology, server, is_ipv6, random)?,
             protocol,
@@ -183,10 +202,20 @@ impl Flow {
     }
 
     /// Whether anything is said in the flow after a silence.
+    ///
+    /// An ENI that has forgotten a connection while the other has not learns of it anew, and in the datapath, which keeps
+    /// one count of packets for both, takes a UDP stream for one at once. So where ENIs remember differently, the first
+    /// silence that one of them can't bear is the last.
     pub(super) fn outlives(&mut self, silence: Duration) -> bool {
-        let Some(left) = self.ends_within else { return true };
-        self.ends_within = left.checked_sub(silence);
-        self.ends_within.is_some_and(|left| !left.is_zero())
+        self.silence += silence;
+        if let Some(left) = self.ends_within {
+            self.ends_within = left.checked_sub(silence);
+            return self.ends_within.is_some_and(|left| !left.is_zero());
+        }
+        if self.is_uneven && self.silence > SHORTEST_TIMEOUT {
+            self.end_within(SHORTEST_LIMIT);
+        }
+        true
     }
 
     pub(super) fn is_in(&self, topology: &Topology, vpc: &str) -> bool {

@@ -66,10 +66,10 @@ pub(super) fn topology(random: &mut ChaCha8Rng) -> Topology {
         if random.random_bool(0.25) {
             topology.interface_type(&eni, InterfaceType::Lambda);
         }
-        topology.tracking(&eni, tracking(random));
         regroup(&mut topology, vpc_of(&eni), &eni, random);
     }
     for vpc in VPCS {
+        remember(&mut topology, vpc, random);
         for side in SIDES {
             if random.random_bool(0.35) {
                 topology.nacl(&format!("{vpc}-{side}"), nacl(random));
@@ -113,6 +113,15 @@ fn members_only(topology: &mut Topology) {
         for family in 0..2 {
             through_the_box(topology, vpc, family);
         }
+    }
+}
+
+/// All ENIs of a VPC remember equally long, or each as it will.
+fn remember(topology: &mut Topology, vpc: &str, random: &mut ChaCha8Rng) {
+    let common = tracking(random);
+    let is_even = random.random_bool(0.6);
+    for eni in names(topology).iter().filter(|name| name.starts_with(vpc)) {
+        topology.tracking(eni, if is_even { common } else { tracking(random) });
     }
 }
 

@@ -15,6 +15,8 @@ use std::time::Duration;
 
 /// How often a packet is passed on by middleboxes before nobody does it any more.
 const RELAYS: u32 = 4;
+/// How long a story may become by packets that go round in circles.
+const MOST_LINES: usize = 2000;
 
 struct Room<'a> {
     model: Model,
@@ -35,10 +37,7 @@ pub(crate) fn listen(conversation: &Conversation, coverage: &mut Coverage) -> Re
     };
     for (at, step) in conversation.steps.iter().enumerate() {
         if let Err(disagreement) = room.step(step, coverage) {
-            return Err(format!(
-                "\n{}\nstep {at}: {disagreement}",
-                story(&conversation.steps[..=at])
-            ));
+            return Err(format!("\n{}\nstep {at}: {disagreement}", story(conversation, at + 1)));
         }
     }
     room.books.check(&room.twin)
@@ -159,22 +158,48 @@ fn tell(heard: &Heard) -> String {
     }
 }
 
-/// What has happened, a line each, the configuration told only by what it became.
-fn story(steps: &[Step]) -> String {
+/// What has happened, a line each, with what the model makes of it; the configuration told only by what it became.
+fn story(conversation: &Conversation, steps: usize) -> String {
+    let mut model = Model::new(conversation.topology.resources.clone());
+    let mut topology = &conversation.topology;
     let mut now = Duration::ZERO;
     let mut lines = Vec::new();
-    for (at, step) in steps.iter().enumerate() {
-        lines.push(match step {
+    for (at, step) in conversation.steps.iter().enumerate().take(steps) {
+        match step {
             Step::Wait(time) => {
                 now += *time;
-                format!("{at:>4} {now:?} after {time:?}")
+                lines.push(format!("{at:>4} {now:?} after {time:?}"));
             }
-            Step::Configure(_) => format!("{at:>4} another configuration"),
-            Step::Send { from, frame, what, .. } => {
-                let read = Parsed::read(frame).map_or_else(|error| format!("{error:#}"), |p| summary(&p));
-                format!("{at:>4} device {} {what}: {read}", from.0)
+            Step::Configure(next) => {
+                topology = next;
+                model.configure(next.resources.clone());
+                lines.push(format!("{at:>4} another configuration"));
             }
-        });
+            Step::Send {
+                from,
+                frame,
+                tagged,
+                what,
+            } => {
+                let mut sent = Some((*from, frame.clone()));
+                while let Some((from, frame)) = sent {
+                    let eni = topology.eni_on(from).expect("guests hang on devices");
+                    let read = Parsed::read(&frame).map_or_else(|error| format!("{error}"), |p| summary(&p));
+                    let verdict = model.leave(eni, &frame, *tagged, now);
+                    let (became, arrived) = match verdict {
+                        Verdict::Delivered { eni, frame } => {
+                            let to = topology.bindings[&eni].device;
+                            let onward = relay(topology, to, &frame).map(|frame| (to, frame));
+                            (format!("to {} {:?}", to.0, model.last_way()), onward)
+                        }
+                        Verdict::Answered(_) => ("answered".to_owned(), None),
+                        Verdict::Dropped(drop) => (format!("{:?} {:?}", drop.reason, drop.rule), None),
+                    };
+                    lines.push(format!("{at:>4} device {} {what}: {read}: {became}", from.0));
+                    sent = arrived.filter(|_| lines.len() < MOST_LINES);
+                }
+            }
+        }
     }
     lines.join("\n")
 }
@@ -188,5 +213,8 @@ fn summary(packet: &Parsed) -> String {
         tcp_flags,
         ..
     } = packet;
-    format!("{} to {} protocol {protocol} {ports:?} flags {tcp_flags:#x}", src.0, dst.0)
+    format!(
+        "{} to {} protocol {protocol} {ports:?} flags {tcp_flags:#x}",
+        src.0, dst.0
+    )
 }

@@ -104,22 +104,27 @@ pub struct Settings {
     pub ticks_per_second: u32,
     /// Random per boot. `eni_guard` lets a packet pass to a tap only if it carries this mark; 0 lets nothing pass.
     pub mark: u32,
-    /// Slots of the reclaim ring.
-    pub ring_slots: u32,
+    /// Slots of the reclaim rings.
+    pub ring_slots4: u32,
+    pub ring_slots6: u32,
     pub layout_version: u32,
+    /// Drops that one CPU tells of in a second, at most; the others are counted.
+    pub events_per_second: u32,
 }
 
-/// The two hands of the reclaim ring, each counting positions since boot. A position modulo the number of slots is a
-/// slot.
+/// The two hands of each family's reclaim ring, each counting positions since boot. A position modulo the number of slots
+/// is a slot.
 pub mod ring_hand {
     /// The next position to be examined.
     pub const HEAD: u32 = 0;
     /// The next position to be filled.
     pub const TAIL: u32 = 1;
-    pub const COUNT: u32 = 2;
+    /// Hands of one family; IPv6's stand behind IPv4's.
+    pub const OF_FAMILY: u32 = 2;
+    pub const COUNT: u32 = 2 * OF_FAMILY;
 }
 
-plain!(Generation = 8, Validity = 8, Settings = 32);
+plain!(Generation = 8, Validity = 8, Settings = 40);
 
 #[cfg(test)]
 mod tests {

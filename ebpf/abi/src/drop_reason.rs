@@ -1,7 +1,7 @@
 //! Why a packet was dropped.
 //!
 //! Numbered and append-only: a number once given is never given again, since it stands in counters and in people's
-//! notes. The third column is AWS's own code for the same thing (semantics 28.2), where it has one.
+//! notes. The code is AWS's for the same thing (semantics 28.2), or with `X_` this project's (semantics 28.3), where there is one.
 
 use bytemuck::{Pod, Zeroable};
 use core::fmt;
@@ -20,7 +20,7 @@ pub struct Description {
     pub name: &'static str,
     /// The stage that drops.
     pub stage: &'static str,
-    /// AWS's reachability code, or "".
+    /// The reachability code (semantics 28), or "".
     pub code: &'static str,
     pub meaning: &'static str,
 }
@@ -45,15 +45,15 @@ reasons! {
     4  BAD_FRAGMENT         "BadFragment"        "parse"    ""  "a fragment that overlaps the transport header, or too short to hold it"
     5  BAD_OPTIONS          "BadOptions"         "parse"    ""  "an IP option list that doesn't add up"
     6  SOURCE_ROUTED        "SourceRouted"       "parse"    ""  "a source-routing IP option, which would choose its own way"
-    7  VLAN_TAGGED          "VlanTagged"         "parse"    ""  "a VLAN tag; a VPC has none"
-    8  NOT_IP               "NotIp"              "parse"    ""  "neither IP nor ARP"
-    9  NO_IPV6              "NoIpv6"             "parse"    ""  "IPv6 from an ENI that has no IPv6 address"
-    10 MULTICAST            "Multicast"          "parse"    ""  "broadcast or multicast; a VPC has neither"
+    7  VLAN_TAGGED          "VlanTagged"         "parse"    "X_L2_INVALID" "a VLAN tag; a VPC has none"
+    8  NOT_IP               "NotIp"              "parse"    "X_L2_INVALID" "neither IP nor ARP"
+    9  NO_IPV6              "NoIpv6"             "parse"    "X_L2_INVALID" "IPv6 from an ENI that has no IPv6 address"
+    10 MULTICAST            "Multicast"          "parse"    "X_L2_INVALID" "broadcast or multicast; a VPC has neither"
     11 UNUSABLE_ADDRESS     "UnusableAddress"    "parse"    ""  "a loopback, unspecified or reserved address as source or destination"
-    12 SOURCE_MAC           "SourceMac"          "eni"      ""  "the frame's source MAC is not the ENI's"
+    12 SOURCE_MAC           "SourceMac"          "eni"      "X_L2_INVALID" "the frame's source MAC is not the ENI's"
     13 SOURCE_CHECK         "SourceCheck"        "eni"      "ENI_SOURCE_DEST_CHECK_RESTRICTION" "the source address is none of the ENI's and SourceDestCheck is on"
     14 DESTINATION_CHECK    "DestinationCheck"   "eni"      "ENI_SOURCE_DEST_CHECK_RESTRICTION" "the destination address is none of the receiving ENI's and its SourceDestCheck is on"
-    15 UNKNOWN_MAC          "UnknownMac"         "eni"      ""  "nobody in the subnet has the frame's destination MAC"
+    15 UNKNOWN_MAC          "UnknownMac"         "eni"      "X_L2_INVALID" "nobody in the subnet has the frame's destination MAC"
     16 LINK_LOCAL_SERVICE   "LinkLocalService"   "eni"      ""  "a link-local service that nobody serves on this host"
     17 ARP_INVALID          "ArpInvalid"         "arp"      ""  "an ARP packet that is no request, or not for Ethernet and IPv4"
     18 ARP_SPOOFED          "ArpSpoofed"         "arp"      ""  "the ARP sender is not this ENI"
@@ -65,15 +65,24 @@ reasons! {
     24 NO_ROUTE             "NoRoute"            "route"    "NO_ROUTE_TO_DESTINATION" "the subnet's route table has no route to the destination"
     25 BLACKHOLE_ROUTE      "BlackholeRoute"     "route"    "BAD_STATE_ROUTE" "the selected route's state is blackhole"
     26 UNUSABLE_TARGET      "UnusableTarget"     "route"    "CANNOT_ROUTE" "the selected route's target can't carry this packet"
-    27 NO_OWNER             "NoOwner"            "route"    ""  "the destination is in the VPC, but no ENI has it"
+    27 NO_OWNER             "NoOwner"            "route"    "X_LOCAL_NO_OWNER" "the destination is in the VPC, but no ENI has it"
     28 TOO_MANY_HOPS        "TooManyHops"        "walk"     "CANNOT_ROUTE" "more than eight hops"
     29 NO_ENI               "NoEni"              "tables"   ""  "the device belongs to no ENI of the configuration in force"
     30 NO_SUBNET            "NoSubnet"           "tables"   ""  "the subnet is missing in the configuration in force"
     31 NO_NACL              "NoNacl"             "tables"   ""  "the NACL is missing in the configuration in force"
     32 NO_GROUP_SET         "NoGroupSet"         "tables"   ""  "the ENI's groups are missing in the configuration in force"
     33 NO_SCRATCH           "NoScratch"          "tables"   ""  "a table of the program itself is missing"
-    34 FLOW_TABLE_FULL      "FlowTableFull"      "flow"     ""  "the connection would have to be tracked and the table is full"
+    34 FLOW_TABLE_FULL      "FlowTableFull"      "flow"     "X_CONNTRACK_FULL" "the connection would have to be tracked and the table is full"
     35 HOST_PACKET          "HostPacket"         "guard"    ""  "the host itself sent it to a guest's interface"
+    36 ORPHAN_FRAGMENT      "OrphanFragment"     "nacl"     "SUBNET_ACL_RESTRICTION" "a fragment whose first one wasn't seen, and a NACL rule asks for its port"
+    37 GROUP_REFERENCE_LOST "GroupReferenceLost" "security_group" "SG_REFERENCES_NOT_PRESERVED" "a rule refers to a group of the source's ENI, but the packet came through something that loses that"
+    38 CONNECTION_ALLOWANCE "ConnectionAllowance" "flow"    "X_CONNTRACK_FULL" "the ENI tracks as many connections as it may (conntrack_allowance_exceeded)"
+    39 FIRST_PACKET_ALLOWANCE "FirstPacketAllowance" "flow" "X_CONNTRACK_FULL" "the ENI opens connections faster than it may"
+    40 MTU_EXCEEDED         "MtuExceeded"        "parse"    "X_MTU_EXCEEDED" "larger than the MTU of a VPC, 9001; no ICMP error was sent"
+    41 NEIGHBOR_INVALID     "NeighborInvalid"    "neighbor" ""  "a neighbour discovery message that is no solicitation, or a malformed one"
+    42 NEIGHBOR_SPOOFED     "NeighborSpoofed"    "neighbor" ""  "the sender of a neighbour discovery message is not this ENI"
+    43 NEIGHBOR_UNANSWERED  "NeighborUnanswered" "neighbor" ""  "nobody in the subnet has the address asked for, or the asker has it itself"
+    44 EXTENSION_HEADERS    "ExtensionHeaders"   "parse"    ""  "IPv6 extension headers that are too many, too long or of a kind nobody knows"
 }
 
 impl DropReason {

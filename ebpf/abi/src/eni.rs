@@ -1,6 +1,6 @@
 //! ENIs, the subnets they are in, and who holds which address.
 
-use crate::{Bank, Device, GroupSetId, Ip4, Mac, NaclId, RouteTableId, ScopeId, SubnetId, VpcId};
+use crate::{Bank, Device, GroupSetId, Ip4, Ip6, Mac, NaclId, RouteTableId, ScopeId, SubnetId, VpcId};
 use bytemuck::{Pod, Zeroable};
 
 /// Key of the table of ENIs.
@@ -21,6 +21,15 @@ pub struct EniEntry {
     pub mac: Mac,
     /// [`eni_flag`] bits.
     pub flags: u16,
+    /// Idle limits of tracked connections in seconds (semantics 7.4).
+    pub tcp_established_timeout: u32,
+    pub udp_stream_timeout: u16,
+    pub udp_timeout: u16,
+    /// How many connections the ENI may track at a time.
+    pub connections: u32,
+    /// First packets of tracked connections in a second, and at once after a pause.
+    pub first_packets: u32,
+    pub first_packets_burst: u32,
 }
 
 pub mod eni_flag {
@@ -28,6 +37,8 @@ pub mod eni_flag {
     pub const SOURCE_DEST_CHECK: u16 = 1;
     /// The host side is a tap: delivery is a redirect with the mark, not `bpf_redirect_peer`.
     pub const TAP: u16 = 2;
+    /// All connections of the ENI are tracked, whatever its groups say (semantics 7.3).
+    pub const AUTOMATICALLY_TRACKED: u16 = 4;
 }
 
 /// Key of the table of subnets.
@@ -45,27 +56,29 @@ pub struct SubnetEntry {
     pub vpc: VpcId,
     pub route_table: RouteTableId,
     pub nacl: NaclId,
-    /// The subnet's block, for the addresses nobody may have (+1 is the router).
+    /// The subnet's blocks, for the addresses nobody may have (+1 is the router).
     pub network: Ip4,
     /// The resolver: base+2 of the VPC's primary CIDR (semantics 2.2).
     pub resolver: Ip4,
+    pub network6: Ip6,
     pub prefix_len: u8,
-    pub reserved: u8,
+    /// 0 if the subnet has no IPv6 block.
+    pub prefix_len6: u8,
     /// The scope of the subnet's VPC.
     pub scope: ScopeId,
 }
 
 /// Key of the table of addresses, a longest-prefix match so that delegated prefixes are rows like any other.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug, Pod, Zeroable)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug)]
 #[repr(C)]
-pub struct AddressKey {
+pub struct AddressKey<I> {
     pub bank: Bank,
     pub vpc: VpcId,
-    pub address: Ip4,
+    pub address: I,
 }
 
-impl AddressKey {
-    /// Bits of the key before the address; a row of a whole address is this plus 32 long.
+impl<I> AddressKey<I> {
+    /// Bits of the key before the address; a row of a whole address is longer by those of the address.
     pub const FIXED_BITS: u32 = 64;
 }
 
@@ -79,13 +92,14 @@ pub struct MacKey {
     pub reserved: u16,
 }
 
-/// Key of the per-CPU counters of an ENI's drops.
+/// Key of the per-CPU counters of an ENI's drops, where the ENI is the one at which it happened.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug, Pod, Zeroable)]
 #[repr(C)]
 pub struct DropKey {
     pub device: Device,
     pub reason: crate::DropReason,
-    pub reserved: u16,
+    /// The number of the NACL rule that denied; 0 if it was none.
+    pub rule: u16,
 }
 
 /// Packets and bytes.
@@ -110,12 +124,24 @@ pub struct EniTotals {
     pub opened: u64,
 }
 
+/// What all CPUs together know of an ENI.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Pod, Zeroable)]
+#[repr(C)]
+pub struct EniState {
+    /// Connections that the ENI tracks.
+    pub tracked: u64,
+    /// The bucket of first packets: how many there would have been since boot, had the ENI always used its rate up. The
+    /// clock, counted in first packets, runs ahead of it by what may still come at once.
+    pub first_packets: u64,
+}
+
+plain_of!(AddressKey<Ip4> = 4 + 4 + 4, AddressKey<Ip6> = 4 + 4 + 16);
 plain!(
     EniKey = 8,
-    EniEntry = 20,
+    EniEntry = 40,
     SubnetKey = 8,
-    SubnetEntry = 24,
-    AddressKey = 12,
+    SubnetEntry = 40,
+    EniState = 16,
     MacKey = 16,
     DropKey = 8,
     Counter = 16,

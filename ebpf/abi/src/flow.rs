@@ -4,88 +4,79 @@
 //! use misaligned ones on packets, copies them eight bytes at a time.
 
 use crate::control::Validity;
-use crate::wire::protocol;
-use crate::{Device, DropReason, Ip4, Mac, Port};
+use crate::{Device, DropReason, Ip, Ip4, Ip6, Mac, Port};
 use bytemuck::{Pod, Zeroable};
 use core::fmt;
 
 /// What a packet is recognised by: the device it came in by and its five-tuple as seen there.
 ///
-/// Exactly 16 bytes: behind the kernel's 48 bytes of element header this puts the entry on a cache line.
-/// In the place of ports ICMP has type and code, then the identifier; protocols without ports have zeros.
+/// Exactly 16 bytes for IPv4: behind the kernel's 48 bytes of element header this puts the entry on a cache line; 40 for
+/// IPv6. In the place of ports ICMP has type and code, then the identifier; protocols without ports have zeros.
 ///
-/// Two whole words, from the lowest byte up: protocol, device, source; destination and ports as they stand in the packet.
-/// As fields the compiler writes it in small pieces, and a lookup that reads it in words then waits for the stores; or it
-/// takes it apart on the stack, misaligned, which the verifier refuses.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Pod, Zeroable)]
+/// Whole words, in the order of [`Ip::key_words`]. As fields the compiler writes it in small pieces, and a lookup that
+/// reads it in words then waits for the stores; or it takes it apart on the stack, misaligned, which the verifier refuses.
+#[derive(Clone, Copy, Eq, PartialOrd, Ord, Hash, Default)]
 #[repr(transparent)]
-pub struct FlowKey([u64; 2]);
+pub struct FlowKey<I: Ip>(pub I::KeyWords);
 
-impl FlowKey {
-    /// The key of a packet whose source is the four bytes of `source`, and whose destination, source port and destination
-    /// port are the bytes of `rest`, as they stand in the packet.
+impl<I: Ip> PartialEq for FlowKey<I> {
+    #[inline(always)]
+    fn eq(&self, other: &Self) -> bool {
+        I::key_difference(&self.0, &other.0) == 0
+    }
+}
+
+impl<I: Ip> FlowKey<I> {
     #[must_use]
     #[inline(always)]
-    pub const fn from_wire(device: Device, protocol: u8, source: [u8; 4], rest: [u8; 8]) -> Self {
-        let device_protocol = (device.0 << 8 | protocol as u32) as u64;
-        Self([
-            device_protocol | (u32::from_le_bytes(source) as u64) << 32,
-            u64::from_le_bytes(rest),
-        ])
+    pub fn new(device: Device, protocol: u8, src: I, dst: I, src_port: Port, dst_port: Port) -> Self {
+        Self(I::key_words(device, protocol, src, dst, src_port, dst_port))
     }
 
     #[must_use]
     #[inline(always)]
-    pub const fn new(device: Device, protocol: u8, src: Ip4, dst: Ip4, src_port: Port, dst_port: Port) -> Self {
-        let rest = u32::from_le_bytes(dst.0) as u64
-            | (u16::from_le_bytes(src_port.0) as u64) << 32
-            | (u16::from_le_bytes(dst_port.0) as u64) << 48;
-        Self::from_wire(device, protocol, src.0, rest.to_le_bytes())
+    pub fn device(&self) -> Device {
+        I::key_device_protocol(&self.0).0
     }
 
     #[must_use]
     #[inline(always)]
-    pub const fn device(&self) -> Device {
-        Device(self.0[0] as u32 >> 8)
+    pub fn protocol(&self) -> u8 {
+        I::key_device_protocol(&self.0).1
     }
 
     #[must_use]
     #[inline(always)]
-    pub const fn protocol(&self) -> u8 {
-        self.0[0] as u8
+    pub fn src(&self) -> I {
+        I::key_src(&self.0)
     }
 
     #[must_use]
     #[inline(always)]
-    pub const fn src(&self) -> Ip4 {
-        Ip4(((self.0[0] >> 32) as u32).to_le_bytes())
+    pub fn dst(&self) -> I {
+        I::key_dst(&self.0)
     }
 
     #[must_use]
     #[inline(always)]
-    pub const fn dst(&self) -> Ip4 {
-        Ip4((self.0[1] as u32).to_le_bytes())
+    pub fn src_port(&self) -> Port {
+        I::key_ports(&self.0).0
     }
 
     #[must_use]
     #[inline(always)]
-    pub const fn src_port(&self) -> Port {
-        Port(((self.0[1] >> 32) as u16).to_le_bytes())
-    }
-
-    #[must_use]
-    #[inline(always)]
-    pub const fn dst_port(&self) -> Port {
-        Port(((self.0[1] >> 48) as u16).to_le_bytes())
+    pub fn dst_port(&self) -> Port {
+        I::key_ports(&self.0).1
     }
 
     /// The same packet's answer, as it would come in by another device.
     #[must_use]
     #[inline(always)]
-    pub const fn reversed(&self, device: Device) -> Self {
+    pub fn reversed(&self, device: Device) -> Self {
         let protocol = self.protocol();
-        let (src_port, dst_port) = if protocol == protocol::ICMP {
-            (answer(self.src_port()), self.dst_port())
+        let (src_port, dst_port) = if protocol == I::ICMP {
+            let [icmp_type, code] = self.src_port().0;
+            (Port([I::answering_icmp_type(icmp_type), code]), self.dst_port())
         } else {
             (self.dst_port(), self.src_port())
         };
@@ -93,7 +84,7 @@ impl FlowKey {
     }
 }
 
-impl fmt::Debug for FlowKey {
+impl<I: Ip> fmt::Debug for FlowKey<I> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (device, protocol) = (self.device().0, self.protocol());
         write!(
@@ -107,29 +98,10 @@ impl fmt::Debug for FlowKey {
     }
 }
 
-/// Type and code of the ICMP message that answers this one, and the other way round (RFC 792, RFC 950).
-/// A type without an answer answers itself.
-#[inline(always)]
-const fn answer(type_code: Port) -> Port {
-    let [icmp_type, code] = type_code.0;
-    let answer = match icmp_type {
-        0 => 8,
-        8 => 0,
-        13 => 14,
-        14 => 13,
-        15 => 16,
-        16 => 15,
-        17 => 18,
-        18 => 17,
-        other => other,
-    };
-    Port([answer, code])
-}
-
-/// What happens to the packets of an entry. Never changes after the entry is inserted: a new action is a new entry.
+/// Where the packets of an entry go. Never changes after the entry is inserted: a new action is a new entry.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Pod, Zeroable)]
 #[repr(C, align(8))]
-pub struct Action {
+pub struct Delivery {
     /// The source MAC a frame must have to be of this flow.
     pub near_mac: Mac,
     /// The MAC of the ENI it is delivered to.
@@ -142,11 +114,19 @@ pub struct Action {
     pub flags: u8,
     /// Why, if the kind is [`kind::DROP`].
     pub reason: DropReason,
-    /// The five-tuple as it leaves. Nothing translates yet, so it is the key's; the twin's key is made from it.
-    pub src: Ip4,
-    pub dst: Ip4,
+    /// The ports as they leave.
     pub src_port: Port,
     pub dst_port: Port,
+}
+
+/// What happens to the packets of an entry.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+#[repr(C, align(8))]
+pub struct Action<I> {
+    pub delivery: Delivery,
+    /// The addresses as they leave. Nothing translates yet, so they are the key's; the twin's key is made from them.
+    pub src: I,
+    pub dst: I,
 }
 
 /// What is done with a packet. Zero drops, so that a row of zeros does.
@@ -165,11 +145,11 @@ pub mod action_flag {
     pub const REPLY: u8 = 2;
 }
 
-/// An action in whole words, as the fast path reads it: by its fields the compiler loads it piece by piece.
+/// A delivery in whole words, as the fast path reads it: by its fields the compiler loads it piece by piece.
 #[derive(Clone, Copy, Debug)]
-pub struct ActionWords([u64; 4]);
+pub struct DeliveryWords([u64; 3]);
 
-impl ActionWords {
+impl DeliveryWords {
     /// [`Mac::to_le_bits`] of `near_mac`.
     #[must_use]
     #[inline(always)]
@@ -203,11 +183,11 @@ impl ActionWords {
     }
 }
 
-impl Action {
+impl Delivery {
     #[must_use]
     #[inline(always)]
-    pub fn to_words(&self) -> ActionWords {
-        ActionWords(bytemuck::cast(*self))
+    pub fn to_words(&self) -> DeliveryWords {
+        DeliveryWords(bytemuck::cast(*self))
     }
 
     #[must_use]
@@ -231,18 +211,22 @@ impl Action {
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Pod, Zeroable)]
 #[repr(C, align(8))]
 pub struct Gate {
-    /// How long an established connection may be idle at this ENI, in seconds.
+    /// How many seconds an established TCP connection, a stream of UDP or a connection of another protocol may be idle
+    /// at this ENI.
     pub limit: u32,
     /// The rule that admitted the first packet.
     pub rule: u16,
     /// [`gate_flag`] bits.
     pub flags: u8,
-    pub reserved: u8,
+    /// How many seconds UDP may be idle that is no stream yet.
+    pub single: u8,
 }
 
 pub mod gate_flag {
     /// The ENI has state of the connection; without, every change of the configuration asks the rules anew.
     pub const TRACKED: u8 = 1;
+    /// Tracked whatever the rules say (semantics 7.3): ICMP errors about it pass (semantics 7.6).
+    pub const AUTOMATIC: u8 = 2;
 }
 
 impl Gate {
@@ -258,14 +242,14 @@ impl Gate {
 /// that turns into another one under its eyes. So the entry starts with a copy of its key and a stamp, and ends with
 /// the stamp. A reader notes the stamp, copies the action out, then compares the key and both stamps; anything but
 /// equality is a miss. After insertion only the fields behind the action change, and `validity`.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Pod, Zeroable)]
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 #[repr(C)]
-pub struct FlowEntry {
-    pub key: FlowKey,
+pub struct FlowEntry<I: Ip> {
+    pub key: FlowKey<I>,
     /// Different for any two insertions on this host since boot.
     pub stamp: u64,
     pub validity: Validity,
-    pub action: Action,
+    pub action: Action<I>,
     pub last_seen: u64,
     pub packets: u64,
     pub bytes: u64,
@@ -278,7 +262,7 @@ pub struct FlowEntry {
     /// The gate of the ENI this direction arrives at.
     pub far: Gate,
     /// The ENI this direction's packets answer to or are answered by: where the other entry's packets come in. It is
-    /// `action.out` unless the way back takes another route than the way there.
+    /// `action.delivery.out` unless the way back takes another route than the way there.
     pub twin_device: Device,
     /// The low half of the clock at the connection's first packet; both entries say the same.
     pub born: u32,
@@ -307,60 +291,79 @@ pub mod tcp_seen {
     }
 }
 
-impl FlowEntry {
+impl<I: Ip> FlowEntry<I> {
     /// The key of the connection's other entry.
     #[must_use]
     #[inline(always)]
-    pub const fn twin_key(&self) -> FlowKey {
+    pub fn twin_key(&self) -> FlowKey<I> {
         let left = FlowKey::new(
             self.twin_device,
             self.key.protocol(),
             self.action.src,
             self.action.dst,
-            self.action.src_port,
-            self.action.dst_port,
+            self.action.delivery.src_port,
+            self.action.delivery.dst_port,
         );
         left.reversed(self.twin_device)
     }
 }
 
 /// A slot of the reclaim ring: a queue of connections, oldest first.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Pod, Zeroable)]
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 #[repr(C)]
-pub struct RingSlot {
+pub struct RingSlot<I: Ip> {
     /// The key of the connection's first packet.
-    pub key: FlowKey,
+    pub key: FlowKey<I>,
     /// The low half of that entry's stamp: a slot whose entry has another one is stale.
     pub stamp: u32,
     /// The low half of the position the slot was filled for, plus one. Written last: until then the slot is not there.
     pub turn: u32,
 }
 
-plain!(FlowKey = 16, Action = 32, Gate = 8, FlowEntry = 128, RingSlot = 24);
+/// A fragmented packet: what its later fragments have in common with the first (semantics 7.7).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug)]
+#[repr(C)]
+pub struct FragmentKey<I> {
+    pub device: Device,
+    pub identification: u32,
+    pub src: I,
+    pub dst: I,
+    pub protocol: u32,
+}
+
+/// The ports that a first fragment had.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Pod, Zeroable)]
+#[repr(C)]
+pub struct FragmentNote {
+    pub src_port: Port,
+    pub dst_port: Port,
+    /// The low half of the clock at the first fragment.
+    pub at: u32,
+}
+
+plain!(Delivery = 24, Gate = 8, FragmentNote = 8);
+plain_of!(
+    FlowKey<Ip4> = 16,
+    FlowKey<Ip6> = 40,
+    Action<Ip4> = 24 + 4 + 4,
+    Action<Ip6> = 24 + 16 + 16,
+    FlowEntry<Ip4> = 16 + 8 + 8 + 32 + 3 * 8 + 2 * 4 + 2 * 8 + 2 * 4 + 8,
+    FlowEntry<Ip6> = 40 + 8 + 8 + 56 + 3 * 8 + 2 * 4 + 2 * 8 + 2 * 4 + 8,
+    RingSlot<Ip4> = 16 + 4 + 4,
+    RingSlot<Ip6> = 40 + 4 + 4,
+    FragmentKey<Ip4> = 4 + 4 + 4 + 4 + 4,
+    FragmentKey<Ip6> = 4 + 4 + 16 + 16 + 4,
+);
 
 const _: () = assert!(
-    core::mem::offset_of!(FlowEntry, last_seen) == 64,
+    core::mem::offset_of!(FlowEntry<Ip4>, last_seen) == 64,
     "the action ends the first cache line"
 );
-const _: () = assert!(core::mem::offset_of!(FlowEntry, stamp_end) == 120);
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_key_from_the_wire_is_the_key_of_its_fields() {
-        let key = FlowKey::from_wire(Device(0x01_0203), 17, [10, 0, 1, 4], [10, 0, 2, 5, 0x12, 0x34, 0, 53]);
-        let (src, dst) = (Ip4([10, 0, 1, 4]), Ip4([10, 0, 2, 5]));
-        assert_eq!(
-            key,
-            FlowKey::new(Device(0x01_0203), 17, src, dst, Port::new(0x1234), Port::new(53))
-        );
-        assert_ne!(
-            key,
-            FlowKey::new(Device(0x01_0203), 17, src, dst, Port::new(0x1234), Port::new(54))
-        );
-    }
+    use crate::wire::protocol;
 
     #[test]
     fn an_action_in_words_says_what_its_fields_say() {

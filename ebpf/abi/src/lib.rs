@@ -16,11 +16,28 @@ macro_rules! plain {
     )+};
 }
 
+/// The same for the two versions of a generic type, which bytemuck can't derive. The size is written as the sum of the
+/// sizes of the fields: equal to the type's, it leaves no room for padding.
+macro_rules! plain_of {
+    ($($name:ident<$ip:ty> = $size:expr),+ $(,)?) => {$(
+        const _: () = assert!(core::mem::size_of::<$name<$ip>>() == $size);
+        // SAFETY: every field is plain data, and there is no padding between them.
+        unsafe impl bytemuck::Zeroable for $name<$ip> {}
+        // SAFETY: as above.
+        unsafe impl bytemuck::Pod for $name<$ip> {}
+        // SAFETY: as above; aya's marker says the same thing again.
+        #[cfg(feature = "user")]
+        unsafe impl aya::Pod for $name<$ip> {}
+    )+};
+}
+
 pub mod control;
 pub mod drop_reason;
 pub mod eni;
+pub mod event;
 pub mod flow;
 pub mod id;
+pub mod ip;
 pub mod nacl;
 pub mod route;
 pub mod security_group;
@@ -28,39 +45,82 @@ pub mod wire;
 
 pub use drop_reason::DropReason;
 pub use id::{Bank, Device, GroupSetId, NaclId, RouteTableId, ScopeId, SubnetId, VpcId};
-pub use wire::{Ip4, Mac, Port};
+pub use ip::Ip;
+pub use wire::{Ip4, Ip6, Mac, Port};
 
 /// Number of the layout of all tables together. Raise it with every change to a key, an entry or a table.
-pub const LAYOUT_VERSION: u32 = 1;
+pub const LAYOUT_VERSION: u32 = 2;
 
-/// Names of the maps, equal to the names of the statics in the BPF object.
+/// Names of the maps, equal to the names of the statics in the BPF object. What holds addresses is there for each family.
 pub mod map {
     pub const GENERATION: &str = "GENERATION";
     pub const SETTINGS: &str = "SETTINGS";
     pub const SCOPES: &str = "SCOPES";
     pub const ENIS: &str = "ENIS";
     pub const SUBNETS: &str = "SUBNETS";
-    pub const ADDRESSES: &str = "ADDRESSES";
     pub const MACS: &str = "MACS";
-    pub const ROUTES: &str = "ROUTES";
-    pub const NACLS: &str = "NACLS";
     pub const GROUP_SETS: &str = "GROUP_SETS";
-    pub const FLOWS: &str = "FLOWS";
-    pub const EMBRYOS: &str = "EMBRYOS";
-    pub const RING: &str = "RING";
+    pub const REFERENCES: &str = "REFERENCES";
+    pub const SELECTORS: &str = "SELECTORS";
     pub const RING_HANDS: &str = "RING_HANDS";
     pub const DROPS: &str = "DROPS";
     pub const ENI_TOTALS: &str = "ENI_TOTALS";
+    pub const ENI_STATES: &str = "ENI_STATES";
+    pub const EVENTS: &str = "EVENTS";
+    pub const EVENT_LIMITS: &str = "EVENT_LIMITS";
     pub const STAMPS: &str = "STAMPS";
-    pub const OUTBOX: &str = "OUTBOX";
-    pub const SCRATCH: &str = "SCRATCH";
+    pub const PROGRAMS: &str = "PROGRAMS";
 
-    /// Every map that is pinned and outlives the agent. `SCRATCH`, `OUTBOX` and `STAMPS` hold nothing between two packets that
-    /// matters, yet programs share them, so they are pinned as well.
-    pub const ALL: [&str; 19] = [
-        GENERATION, SETTINGS, SCOPES, ENIS, SUBNETS, ADDRESSES, MACS, ROUTES, NACLS, GROUP_SETS, FLOWS, EMBRYOS, RING,
-        RING_HANDS, DROPS, ENI_TOTALS, STAMPS, OUTBOX, SCRATCH,
+    macro_rules! of_family {
+        ($family:literal, $module:ident) => {
+            /// The maps of one family.
+            pub mod $module {
+                pub const ADDRESSES: &str = concat!("ADDRESSES", $family);
+                pub const ROUTES: &str = concat!("ROUTES", $family);
+                pub const NACLS: &str = concat!("NACLS", $family);
+                pub const PEERS: &str = concat!("PEERS", $family);
+                pub const FLOWS: &str = concat!("FLOWS", $family);
+                pub const EMBRYOS: &str = concat!("EMBRYOS", $family);
+                pub const RING: &str = concat!("RING", $family);
+                pub const FRAGMENTS: &str = concat!("FRAGMENTS", $family);
+                pub const OUTBOX: &str = concat!("OUTBOX", $family);
+                pub const SCRATCH: &str = concat!("SCRATCH", $family);
+
+                pub const ALL: [&str; 10] = [
+                    ADDRESSES, ROUTES, NACLS, PEERS, FLOWS, EMBRYOS, RING, FRAGMENTS, OUTBOX, SCRATCH,
+                ];
+            }
+        };
+    }
+
+    of_family!("4", ip4);
+    of_family!("6", ip6);
+
+    const SHARED: [&str; 17] = [
+        GENERATION,
+        SETTINGS,
+        SCOPES,
+        ENIS,
+        SUBNETS,
+        MACS,
+        GROUP_SETS,
+        REFERENCES,
+        SELECTORS,
+        RING_HANDS,
+        DROPS,
+        ENI_TOTALS,
+        ENI_STATES,
+        EVENTS,
+        EVENT_LIMITS,
+        STAMPS,
+        PROGRAMS,
     ];
+
+    /// Every map. All are pinned and outlive the agent. The scratch, the outbox and the stamps hold nothing between two
+    /// packets that matters, yet programs share them, so they are pinned as well.
+    pub fn all() -> impl Iterator<Item = &'static str> {
+        SHARED.into_iter().chain(ip4::ALL).chain(ip6::ALL)
+    }
 }
 
 /// Names of the programs.
@@ -69,4 +129,17 @@ pub mod program {
     pub const ENI_EGRESS: &str = "eni_egress";
     /// tcx egress of an ENI's host side: nothing reaches a guest but what the datapath delivers.
     pub const ENI_GUARD: &str = "eni_guard";
+
+    /// The parts of `eni_egress` that the fast path isn't. Each goes on in the next by a tail call: that gives it a stack
+    /// of its own and keeps every program far below the verifier's limits.
+    pub const STAGES: [&str; 4] = ["judge_ip4", "judge_ip6", "commit_ip4", "commit_ip6"];
+
+    /// Slots of the program array, in the order of [`STAGES`].
+    pub mod slot {
+        pub const JUDGE_IP4: u32 = 0;
+        pub const JUDGE_IP6: u32 = 1;
+        pub const COMMIT_IP4: u32 = 2;
+        pub const COMMIT_IP6: u32 = 3;
+        pub const COUNT: u32 = 4;
+    }
 }

@@ -1,6 +1,6 @@
 //! Network ACLs: rules in order, scanned to the first match.
 
-use crate::{Bank, Ip4, NaclId};
+use crate::{Bank, Ip4, Ip6, NaclId};
 use bytemuck::{Pod, Zeroable};
 
 /// Key of the table of NACLs.
@@ -19,24 +19,24 @@ pub mod direction {
     pub const INGRESS: u32 = 1;
 }
 
-/// Rules in one direction, AWS's largest quota (semantics 29).
+/// Rules of one family in one direction, AWS's largest quota (semantics 29).
 pub const NACL_RULES: u32 = 40;
 
-/// A NACL in one direction. The implicit deny at its end is not a row.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Pod, Zeroable)]
+/// The rules of a NACL for one family and direction. The implicit deny at its end is not a row.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[repr(C)]
-pub struct NaclEntry {
+pub struct NaclEntry<I> {
     /// How many of the rules count.
     pub len: u32,
-    pub rules: [NaclRule; NACL_RULES as usize],
+    pub rules: [NaclRule<I>; NACL_RULES as usize],
 }
 
 /// One rule (semantics 8.2).
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Pod, Zeroable)]
-#[repr(C)]
-pub struct NaclRule {
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+#[repr(C, align(4))]
+pub struct NaclRule<I> {
     /// Source of the packet in the ingress list, destination in the egress list.
-    pub network: Ip4,
+    pub network: I,
     /// Inclusive, host order. For ICMP the type in `from` and the code in `to`, [`ANY_ICMP`] for all. For protocols
     /// without ports 0 and 65535.
     pub from: u16,
@@ -56,4 +56,16 @@ pub const ANY_PROTOCOL: u16 = 0xffff;
 /// ICMP type or code -1.
 pub const ANY_ICMP: u16 = 0xffff;
 
-plain!(NaclKey = 12, NaclRule = 16, NaclEntry = 644);
+/// The numbers under which AWS shows the implicit deny (semantics 8.1).
+#[must_use]
+pub const fn implicit_deny(version: u8) -> u16 {
+    if version == 6 { 32_768 } else { 32_767 }
+}
+
+plain!(NaclKey = 12);
+plain_of!(
+    NaclRule<Ip4> = 4 + 2 * 4 + 1 + 1 + 2,
+    NaclRule<Ip6> = 16 + 2 * 4 + 1 + 1 + 2,
+    NaclEntry<Ip4> = 4 + 40 * 16,
+    NaclEntry<Ip6> = 4 + 40 * 28,
+);

@@ -1,18 +1,18 @@
 //! Route tables.
 
-use crate::{Bank, Device, DropReason, Ip4, RouteTableId, SubnetId};
+use crate::{Bank, Device, DropReason, Ip4, Ip6, RouteTableId, SubnetId};
 use bytemuck::{Pod, Zeroable};
 
 /// Key of the table of routes, a longest-prefix match.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug, Pod, Zeroable)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug)]
 #[repr(C)]
-pub struct RouteKey {
+pub struct RouteKey<I> {
     pub bank: Bank,
     pub table: RouteTableId,
-    pub destination: Ip4,
+    pub destination: I,
 }
 
-impl RouteKey {
+impl<I> RouteKey<I> {
     /// Bits of the key before the destination.
     pub const FIXED_BITS: u32 = 64;
 }
@@ -71,6 +71,9 @@ impl RouteEntry {
         id: 0,
     };
 
+    /// A target that no table can express yet.
+    pub const UNUSABLE: Self = Self { target: 0, id: 0 };
+
     /// The target, or why a packet that selects this route is dropped.
     pub const fn target(self) -> Result<Target, DropReason> {
         match self.target {
@@ -83,4 +86,5 @@ impl RouteEntry {
     }
 }
 
-plain!(RouteKey = 12, RouteEntry = 8);
+plain!(RouteEntry = 8);
+plain_of!(RouteKey<Ip4> = 4 + 4 + 4, RouteKey<Ip6> = 4 + 4 + 16);

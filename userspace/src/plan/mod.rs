@@ -3,6 +3,7 @@
 //! One file for each noun, named like its counterpart in the tables' layout and in the datapath.
 
 mod eni;
+mod family;
 mod limits;
 mod nacl;
 mod problem;
@@ -12,15 +13,14 @@ mod security_group;
 #[cfg(test)]
 mod tests;
 
+pub use family::{Family, FamilyRows};
 pub use problem::PlanProblem;
 pub use scope::changed_scopes;
 
 use crate::resources::Resources;
-use groundplane_abi::eni::{AddressKey, EniEntry, EniKey, MacKey, SubnetEntry, SubnetKey};
-use groundplane_abi::nacl::{NaclEntry, NaclKey};
-use groundplane_abi::route::{RouteEntry, RouteKey};
-use groundplane_abi::security_group::{GroupSetEntry, GroupSetKey};
-use groundplane_abi::{Device, ScopeId};
+use groundplane_abi::eni::{EniEntry, EniKey, MacKey, SubnetEntry, SubnetKey};
+use groundplane_abi::security_group::{GroupSetEntry, GroupSetKey, ReferenceKey, RuleBits, SelectorKey};
+use groundplane_abi::{Device, Ip4, Ip6, ScopeId};
 use std::collections::BTreeMap;
 
 /// Which Linux device an ENI hangs on. Devices exist before the plan is made, since their indices stand in its rows.
@@ -45,13 +45,13 @@ pub type Bindings = BTreeMap<String, Binding>;
 pub struct Plan {
     pub enis: BTreeMap<EniKey, EniEntry>,
     pub subnets: BTreeMap<SubnetKey, SubnetEntry>,
-    /// Key and length of the address's prefix.
-    pub addresses: BTreeMap<(AddressKey, u8), Device>,
     pub macs: BTreeMap<MacKey, Device>,
-    /// Key and length of the destination's prefix.
-    pub routes: BTreeMap<(RouteKey, u8), RouteEntry>,
-    pub nacls: BTreeMap<NaclKey, NaclEntry>,
     pub group_sets: BTreeMap<GroupSetKey, GroupSetEntry>,
+    pub references: BTreeMap<ReferenceKey, RuleBits>,
+    /// Key and length of the selector's prefix.
+    pub selectors: BTreeMap<(SelectorKey, u8), RuleBits>,
+    pub ip4: FamilyRows<Ip4>,
+    pub ip6: FamilyRows<Ip6>,
     /// Scope of each VPC, by `VpcId`.
     pub scopes: BTreeMap<String, ScopeId>,
 }

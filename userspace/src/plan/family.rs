@@ -1,0 +1,64 @@
+//! What is there once for each address family.
+
+use super::Plan;
+use groundplane_abi::eni::AddressKey;
+use groundplane_abi::nacl::{NaclEntry, NaclKey};
+use groundplane_abi::route::{RouteEntry, RouteKey};
+use groundplane_abi::security_group::{PeerKey, RuleBits};
+use groundplane_abi::{Device, Ip, Ip4, Ip6};
+use ipnet::IpNet;
+use std::collections::BTreeMap;
+
+/// The rows of the tables that hold addresses.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FamilyRows<I: Ip> {
+    /// Key and length of the address's prefix.
+    pub addresses: BTreeMap<(AddressKey<I>, u8), Device>,
+    /// Key and length of the destination's prefix.
+    pub routes: BTreeMap<(RouteKey<I>, u8), RouteEntry>,
+    pub nacls: BTreeMap<NaclKey, NaclEntry<I>>,
+    /// Key and length of the address's prefix.
+    pub peers: BTreeMap<(PeerKey<I>, u8), RuleBits>,
+}
+
+/// A family, and where it has its rows.
+pub trait Family: Ip {
+    /// A block of this family as its first address and its length.
+    fn block(block: IpNet) -> Option<(Self, u8)>;
+    fn rows(plan: &Plan) -> &FamilyRows<Self>;
+    fn rows_mut(plan: &mut Plan) -> &mut FamilyRows<Self>;
+}
+
+impl Family for Ip4 {
+    fn block(block: IpNet) -> Option<(Self, u8)> {
+        match block {
+            IpNet::V4(block) => Some((block.network().into(), block.prefix_len())),
+            IpNet::V6(_) => None,
+        }
+    }
+
+    fn rows(plan: &Plan) -> &FamilyRows<Self> {
+        &plan.ip4
+    }
+
+    fn rows_mut(plan: &mut Plan) -> &mut FamilyRows<Self> {
+        &mut plan.ip4
+    }
+}
+
+impl Family for Ip6 {
+    fn block(block: IpNet) -> Option<(Self, u8)> {
+        match block {
+            IpNet::V4(_) => None,
+            IpNet::V6(block) => Some((block.network().into(), block.prefix_len())),
+        }
+    }
+
+    fn rows(plan: &Plan) -> &FamilyRows<Self> {
+        &plan.ip6
+    }
+
+    fn rows_mut(plan: &mut Plan) -> &mut FamilyRows<Self> {
+        &mut plan.ip6
+    }
+}

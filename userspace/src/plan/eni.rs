@@ -1,16 +1,16 @@
 //! ENIs, their subnets, and who holds which address (semantics 3).
 
-use super::limits::{Lookup, scope};
+use super::lookup::Lookup;
+use super::prefix::Nest;
 use super::problem::{PlanProblem, Problems};
 use super::security_group::GroupSets;
-use super::{GuestKind, Plan};
+use super::{Family, GuestKind, Plan};
 use crate::resources::{NetworkInterface, Subnet};
 use groundplane_abi::eni::{AddressKey, EniEntry, EniKey, MacKey, SubnetEntry, SubnetKey, eni_flag};
-use groundplane_abi::{Bank, Device, GroupSetId, Ip4, Mac, NaclId, RouteTableId, SubnetId, VpcId};
-use ipnet::Ipv4Net;
+use groundplane_abi::{Bank, Device, GroupSetId, Ip4, Ip6, Mac, NaclId, RouteTableId, SubnetId, VpcId};
+use ipnet::{IpNet, Ipv4Net};
 use std::collections::BTreeMap;
-
-const WHOLE_ADDRESS: u8 = 32;
+use std::net::IpAddr;
 
 pub(super) fn compile_subnets(lookup: &Lookup<'_>, plan: &mut Plan, problems: &mut Problems) {
     let resolvers: BTreeMap<&str, Ip4> = lookup
@@ -44,6 +44,10 @@ fn subnet_row(
     let vpc = lookup.vpcs.find(vpc_id, id, vpc_id, problems);
     let route_table = lookup.route_tables.find(&subnet.route_table_id, id, vpc_id, problems);
     let nacl = lookup.network_acls.find(&subnet.network_acl_id, id, vpc_id, problems);
+    let block6 = subnet
+        .ipv6_cidr_block
+        .map(|block| (block.network().into(), block.prefix_len()));
+    let (network6, prefix_len6) = block6.unwrap_or_default();
     let key = SubnetKey {
         bank: Bank(0),
         subnet: SubnetId(number?),
@@ -54,9 +58,10 @@ fn subnet_row(
         nacl: NaclId(nacl?),
         network: subnet.cidr_block.network().into(),
         resolver: resolver?,
+        network6,
         prefix_len: subnet.cidr_block.prefix_len(),
-        reserved: 0,
-        scope: scope(vpc?),
+        prefix_len6,
+        scope: *lookup.scopes.get(vpc_id)?,
     };
     Some((key, entry))
 }
@@ -77,9 +82,13 @@ pub(super) fn compile_enis(lookup: &Lookup<'_>, group_sets: &GroupSets<'_>, plan
         check_alone(eni, problems);
         if let Some(numbered) = number(lookup, group_sets, eni, problems) {
             insert_eni(&numbered, plan);
-            insert_addresses(&numbered, plan, &mut owners, problems);
+            insert_mac(&numbered, plan, &mut owners.macs, problems);
+            insert_addresses(&numbered, plan, &mut owners.ip4, problems);
+            insert_addresses(&numbered, plan, &mut owners.ip6, problems);
         }
     }
+    check_nested(&owners.ip4, problems);
+    check_nested(&owners.ip6, problems);
 }
 
 fn check_alone(eni: &NetworkInterface, problems: &mut Problems) {
@@ -100,6 +109,21 @@ fn check_alone(eni: &NetworkInterface, problems: &mut Problems) {
         problems.report(PlanProblem::NoGroup {
             network_interface_id: network_interface_id(),
         });
+    }
+    let timeouts = &eni.connection_tracking;
+    for (timeout, seconds, range) in [
+        ("TCP", timeouts.tcp_established_timeout, (60, 432_000)),
+        ("UDP stream", timeouts.udp_stream_timeout, (60, 180)),
+        ("UDP", timeouts.udp_timeout, (30, 60)),
+    ] {
+        if !(range.0..=range.1).contains(&seconds) {
+            problems.report(PlanProblem::UnusableTimeout {
+                network_interface_id: network_interface_id(),
+                timeout,
+                seconds,
+                range,
+            });
+        }
     }
 }
 
@@ -136,18 +160,30 @@ fn insert_eni(numbered: &Numbered<'_>, plan: &mut Plan) {
         group_set,
     } = numbered;
     let mut flags = 0;
-    if eni.source_dest_check {
-        flags |= eni_flag::SOURCE_DEST_CHECK;
+    for (flag, is_set) in [
+        (eni_flag::SOURCE_DEST_CHECK, eni.source_dest_check),
+        (eni_flag::TAP, kind == GuestKind::Tap),
+        (
+            eni_flag::AUTOMATICALLY_TRACKED,
+            eni.interface_type.is_automatically_tracked(),
+        ),
+    ] {
+        flags |= if is_set { flag } else { 0 };
     }
-    if kind == GuestKind::Tap {
-        flags |= eni_flag::TAP;
-    }
+    // What doesn't fit has been reported.
+    let seconds = |timeout| u16::try_from(timeout).unwrap_or(u16::MAX);
     let entry = EniEntry {
         vpc,
         subnet,
         group_set,
         mac: eni.mac_address,
         flags,
+        tcp_established_timeout: eni.connection_tracking.tcp_established_timeout,
+        udp_stream_timeout: seconds(eni.connection_tracking.udp_stream_timeout),
+        udp_timeout: seconds(eni.connection_tracking.udp_timeout),
+        connections: eni.allowance.connections,
+        first_packets: eni.allowance.first_packets,
+        first_packets_burst: eni.allowance.first_packets_burst,
     };
     plan.enis.insert(EniKey { bank: Bank(0), device }, entry);
 }
@@ -155,47 +191,93 @@ fn insert_eni(numbered: &Numbered<'_>, plan: &mut Plan) {
 /// Which ENI has an address or a MAC so far, to name both when a second one claims it.
 #[derive(Default)]
 struct Owners<'a> {
-    addresses: BTreeMap<AddressKey, &'a str>,
+    ip4: Addresses<'a, Ip4>,
+    ip6: Addresses<'a, Ip6>,
     macs: BTreeMap<MacKey, &'a str>,
 }
 
-fn insert_addresses<'a>(numbered: &Numbered<'a>, plan: &mut Plan, owners: &mut Owners<'a>, problems: &mut Problems) {
-    let &Numbered {
-        eni,
-        device,
-        vpc,
-        subnet,
-        ..
-    } = numbered;
-    let id = &*eni.network_interface_id;
-    for &address in &eni.private_ip_addresses {
-        let key = AddressKey {
-            bank: Bank(0),
-            vpc,
-            address: address.into(),
-        };
-        if let Some(other) = owners.addresses.insert(key, id) {
-            problems.report(PlanProblem::SharedAddress {
-                address,
-                network_interface_ids: in_order(other, id),
-            });
-        }
-        plan.addresses.insert((key, WHOLE_ADDRESS), device);
-    }
-    let mac_address = eni.mac_address;
+/// Owners of addresses and delegated prefixes, which differ in length only.
+type Addresses<'a, I> = BTreeMap<(AddressKey<I>, u8), &'a str>;
+
+fn insert_mac<'a>(
+    numbered: &Numbered<'a>,
+    plan: &mut Plan,
+    owners: &mut BTreeMap<MacKey, &'a str>,
+    problems: &mut Problems,
+) {
+    let (id, mac_address) = (&*numbered.eni.network_interface_id, numbered.eni.mac_address);
     let key = MacKey {
         bank: Bank(0),
-        subnet,
+        subnet: numbered.subnet,
         mac: mac_address,
         reserved: 0,
     };
-    if let Some(other) = owners.macs.insert(key, id) {
+    if let Some(other) = owners.insert(key, id) {
         problems.report(PlanProblem::SharedMac {
             mac_address,
             network_interface_ids: in_order(other, id),
         });
     }
-    plan.macs.insert(key, device);
+    plan.macs.insert(key, numbered.device);
+}
+
+/// All blocks of an ENI, addresses among them.
+fn blocks(eni: &NetworkInterface) -> impl Iterator<Item = IpNet> {
+    let ip4 = eni
+        .private_ip_addresses
+        .iter()
+        .map(|&address| IpAddr::V4(address).into());
+    let ip6 = eni.ipv6_addresses.iter().map(|&address| IpAddr::V6(address).into());
+    let prefixes4 = eni.ipv4_prefixes.iter().copied().map(IpNet::V4);
+    let prefixes6 = eni.ipv6_prefixes.iter().copied().map(IpNet::V6);
+    ip4.chain(ip6).chain(prefixes4).chain(prefixes6)
+}
+
+/// Notes who has which addresses of a family.
+fn insert_addresses<'a, I: Family>(
+    numbered: &Numbered<'a>,
+    plan: &mut Plan,
+    owners: &mut Addresses<'a, I>,
+    problems: &mut Problems,
+) {
+    let id = &*numbered.eni.network_interface_id;
+    for (address, prefix_len) in blocks(numbered.eni).filter_map(I::block) {
+        let key = AddressKey {
+            bank: Bank(0),
+            vpc: numbered.vpc,
+            address,
+        };
+        let row = (key, prefix_len);
+        if let Some(other) = owners.insert(row, id) {
+            report_shared(address, other, id, problems);
+        }
+        I::rows_mut(plan).addresses.insert(row, numbered.device);
+    }
+}
+
+/// Reports addresses of one ENI in a prefix delegated to another.
+fn check_nested<I: Family>(owners: &Addresses<'_, I>, problems: &mut Problems) {
+    let mut vpc = VpcId::default();
+    let mut nest = Nest::default();
+    for (&(key, prefix_len), &id) in owners {
+        if key.vpc != vpc {
+            vpc = key.vpc;
+            nest = Nest::default();
+        }
+        nest.enter((key.address, prefix_len), |outer| {
+            if let Some(other) = outer.filter(|&other| other != id) {
+                report_shared(key.address, other, id, problems);
+            }
+            id
+        });
+    }
+}
+
+fn report_shared<I: Family>(address: I, one: &str, other: &str, problems: &mut Problems) {
+    problems.report(PlanProblem::SharedAddress {
+        address: address.into(),
+        network_interface_ids: in_order(one, other),
+    });
 }
 
 fn in_order(a: &str, b: &str) -> [String; 2] {

@@ -23,7 +23,7 @@ pub struct FamilyRows<I: Ip> {
 
 /// A family, and where it has its rows.
 pub trait Family: Ip {
-    /// A block of this family as its first address and its length.
+    /// A block of this family as its first address and its length; host bits are cleared.
     fn block(block: IpNet) -> Option<(Self, u8)>;
     fn rows(plan: &Plan) -> &FamilyRows<Self>;
     fn rows_mut(plan: &mut Plan) -> &mut FamilyRows<Self>;

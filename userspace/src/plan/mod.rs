@@ -5,7 +5,10 @@
 mod eni;
 mod family;
 mod limits;
+mod lookup;
 mod nacl;
+mod number;
+mod prefix;
 mod problem;
 mod route;
 mod scope;
@@ -61,17 +64,17 @@ pub struct Plan {
 /// The order of the lists in the resources doesn't matter.
 pub fn compile(resources: &Resources, bindings: &Bindings) -> Result<Plan, Vec<PlanProblem>> {
     let mut problems = problem::Problems::default();
-    let lookup = limits::Lookup::new(resources, bindings, &mut problems);
-    let mut plan = Plan::default();
-    for vpc in &resources.vpcs {
-        if let Some(number) = lookup.vpcs.find(&vpc.vpc_id, &vpc.vpc_id, &vpc.vpc_id, &mut problems) {
-            plan.scopes.insert(vpc.vpc_id.clone(), limits::scope(number));
-        }
-    }
+    let lookup = lookup::Lookup::new(resources, bindings, &mut problems);
+    let scopes = lookup.scopes.iter().map(|(&id, &scope)| (id.to_owned(), scope));
+    let mut plan = Plan {
+        scopes: scopes.collect(),
+        ..Plan::default()
+    };
     route::compile(&lookup, &mut plan, &mut problems);
     nacl::compile(&lookup, &mut plan, &mut problems);
     let group_sets = security_group::compile(&lookup, &mut plan, &mut problems);
     eni::compile_subnets(&lookup, &mut plan, &mut problems);
     eni::compile_enis(&lookup, &group_sets, &mut plan, &mut problems);
+    limits::check(&plan, &mut problems);
     problems.into_result(plan)
 }

@@ -1,18 +1,16 @@
-//! Network ACLs (semantics 8): rules in order of number, two rows for each NACL.
+//! Network ACLs (semantics 8): rules in order of number, two rows for each NACL in each family.
 //!
 //! A NACL without rules has its rows like any other, because what it does is deny; a missing row is a fault of ours
 //! and has a drop reason of its own.
 
-use super::Plan;
-use super::limits::Lookup;
+use super::lookup::Lookup;
 use super::problem::{PlanProblem, Problems};
+use super::{Family, Plan};
 use crate::resources::{NetworkAcl, NetworkAclEntry, RuleAction};
-use bytemuck::Zeroable;
-use groundplane_abi::nacl::{ANY_ICMP, ANY_PROTOCOL, NaclEntry, NaclKey, NaclRule, direction};
+use groundplane_abi::nacl::{ANY_ICMP, ANY_PROTOCOL, NACL_RULES, NaclEntry, NaclKey, NaclRule, direction};
 use groundplane_abi::wire::protocol;
-use groundplane_abi::{Bank, NaclId};
-use ipnet::IpNet;
-use std::collections::BTreeMap;
+use groundplane_abi::{Bank, Ip4, Ip6, NaclId};
+use std::collections::BTreeSet;
 
 pub(super) fn compile(lookup: &Lookup<'_>, plan: &mut Plan, problems: &mut Problems) {
     for acl in &lookup.resources.network_acls {
@@ -27,44 +25,65 @@ pub(super) fn compile(lookup: &Lookup<'_>, plan: &mut Plan, problems: &mut Probl
                 nacl: NaclId(number),
                 direction,
             };
-            plan.nacls.insert(key, list(acl, egress, problems));
+            let entries = in_order(acl, egress, problems);
+            plan.ip4.nacls.insert(key, list::<Ip4>(acl, egress, &entries, problems));
+            plan.ip6.nacls.insert(key, list::<Ip6>(acl, egress, &entries, problems));
         }
     }
 }
 
-fn list(acl: &NetworkAcl, egress: bool, problems: &mut Problems) -> NaclEntry {
-    let network_acl_id = || acl.network_acl_id.clone();
-    let mut rules = BTreeMap::new();
-    for entry in acl.entries.iter().filter(|entry| entry.egress == egress) {
-        let rule_number = entry.rule_number;
-        let Some(rule) = rule(entry) else {
-            let network_acl_id = network_acl_id();
-            problems.report(PlanProblem::IncompleteNaclRule {
-                network_acl_id,
-                egress,
-                rule_number,
-            });
-            continue;
-        };
-        if rules.insert(rule_number, rule).is_some() {
-            let network_acl_id = network_acl_id();
+/// The entries of one direction. Both families share the numbers (semantics 8.1).
+fn in_order<'a>(acl: &'a NetworkAcl, egress: bool, problems: &mut Problems) -> Vec<&'a NetworkAclEntry> {
+    let mut entries: Vec<_> = acl.entries.iter().filter(|entry| entry.egress == egress).collect();
+    entries.sort_by_key(|entry| entry.rule_number);
+    let mut numbers = BTreeSet::new();
+    for rule_number in entries.iter().map(|entry| entry.rule_number) {
+        if !numbers.insert(rule_number) {
             problems.report(PlanProblem::DuplicateRuleNumber {
-                network_acl_id,
+                network_acl_id: acl.network_acl_id.clone(),
                 egress,
                 rule_number,
             });
         }
     }
-    let mut list = NaclEntry::zeroed();
+    entries
+}
+
+/// The rules of one family, from all entries of one direction in order.
+fn list<I: Family>(
+    acl: &NetworkAcl,
+    egress: bool,
+    entries: &[&NetworkAclEntry],
+    problems: &mut Problems,
+) -> NaclEntry<I> {
+    let network_acl_id = || acl.network_acl_id.clone();
+    let mut rules = Vec::new();
+    for entry in entries {
+        let Some(block) = I::block(entry.cidr_block) else {
+            continue;
+        };
+        match rule(entry, block) {
+            Some(rule) => rules.push(rule),
+            None => problems.report(PlanProblem::IncompleteNaclRule {
+                network_acl_id: network_acl_id(),
+                egress,
+                rule_number: entry.rule_number,
+            }),
+        }
+    }
+    let mut list = NaclEntry {
+        len: 0,
+        rules: [NaclRule::default(); NACL_RULES as usize],
+    };
     if rules.len() > list.rules.len() {
-        let network_acl_id = network_acl_id();
         problems.report(PlanProblem::TooManyNaclRules {
-            network_acl_id,
+            network_acl_id: network_acl_id(),
             egress,
+            version: I::VERSION,
             rules: rules.len(),
         });
     }
-    for (place, rule) in list.rules.iter_mut().zip(rules.into_values()) {
+    for (place, rule) in list.rules.iter_mut().zip(rules) {
         *place = rule;
         list.len += 1;
     }
@@ -72,26 +91,24 @@ fn list(acl: &NetworkAcl, egress: bool, problems: &mut Problems) -> NaclEntry {
 }
 
 /// A rule, unless it lacks what its protocol requires.
-fn rule(entry: &NetworkAclEntry) -> Option<NaclRule> {
+fn rule<I: Family>(entry: &NetworkAclEntry, (network, prefix_len): (I, u8)) -> Option<NaclRule<I>> {
     let (from, to) = match entry.protocol {
         Some(protocol::TCP | protocol::UDP) => entry.port_range?,
-        Some(protocol::ICMP) => {
+        // ICMPv6 from an IPv4 block, or the other way round, is a protocol like any other, which hardly anybody speaks.
+        Some(protocol) if protocol == I::ICMP => {
             let (kind, code) = entry.icmp_type_code?;
             (kind.map_or(ANY_ICMP, u16::from), code.map_or(ANY_ICMP, u16::from))
         }
         // Ports and ICMP fields of any other protocol are ignored (semantics 8.2).
         _ => (0, u16::MAX),
     };
-    let IpNet::V4(block) = entry.cidr_block else {
-        return None;
-    };
     Some(NaclRule {
-        network: block.network().into(),
+        network,
         from,
         to,
         number: entry.rule_number,
         protocol: entry.protocol.map_or(ANY_PROTOCOL, u16::from),
-        prefix_len: block.prefix_len(),
+        prefix_len,
         allow: u8::from(entry.rule_action == RuleAction::Allow),
         reserved: 0,
     })

@@ -1,9 +1,10 @@
 //! Why resources can't be compiled.
 
 use groundplane_abi::nacl::NACL_RULES;
+use groundplane_abi::security_group::GROUP_RULES;
 use groundplane_abi::{Device, Mac};
 use std::collections::BTreeSet;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use thiserror::Error;
 
 /// Something in the resources or bindings that no row can express, with the ids of the objects it is about.
@@ -43,22 +44,30 @@ pub enum PlanProblem {
     },
     #[error("{} and {} have the same address {address} in one VPC", .network_interface_ids[0], .network_interface_ids[1])]
     SharedAddress {
-        address: Ipv4Addr,
+        address: IpAddr,
         network_interface_ids: [String; 2],
     },
     #[error("{network_interface_id} has no private address")]
     NoAddress { network_interface_id: String },
     #[error("{network_interface_id} has no security group")]
     NoGroup { network_interface_id: String },
-    #[error("{route_table_id} has two routes to {destination_cidr_block}")]
+    #[error("{network_interface_id} can't have a {timeout} timeout of {seconds} s, only {} to {}", .range.0, .range.1)]
+    UnusableTimeout {
+        network_interface_id: String,
+        timeout: &'static str,
+        seconds: u32,
+        range: (u32, u32),
+    },
+    #[error("{route_table_id} has two routes to {destination}")]
     DuplicateRoute {
         route_table_id: String,
-        destination_cidr_block: String,
+        destination: String,
     },
-    #[error("{network_acl_id} has {rules} {} rules, more than {NACL_RULES}", direction(*.egress))]
+    #[error("{network_acl_id} has {rules} {} rules for IPv{version}, more than {NACL_RULES}", direction(*.egress))]
     TooManyNaclRules {
         network_acl_id: String,
         egress: bool,
+        version: u8,
         rules: usize,
     },
     #[error("{network_acl_id} has two {} rules numbered {rule_number}", direction(*.egress))]
@@ -74,8 +83,27 @@ pub enum PlanProblem {
         egress: bool,
         rule_number: u16,
     },
-    #[error("{group_id}: {rule} isn't supported yet, only rules for all protocols and 0.0.0.0/0 are")]
-    UnsupportedGroupRule { group_id: String, rule: String },
+    /// TCP or UDP without ports, ICMP without type and code, or a code of all types.
+    #[error(
+        "{group_id}, {security_group_rule_id}: TCP and UDP need a port range, ICMP a type and a code, and a code needs a type"
+    )]
+    IncompleteGroupRule {
+        group_id: String,
+        security_group_rule_id: String,
+    },
+    #[error("{} together have {rules} {} rules for IPv{version}, more than {GROUP_RULES}", .groups.join(" and "), direction(*.egress))]
+    TooManyGroupRules {
+        groups: Vec<String>,
+        egress: bool,
+        version: u8,
+        rules: usize,
+    },
+    #[error("all rules of all groups together make {rows} rows of {table}, more than {capacity}")]
+    TooManyRows {
+        table: &'static str,
+        rows: usize,
+        capacity: usize,
+    },
 }
 
 fn direction(egress: bool) -> &'static str {

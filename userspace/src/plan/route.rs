@@ -1,12 +1,14 @@
-//! Route tables (semantics 5): one row for each route, longest prefix first by the table's nature.
+//! Route tables (semantics 5): of the candidates for a block the one that is selected, in one row. The longest prefix
+//! wins by the table's nature.
 
-use super::Plan;
-use super::limits::Lookup;
+use super::lookup::Lookup;
 use super::problem::{PlanProblem, Problems};
-use crate::resources::{Destination, Route, RouteState, RouteTable, RouteTarget};
+use super::{Family, Plan};
+use crate::resources::{Destination, Route, RouteOrigin, RouteState, RouteTable, RouteTarget};
 use groundplane_abi::route::{RouteEntry, RouteKey, Target};
-use groundplane_abi::{Bank, RouteTableId};
+use groundplane_abi::{Bank, Ip4, Ip6, RouteTableId};
 use ipnet::IpNet;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) fn compile(lookup: &Lookup<'_>, plan: &mut Plan, problems: &mut Problems) {
     for table in &lookup.resources.route_tables {
@@ -15,40 +17,92 @@ pub(super) fn compile(lookup: &Lookup<'_>, plan: &mut Plan, problems: &mut Probl
         let Some(number) = lookup.route_tables.find(id, id, vpc_id, problems) else {
             continue;
         };
-        for route in &table.routes {
-            compile_route(lookup, (table, RouteTableId(number)), route, plan, problems);
+        let selected = selected(lookup, table, problems);
+        for (destination, entry) in selected {
+            insert::<Ip4>(plan, RouteTableId(number), destination, entry);
+            insert::<Ip6>(plan, RouteTableId(number), destination, entry);
         }
     }
 }
 
-fn compile_route(
-    lookup: &Lookup<'_>,
-    (table, number): (&RouteTable, RouteTableId),
-    route: &Route,
-    plan: &mut Plan,
-    problems: &mut Problems,
-) {
-    let Destination::Cidr(IpNet::V4(destination)) = route.destination else {
+/// Puts a route into the table of its family.
+fn insert<I: Family>(plan: &mut Plan, table: RouteTableId, destination: IpNet, entry: RouteEntry) {
+    let Some((destination, prefix_len)) = I::block(destination) else {
         return;
     };
-    let destination = destination.trunc();
+    let bank = Bank(0);
     let key = RouteKey {
-        bank: Bank(0),
-        table: number,
-        destination: destination.network().into(),
+        bank,
+        table,
+        destination,
     };
-    let Some(entry) = entry(lookup, table, route, problems) else {
-        return;
-    };
-    if plan.routes.insert((key, destination.prefix_len()), entry).is_some() {
-        problems.report(PlanProblem::DuplicateRoute {
-            route_table_id: table.route_table_id.clone(),
-            destination_cidr_block: destination.to_string(),
-        });
+    I::rows_mut(plan).routes.insert((key, prefix_len), entry);
+}
+
+/// Who wins among routes to the same block (semantics 5.2), best first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Precedence<'a> {
+    /// Of two lists with the same entry the one with the lower id wins.
+    Cidr,
+    PrefixList(&'a str),
+    Propagated,
+}
+
+fn selected(lookup: &Lookup<'_>, table: &RouteTable, problems: &mut Problems) -> BTreeMap<IpNet, RouteEntry> {
+    let is_local = |route: &&Route| route.origin == RouteOrigin::CreateRouteTable;
+    let local_blocks: Vec<_> = table.routes.iter().filter(is_local).filter_map(cidr).collect();
+    let mut best = BTreeMap::new();
+    for route in &table.routes {
+        let entry = entry(lookup, table, route, problems);
+        let precedence = precedence(route);
+        for block in blocks(lookup, table, route, problems) {
+            // A local route beats a propagated one even if that is longer.
+            let within_local = || local_blocks.iter().any(|local| local.contains(&block));
+            if precedence == Precedence::Propagated && within_local() {
+                continue;
+            }
+            match best.get(&block) {
+                Some(&(other, _)) if other == precedence => problems.report(PlanProblem::DuplicateRoute {
+                    route_table_id: table.route_table_id.clone(),
+                    destination: block.to_string(),
+                }),
+                Some(&(other, _)) if other < precedence => {}
+                _ => _ = best.insert(block, (precedence, entry)),
+            }
+        }
+    }
+    let row = |(block, (_, entry)): (_, (_, Option<_>))| Some((block, entry?));
+    best.into_iter().filter_map(row).collect()
+}
+
+fn precedence(route: &Route) -> Precedence<'_> {
+    match (&route.destination, route.origin) {
+        (_, RouteOrigin::EnableVgwRoutePropagation) => Precedence::Propagated,
+        (Destination::Cidr(_), _) => Precedence::Cidr,
+        (Destination::PrefixList(id), _) => Precedence::PrefixList(id),
     }
 }
 
-/// A blackhole keeps its place, since it is selected and drops (semantics 5.2); its target may be gone.
+fn cidr(route: &Route) -> Option<IpNet> {
+    match route.destination {
+        Destination::Cidr(block) => Some(block.trunc()),
+        Destination::PrefixList(_) => None,
+    }
+}
+
+/// The blocks a route is a candidate for, each once.
+fn blocks(lookup: &Lookup<'_>, table: &RouteTable, route: &Route, problems: &mut Problems) -> BTreeSet<IpNet> {
+    match &route.destination {
+        Destination::Cidr(block) => [block.trunc()].into(),
+        Destination::PrefixList(id) => {
+            lookup.check_prefix_list(id, &table.route_table_id, problems);
+            lookup.prefix_list(id).iter().map(IpNet::trunc).collect()
+        }
+    }
+}
+
+/// A blackhole keeps its place, since it is selected and drops (semantics 5.2); its target may be gone. So does a target
+/// that no table can express.
 fn entry(lookup: &Lookup<'_>, table: &RouteTable, route: &Route, problems: &mut Problems) -> Option<RouteEntry> {
     match (route.state, &route.target) {
         (RouteState::Blackhole, _) => Some(RouteEntry::BLACKHOLE),
@@ -57,6 +111,6 @@ fn entry(lookup: &Lookup<'_>, table: &RouteTable, route: &Route, problems: &mut 
             let device = lookup.device(eni, &table.route_table_id, &table.vpc_id, problems)?;
             Some(RouteEntry::new(Target::Eni(device)))
         }
-        _ => None,
+        (RouteState::Active, _) => Some(RouteEntry::UNUSABLE),
     }
 }

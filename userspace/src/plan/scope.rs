@@ -1,8 +1,8 @@
 //! Which VPCs a new plan changes, so that the flows of the others are left in peace.
 
-use crate::plan::Plan;
-use groundplane_abi::{ScopeId, VpcId};
-use std::collections::BTreeSet;
+use super::{FamilyRows, Plan};
+use groundplane_abi::{GroupSetId, Ip, NaclId, RouteTableId, ScopeId, SubnetId, VpcId};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The scopes of every VPC whose rows differ between the plan in force and the next.
 ///
@@ -10,54 +10,95 @@ use std::collections::BTreeSet;
 /// named.
 #[must_use]
 pub fn changed_scopes(old: &Plan, new: &Plan) -> BTreeSet<ScopeId> {
-    let vpcs: BTreeSet<VpcId> = old
-        .subnets
-        .values()
-        .chain(new.subnets.values())
-        .map(|subnet| subnet.vpc)
-        .collect();
-    let mut scopes = BTreeSet::new();
-    for vpc in vpcs {
-        let (before, after) = (part(old, vpc), part(new, vpc));
-        if before != after {
-            scopes.extend(
-                before
-                    .subnets
-                    .values()
-                    .chain(after.subnets.values())
-                    .map(|subnet| subnet.scope),
-            );
+    let mut changes = Changes {
+        owners: [Owners::of(old), Owners::of(new)],
+        vpcs: BTreeSet::new(),
+    };
+    changes.of_shared(old, new);
+    changes.of_family(&old.ip4, &new.ip4);
+    changes.of_family(&old.ip6, &new.ip6);
+    let subnets = old.subnets.values().chain(new.subnets.values());
+    let changed = subnets.filter(|subnet| changes.vpcs.contains(&subnet.vpc));
+    changed.map(|subnet| subnet.scope).collect()
+}
+
+/// Whose what is, as far as it is in use: a table that no subnet has changes nothing.
+#[derive(Default)]
+struct Owners {
+    subnets: BTreeMap<SubnetId, VpcId>,
+    route_tables: BTreeMap<RouteTableId, VpcId>,
+    nacls: BTreeMap<NaclId, VpcId>,
+    group_sets: BTreeMap<GroupSetId, VpcId>,
+}
+
+impl Owners {
+    fn of(plan: &Plan) -> Self {
+        let mut owners = Self::default();
+        for (key, subnet) in &plan.subnets {
+            owners.subnets.insert(key.subnet, subnet.vpc);
+            owners.route_tables.insert(subnet.route_table, subnet.vpc);
+            owners.nacls.insert(subnet.nacl, subnet.vpc);
+        }
+        for eni in plan.enis.values() {
+            owners.group_sets.insert(eni.group_set, eni.vpc);
+        }
+        owners
+    }
+}
+
+/// The VPCs found to be changed.
+struct Changes {
+    /// In the old plan and in the new one.
+    owners: [Owners; 2],
+    vpcs: BTreeSet<VpcId>,
+}
+
+impl Changes {
+    fn of_shared(&mut self, old: &Plan, new: &Plan) {
+        self.note(&old.enis, &new.enis, |_, _, eni| Some(eni.vpc));
+        self.note(&old.subnets, &new.subnets, |_, _, subnet| Some(subnet.vpc));
+        self.note(&old.macs, &new.macs, |owners, key, _| {
+            owners.subnets.get(&key.subnet).copied()
+        });
+        self.note(&old.group_sets, &new.group_sets, |owners, key, _| {
+            owners.group_sets.get(&key.group_set).copied()
+        });
+        self.note(&old.references, &new.references, |owners, key, _| {
+            owners.group_sets.get(&key.group_set).copied()
+        });
+        self.note(&old.selectors, &new.selectors, |owners, (key, _), _| {
+            owners.group_sets.get(&key.group_set).copied()
+        });
+    }
+
+    fn of_family<I: Ip>(&mut self, old: &FamilyRows<I>, new: &FamilyRows<I>) {
+        self.note(&old.addresses, &new.addresses, |_, (key, _), _| Some(key.vpc));
+        self.note(&old.routes, &new.routes, |owners, (key, _), _| {
+            owners.route_tables.get(&key.table).copied()
+        });
+        self.note(&old.nacls, &new.nacls, |owners, key, _| {
+            owners.nacls.get(&key.nacl).copied()
+        });
+        self.note(&old.peers, &new.peers, |owners, (key, _), _| {
+            owners.group_sets.get(&key.group_set).copied()
+        });
+    }
+
+    /// Notes who owns the rows of a table that aren't the same in both plans.
+    fn note<K: Ord, V: PartialEq>(
+        &mut self,
+        old: &BTreeMap<K, V>,
+        new: &BTreeMap<K, V>,
+        owner: impl Fn(&Owners, &K, &V) -> Option<VpcId>,
+    ) {
+        let [old_owners, new_owners] = &self.owners;
+        for (rows, others, owners) in [(old, new, old_owners), (new, old, new_owners)] {
+            let differing = rows.iter().filter(|(key, row)| others.get(key) != Some(row));
+            self.vpcs
+                .extend(differing.filter_map(|(key, row)| owner(owners, key, row)));
         }
     }
-    scopes
 }
-
-/// The rows that say something about one VPC.
-fn part(plan: &Plan, vpc: VpcId) -> Plan {
-    let mut part = Plan::default();
-    part.enis.extend(plan.enis.iter().filter(|(_, eni)| eni.vpc == vpc));
-    part.subnets
-        .extend(plan.subnets.iter().filter(|(_, subnet)| subnet.vpc == vpc));
-    part.addresses
-        .extend(plan.addresses.iter().filter(|((key, _), _)| key.vpc == vpc));
-    let subnets: BTreeSet<_> = part.subnets.keys().map(|key| key.subnet).collect();
-    let tables: BTreeSet<_> = part.subnets.values().map(|subnet| subnet.route_table).collect();
-    let nacls: BTreeSet<_> = part.subnets.values().map(|subnet| subnet.nacl).collect();
-    let group_sets: BTreeSet<_> = part.enis.values().map(|eni| eni.group_set).collect();
-    part.macs
-        .extend(plan.macs.iter().filter(|(key, _)| subnets.contains(&key.subnet)));
-    part.routes
-        .extend(plan.routes.iter().filter(|((key, _), _)| tables.contains(&key.table)));
-    part.nacls
-        .extend(plan.nacls.iter().filter(|(key, _)| nacls.contains(&key.nacl)));
-    part.group_sets.extend(
-        plan.group_sets
-            .iter()
-            .filter(|(key, _)| group_sets.contains(&key.group_set)),
-    );
-    part
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,0 +1,112 @@
+//! Numbers that stand for ids in the rows. Each is a hash of its id, so that it stays what it is whatever comes or goes
+//! beside it: a change in one VPC leaves every row of the others alone.
+
+use super::problem::{PlanProblem, Problems};
+use groundplane_abi::ScopeId;
+use groundplane_abi::control::SCOPE_SLOTS;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Numbers of the objects of one kind.
+#[derive(Debug)]
+pub(super) struct Numbers<'a>(BTreeMap<&'a str, Numbered<'a>>);
+
+#[derive(Clone, Copy, Debug)]
+struct Numbered<'a> {
+    number: u32,
+    vpc_id: &'a str,
+}
+
+impl<'a> Numbers<'a> {
+    /// Numbers objects, each given as its id and its VPC's id.
+    pub(super) fn give_out(objects: impl Iterator<Item = (&'a str, &'a str)>, problems: &mut Problems) -> Self {
+        let mut vpc_ids = BTreeMap::new();
+        for (id, vpc_id) in objects {
+            if vpc_ids.insert(id, vpc_id).is_some() {
+                problems.report(PlanProblem::DuplicateId { id: id.to_owned() });
+            }
+        }
+        let mut taken = Taken::default();
+        let number = |(id, vpc_id)| {
+            let number = taken.take(hash([id]));
+            (id, Numbered { number, vpc_id })
+        };
+        Self(vpc_ids.into_iter().map(number).collect())
+    }
+
+    /// The number behind a reference from an object of a VPC; a problem if there is none or if it is of another VPC.
+    pub(super) fn find(&self, reference: &str, object: &str, vpc_id: &str, problems: &mut Problems) -> Option<u32> {
+        let names = || (object.to_owned(), reference.to_owned());
+        let Some(found) = self.0.get(reference) else {
+            let (object, reference) = names();
+            problems.report(PlanProblem::NotFound { object, reference });
+            return None;
+        };
+        if found.vpc_id != vpc_id {
+            let (object, reference) = names();
+            problems.report(PlanProblem::OtherVpc { object, reference });
+            return None;
+        }
+        Some(found.number)
+    }
+}
+
+/// Numbers given out so far. Whoever comes later, in order of id, takes the next free one.
+#[derive(Debug, Default)]
+pub(super) struct Taken(BTreeSet<u32>);
+
+impl Taken {
+    /// The first free number from this one on. Never 0, which stands for nothing.
+    pub(super) fn take(&mut self, from: u32) -> u32 {
+        let mut number = from.max(1);
+        // There are more numbers than a process can hold ids.
+        while !self.0.insert(number) {
+            number = number.wrapping_add(1).max(1);
+        }
+        number
+    }
+}
+
+/// FNV-1a over ids, each with an end of its own.
+pub(super) fn hash<'a>(ids: impl IntoIterator<Item = &'a str>) -> u32 {
+    const OFFSET_BASIS: u32 = 0x811c_9dc5;
+    const PRIME: u32 = 0x0100_0193;
+    let bytes = ids.into_iter().flat_map(|id| id.bytes().chain([0]));
+    bytes.fold(OFFSET_BASIS, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(PRIME))
+}
+
+/// The scope of each VPC, which is a slot of its own as long as there are enough; then some share one, which costs a
+/// needless look, never a wrong one.
+pub(super) fn scopes<'a>(vpc_ids: &BTreeSet<&'a str>) -> BTreeMap<&'a str, ScopeId> {
+    // Slot 0 is no scope.
+    const SLOTS: u32 = SCOPE_SLOTS - 1;
+    let mut taken = BTreeSet::new();
+    let mut scope = |id: &str| {
+        let first = hash([id]) % SLOTS;
+        let free = (0..SLOTS)
+            .map(|step| (first + step) % SLOTS)
+            .find(|slot| !taken.contains(slot));
+        let slot = free.unwrap_or(first);
+        taken.insert(slot);
+        // At most SCOPE_SLOTS, which is 1024.
+        ScopeId((slot + 1) as u16)
+    };
+    vpc_ids.iter().map(|&id| (id, scope(id))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_with_one_hash_get_two_numbers_and_none_is_nothing() {
+        let mut taken = Taken::default();
+        let numbers = [7, 7, u32::MAX, u32::MAX, 0].map(|from| taken.take(from));
+        assert_eq!(numbers, [7, 8, u32::MAX, 1, 2]);
+    }
+
+    #[test]
+    fn a_list_of_ids_is_no_other_list() {
+        assert_ne!(hash(["sg-1", "sg-2"]), hash(["sg-1sg-2"]));
+        assert_ne!(hash(["sg-1", "sg-2"]), hash(["sg-2", "sg-1"]));
+    }
+}

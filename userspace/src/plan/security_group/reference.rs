@@ -1,0 +1,41 @@
+//! Which rules of a list speak of the members of groups.
+
+use super::list::{Far, List};
+use super::{GroupSets, set};
+use crate::plan::Family;
+use groundplane_abi::GroupSetId;
+use groundplane_abi::security_group::RuleBits;
+use std::collections::BTreeMap;
+
+/// Of each VPC and group the sets it is in: what its members are known by.
+#[derive(Debug)]
+pub(super) struct Members<'a>(BTreeMap<(&'a str, &'a str), Vec<GroupSetId>>);
+
+impl<'a> Members<'a> {
+    pub(super) fn of(sets: &GroupSets<'a>) -> Self {
+        let mut members: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for (groups, set) in &sets.0 {
+            for &group in groups {
+                members.entry((set.vpc_id, group)).or_default().push(set.id);
+            }
+        }
+        Self(members)
+    }
+}
+
+/// A row for each set of the VPC in which there is a group that a rule names.
+pub(super) fn rows<I: Family>(
+    list: &List<'_, I>,
+    members: &Members<'_>,
+    vpc_id: &str,
+) -> BTreeMap<GroupSetId, RuleBits> {
+    let mut rows = BTreeMap::new();
+    for (rule, listed) in list.rules.iter().enumerate() {
+        if let Far::MembersOf(group) = listed.far {
+            for &member_of in members.0.get(&(vpc_id, group)).into_iter().flatten() {
+                set(rows.entry(member_of).or_default(), rule, true);
+            }
+        }
+    }
+    rows
+}

@@ -1,12 +1,12 @@
 //! A socket buffer as a frame: the only pointer arithmetic on packets in the repository.
 
 use aya_ebpf::bindings::__sk_buff;
-use aya_ebpf::helpers::bpf_skb_pull_data;
+use aya_ebpf::helpers::{bpf_skb_change_tail, bpf_skb_pull_data};
 use groundplane_abi::Device;
 use groundplane_datapath::Frame;
 
 /// No header the datapath looks at starts further in; a constant bound is what the verifier wants of an offset.
-const MAX_OFFSET: u32 = 127;
+const MAX_OFFSET: u32 = 255;
 
 pub(crate) struct SkbFrame {
     skb: *mut __sk_buff,
@@ -75,6 +75,19 @@ impl Frame for SkbFrame {
     fn has_vlan_tag(&self) -> bool {
         // SAFETY: as in `device`.
         unsafe { (*self.skb).vlan_present != 0 }
+    }
+
+    #[inline(always)]
+    fn segment_len(&self) -> u32 {
+        // SAFETY: as in `device`.
+        unsafe { (*self.skb).gso_size }
+    }
+
+    #[inline(always)]
+    fn resize(&mut self, len: u32) -> Option<()> {
+        // SAFETY: as in `device`; the helper takes the context and any length.
+        let failed = unsafe { bpf_skb_change_tail(self.skb, len, 0) };
+        (failed == 0).then_some(())
     }
 
     #[inline(always)]

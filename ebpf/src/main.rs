@@ -18,63 +18,116 @@ use aya_ebpf::bindings::{__sk_buff, TC_ACT_OK, TC_ACT_SHOT};
 use aya_ebpf::helpers::{bpf_jiffies64, bpf_redirect, bpf_redirect_peer, bpf_skb_change_type};
 use aya_ebpf::macros::classifier;
 use aya_ebpf::programs::TcContext;
-use core::ptr::NonNull;
 use frame::SkbFrame;
-use groundplane_abi::flow::{FlowEntry, kind};
-use groundplane_abi::{Device, DropReason};
-use groundplane_datapath::{Outcome, Tables as _, commit, fast, rewrite, slow};
-use maps::Kernel;
+use groundplane_abi::event::Event;
+use groundplane_abi::flow::kind;
+use groundplane_abi::nacl::direction;
+use groundplane_abi::program::slot;
+use groundplane_abi::{Device, DropReason, Ip4, Ip6};
+use groundplane_datapath::{Family, Stages, Tables as _, TablesOf as _, commit, fast, judge, parse, rewrite};
+use maps::{Kernel, PROGRAMS};
 
 /// `PACKET_HOST` of linux/if_packet.h.
 const PACKET_HOST: u32 = 0;
 
 /// tcx ingress of an ENI's host side: a packet leaves a guest. It is delivered to a guest or dropped; the host's own
 /// stack never gets it.
+///
+/// Established flows end here. For every other packet this goes on in the family's `judge`, and that in its `commit`.
 #[classifier]
 pub(crate) fn eni_egress(context: TcContext) -> i32 {
-    let skb = context.skb.skb;
-    match fast_path(skb) {
-        MISS => slow_path(skb),
-        action => action,
+    let mut frame = SkbFrame::new(context.skb.skb);
+    if let Some(action) = established::<Ip4>(&mut frame) {
+        return action;
+    }
+    if !parse::is_ip6(&frame) {
+        return go_on(&context, slot::JUDGE_IP4);
+    }
+    match established::<Ip6>(&mut frame) {
+        Some(action) => action,
+        None => go_on(&context, slot::JUDGE_IP6),
     }
 }
 
-/// What [`fast_path`] says of a packet that isn't its own; no action of linux/pkt_cls.h.
-const MISS: i32 = -2;
-
-#[unsafe(no_mangle)]
-#[inline(never)]
-extern "C" fn fast_path(skb: *mut __sk_buff) -> i32 {
-    let mut frame = SkbFrame::new(skb);
-    let device = frame.device();
-    let mut outcome = Outcome::undecided();
-    if !fast(&Kernel, &mut frame, device, &mut outcome) {
-        return MISS;
-    }
-    finish(&mut frame, device, &outcome)
+#[classifier]
+pub(crate) fn judge_ip4(context: TcContext) -> i32 {
+    decide::<Ip4>(&context, slot::COMMIT_IP4)
 }
 
-#[unsafe(no_mangle)]
-#[inline(never)]
-extern "C" fn slow_path(skb: *mut __sk_buff) -> i32 {
-    let mut frame = SkbFrame::new(skb);
-    let device = frame.device();
-    let mut outcome = Outcome::undecided();
-    slow(&Kernel, &mut frame, device, &mut outcome);
-    finish(&mut frame, device, &outcome)
+#[classifier]
+pub(crate) fn judge_ip6(context: TcContext) -> i32 {
+    decide::<Ip6>(&context, slot::COMMIT_IP6)
+}
+
+#[classifier]
+pub(crate) fn commit_ip4(context: TcContext) -> i32 {
+    finish::<Ip4>(&context)
+}
+
+#[classifier]
+pub(crate) fn commit_ip6(context: TcContext) -> i32 {
+    finish::<Ip6>(&context)
 }
 
 #[inline(always)]
-fn finish(frame: &mut SkbFrame, device: Device, outcome: &Outcome<NonNull<FlowEntry>>) -> i32 {
-    let verdict = commit(&Kernel, outcome, device);
+fn established<I: Family>(frame: &mut SkbFrame) -> Option<i32>
+where
+    Kernel: Stages<I, Frame = SkbFrame>,
+{
+    let hit = fast::<I, _>(&Kernel, frame, frame.device())?;
+    // Before anything is counted: a frame that can't be rewritten is another stage's business.
+    rewrite::apply::<I>(frame, &hit.verdict).ok()?;
+    Kernel.touch(hit.flow, hit.now, frame.skb_len());
+    Some(deliver(frame, hit.verdict.out, hit.verdict.kind))
+}
+
+#[inline(always)]
+fn decide<I: Family>(context: &TcContext, next: u32) -> i32
+where
+    Kernel: Stages<I, Frame = SkbFrame>,
+{
+    let mut frame = SkbFrame::new(context.skb.skb);
+    let device = frame.device();
+    let _ = judge::<I, _>(&Kernel, &mut frame, device);
+    go_on(context, next)
+}
+
+#[inline(always)]
+fn finish<I: Family>(context: &TcContext) -> i32
+where
+    Kernel: Stages<I, Frame = SkbFrame>,
+{
+    let mut frame = SkbFrame::new(context.skb.skb);
+    let verdict = commit::<I, _>(&Kernel);
     if verdict.is_drop() {
-        return drop(frame, verdict.reason);
+        return drop(&frame, verdict.reason);
     }
-    if let Err(reason) = rewrite::apply(frame, &verdict) {
-        Kernel.count_drop(device, reason, outcome.len);
-        return drop(frame, reason);
+    if let Err(reason) = rewrite::apply::<I>(&mut frame, &verdict) {
+        return report_drop(&frame, reason);
     }
-    deliver(frame, verdict.out, verdict.kind)
+    deliver(&frame, verdict.out, verdict.kind)
+}
+
+/// Goes on in the program of a slot. One that isn't there is a fault of ours, and drops.
+#[inline(always)]
+fn go_on(context: &TcContext, slot: u32) -> i32 {
+    // SAFETY: the slots hold programs of this kind, which take this context.
+    unsafe { PROGRAMS.tail_call(context, slot) };
+    report_drop(&SkbFrame::new(context.skb.skb), DropReason::NO_SCRATCH)
+}
+
+/// Drops a frame at its own ENI for a reason that has nothing to do with the packet in it.
+fn report_drop(frame: &SkbFrame, reason: DropReason) -> i32 {
+    let device = frame.device();
+    Kernel.report_drop(&Event {
+        len: frame.skb_len(),
+        sender: device,
+        at: device,
+        reason,
+        direction: direction::EGRESS as u8,
+        ..Event::default()
+    });
+    drop(frame, reason)
 }
 
 /// tcx egress of an ENI's host side: nothing reaches a guest but what the datapath delivers. To a veth that is nothing
@@ -87,8 +140,7 @@ pub(crate) fn eni_guard(context: TcContext) -> i32 {
         frame.set_mark(0);
         return TC_ACT_OK;
     }
-    Kernel.count_drop(frame.device(), DropReason::HOST_PACKET, frame.skb_len());
-    drop(&frame, DropReason::HOST_PACKET)
+    report_drop(&frame, DropReason::HOST_PACKET)
 }
 
 /// Tells a test run what the kernel's clock says, so that the agent can find out how long a tick is.

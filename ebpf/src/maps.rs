@@ -2,23 +2,27 @@
 //!
 //! Capacities here are defaults; the agent sets others at load. Maps are pinned by the agent, which knows where.
 
+mod family;
+
 use crate::atomic;
-use aya_ebpf::bindings::{BPF_F_MMAPABLE, BPF_NOEXIST};
-use aya_ebpf::helpers::{bpf_get_smp_processor_id, bpf_jiffies64, bpf_map_lookup_elem};
+use aya_ebpf::bindings::{BPF_F_MMAPABLE, BPF_F_NO_PREALLOC, BPF_NOEXIST};
+use aya_ebpf::helpers::{bpf_get_smp_processor_id, bpf_jiffies64, bpf_ktime_get_ns, bpf_map_lookup_elem};
 use aya_ebpf::macros::map;
 use aya_ebpf::maps::lpm_trie::LpmTrie;
-use aya_ebpf::maps::{Array, HashMap, LruHashMap, PerCpuArray, PerCpuHashMap};
+use aya_ebpf::maps::{Array, HashMap, PerCpuArray, PerCpuHashMap, ProgramArray, RingBuf};
 use core::ptr::{self, NonNull};
-use groundplane_abi::control::{Generation, SCOPE_SLOTS, Settings, Validity, ring_hand};
-use groundplane_abi::eni::{AddressKey, Counter, DropKey, EniEntry, EniKey, EniTotals, MacKey, SubnetEntry, SubnetKey};
-use groundplane_abi::flow::{FlowEntry, FlowKey, RingSlot};
-use groundplane_abi::nacl::{NACL_RULES, NaclEntry, NaclKey, NaclRule};
-use groundplane_abi::route::{RouteEntry, RouteKey};
-use groundplane_abi::security_group::{GroupSetEntry, GroupSetKey};
-use groundplane_abi::{Device, DropReason, ScopeId};
-use groundplane_datapath::flow::Scratch;
+use groundplane_abi::control::{Generation, SCOPE_SLOTS, Settings, ring_hand};
+use groundplane_abi::eni::{Counter, DropKey, EniEntry, EniKey, EniState, EniTotals, MacKey, SubnetEntry, SubnetKey};
+use groundplane_abi::event::{Event, EventLimit};
+use groundplane_abi::program::slot;
+use groundplane_abi::security_group::{
+    GroupSetEntry, GroupSetKey, RULE_WORDS, ReferenceKey, RuleBits, Selector, SelectorKey,
+};
+use groundplane_abi::{Device, ScopeId};
+use groundplane_datapath::Tables;
 use groundplane_datapath::tables::Clock;
-use groundplane_datapath::{FlowTable, Tables};
+
+pub(crate) use family::{scratch4, scratch6};
 
 /// Mapped into the agent's memory, so that applying a configuration is one aligned store and not a copy of bytes.
 #[map]
@@ -28,39 +32,33 @@ static SETTINGS: Array<Settings> = Array::with_max_entries(1, 0);
 #[map]
 static SCOPES: Array<Generation> = Array::with_max_entries(SCOPE_SLOTS, 0);
 #[map]
-static ENIS: HashMap<EniKey, EniEntry> = HashMap::with_max_entries(8_192, 0);
+static ENIS: HashMap<EniKey, EniEntry> = HashMap::with_max_entries(16_384, 0);
 #[map]
-static SUBNETS: HashMap<SubnetKey, SubnetEntry> = HashMap::with_max_entries(8_192, 0);
+static SUBNETS: HashMap<SubnetKey, SubnetEntry> = HashMap::with_max_entries(16_384, 0);
 #[map]
-static ADDRESSES: LpmTrie<AddressKey, Device> = LpmTrie::with_max_entries(65_536, 0);
+static MACS: HashMap<MacKey, Device> = HashMap::with_max_entries(16_384, 0);
 #[map]
-static MACS: HashMap<MacKey, Device> = HashMap::with_max_entries(8_192, 0);
+static GROUP_SETS: HashMap<GroupSetKey, GroupSetEntry> = HashMap::with_max_entries(65_536, 0);
 #[map]
-static ROUTES: LpmTrie<RouteKey, RouteEntry> = LpmTrie::with_max_entries(262_144, 0);
+static REFERENCES: HashMap<ReferenceKey, RuleBits> = HashMap::with_max_entries(65_536, BPF_F_NO_PREALLOC);
 #[map]
-static NACLS: HashMap<NaclKey, NaclEntry> = HashMap::with_max_entries(4_096, 0);
-#[map]
-static GROUP_SETS: HashMap<GroupSetKey, GroupSetEntry> = HashMap::with_max_entries(8_192, 0);
-/// Two entries for each connection. Preallocated: what it holds it holds, and a full table refuses.
-#[map]
-static FLOWS: HashMap<FlowKey, FlowEntry> = HashMap::with_max_entries(131_072, 0);
-#[map]
-static EMBRYOS: LruHashMap<FlowKey, FlowEntry> = LruHashMap::with_max_entries(65_536, 0);
-#[map]
-static RING: Array<RingSlot> = Array::with_max_entries(81_920, 0);
+static SELECTORS: LpmTrie<SelectorKey, RuleBits> = LpmTrie::with_max_entries(524_288, 0);
 #[map]
 static RING_HANDS: Array<u64> = Array::with_max_entries(ring_hand::COUNT, 0);
 #[map]
-static DROPS: PerCpuHashMap<DropKey, Counter> = PerCpuHashMap::with_max_entries(16_384, 0);
+static DROPS: PerCpuHashMap<DropKey, Counter> = PerCpuHashMap::with_max_entries(32_768, 0);
 #[map]
 static ENI_TOTALS: PerCpuHashMap<Device, EniTotals> = PerCpuHashMap::with_max_entries(8_192, 0);
 #[map]
+static ENI_STATES: HashMap<Device, EniState> = HashMap::with_max_entries(8_192, 0);
+#[map]
+static EVENTS: RingBuf = RingBuf::with_byte_size(1 << 20, 0);
+#[map]
+static EVENT_LIMITS: PerCpuArray<EventLimit> = PerCpuArray::with_max_entries(1, 0);
+#[map]
 static STAMPS: PerCpuArray<u64> = PerCpuArray::with_max_entries(1, 0);
-/// Where an entry lies while it is inserted (see [`Kernel::insert`]).
 #[map]
-static OUTBOX: PerCpuArray<FlowEntry> = PerCpuArray::with_max_entries(1, 0);
-#[map]
-static SCRATCH: PerCpuArray<Scratch> = PerCpuArray::with_max_entries(1, 0);
+pub(crate) static PROGRAMS: ProgramArray = ProgramArray::with_max_entries(slot::COUNT, 0);
 
 /// The tables as they are in the kernel.
 pub(crate) struct Kernel;
@@ -77,24 +75,18 @@ struct Prefix<K> {
 /// Not by aya's own lookup: its keys are packed, so that the compiler may put one at an odd place on the stack, where the
 /// verifier refuses to have it written.
 #[inline(always)]
-fn longest_prefix<K: Copy, V: Copy>(map: &LpmTrie<K, V>, len: u32, key: &K) -> Option<V> {
+fn longest_prefix<K: Copy, V>(map: &LpmTrie<K, V>, len: u32, key: &K) -> Option<NonNull<V>> {
     let prefix = Prefix { len, key: *key };
-    // SAFETY: a map static is the kernel's handle of the map, and the key lives until the call returns. A row doesn't
-    // change in place while packets can see it (see `row`).
+    // SAFETY: a map static is the kernel's handle of the map, and the key lives until the call returns.
     unsafe {
         let row = bpf_map_lookup_elem(ptr::from_ref(map).cast_mut().cast(), (&raw const prefix).cast());
-        row.cast::<V>().as_ref().copied()
+        NonNull::new(row.cast::<V>())
     }
 }
 
 /// The mark of this boot that lets a packet pass to a tap; 0 if there is none.
 pub(crate) fn mark() -> u32 {
     SETTINGS.get(0).map_or(0, |settings| settings.mark)
-}
-
-/// This CPU's scratch.
-pub(crate) fn scratch() -> Option<*mut Scratch> {
-    SCRATCH.get_ptr_mut(0)
 }
 
 /// Reads a row that is never changed in place while packets can see it: the idle bank is written, then it is switched
@@ -107,9 +99,7 @@ macro_rules! row {
 }
 
 impl Tables for Kernel {
-    /// Never null, so that no entry is a null pointer and not a register without a value.
-    type FlowRef = NonNull<FlowEntry>;
-    type NaclRef = *const NaclEntry;
+    type RulesRef = NonNull<RuleBits>;
 
     #[inline(always)]
     fn generation(&self) -> Generation {
@@ -144,73 +134,29 @@ impl Tables for Kernel {
         row!(SUBNETS, key)
     }
 
-    fn owner(&self, key: &AddressKey) -> Option<Device> {
-        longest_prefix(&ADDRESSES, AddressKey::FIXED_BITS + 32, key)
-    }
-
     fn mac_owner(&self, key: &MacKey) -> Option<Device> {
         row!(MACS, key)
-    }
-
-    fn route(&self, key: &RouteKey) -> Option<RouteEntry> {
-        longest_prefix(&ROUTES, RouteKey::FIXED_BITS + 32, key)
-    }
-
-    fn nacl(&self, key: &NaclKey) -> Option<(Self::NaclRef, u32)> {
-        let nacl = NACLS.get_ptr(key)?;
-        // SAFETY: a pointer from the map is valid, and rows don't change in place (see `row`).
-        Some((nacl, unsafe { (*nacl).len }))
-    }
-
-    #[inline(always)]
-    fn nacl_rule(&self, nacl: Self::NaclRef, index: u32) -> Option<NaclRule> {
-        if index >= NACL_RULES {
-            return None;
-        }
-        // SAFETY: the index was compared with the length of the array; otherwise as in `nacl`.
-        Some(unsafe { (&raw const (*nacl).rules).cast::<NaclRule>().add(index as usize).read() })
     }
 
     fn group_set(&self, key: &GroupSetKey) -> Option<GroupSetEntry> {
         row!(GROUP_SETS, key)
     }
 
-    #[inline(always)]
-    fn find(&self, table: FlowTable, key: &FlowKey) -> Option<Self::FlowRef> {
-        // By value: up to Linux 6.2 a map's key may lie on the stack or in a map, but not in a global function's
-        // argument, where the scratch is.
-        let flow = match table {
-            FlowTable::Main => FLOWS.get_ptr_mut(*key),
-            FlowTable::Embryos => EMBRYOS.get_ptr_mut(*key),
-        };
-        flow.and_then(NonNull::new)
+    fn references(&self, key: &ReferenceKey) -> Option<Self::RulesRef> {
+        REFERENCES.get_ptr_mut(*key).and_then(NonNull::new)
+    }
+
+    fn selected(&self, key: &SelectorKey) -> Option<Self::RulesRef> {
+        longest_prefix(&SELECTORS, SelectorKey::FIXED_BITS + Selector::BITS, key)
     }
 
     #[inline(always)]
-    fn read<R>(&self, flow: Self::FlowRef, key: &FlowKey, take: impl FnOnce(&FlowEntry) -> R) -> Option<R> {
-        let flow = flow.as_ptr();
-        // SAFETY: a pointer from the map stays a pointer to an element of it, whatever becomes of the element. What is
-        // copied may be torn; it is used only if key and stamps say that it was this entry before and after.
-        unsafe {
-            let stamp = ptr::read_volatile(&raw const (*flow).stamp);
-            atomic::compiler_barrier();
-            let taken = take(&flow.read());
-            atomic::compiler_barrier();
-            if is_still(flow, key, stamp) { Some(taken) } else { None }
+    fn rules(&self, rules: Self::RulesRef, word: u32) -> u64 {
+        if word >= RULE_WORDS {
+            return 0;
         }
-    }
-
-    #[inline(always)]
-    fn read_into(&self, flow: Self::FlowRef, key: &FlowKey, entry: &mut FlowEntry) -> bool {
-        let flow = flow.as_ptr();
-        // SAFETY: as in `read`.
-        unsafe {
-            let stamp = ptr::read_volatile(&raw const (*flow).stamp);
-            atomic::compiler_barrier();
-            ptr::copy_nonoverlapping(flow.cast_const(), entry, 1);
-            atomic::compiler_barrier();
-            is_still(flow, key, stamp)
-        }
+        // SAFETY: the index was compared with the length of the array; rows don't change in place (see `row`).
+        unsafe { rules.as_ptr().cast::<u64>().add(word as usize).read() }
     }
 
     fn new_stamp(&self) -> u64 {
@@ -225,113 +171,48 @@ impl Tables for Kernel {
         }
     }
 
+    fn tracked(&self, device: Device) -> u64 {
+        // SAFETY: a pointer from the map is valid; other cores count meanwhile.
+        ENI_STATES
+            .get_ptr(device)
+            .map_or(0, |state| unsafe { ptr::read_volatile(&raw const (*state).tracked) })
+    }
+
     #[inline(always)]
-    fn touch(&self, flow: Self::FlowRef, now: u64, len: u32) {
-        let flow = flow.as_ptr();
-        // SAFETY: as in `read`; whoever the element belongs to by now, these are counters and a time.
-        unsafe {
-            atomic::add(&raw mut (*flow).packets, 1);
-            atomic::add(&raw mut (*flow).bytes, u64::from(len));
-            // Unwritten while it is the same tick, so that the line isn't dirtied twice.
-            if (*flow).last_seen != now {
-                ptr::write_volatile(&raw mut (*flow).last_seen, now);
-            }
-        }
+    fn charge(&self, device: Device, most: u32) -> bool {
+        charge(device.0, most) != 0
     }
 
-    fn restamp(&self, flow: Self::FlowRef, old: Validity, new: Validity) -> bool {
-        let flow = flow.as_ptr();
-        // SAFETY: as in `read`; the caller looks whose element it was.
-        unsafe { atomic::swap_u64((&raw mut (*flow).validity).cast(), old.0, new.0) }
+    #[inline(always)]
+    fn discharge(&self, device: Device) {
+        discharge(device.0);
     }
 
-    fn add_tcp_bits(&self, flow: Self::FlowRef, bits: u32) {
-        let flow = flow.as_ptr();
-        // SAFETY: as in `read`; a stranger leaves the fast path, nothing more.
-        unsafe { ptr::write_volatile(&raw mut (*flow).tcp, (*flow).tcp | bits) };
-    }
-
-    fn claim(&self, flow: Self::FlowRef, from: u32, to: u32) -> bool {
-        let flow = flow.as_ptr();
-        // SAFETY: as in `restamp`.
-        unsafe { atomic::swap_u32(&raw mut (*flow).state, from, to) }
-    }
-
-    fn insert(&self, table: FlowTable, entry: &FlowEntry) -> bool {
-        let flags = u64::from(BPF_NOEXIST);
-        let Some(outbox) = OUTBOX.get_ptr_mut(0) else {
+    fn take_first_packet(&self, device: Device, low: u64, high: u64) -> bool {
+        /// More than all cores together can add at a time beyond what there is.
+        const SLACK: u64 = 1 << 12;
+        let Some(state) = ENI_STATES.get_ptr_mut(device) else {
             return false;
         };
-        // SAFETY: this CPU's own slot. From there because, as in `find`, the entry must not lie in an argument either,
-        // and the stack has no room for it.
-        let entry = unsafe {
-            ptr::copy_nonoverlapping(entry, outbox, 1);
-            &*outbox
-        };
-        match table {
-            FlowTable::Main => FLOWS.insert(entry.key, entry, flags),
-            FlowTable::Embryos => EMBRYOS.insert(entry.key, entry, flags),
-        }
-        .is_ok()
-    }
-
-    fn remove(&self, table: FlowTable, key: &FlowKey) {
-        // Gone already is as good as removed.
-        let _ = match table {
-            FlowTable::Main => FLOWS.remove(*key),
-            FlowTable::Embryos => EMBRYOS.remove(*key),
-        };
-    }
-
-    fn ring_slots(&self) -> u32 {
-        SETTINGS.get(0).map_or(0, |settings| settings.ring_slots)
-    }
-
-    fn ring_hand(&self, hand: u32) -> u64 {
-        // SAFETY: a pointer from the map is valid; other cores move the hand meanwhile.
-        RING_HANDS
-            .get_ptr(hand)
-            .map_or(0, |position| unsafe { ptr::read_volatile(position) })
-    }
-
-    fn ring_take_tail(&self) -> u64 {
-        // SAFETY: a pointer from the map is valid, and hands are moved only by atomics.
-        RING_HANDS
-            .get_ptr_mut(ring_hand::TAIL)
-            .map_or(0, |tail| unsafe { atomic::take(tail, 1) })
-    }
-
-    fn ring_advance_head(&self, from: u64) -> bool {
-        // SAFETY: as in `ring_take_tail`.
-        RING_HANDS
-            .get_ptr_mut(ring_hand::HEAD)
-            .is_some_and(|head| unsafe { atomic::swap_u64(head, from, from.wrapping_add(1)) })
-    }
-
-    fn ring_slot(&self, index: u32) -> Option<RingSlot> {
-        // SAFETY: a pointer from the map is valid. The turn is read first: if it is there, so is the rest.
-        RING.get_ptr(index).map(|slot| unsafe {
-            let turn = ptr::read_volatile(&raw const (*slot).turn);
-            atomic::compiler_barrier();
-            RingSlot { turn, ..*slot }
-        })
-    }
-
-    fn set_ring_slot(&self, index: u32, slot: &RingSlot) {
-        if let Some(place) = RING.get_ptr_mut(index) {
-            // SAFETY: a pointer from the map is valid, and the position was taken by this core alone.
-            unsafe {
-                (*place).key = slot.key;
-                (*place).stamp = slot.stamp;
-                atomic::compiler_barrier();
-                ptr::write_volatile(&raw mut (*place).turn, slot.turn);
+        // SAFETY: a pointer from the map is valid, and the word is changed only by atomics.
+        unsafe {
+            let count = &raw mut (*state).first_packets;
+            let found = ptr::read_volatile(count);
+            if found < low || found > high.wrapping_add(SLACK) {
+                // If another core was faster it did the same.
+                atomic::swap_u64(count, found, low);
             }
+            let taken = atomic::take(count, 1) < high;
+            if !taken {
+                atomic::add(count, u64::MAX);
+            }
+            taken
         }
     }
 
     #[inline(always)]
-    fn count_drop(&self, device: Device, reason: DropReason, len: u32) {
-        count_drop(device.0, u32::from(reason.0), len);
+    fn report_drop(&self, event: &Event) {
+        report(event);
     }
 
     #[inline(always)]
@@ -350,7 +231,35 @@ impl Tables for Kernel {
     }
 }
 
-/// A global function for the same reason as [`count_drop`]. Install makes the row of every ENI; a packet of a device
+/// A global function, as [`report`] is. Install makes the row of every ENI.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub(crate) extern "C" fn charge(device: u32, most: u32) -> u32 {
+    let Some(state) = ENI_STATES.get_ptr_mut(Device(device)) else {
+        return 0;
+    };
+    // SAFETY: a pointer from the map is valid, and the word is changed only by atomics.
+    unsafe {
+        let charged = atomic::take(&raw mut (*state).tracked, 1) < u64::from(most);
+        if !charged {
+            atomic::add(&raw mut (*state).tracked, u64::MAX);
+        }
+        u32::from(charged)
+    }
+}
+
+/// A global function, as [`report`] is.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub(crate) extern "C" fn discharge(device: u32) -> u32 {
+    if let Some(state) = ENI_STATES.get_ptr_mut(Device(device)) {
+        // SAFETY: as in `charge`.
+        unsafe { atomic::add(&raw mut (*state).tracked, u64::MAX) };
+    }
+    0
+}
+
+/// A global function for the same reason as [`report`]. Install makes the row of every ENI; a packet of a device
 /// without one has no ENI and nothing to count.
 #[unsafe(no_mangle)]
 #[inline(never)]
@@ -367,14 +276,19 @@ pub(crate) extern "C" fn add_to_totals(device: u32, packets: u64, bytes: u64, op
     0
 }
 
-/// A global function like the stages, to keep what only a dropped packet needs off the fast path's stack.
+/// Counts a drop, and tells of it if this CPU hasn't told of too many. A global function like the stages: verified once,
+/// with a stack of its own.
 #[unsafe(no_mangle)]
 #[inline(never)]
-pub(crate) extern "C" fn count_drop(device: u32, reason: u32, len: u32) -> u32 {
+pub(crate) extern "C" fn report(event: *const Event) -> u32 {
+    // SAFETY: the verifier checked at the call that the pointer is null or to a whole event.
+    let Some(event) = (unsafe { event.as_ref() }) else {
+        return 0;
+    };
     let key = DropKey {
-        device: Device(device),
-        reason: DropReason(reason as u16),
-        reserved: 0,
+        device: event.at,
+        reason: event.reason,
+        rule: event.rule,
     };
     if DROPS.get_ptr(key).is_none() {
         // Another CPU may have been faster; then the row is there all the same.
@@ -384,22 +298,37 @@ pub(crate) extern "C" fn count_drop(device: u32, reason: u32, len: u32) -> u32 {
         // SAFETY: this CPU's own slot.
         unsafe {
             (*counter).packets += 1;
-            (*counter).bytes += u64::from(len);
+            (*counter).bytes += u64::from(event.len);
         }
     }
+    tell(event);
     0
 }
 
-/// Whether an element has been the entry of this key since its stamp was read.
-///
-/// # Safety
-/// The pointer is one into a flow table.
+/// Puts an event in the ring buffer, or counts it as lost.
 #[inline(always)]
-unsafe fn is_still(flow: *mut FlowEntry, key: &FlowKey, stamp: u64) -> bool {
-    // SAFETY: the caller's promise.
-    unsafe {
-        (*flow).key == *key
-            && ptr::read_volatile(&raw const (*flow).stamp) == stamp
-            && ptr::read_volatile(&raw const (*flow).stamp_end) == stamp
+fn tell(event: &Event) {
+    let Some(limit) = EVENT_LIMITS.get_ptr_mut(0) else {
+        return;
+    };
+    let most = SETTINGS.get(0).map_or(0, |settings| settings.events_per_second);
+    let clock = Kernel.clock();
+    let second = clock.now.checked_div(u64::from(clock.ticks_per_second)).unwrap_or(0);
+    // SAFETY: this CPU's own slot.
+    let limit = unsafe { &mut *limit };
+    if limit.second != second {
+        limit.second = second;
+        limit.told = 0;
+    }
+    if limit.told < u64::from(most)
+        && let Some(mut place) = EVENTS.reserve::<Event>(0)
+    {
+        // SAFETY: the helper has no preconditions.
+        let time = unsafe { bpf_ktime_get_ns() };
+        place.write(Event { time, ..*event });
+        place.submit(0);
+        limit.told += 1;
+    } else {
+        limit.lost += 1;
     }
 }

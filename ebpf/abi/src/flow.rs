@@ -190,11 +190,6 @@ impl Delivery {
         DeliveryWords(bytemuck::cast(*self))
     }
 
-    #[must_use]
-    pub const fn is_reply(&self) -> bool {
-        self.flags & action_flag::REPLY != 0
-    }
-
     /// The destination MAC a frame must have to be of this flow.
     #[must_use]
     #[inline(always)]
@@ -288,6 +283,14 @@ pub mod tcp_seen {
     #[must_use]
     pub const fn is_closing(bits: u32) -> bool {
         bits & RESET != 0 || bits & (FIN_SENT | FIN_RECEIVED) == FIN_SENT | FIN_RECEIVED
+    }
+}
+
+impl<I> Action<I> {
+    #[must_use]
+    #[inline(always)]
+    pub const fn is_reply(&self) -> bool {
+        self.delivery.flags & action_flag::REPLY != 0
     }
 }
 

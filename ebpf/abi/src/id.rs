@@ -26,6 +26,11 @@ ids! {
     Bank,
 }
 
+impl GroupSetId {
+    /// No groups: the far end is nobody's member.
+    pub const NONE: Self = Self(0);
+}
+
 impl Device {
     /// No device: an answer to "where to", or an identity, that nobody has.
     pub const NONE: Self = Self(0);

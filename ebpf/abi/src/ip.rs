@@ -17,6 +17,8 @@ pub trait Ip: Pod + Eq + Ord + Hash + Default + Debug + Display + Into<core::net
     const BITS: u32;
     /// The family's control protocol.
     const ICMP: u8;
+    /// The type of an echo request.
+    const ECHO_REQUEST: u8;
     /// What stands in an Ethernet frame before a packet of the family.
     const ETHERTYPE: u16;
     /// Length of the fixed part of the IP header.
@@ -52,6 +54,7 @@ impl Ip for Ip4 {
     const VERSION: u8 = 4;
     const BITS: u32 = 32;
     const ICMP: u8 = protocol::ICMP;
+    const ECHO_REQUEST: u8 = 8;
     const ETHERTYPE: u16 = 0x0800;
     const HEADER_LEN: u32 = 20;
 
@@ -140,6 +143,7 @@ impl Ip for Ip6 {
     const VERSION: u8 = 6;
     const BITS: u32 = 128;
     const ICMP: u8 = protocol::ICMPV6;
+    const ECHO_REQUEST: u8 = 128;
     const ETHERTYPE: u16 = 0x86dd;
     const HEADER_LEN: u32 = 40;
 

@@ -4,13 +4,14 @@
 //! the router's. Nobody else is answered, nor a guest that asks for its own address (a probe, RFC 5227). ARP is not
 //! subject to groups and NACLs.
 
-use crate::eni::{LeaveFrom, router_address};
+use crate::eni::{self, owner};
+use crate::family::Family;
 use crate::rewrite::readdress;
-use crate::verdict::{Answer, delivery_kind};
-use crate::{Frame, Tables};
-use groundplane_abi::control::Generation;
-use groundplane_abi::eni::{AddressKey, EniKey};
-use groundplane_abi::{Device, DropReason, Ip4, Mac};
+use crate::verdict::{Answer, delivery_kind, rewrite};
+use crate::walk::Walk;
+use crate::{Frame, TablesOf};
+use groundplane_abi::eni::EniKey;
+use groundplane_abi::{DropReason, Ip4, Mac};
 
 const OFFSET: u32 = 14;
 /// Ethernet, IPv4, their address lengths, request.
@@ -22,57 +23,50 @@ const TARGET_MAC: u32 = 18;
 const TARGET: u32 = 24;
 
 /// The answer to a request.
-pub fn answer<T: Tables>(
+pub fn answer<T: TablesOf<Ip4>>(
     tables: &T,
     frame: &impl Frame,
-    device: Device,
-    generation: Generation,
+    walk: &mut Walk<Ip4>,
 ) -> Result<Answer, DropReason> {
-    let [.., s0, s1, s2, s3, s4, s5, _, _] = frame.load::<14>(0).ok_or(DropReason::TRUNCATED)?;
-    let request = frame.load::<28>(OFFSET).ok_or(DropReason::TRUNCATED)?;
-    let from = LeaveFrom::load(tables, generation, device)?;
-    let sender_mac = Mac([
-        request[8],
-        request[9],
-        request[10],
-        request[11],
-        request[12],
-        request[13],
-    ]);
-    let sender = Ip4([request[14], request[15], request[16], request[17]]);
-    let target = Ip4([request[24], request[25], request[26], request[27]]);
-    if Mac([s0, s1, s2, s3, s4, s5]) != from.eni.mac {
+    eni::load_near(tables, walk)?;
+    if walk.packet.src_mac != walk.near.mac {
         return Err(DropReason::SOURCE_MAC);
     }
-    if frame.load::<8>(OFFSET) != Some(REQUEST) {
+    let (Some(kind), Some(sender_mac), Some(sender), Some(target)) = (
+        frame.load::<8>(OFFSET),
+        frame.load::<6>(OFFSET + SENDER_MAC),
+        frame.load::<4>(OFFSET + SENDER),
+        frame.load::<4>(OFFSET + TARGET),
+    ) else {
+        return Err(DropReason::TRUNCATED);
+    };
+    if kind != REQUEST {
         return Err(DropReason::ARP_INVALID);
     }
-    let bank = generation.bank();
-    let owner = |address| {
-        tables.owner(&AddressKey {
-            bank,
-            vpc: from.eni.vpc,
-            address,
-        })
-    };
     // A probe has no sender address yet.
-    if sender_mac != from.eni.mac || sender != Ip4::UNSPECIFIED && owner(sender) != Some(device) {
+    let sender = Ip4(sender);
+    let is_own = sender == Ip4::UNSPECIFIED || owner(tables, walk, sender) == Some(walk.near_device);
+    if Mac(sender_mac) != walk.near.mac || !is_own {
         return Err(DropReason::ARP_SPOOFED);
     }
-    let with = |mac| Answer {
+    let mac = asked_for(tables, walk, Ip4(target)).ok_or(DropReason::ARP_UNANSWERED)?;
+    Ok(Answer {
         mac,
-        kind: delivery_kind(&from.eni),
-    };
-    if target == router_address(&from.place) {
-        return Ok(with(Mac::ROUTER));
+        kind: delivery_kind(&walk.near),
+        rewrite: rewrite::ARP,
+    })
+}
+
+/// The MAC of the one who has an address in the asker's subnet, unless it is the asker.
+#[inline(always)]
+pub(crate) fn asked_for<I: Family, T: TablesOf<I>>(tables: &T, walk: &Walk<I>, target: I) -> Option<Mac> {
+    if I::is_router(target, &walk.place) {
+        return Some(Mac::ROUTER);
     }
-    let asked = owner(target)
-        .filter(|asked| *asked != device)
-        .ok_or(DropReason::ARP_UNANSWERED)?;
-    match tables.eni(&EniKey { bank, device: asked }) {
-        Some(eni) if eni.subnet == from.eni.subnet => Ok(with(eni.mac)),
-        _ => Err(DropReason::ARP_UNANSWERED),
-    }
+    let device = owner(tables, walk, target).filter(|device| *device != walk.near_device)?;
+    let bank = walk.generation.bank();
+    let eni = tables.eni(&EniKey { bank, device })?;
+    (eni.subnet == walk.near.subnet).then_some(eni.mac)
 }
 
 /// Turns a request into its answer, in place: the address asked for moves to the front, the asker's two to the end.

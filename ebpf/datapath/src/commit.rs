@@ -4,14 +4,15 @@
 //! only one can do, or one compare-and-swap.
 
 use crate::flow::{Scratch, effect, old_place, seen_by_twin, stamp};
+use crate::family::Family;
 use crate::stages::Stages;
-use crate::{FlowTable, conntrack, reclaim};
+use crate::{FlowTable, allowance, conntrack, reclaim};
 use groundplane_abi::DropReason;
-use groundplane_abi::flow::{FlowEntry, FlowKey, state};
+use groundplane_abi::flow::{FlowEntry, FlowKey, FragmentNote, state};
 
 /// Writes what [`crate::flow::slow`] has decided. Says why the packet is dropped after all, if the tables have no room
 /// for it.
-pub fn commit<S: Stages>(stages: &S, scratch: &mut Scratch) -> Result<(), DropReason> {
+pub fn commit<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I>) -> Result<(), DropReason> {
     let (device, len) = (scratch.there.near_device, scratch.there.packet.len);
     match scratch.effect {
         effect::COUNT => stages.count_sent(device, 1, u64::from(len)),
@@ -23,7 +24,7 @@ pub fn commit<S: Stages>(stages: &S, scratch: &mut Scratch) -> Result<(), DropRe
             stages.make_room(scratch);
             return stages.promote(scratch).check();
         }
-        effect::INSTALL => install(stages, scratch),
+        effect::INSTALL => return install(stages, scratch),
         effect::REPLACE => stages.replace(scratch),
         _ => {}
     }
@@ -31,7 +32,7 @@ pub fn commit<S: Stages>(stages: &S, scratch: &mut Scratch) -> Result<(), DropRe
 }
 
 /// A packet of a flow that stands.
-fn touch<S: Stages>(stages: &S, scratch: &Scratch) {
+fn touch<I: Family, S: Stages<I>>(stages: &S, scratch: &Scratch<I>) {
     let walk = &scratch.there;
     let in_main = scratch.old.place == old_place::MAIN;
     let table = if in_main { FlowTable::Main } else { FlowTable::Embryos };
@@ -55,7 +56,7 @@ fn touch<S: Stages>(stages: &S, scratch: &Scratch) {
 ///
 /// The element may have become another entry since; if it has, the word is put back, which fails only if that entry
 /// was stamped meanwhile, and then rightly.
-fn restamp<S: Stages>(stages: &S, table: FlowTable, flow: S::FlowRef, scratch: &Scratch) {
+fn restamp<I: Family, S: Stages<I>>(stages: &S, table: FlowTable, flow: S::FlowRef, scratch: &Scratch<I>) {
     let old = scratch.entry.validity;
     let new = old.restamped(scratch.there.generation);
     if old != new && stages.restamp(flow, old, new) {
@@ -71,7 +72,7 @@ fn restamp<S: Stages>(stages: &S, table: FlowTable, flow: S::FlowRef, scratch: &
 /// Several cores may try at once. The one whose insert of the original's key succeeds counts the connection and puts it
 /// in the ring; the others find it in place. The embryos stay and only say that they were promoted: deleting them would
 /// let a core that has just looked in the main table find neither.
-pub fn promote<S: Stages>(stages: &S, scratch: &mut Scratch) -> Result<(), DropReason> {
+pub fn promote<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I>) -> Result<(), DropReason> {
     let (now, len) = (scratch.there.now, scratch.there.packet.len);
     let (key, twin_key) = (scratch.entry.key, scratch.old.twin_key);
     let embryos = FlowTable::Embryos;
@@ -94,43 +95,54 @@ pub fn promote<S: Stages>(stages: &S, scratch: &mut Scratch) -> Result<(), DropR
     scratch.twin.tcp |= seen_by_twin(scratch.tcp);
     stamp(stages, &mut scratch.entry);
     stamp(stages, &mut scratch.twin);
-    if insert_pair(stages, scratch) {
-        mark_promoted(stages, &key);
-        mark_promoted(stages, &twin_key);
-        return Ok(());
+    let charged = allowance::charge(stages, scratch);
+    if charged.is_ok() {
+        if insert_pair(stages, scratch) {
+            mark_promoted(stages, &key);
+            mark_promoted(stages, &twin_key);
+            return Ok(());
+        }
+        allowance::discharge(stages, scratch);
     }
     recount(stages, &scratch.entry);
     recount(stages, &scratch.twin);
-    stay_embryo(stages, scratch)
+    stay_embryo(stages, scratch, charged)
 }
 
-/// A connection that could not be promoted: because another core was faster, or because the table is full.
-fn stay_embryo<S: Stages>(stages: &S, scratch: &Scratch) -> Result<(), DropReason> {
+/// A connection that could not be promoted: because another core was faster, because an ENI may track no more, or because
+/// the table is full.
+fn stay_embryo<I: Family, S: Stages<I>>(
+    stages: &S,
+    scratch: &Scratch<I>,
+    charged: Result<(), DropReason>,
+) -> Result<(), DropReason> {
     let (key, now, len) = (&scratch.entry.key, scratch.there.now, scratch.there.packet.len);
-    if stages.find(FlowTable::Main, key).is_none() {
-        if scratch.entry.near.is_tracked() || scratch.entry.far.is_tracked() {
-            // It isn't sent after all.
-            stages.count_sent(key.device(), 1_u64.wrapping_neg(), u64::from(len).wrapping_neg());
-            return Err(DropReason::FLOW_TABLE_FULL);
-        }
-        if let Some(flow) = stages.find(FlowTable::Embryos, key) {
-            stages.touch(flow, now, len);
-        }
+    if stages.find(FlowTable::Main, key).is_some() {
+        return Ok(());
+    }
+    if conntrack::is_tracked(&scratch.entry) {
+        // It isn't sent after all.
+        stages.count_sent(key.device(), 1_u64.wrapping_neg(), u64::from(len).wrapping_neg());
+        charged?;
+        return Err(DropReason::FLOW_TABLE_FULL);
+    }
+    if let Some(flow) = stages.find(FlowTable::Embryos, key) {
+        stages.touch(flow, now, len);
     }
     Ok(())
 }
 
-fn mark_promoted<S: Stages>(stages: &S, key: &FlowKey) {
+fn mark_promoted<I: Family, S: Stages<I>>(stages: &S, key: &FlowKey<I>) {
     if let Some(flow) = stages.find(FlowTable::Embryos, key) {
         stages.claim(flow, state::LIVE, state::PROMOTED);
     }
 }
 
-fn recount<S: Stages>(stages: &S, entry: &FlowEntry) {
+fn recount<I: Family, S: Stages<I>>(stages: &S, entry: &FlowEntry<I>) {
     stages.count_sent(entry.key.device(), entry.packets, entry.bytes);
 }
 
-fn uncount<S: Stages>(stages: &S, entry: &FlowEntry) {
+fn uncount<I: Family, S: Stages<I>>(stages: &S, entry: &FlowEntry<I>) {
     stages.count_sent(
         entry.key.device(),
         entry.packets.wrapping_neg(),
@@ -142,14 +154,14 @@ fn uncount<S: Stages>(stages: &S, entry: &FlowEntry) {
 ///
 /// A route that changes leads a connection another way, and its pairs on the two ways share an entry: that of the ENI
 /// which both end at. The older pair goes; what its other ENI remembers stays among the embryos (see [`replace`]).
-pub fn make_room<S: Stages>(stages: &S, scratch: &mut Scratch) {
+pub fn make_room<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I>) {
     let (key, twin_key) = (scratch.entry.key, scratch.twin.key);
     displace(stages, scratch, &key, &twin_key);
     displace(stages, scratch, &twin_key, &key);
 }
 
 #[inline(always)]
-fn displace<S: Stages>(stages: &S, scratch: &mut Scratch, key: &FlowKey, partner: &FlowKey) {
+fn displace<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I>, key: &FlowKey<I>, partner: &FlowKey<I>) {
     if !conntrack::copy(stages, FlowTable::Main, key, &mut scratch.back.found) {
         return;
     }
@@ -167,7 +179,7 @@ fn displace<S: Stages>(stages: &S, scratch: &mut Scratch, key: &FlowKey, partner
 }
 
 /// Inserts the pair into the main table, original first, and into the ring. All or nothing.
-fn insert_pair<S: Stages>(stages: &S, scratch: &Scratch) -> bool {
+fn insert_pair<I: Family, S: Stages<I>>(stages: &S, scratch: &Scratch<I>) -> bool {
     let (original, reply) = if scratch.entry.action.is_reply() {
         (&scratch.twin, &scratch.entry)
     } else {
@@ -186,27 +198,51 @@ fn insert_pair<S: Stages>(stages: &S, scratch: &Scratch) -> bool {
     true
 }
 
-/// Writes a new half-open flow.
-fn install<S: Stages>(stages: &S, scratch: &Scratch) {
-    let walk = &scratch.there;
+/// Writes a new half-open flow, unless one of its ENIs has used its allowance up: then a flow that must be tracked is
+/// dropped, and any other is sent on without an entry (semantics 7.8).
+fn install<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I>) -> Result<(), DropReason> {
+    let is_new = scratch.old.place == old_place::NOWHERE || scratch.old.over != 0;
+    let admitted = if is_new { allowance::admit(stages, scratch) } else { Ok(()) };
+    let tracked = conntrack::is_tracked(&scratch.entry);
+    if tracked {
+        admitted?;
+    }
     match scratch.old.place {
         old_place::MAIN => {
             stages.retire(&scratch.entry.key, scratch.old.stamp);
         }
         // If the flow lives on by another way, the other direction's entry is what the other ENI remembers (see `replace`).
-        old_place::EMBRYOS if scratch.old.over != 0 => stages.remove(FlowTable::Embryos, &scratch.old.twin_key),
+        old_place::EMBRYOS if scratch.old.over != 0 => {
+            stages.remove(FlowTable::Embryos, &scratch.old.twin_key);
+        }
         _ => {}
     }
+    let walk = &scratch.there;
     stages.count_sent(walk.near_device, 1, u64::from(walk.packet.len));
-    insert_embryos(stages, scratch);
+    if admitted.is_ok() {
+        insert_embryos(stages, scratch);
+    }
+    Ok(())
 }
 
-fn insert_embryos<S: Stages>(stages: &S, scratch: &Scratch) {
+/// Notes the ports of a first fragment for those that follow (semantics 7.7).
+#[inline(always)]
+pub(crate) fn note_fragment<I: Family, S: Stages<I>>(stages: &S, scratch: &Scratch<I>) {
+    let walk = &scratch.there;
+    let note = FragmentNote {
+        src_port: walk.packet.src_port,
+        dst_port: walk.packet.dst_port,
+        at: walk.now as u32,
+    };
+    stages.note_fragment(&walk.packet.fragment_key(walk.near_device), &note);
+}
+
+fn insert_embryos<I: Family, S: Stages<I>>(stages: &S, scratch: &Scratch<I>) {
     insert_embryo(stages, &scratch.entry);
     insert_embryo(stages, &scratch.twin);
 }
 
-fn insert_embryo<S: Stages>(stages: &S, entry: &FlowEntry) {
+fn insert_embryo<I: Family, S: Stages<I>>(stages: &S, entry: &FlowEntry<I>) {
     // Left over from an older connection under the same key, perhaps; or put there by another core just now, whose
     // judgement was the same.
     stages.remove(FlowTable::Embryos, &entry.key);
@@ -219,7 +255,7 @@ fn insert_embryo<S: Stages>(stages: &S, entry: &FlowEntry) {
 /// If the other direction now comes in at another ENI than before, the entry there was what that ENI remembers of the
 /// connection (semantics 5.1: a route changes the path, not the state). It stays as an embryo until that ENI's own next
 /// packet makes it an entry again, or it is forgotten.
-pub fn replace<S: Stages>(stages: &S, scratch: &mut Scratch) {
+pub fn replace<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I>) {
     let left = scratch.old.twin_key != scratch.twin.key
         && conntrack::copy(stages, FlowTable::Main, &scratch.old.twin_key, &mut scratch.back.found);
     insert_embryos(stages, scratch);
@@ -234,11 +270,16 @@ pub fn replace<S: Stages>(stages: &S, scratch: &mut Scratch) {
     stamp(stages, &mut scratch.entry);
     stamp(stages, &mut scratch.twin);
     stages.make_room(scratch);
+    if allowance::charge(stages, scratch).is_err() {
+        return;
+    }
     if insert_pair(stages, scratch) {
         mark_promoted(stages, &scratch.entry.key);
         mark_promoted(stages, &scratch.twin.key);
         // The old pair's counts went to the totals when it was retired; from now on the new pair holds them.
         uncount(stages, &scratch.entry);
         uncount(stages, &scratch.twin);
+    } else {
+        allowance::discharge(stages, scratch);
     }
 }

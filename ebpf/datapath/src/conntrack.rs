@@ -3,41 +3,42 @@
 //! The state of a connection at an ENI is the flow entry whose packets come in there: its near gate. A connection is
 //! as old as the younger of its two entries, since packets both ways refresh it.
 
+use crate::family::Family;
+use crate::security_group::{Question, tracking};
 use crate::walk::Walk;
-use crate::{FlowTable, Tables};
+use crate::{FlowTable, TablesOf};
 use groundplane_abi::control::Validity;
-use groundplane_abi::flow::{FlowEntry, FlowKey, Gate, gate_flag, state, tcp_seen};
+use groundplane_abi::Ip;
+use groundplane_abi::eni::EniEntry;
+use groundplane_abi::flow::{FlowEntry, FlowKey, Gate, state, tcp_seen};
 use groundplane_abi::wire::protocol;
 
-/// Idle limits in seconds (semantics 7.4; half-open, closing and ICMP are this project's choice).
+/// Idle limits in seconds that no ENI can change (semantics 7.4; half-open, closing and ICMP are this project's choice).
 pub mod idle {
-    pub const TCP_ESTABLISHED: u32 = 432_000;
     pub const TCP_HALF_OPEN: u32 = 60;
     pub const TCP_CLOSING: u32 = 10;
-    /// One direction only, or a single request and response.
-    pub const UDP: u32 = 30;
-    pub const UDP_STREAM: u32 = 180;
     pub const ICMP: u32 = 30;
     pub const OTHER: u32 = 600;
     /// An entry of a flow that neither end tracks is a cache; nobody misses it.
     pub const UNTRACKED: u32 = 60;
     /// After this long even the shortest limit of an open connection may have passed: look closely.
-    pub const SHORTEST: u32 = UDP;
+    pub const SHORTEST: u32 = 30;
 }
 
 /// A gate that has just been opened by a rule.
-pub(crate) const fn new_gate(protocol: u8, rule: u16, tracked: bool) -> Gate {
+#[inline(always)]
+pub(crate) fn new_gate<I: Family>(eni: &EniEntry, protocol: u8, question: &Question<I>) -> Gate {
     let limit = match protocol {
-        protocol::TCP => idle::TCP_ESTABLISHED,
-        protocol::UDP => idle::UDP_STREAM,
-        protocol::ICMP => idle::ICMP,
+        protocol::TCP => eni.tcp_established_timeout,
+        protocol::UDP => u32::from(eni.udp_stream_timeout),
+        _ if protocol == I::ICMP => idle::ICMP,
         _ => idle::OTHER,
     };
     Gate {
         limit,
-        rule,
-        flags: if tracked { gate_flag::TRACKED } else { 0 },
-        reserved: 0,
+        rule: question.rule as u16,
+        flags: tracking(eni, protocol, question),
+        single: eni.udp_timeout as u8,
     }
 }
 
@@ -56,7 +57,7 @@ pub(crate) struct Pulse {
 
 impl Pulse {
     /// Takes the pulse of a connection by one of its entries.
-    pub(crate) fn take<T: Tables>(tables: &T, table: FlowTable, entry: &FlowEntry, now: u64) -> Self {
+    pub(crate) fn take<I: Family, T: TablesOf<I>>(tables: &T, table: FlowTable, entry: &FlowEntry<I>, now: u64) -> Self {
         let (twin_seen, twin_packets) =
             entry_in(tables, table, &entry.twin_key(), |twin| (twin.last_seen, twin.packets)).unwrap_or((0, 0));
         let last_seen = entry.last_seen.max(twin_seen);
@@ -77,7 +78,7 @@ impl Pulse {
     }
 
     /// Whether the connection can be taken out of the table: no gate has state, and nobody uses it as a cache.
-    pub(crate) fn is_expired(&self, entry: &FlowEntry) -> bool {
+    pub(crate) fn is_expired<I: Family>(&self, entry: &FlowEntry<I>) -> bool {
         if is_tracked(entry) {
             let protocol = entry.key.protocol();
             return !self.keeps(&entry.near, protocol) && !self.keeps(&entry.far, protocol);
@@ -91,12 +92,12 @@ impl Pulse {
 
     /// Whether the packet belongs to another connection than this one: it opens one where one is closing, or nobody
     /// has state of the old one any more.
-    pub(crate) fn is_over(&self, entry: &FlowEntry, opens: bool) -> bool {
+    pub(crate) fn is_over<I: Family>(&self, entry: &FlowEntry<I>, opens: bool) -> bool {
         self.closing && opens || is_tracked(entry) && self.is_expired(entry)
     }
 
     /// Whether a tracked gate of the entry has lost its state while the connection lives on.
-    pub(crate) fn has_lost_a_gate(&self, entry: &FlowEntry) -> bool {
+    pub(crate) fn has_lost_a_gate<I: Family>(&self, entry: &FlowEntry<I>) -> bool {
         let protocol = entry.key.protocol();
         let lost = |gate: &Gate| gate.is_tracked() && !self.keeps(gate, protocol);
         lost(&entry.near) || lost(&entry.far)
@@ -106,7 +107,7 @@ impl Pulse {
         match protocol {
             protocol::TCP if self.closing => idle::TCP_CLOSING,
             protocol::TCP if !self.two_way => idle::TCP_HALF_OPEN,
-            protocol::UDP if !self.stream => idle::UDP,
+            protocol::UDP if !self.stream => u32::from(gate.single),
             _ => gate.limit,
         }
     }
@@ -116,7 +117,7 @@ impl Pulse {
     }
 }
 
-const fn is_tracked(entry: &FlowEntry) -> bool {
+pub(crate) const fn is_tracked<I: Family>(entry: &FlowEntry<I>) -> bool {
     entry.near.is_tracked() || entry.far.is_tracked()
 }
 
@@ -125,15 +126,16 @@ const fn is_tracked(entry: &FlowEntry) -> bool {
 /// Both tables are asked: after a change of routes the main table may still hold the entry of the old way, while what
 /// the ENI remembers since stands among the embryos.
 #[inline(always)]
-pub(crate) fn gate_with_state<T: Tables>(tables: &T, walk: &mut Walk, key: &FlowKey) -> Option<Gate> {
-    if walk.is_uncached() {
-        return None;
-    }
+pub(crate) fn gate_with_state<I: Family, T: TablesOf<I>>(
+    tables: &T,
+    walk: &mut Walk<I>,
+    key: &FlowKey<I>,
+) -> Option<Gate> {
     gate_in(tables, FlowTable::Main, walk, key).or_else(|| gate_in(tables, FlowTable::Embryos, walk, key))
 }
 
 #[inline(always)]
-fn gate_in<T: Tables>(tables: &T, table: FlowTable, walk: &mut Walk, key: &FlowKey) -> Option<Gate> {
+fn gate_in<I: Family, T: TablesOf<I>>(tables: &T, table: FlowTable, walk: &mut Walk<I>, key: &FlowKey<I>) -> Option<Gate> {
     if !copy(tables, table, key, &mut walk.found) {
         return None;
     }
@@ -150,7 +152,11 @@ fn gate_in<T: Tables>(tables: &T, table: FlowTable, walk: &mut Walk, key: &FlowK
 ///
 /// An embryo that says it was promoted belongs to a connection that came into the main table after this core looked
 /// there, so a second look finds it; if not, the connection is over and its embryo left over.
-pub(crate) fn standing<T: Tables>(tables: &T, key: &FlowKey, found: &mut FlowEntry) -> Option<FlowTable> {
+pub(crate) fn standing<I: Family, T: TablesOf<I>>(
+    tables: &T,
+    key: &FlowKey<I>,
+    found: &mut FlowEntry<I>,
+) -> Option<FlowTable> {
     if copy(tables, FlowTable::Main, key, found) {
         return Some(FlowTable::Main);
     }
@@ -167,7 +173,12 @@ pub(crate) fn standing<T: Tables>(tables: &T, key: &FlowKey, found: &mut FlowEnt
 }
 
 /// Copies the entry of a key in one of the tables.
-pub(crate) fn copy<T: Tables>(tables: &T, table: FlowTable, key: &FlowKey, found: &mut FlowEntry) -> bool {
+pub(crate) fn copy<I: Family, T: TablesOf<I>>(
+    tables: &T,
+    table: FlowTable,
+    key: &FlowKey<I>,
+    found: &mut FlowEntry<I>,
+) -> bool {
     match tables.find(table, key) {
         Some(flow) => tables.read_into(flow, key, found),
         None => false,
@@ -176,17 +187,17 @@ pub(crate) fn copy<T: Tables>(tables: &T, table: FlowTable, key: &FlowKey, found
 
 /// What is to be known of the entry of a key in one of the tables.
 #[inline(always)]
-pub(crate) fn entry_in<T: Tables, R>(
+pub(crate) fn entry_in<I: Family, T: TablesOf<I>, R>(
     tables: &T,
     table: FlowTable,
-    key: &FlowKey,
-    take: impl FnOnce(&FlowEntry) -> R,
+    key: &FlowKey<I>,
+    take: impl FnOnce(&FlowEntry<I>) -> R,
 ) -> Option<R> {
     tables.read(tables.find(table, key)?, key, take)
 }
 
 /// Whether an entry's stamp still holds: it is of the generation in force, or nothing it depends on has changed since.
-pub(crate) fn is_fresh<T: Tables>(tables: &T, validity: Validity, walk: &Walk) -> bool {
+pub(crate) fn is_fresh<I: Family, T: TablesOf<I>>(tables: &T, validity: Validity, walk: &Walk<I>) -> bool {
     if validity.is_of(walk.generation) {
         return true;
     }
@@ -203,9 +214,10 @@ pub(crate) fn is_fresh<T: Tables>(tables: &T, validity: Validity, walk: &Walk) -
 #[cfg(test)]
 mod tests {
     use super::*;
+    use groundplane_abi::flow::gate_flag;
     use groundplane_abi::{Device, Ip4, Port};
 
-    fn entry(near: u32, far: u32) -> FlowEntry {
+    fn entry(near: u32, far: u32) -> FlowEntry<Ip4> {
         let gate = |limit| Gate {
             limit,
             flags: gate_flag::TRACKED,

@@ -6,40 +6,65 @@
 //! [`mod@crate::commit`], which writes.
 
 use crate::conntrack::{self, Pulse, idle, standing};
-use crate::glance::Glance;
+use crate::family::{Family, Glance};
 use crate::packet::{Packet, tcp_flag};
 use crate::stages::Stages;
-use crate::verdict::{Outcome, Verdict, delivery_kind};
+use crate::verdict::{Hit, Verdict, delivery_kind};
 use crate::walk::Walk;
-use crate::{FlowTable, Tables};
+use crate::{FlowTable, TablesOf};
 use groundplane_abi::control::Validity;
-use groundplane_abi::flow::{Action, FlowEntry, FlowKey, action_flag, kind, state, tcp_seen};
-use groundplane_abi::{Device, DropReason, Mac, ScopeId};
+use groundplane_abi::event::Event;
+use groundplane_abi::flow::{Action, Delivery, FlowEntry, FlowKey, action_flag, kind, state, tcp_seen};
+use groundplane_abi::nacl::direction;
+use groundplane_abi::{Device, DropReason, Ip, Mac, ScopeId};
 
 /// A flow still one-way after this many packets and one second has its place in the main table (syslog, media).
 const ONE_WAY_PACKETS: u64 = 8;
 
 /// Everything the slow path works on: too large for the stack, so one per CPU.
-#[derive(Clone, Copy, Default, Debug)]
+#[derive(Clone, Copy, Debug)]
 #[repr(C)]
-pub struct Scratch {
-    pub there: Walk,
-    pub back: Walk,
+pub struct Scratch<I: Ip> {
+    pub there: Walk<I>,
+    pub back: Walk<I>,
     /// The entry of the packet in hand, and the other one.
-    pub entry: FlowEntry,
-    pub twin: FlowEntry,
+    pub entry: FlowEntry<I>,
+    pub twin: FlowEntry<I>,
     /// What stood in the tables under the packet's key.
-    pub old: Old,
+    pub old: Old<I>,
+    /// What has been decided, until [`mod@crate::commit`] finds otherwise.
+    pub verdict: Verdict,
+    /// What is told of a drop.
+    pub event: Event,
     /// One of [`effect`].
     pub effect: u32,
     /// [`tcp_seen`] bits that the packet adds.
     pub tcp: u32,
+    /// The packet's ports are to be noted for the fragments that follow.
+    pub first_fragment: u32,
+}
+
+impl<I: Ip> Default for Scratch<I> {
+    fn default() -> Self {
+        Self {
+            there: Walk::default(),
+            back: Walk::default(),
+            entry: FlowEntry::default(),
+            twin: FlowEntry::default(),
+            old: Old::default(),
+            verdict: Verdict::drop(DropReason::NONE),
+            event: Event::default(),
+            effect: effect::NONE,
+            tcp: 0,
+            first_fragment: 0,
+        }
+    }
 }
 
 /// What stood in the tables under a packet's key before it was judged.
 #[derive(Clone, Copy, Default, Debug)]
 #[repr(C)]
-pub struct Old {
+pub struct Old<I: Ip> {
     /// One of [`old_place`].
     pub place: u32,
     /// The low half of its stamp.
@@ -47,7 +72,7 @@ pub struct Old {
     /// The packet belongs to a new connection all the same: the old one is over.
     pub over: u32,
     pub is_reply: u32,
-    pub twin_key: FlowKey,
+    pub twin_key: FlowKey<I>,
     pub packets: u64,
     pub bytes: u64,
     pub tcp: u32,
@@ -83,50 +108,44 @@ pub mod resumed {
     pub const NO: u32 = 0x1_0000;
 }
 
-/// The fast path: whether this is an established packet; if so the outcome has its verdict and its entry.
+/// The fast path: whether this is an established packet; if so what becomes of it.
 ///
 /// Whatever is out of the ordinary is not: another generation, a MAC the entry wasn't made for, a TCP flag that
 /// changes state, a denial, a connection that is closing, or idle for so long that a gate may have lost its state.
 #[inline(always)]
-pub(crate) fn hit<T: Tables>(tables: &T, glance: &Glance, outcome: &mut Outcome<T::FlowRef>) -> bool {
-    let Some(flow) = tables.find(FlowTable::Main, &glance.key) else {
-        return false;
-    };
+pub(crate) fn hit<I: Family, T: TablesOf<I>>(tables: &T, glance: &Glance<I>) -> Option<Hit<T::FlowRef>> {
+    let flow = tables.find(FlowTable::Main, &glance.key)?;
     let generation = tables.generation();
     let clock = tables.clock();
     // Differences instead of conditions: one branch for all of them.
-    let look = |entry: &FlowEntry| {
-        let action = entry.action.to_words();
-        let expected = if action.is_routed() {
+    let look = |entry: &FlowEntry<I>| {
+        let delivery = entry.action.delivery.to_words();
+        let expected = if delivery.is_routed() {
             Mac::ROUTER.to_le_bits()
         } else {
-            action.far_mac()
+            delivery.far_mac()
         };
         let difference = entry.validity.difference(generation)
             | u64::from(entry.state ^ state::LIVE)
             | u64::from(entry.tcp)
-            | glance.src_mac ^ action.near_mac()
+            | glance.src_mac ^ delivery.near_mac()
             | glance.dst_mac ^ expected;
-        (difference, entry.last_seen, Verdict::delivery(&action))
+        (difference, entry.last_seen, Verdict::of_words(&delivery))
     };
-    let Some((0, last_seen, verdict)) = tables.read(flow, &glance.key, look) else {
-        return false;
+    let (0, last_seen, verdict) = tables.read(flow, &glance.key, look)? else {
+        return None;
     };
     let shortest = u64::from(idle::SHORTEST) * u64::from(clock.ticks_per_second);
+    let now = clock.now;
     // Another core's clock may be a tick ahead, which makes a huge number: that is a miss, too, and does no harm.
-    if verdict.is_drop() || clock.now.wrapping_sub(last_seen) > shortest {
-        return false;
-    }
-    outcome.now = clock.now;
-    outcome.verdict = verdict;
-    outcome.flow = Some(flow);
-    true
+    let is_hit = !verdict.is_drop() && now.wrapping_sub(last_seen) <= shortest;
+    is_hit.then_some(Hit { verdict, flow, now })
 }
 
 /// Decides about a packet that isn't an ordinary one of an established flow, and leaves the effect in the scratch.
-pub fn slow<S: Stages>(stages: &S, scratch: &mut Scratch) -> Result<(), DropReason> {
+pub fn slow<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I>) -> Result<(), DropReason> {
     scratch.old.place = old_place::NOWHERE;
-    scratch.effect = effect::NONE;
+    scratch.old.over = 0;
     scratch.tcp = tcp_bits(&scratch.there.packet);
     scratch.entry.key = scratch.there.packet.key(scratch.there.near_device);
     if !scratch.there.is_uncached() {
@@ -149,7 +168,7 @@ pub fn slow<S: Stages>(stages: &S, scratch: &mut Scratch) -> Result<(), DropReas
     Ok(())
 }
 
-const fn tcp_bits(packet: &Packet) -> u32 {
+const fn tcp_bits<I: Family>(packet: &Packet<I>) -> u32 {
     let fin = if packet.tcp_flags & tcp_flag::FIN != 0 {
         tcp_seen::FIN_SENT
     } else {
@@ -179,7 +198,7 @@ pub(crate) const fn seen_by_twin(bits: u32) -> u32 {
 }
 
 /// Takes up the entry of the packet's key, if it still holds: the verdict as a reason, or [`resumed::NO`].
-pub fn resume<S: Stages>(stages: &S, scratch: &mut Scratch) -> u32 {
+pub fn resume<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I>) -> u32 {
     let Some(table) = standing(stages, &scratch.entry.key, &mut scratch.there.found) else {
         return resumed::NO;
     };
@@ -192,16 +211,17 @@ pub fn resume<S: Stages>(stages: &S, scratch: &mut Scratch) -> u32 {
     let holds = entry.state == state::LIVE
         && !over
         && !pulse.has_lost_a_gate(entry)
-        && walk.packet.src_mac == entry.action.near_mac
-        && walk.packet.dst_mac == entry.action.expected_destination()
+        && walk.packet.src_mac == entry.action.delivery.near_mac
+        && walk.packet.dst_mac == entry.action.delivery.expected_destination()
         && conntrack::is_fresh(stages, entry.validity, walk);
     if !holds {
         return resumed::NO;
     }
-    if entry.action.kind == kind::DROP {
+    if entry.action.delivery.kind == kind::DROP {
         // A denial is judged anew whenever the configuration has changed at all.
         return if entry.validity.is_of(walk.generation) {
-            u32::from(entry.action.reason.0)
+            recall_denial(&mut scratch.there);
+            u32::from(scratch.there.found.action.delivery.reason.0)
         } else {
             resumed::NO
         };
@@ -217,8 +237,17 @@ pub fn resume<S: Stages>(stages: &S, scratch: &mut Scratch) -> u32 {
     u32::from(DropReason::NONE.0)
 }
 
+/// Where and by which rule answers are denied, as [`compose_twin`] wrote it down.
 #[inline(always)]
-fn remember(old: &mut Old, table: FlowTable, entry: &FlowEntry, over: bool) {
+fn recall_denial<I: Family>(walk: &mut Walk<I>) {
+    let entry = &walk.found;
+    walk.at = entry.action.delivery.out;
+    walk.direction = if walk.at == walk.near_device { direction::EGRESS } else { direction::INGRESS };
+    walk.rule = u32::from(entry.far.rule);
+}
+
+#[inline(always)]
+fn remember<I: Family>(old: &mut Old<I>, table: FlowTable, entry: &FlowEntry<I>, over: bool) {
     old.place = match table {
         FlowTable::Embryos => old_place::EMBRYOS,
         FlowTable::Main if entry.state == state::LIVE => old_place::MAIN,
@@ -236,13 +265,13 @@ fn remember(old: &mut Old, table: FlowTable, entry: &FlowEntry, over: bool) {
 
 /// Whether this packet makes a connection of an embryo: the first one the other way, or one of many.
 #[inline(always)]
-fn ripens(entry: &FlowEntry, now: u64, ticks_per_second: u32) -> bool {
+fn ripens<I: Family>(entry: &FlowEntry<I>, now: u64, ticks_per_second: u32) -> bool {
     let age = (now as u32).wrapping_sub(entry.born);
     entry.action.is_reply() || entry.packets + 1 >= ONE_WAY_PACKETS && age >= ticks_per_second
 }
 
 /// Makes the entry of a packet that has arrived.
-fn compose<S: Stages>(stages: &S, scratch: &mut Scratch) {
+fn compose<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I>) {
     let walk = &scratch.there;
     let entry = &mut scratch.entry;
     entry.validity = Validity::new(walk.generation, scopes(walk));
@@ -260,7 +289,7 @@ fn compose<S: Stages>(stages: &S, scratch: &mut Scratch) {
 }
 
 /// Makes the entry of the answer, which may be that answers are dropped.
-fn compose_twin<S: Stages>(stages: &S, scratch: &mut Scratch) {
+fn compose_twin<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I>) {
     scratch.back.begin_back(&scratch.there);
     let dropped = stages.walk(&mut scratch.back);
     let (there, back) = (&scratch.there, &scratch.back);
@@ -270,70 +299,71 @@ fn compose_twin<S: Stages>(stages: &S, scratch: &mut Scratch) {
     twin.action = if dropped.is_none() {
         delivery(back)
     } else {
-        let action = translated(back, there.far.mac, there.near.mac, there.near_device);
-        Action {
-            reason: dropped,
-            ..action
-        }
+        // Nobody gets it, so there is room for where it is denied.
+        let mut action = translated(back, there.far.mac, there.near.mac, back.at);
+        action.delivery.reason = dropped;
+        action
     };
-    twin.action.flags |= action_flag::REPLY;
+    twin.action.delivery.flags |= action_flag::REPLY;
     twin.last_seen = there.now;
     twin.packets = 0;
     twin.bytes = 0;
     twin.state = state::LIVE;
     twin.tcp = seen_by_twin(scratch.entry.tcp);
     twin.near = there.far_gate;
-    twin.far = if dropped.is_none() {
-        back.far_gate
-    } else {
-        there.near_gate
-    };
+    twin.far = back.far_gate;
+    if !dropped.is_none() {
+        twin.far = there.near_gate;
+        twin.far.rule = back.rule as u16;
+    }
     twin.twin_device = there.near_device;
     twin.born = scratch.entry.born;
     stamp(stages, twin);
 }
 
-fn scopes(walk: &Walk) -> [ScopeId; 4] {
+fn scopes<I: Family>(walk: &Walk<I>) -> [ScopeId; 4] {
     [walk.place.scope, ScopeId(0), ScopeId(0), ScopeId(0)]
 }
 
-pub(crate) fn stamp<S: Stages>(stages: &S, entry: &mut FlowEntry) {
+pub(crate) fn stamp<I: Family, S: Stages<I>>(stages: &S, entry: &mut FlowEntry<I>) {
     entry.stamp = stages.new_stamp();
     entry.stamp_end = entry.stamp;
 }
 
 /// The action of a packet that has arrived.
-fn delivery(walk: &Walk) -> Action {
-    let action = translated(walk, walk.near.mac, walk.far.mac, walk.far_device);
-    Action {
-        kind: delivery_kind(&walk.far),
-        ..action
-    }
+fn delivery<I: Family>(walk: &Walk<I>) -> Action<I> {
+    let mut action = translated(walk, walk.near.mac, walk.far.mac, walk.far_device);
+    action.delivery.kind = delivery_kind(&walk.far);
+    action
 }
 
 /// The action of a packet that goes nowhere yet: it is dropped, for no reason.
-fn translated(walk: &Walk, near_mac: Mac, far_mac: Mac, out: Device) -> Action {
-    let key = walk.packet.key(walk.near_device);
-    Action {
+#[inline(always)]
+fn translated<I: Family>(walk: &Walk<I>, near_mac: Mac, far_mac: Mac, out: Device) -> Action<I> {
+    let packet = &walk.packet;
+    let delivery = Delivery {
         near_mac,
         far_mac,
         out,
         kind: kind::DROP,
-        flags: if walk.packet.dst_mac == Mac::ROUTER {
+        flags: if packet.dst_mac == Mac::ROUTER {
             action_flag::ROUTED
         } else {
             0
         },
         reason: DropReason::NONE,
-        src: key.src(),
-        dst: key.dst(),
-        src_port: key.src_port(),
-        dst_port: key.dst_port(),
+        src_port: packet.src_port,
+        dst_port: packet.dst_port,
+    };
+    Action {
+        delivery,
+        src: packet.src,
+        dst: packet.dst,
     }
 }
 
 /// Decides what is written of a packet that was judged anew, given what stood there before.
-fn settle<S: Stages>(stages: &S, scratch: &mut Scratch) {
+fn settle<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I>) {
     let old = &scratch.old;
     scratch.effect = if old.place == old_place::MAIN && old.over == 0 {
         effect::REPLACE
@@ -345,8 +375,8 @@ fn settle<S: Stages>(stages: &S, scratch: &mut Scratch) {
     }
     // The connection lives on: what it has counted and seen so far moves over.
     if old.is_reply != 0 {
-        scratch.entry.action.flags |= action_flag::REPLY;
-        scratch.twin.action.flags &= !action_flag::REPLY;
+        scratch.entry.action.delivery.flags |= action_flag::REPLY;
+        scratch.twin.action.delivery.flags &= !action_flag::REPLY;
     }
     scratch.entry.packets += old.packets;
     scratch.entry.bytes += old.bytes;

@@ -15,6 +15,12 @@ pub trait Frame {
     /// A VLAN tag that the kernel moved from the bytes into the packet's metadata.
     fn has_vlan_tag(&self) -> bool;
 
+    /// How much payload each packet has that segmentation will make of the frame; 0 if it stays whole.
+    fn segment_len(&self) -> u32;
+
+    /// Makes the frame shorter or longer at its end, with zeros.
+    fn resize(&mut self, len: u32) -> Option<()>;
+
     /// Sees to it that headers up to `len` bytes can be loaded, as far as the frame is that long. The kernel may keep
     /// them in fragments of the packet buffer, where [`Frame::load`] doesn't look.
     fn pull(&mut self, len: u32);

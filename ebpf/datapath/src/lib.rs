@@ -8,24 +8,31 @@
 //! entries of a connection; what ENIs remember of it stands in them ([`conntrack`]), and expired ones are taken out
 //! as new ones come ([`reclaim`]).
 //!
-//! [`process`] gives verdict and effect and changes nothing; [`commit()`] writes the effect down; [`rewrite`] carries the
-//! verdict out on the frame. Everything is generic over [`Frame`], [`Tables`] and [`Stages`], and runs in the kernel and on the
-//! host.
+//! [`fast`] and [`judge()`] give the verdict and change nothing; [`commit()`] writes down what the tables must learn;
+//! [`rewrite`] carries the verdict out on the frame. Everything is generic over the address [`Family`], over [`Frame`], the
+//! tables ([`TablesOf`]) and [`Stages`], and runs in the kernel and on the host.
 #![no_std]
 #![forbid(unsafe_code)]
 
+mod allowance;
 pub mod arp;
 pub mod commit;
 pub mod conntrack;
+mod echo;
 pub mod eni;
+pub mod family;
 pub mod flow;
 pub mod frame;
-mod glance;
+mod ip4;
+mod ip6;
+mod judge;
 pub mod nacl;
+pub mod neighbor;
 pub mod options;
 pub mod packet;
 pub mod parse;
 pub mod reclaim;
+mod report;
 pub mod rewrite;
 pub mod security_group;
 pub mod stages;
@@ -33,89 +40,40 @@ pub mod tables;
 pub mod verdict;
 pub mod walk;
 
+pub use family::Family;
 pub use frame::Frame;
+pub use judge::judge;
 pub use stages::Stages;
-pub use tables::{FlowTable, Tables};
-pub use verdict::{Answer, Outcome, Verdict};
+pub use tables::{FlowTable, Tables, TablesOf};
+pub use verdict::{Answer, Hit, Verdict};
 
-use crate::flow::Scratch;
-use crate::packet::packet_flag;
+use crate::flow::effect;
 use groundplane_abi::{Device, DropReason};
 
-/// Decides about a frame that came in by a device. Changes nothing that another packet could notice.
-pub fn process<S: Stages>(stages: &S, frame: &mut S::Frame, device: Device) -> Outcome<S::FlowRef> {
-    let mut outcome = Outcome::undecided();
-    if !fast(stages, frame, device, &mut outcome) {
-        slow(stages, frame, device, &mut outcome);
-    }
-    outcome
+/// What becomes of a frame, if it is a packet of an established flow.
+#[inline(always)]
+pub fn fast<I: Family, S: Stages<I>>(stages: &S, frame: &S::Frame, device: Device) -> Option<Hit<S::FlowRef>> {
+    flow::hit(stages, &I::glance(frame, device)?)
 }
 
-/// Decides about a packet of an established flow; false if it isn't one.
-///
-/// In the kernel this and [`slow`] are functions of their own, called one after the other, so that the one's stack is
-/// free again before the other's many calls.
+/// Writes down what the tables must learn of the packet that was judged last, and gives the verdict as it stands then: a
+/// connection that must be tracked and finds no room is dropped after all.
 #[inline(always)]
-pub fn fast<S: Stages>(stages: &S, frame: &mut S::Frame, device: Device, outcome: &mut Outcome<S::FlowRef>) -> bool {
-    outcome.len = frame.len();
-    match glance::glance(frame, device) {
-        Some(glance) => flow::hit(stages, &glance, outcome),
-        None => false,
-    }
-}
-
-/// Decides about any other frame.
-#[inline(always)]
-pub fn slow<S: Stages>(stages: &S, frame: &mut S::Frame, device: Device, outcome: &mut Outcome<S::FlowRef>) {
-    // One load: whatever is applied meanwhile, this packet sees one configuration.
-    let generation = stages.generation();
-    outcome.now = stages.clock().now;
-    outcome.len = frame.len();
-    let now = outcome.now;
-    let judged = stages.with_scratch(|scratch| {
-        scratch.there.begin(device, generation, now);
-        match judge(stages, frame, scratch) {
-            Ok(verdict) => verdict,
-            Err(reason) => Verdict::drop(reason),
+pub fn commit<I: Family, S: Stages<I>>(stages: &S) -> Verdict {
+    let verdict = stages.with_scratch(|scratch| {
+        if scratch.first_fragment != 0 {
+            commit::note_fragment(stages, scratch);
         }
+        if scratch.effect != effect::NONE && !scratch.verdict.is_drop() {
+            let reason = stages.commit(scratch);
+            if !reason.is_none() {
+                scratch.verdict = Verdict::drop(reason);
+            }
+        }
+        if scratch.verdict.is_drop() {
+            report::drop(stages, scratch);
+        }
+        scratch.verdict
     });
-    outcome.verdict = judged.unwrap_or(Verdict::drop(DropReason::NO_SCRATCH));
-    outcome.slow = !outcome.verdict.is_drop() && outcome.verdict.rewrite != verdict::rewrite::ANSWER;
-}
-
-#[inline(always)]
-fn judge<S: Stages>(stages: &S, frame: &mut S::Frame, scratch: &mut Scratch) -> Result<Verdict, DropReason> {
-    let walk = &mut scratch.there;
-    parse::parse(frame, &mut walk.packet).check()?;
-    if walk.packet.has(packet_flag::ARP) {
-        let Answer { mac, kind } = stages.arp(frame, walk.near_device, walk.generation)?;
-        return Ok(Verdict::answer(walk.near_device, kind, mac));
-    }
-    if walk.packet.has(packet_flag::OPTIONS) {
-        stages.options(frame, walk.packet.header_len).check()?;
-    }
-    flow::slow(stages, scratch)?;
-    Ok(Verdict::of(&scratch.entry.action))
-}
-
-/// Writes down what the tables must learn of a packet, and gives the verdict as it stands then: a connection that must
-/// be tracked and finds no room is dropped after all.
-#[inline(always)]
-pub fn commit<S: Stages>(stages: &S, outcome: &Outcome<S::FlowRef>, device: Device) -> Verdict {
-    let mut verdict = outcome.verdict;
-    if let Some(flow) = outcome.flow {
-        stages.touch(flow, outcome.now, outcome.len);
-    }
-    if outcome.slow {
-        let full = stages
-            .with_scratch(|scratch| stages.commit(scratch))
-            .unwrap_or(DropReason::NO_SCRATCH);
-        if !full.is_none() {
-            verdict = Verdict::drop(full);
-        }
-    }
-    if verdict.is_drop() {
-        stages.count_drop(device, verdict.reason, outcome.len);
-    }
-    verdict
+    verdict.unwrap_or(Verdict::drop(DropReason::NO_SCRATCH))
 }

@@ -1,17 +1,18 @@
 //! A packet as the datapath sees it: only the fields that matter, already known to make sense.
 
-use groundplane_abi::flow::FlowKey;
+use groundplane_abi::flow::{FlowKey, FragmentKey};
+use groundplane_abi::security_group::Selector;
 use groundplane_abi::wire::protocol;
-use groundplane_abi::{Device, Ip4, Mac, Port};
+use groundplane_abi::{Device, Ip, Mac, Port};
 
-/// An IPv4 packet in an Ethernet frame.
+/// An IP packet in an Ethernet frame.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 #[repr(C)]
-pub struct Packet {
+pub struct Packet<I> {
     /// Length of the frame.
     pub len: u32,
-    pub src: Ip4,
-    pub dst: Ip4,
+    pub src: I,
+    pub dst: I,
     /// Ports, or what stands in their place (see [`FlowKey`]). Zeros for all fragments but the first.
     pub src_port: Port,
     pub dst_port: Port,
@@ -21,8 +22,10 @@ pub struct Packet {
     pub tcp_flags: u8,
     /// [`packet_flag`] bits.
     pub flags: u8,
-    /// Length of the IP header.
+    /// Length of the IP header, with options or extension headers.
     pub header_len: u8,
+    /// What a fragment has in common with the others of its packet.
+    pub identification: u32,
 }
 
 pub mod packet_flag {
@@ -30,15 +33,17 @@ pub mod packet_flag {
     pub const FRAGMENT: u8 = 1;
     /// A fragment without the transport header: its ports are absent.
     pub const LATER_FRAGMENT: u8 = 2;
-    /// The IP header has options.
+    /// The IP header has options, or extension headers other than a fragment's.
     pub const OPTIONS: u8 = 4;
     /// An ICMP error, which speaks of another packet.
     pub const ICMP_ERROR: u8 = 8;
-    /// No IPv4 packet at all; only the MACs have a meaning.
-    pub const ARP: u8 = 16;
-    /// Judged by itself each time, without a flow entry. Semantics 7.7: fragments take a slow path; 7.6: an error is
-    /// no part of the flow it speaks of.
-    pub const UNCACHED: u8 = FRAGMENT | OPTIONS | ICMP_ERROR;
+    /// ARP or neighbour discovery: for the platform itself.
+    pub const NEIGHBOR: u8 = 16;
+    /// The packet that an ICMP error speaks of is known.
+    pub const QUOTES: u8 = 32;
+    /// Judged by itself each time, without a flow entry. Semantics 7.6: an error is no part of the flow it speaks of; 7.7:
+    /// nobody knows whose a fragment is whose first one wasn't seen.
+    pub const UNCACHED: u8 = LATER_FRAGMENT | ICMP_ERROR;
 }
 
 pub mod tcp_flag {
@@ -50,7 +55,7 @@ pub mod tcp_flag {
     pub const STATE: u8 = FIN | SYN | RST;
 }
 
-impl Packet {
+impl<I: Ip> Packet<I> {
     #[inline(always)]
     #[must_use]
     pub const fn has(&self, flag: u8) -> bool {
@@ -60,14 +65,38 @@ impl Packet {
     /// What the packet is recognised by, coming in by a device.
     #[inline(always)]
     #[must_use]
-    pub const fn key(&self, device: Device) -> FlowKey {
+    pub fn key(&self, device: Device) -> FlowKey<I> {
         FlowKey::new(device, self.protocol, self.src, self.dst, self.src_port, self.dst_port)
+    }
+
+    /// What the fragments of one packet are recognised by.
+    #[inline(always)]
+    #[must_use]
+    pub fn fragment_key(&self, device: Device) -> FragmentKey<I> {
+        FragmentKey {
+            device,
+            identification: self.identification,
+            src: self.src,
+            dst: self.dst,
+            protocol: u32::from(self.protocol),
+        }
+    }
+
+    /// What a group's rule asks for beside the address.
+    #[inline(always)]
+    #[must_use]
+    pub fn selector(&self) -> Selector {
+        if self.has(packet_flag::LATER_FRAGMENT) {
+            Selector::absent(self.protocol)
+        } else {
+            selector::<I>(self.protocol, self.src_port, self.dst_port)
+        }
     }
 
     /// Whether a rule can ask for its destination port.
     #[must_use]
     pub const fn has_ports(&self) -> bool {
-        (self.protocol == protocol::TCP || self.protocol == protocol::UDP) && !self.has(packet_flag::LATER_FRAGMENT)
+        has_ports(self.protocol) && !self.has(packet_flag::LATER_FRAGMENT)
     }
 
     /// A TCP segment that opens a connection.
@@ -75,4 +104,20 @@ impl Packet {
     pub const fn opens(&self) -> bool {
         self.tcp_flags & (tcp_flag::SYN | tcp_flag::ACK | tcp_flag::RST) == tcp_flag::SYN
     }
+}
+
+/// The selector of a packet with these ports, or what stands in their place.
+#[inline(always)]
+pub(crate) fn selector<I: Ip>(protocol: u8, src_port: Port, dst_port: Port) -> Selector {
+    if protocol == I::ICMP {
+        Selector::new(protocol, src_port.0)
+    } else if has_ports(protocol) {
+        Selector::new(protocol, dst_port.0)
+    } else {
+        Selector::new(protocol, [0; 2])
+    }
+}
+
+pub(crate) const fn has_ports(protocol: u8) -> bool {
+    protocol == protocol::TCP || protocol == protocol::UDP
 }

@@ -4,33 +4,38 @@
 //! The order of the checks decides which reason a frame with several faults is given: link layer, IP header, fragment,
 //! transport header.
 
-use crate::Frame;
+use crate::family::Family;
 use crate::packet::{Packet, packet_flag};
+use crate::{Frame, neighbor};
+use groundplane_abi::flow::FlowKey;
 use groundplane_abi::wire::protocol;
-use groundplane_abi::{DropReason, Ip4, Mac, Port};
+use groundplane_abi::{DropReason, Ip as _, Ip6, Mac, Port};
 
 const ETHERNET_LEN: u32 = 14;
-const IPV4_MIN_LEN: u32 = 20;
 const TCP_MIN_LEN: u32 = 20;
 /// UDP's header, and what of ICMP's is looked at.
 const SHORT_HEADER_LEN: u32 = 8;
-/// Ethernet, the longest IPv4 header, the part of a TCP header that is looked at.
-const HEADERS_LEN: u32 = ETHERNET_LEN + 60 + TCP_MIN_LEN;
+/// Ethernet, the longest IP header with what belongs to it, an ICMP header, an IP header that it quotes, the beginning of
+/// what follows that.
+const HEADERS_LEN: u32 = ETHERNET_LEN + 160 + SHORT_HEADER_LEN + 40 + SHORT_HEADER_LEN;
+/// The largest packet inside a VPC (semantics 23).
+const MTU: u32 = 9001;
 
 mod ethertype {
-    pub(super) const IPV4: u16 = 0x0800;
     pub(super) const ARP: u16 = 0x0806;
     pub(super) const VLAN: u16 = 0x8100;
-    pub(super) const IPV6: u16 = 0x86dd;
     pub(super) const SERVICE_VLAN: u16 = 0x88a8;
 }
 
-const MORE_FRAGMENTS: u16 = 0x2000;
-const FRAGMENT_OFFSET: u16 = 0x1fff;
+/// Whether a frame is of IPv6. What is of no family counts as IPv4's, which says what is wrong with it.
+#[inline(always)]
+pub fn is_ip6(frame: &impl Frame) -> bool {
+    frame.load::<2>(12) == Some(Ip6::ETHERTYPE.to_be_bytes())
+}
 
 /// Parses a frame into a packet, or says why it is none.
 #[inline(always)]
-pub fn parse(frame: &mut impl Frame, packet: &mut Packet) -> DropReason {
+pub fn parse<I: Family>(frame: &mut impl Frame, packet: &mut Packet<I>) -> DropReason {
     if frame.has_vlan_tag() {
         return DropReason::VLAN_TAGGED;
     }
@@ -41,77 +46,73 @@ pub fn parse(frame: &mut impl Frame, packet: &mut Packet) -> DropReason {
     let [d0, d1, d2, d3, d4, d5, s0, s1, s2, s3, s4, s5, t0, t1] = ethernet;
     packet.dst_mac = Mac([d0, d1, d2, d3, d4, d5]);
     packet.src_mac = Mac([s0, s1, s2, s3, s4, s5]);
+    packet.len = frame.len();
     match u16::from_be_bytes([t0, t1]) {
-        ethertype::IPV4 => parse_ipv4(frame, packet).err().unwrap_or(DropReason::NONE),
-        ethertype::ARP => {
-            packet.flags = packet_flag::ARP;
+        ethertype if ethertype == I::ETHERTYPE => parse_ip(frame, packet).err().unwrap_or(DropReason::NONE),
+        ethertype::ARP if I::VERSION == 4 => {
+            packet.flags = packet_flag::NEIGHBOR;
             DropReason::NONE
         }
-        ethertype::IPV6 => DropReason::NO_IPV6,
         ethertype::VLAN | ethertype::SERVICE_VLAN => DropReason::VLAN_TAGGED,
         _ => DropReason::NOT_IP,
     }
 }
 
 #[inline(always)]
-fn parse_ipv4(frame: &impl Frame, packet: &mut Packet) -> Result<(), DropReason> {
-    let header = frame.load::<20>(ETHERNET_LEN).ok_or(DropReason::TRUNCATED)?;
-    let header_len = u32::from(header[0] & 0x0f) * 4;
-    let total_len = u32::from(u16::from_be_bytes([header[2], header[3]]));
-    // A frame may be longer than its packet (padding), never shorter.
-    let room = frame.len() - ETHERNET_LEN;
-    if header[0] >> 4 != 4 || header_len < IPV4_MIN_LEN || total_len < header_len || total_len > room {
-        return Err(DropReason::BAD_IP_HEADER);
-    }
-    packet.len = frame.len();
-    packet.src = Ip4([header[12], header[13], header[14], header[15]]);
-    packet.dst = Ip4([header[16], header[17], header[18], header[19]]);
-    packet.protocol = header[9];
-    packet.flags = if header_len > IPV4_MIN_LEN {
-        packet_flag::OPTIONS
-    } else {
-        0
+fn parse_ip<I: Family>(frame: &impl Frame, packet: &mut Packet<I>) -> Result<(), DropReason> {
+    let payload_len = I::parse_header(frame, packet)?;
+    let header_len = u32::from(packet.header_len);
+    // What segmentation will make of it counts, not the length of the whole.
+    let largest = match frame.segment_len() {
+        0 => header_len + payload_len,
+        segment_len => header_len + TCP_MIN_LEN + segment_len,
     };
-    packet.header_len = header_len as u8;
-    let payload_len = total_len - header_len;
-    let fragment = u16::from_be_bytes([header[6], header[7]]);
-    if fragment & (MORE_FRAGMENTS | FRAGMENT_OFFSET) != 0 {
-        packet.flags |= packet_flag::FRAGMENT;
-        check_fragment(packet, u32::from(fragment & FRAGMENT_OFFSET) * 8, payload_len)?;
-        if fragment & FRAGMENT_OFFSET != 0 {
-            packet.flags |= packet_flag::LATER_FRAGMENT;
-            return Ok(());
-        }
+    if largest > MTU {
+        return Err(DropReason::MTU_EXCEEDED);
+    }
+    if packet.has(packet_flag::LATER_FRAGMENT) {
+        return Ok(());
     }
     parse_transport(frame, packet, payload_len)
 }
 
+/// Notes that a packet is a fragment, and whether the first.
+///
 /// Refuses what would let two fragments disagree about the transport header (RFC 1858), or reassemble to more than a
 /// packet can be.
 #[inline(always)]
-fn check_fragment(packet: &Packet, offset: u32, payload_len: u32) -> Result<(), DropReason> {
-    let transport_len = transport_len(packet.protocol);
+pub(crate) fn mark_fragment<I: Family>(
+    packet: &mut Packet<I>,
+    offset: u32,
+    payload_len: u32,
+) -> Result<(), DropReason> {
+    let transport_len = transport_len::<I>(packet.protocol);
     let first_is_short = offset == 0 && payload_len < transport_len;
     let later_overlaps = offset != 0 && offset < transport_len;
     if first_is_short || later_overlaps || offset + payload_len > 0xffff - u32::from(packet.header_len) {
         return Err(DropReason::BAD_FRAGMENT);
     }
+    packet.flags |= packet_flag::FRAGMENT;
+    if offset != 0 {
+        packet.flags |= packet_flag::LATER_FRAGMENT;
+    }
     Ok(())
 }
 
 #[inline(always)]
-const fn transport_len(protocol: u8) -> u32 {
+fn transport_len<I: Family>(protocol: u8) -> u32 {
     match protocol {
         protocol::TCP => TCP_MIN_LEN,
-        protocol::UDP | protocol::ICMP => SHORT_HEADER_LEN,
+        protocol::UDP => SHORT_HEADER_LEN,
+        _ if protocol == I::ICMP => SHORT_HEADER_LEN,
         _ => 0,
     }
 }
 
 #[inline(always)]
-fn parse_transport(frame: &impl Frame, packet: &mut Packet, payload_len: u32) -> Result<(), DropReason> {
+fn parse_transport<I: Family>(frame: &impl Frame, packet: &mut Packet<I>, payload_len: u32) -> Result<(), DropReason> {
     let offset = ETHERNET_LEN + u32::from(packet.header_len);
-    if payload_len < transport_len(packet.protocol) {
+    if payload_len < transport_len::<I>(packet.protocol) {
         return Err(DropReason::TRUNCATED);
     }
     match packet.protocol {
@@ -136,14 +137,15 @@ fn parse_transport(frame: &impl Frame, packet: &mut Packet, payload_len: u32) ->
             packet.src_port = Port([header[0], header[1]]);
             packet.dst_port = Port([header[2], header[3]]);
         }
-        protocol::ICMP => {
-            let header = frame.load::<8>(offset).ok_or(DropReason::TRUNCATED)?;
-            packet.src_port = Port([header[0], header[1]]);
-            match header[0] {
-                // Queries and their answers (RFC 792, RFC 950) have an identifier.
-                0 | 8 | 13..=18 => packet.dst_port = Port([header[4], header[5]]),
-                3 | 4 | 5 | 11 | 12 => packet.flags |= packet_flag::ICMP_ERROR,
-                _ => {}
+        icmp if icmp == I::ICMP => {
+            let [icmp_type, code, _, _, i0, i1, _, _] = frame.load::<8>(offset).ok_or(DropReason::TRUNCATED)?;
+            packet.src_port = Port([icmp_type, code]);
+            if I::has_icmp_identifier(icmp_type) {
+                packet.dst_port = Port([i0, i1]);
+            } else if I::is_icmp_error(icmp_type) {
+                packet.flags |= packet_flag::ICMP_ERROR;
+            } else if I::VERSION == 6 && neighbor::is_discovery(icmp_type) {
+                packet.flags |= packet_flag::NEIGHBOR;
             }
         }
         _ => {}
@@ -151,9 +153,28 @@ fn parse_transport(frame: &impl Frame, packet: &mut Packet, payload_len: u32) ->
     Ok(())
 }
 
+/// The packet that an ICMP error speaks of.
+#[inline(always)]
+pub fn parse_quote<I: Family>(frame: &impl Frame, header_len: u8) -> Option<FlowKey<I>> {
+    I::parse_quote(frame, ETHERNET_LEN + u32::from(header_len) + SHORT_HEADER_LEN)
+}
+
+/// The ports of a quoted packet, or what stands in their place.
+#[inline(always)]
+pub(crate) fn quoted_ports<I: Family>(frame: &impl Frame, offset: u32, protocol: u8) -> Option<(Port, Port)> {
+    let [a, b, c, d, i0, i1, _, _] = frame.load::<8>(offset)?;
+    match protocol {
+        protocol::TCP | protocol::UDP => Some((Port([a, b]), Port([c, d]))),
+        icmp if icmp == I::ICMP && I::has_icmp_identifier(a) => Some((Port([a, b]), Port([i0, i1]))),
+        icmp if icmp == I::ICMP => Some((Port([a, b]), Port::NONE)),
+        _ => Some((Port::NONE, Port::NONE)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use groundplane_abi::Ip4;
 
     const LEN: usize = 1500;
 
@@ -170,6 +191,14 @@ mod tests {
 
         fn has_vlan_tag(&self) -> bool {
             false
+        }
+
+        fn segment_len(&self) -> u32 {
+            0
+        }
+
+        fn resize(&mut self, _: u32) -> Option<()> {
+            None
         }
 
         fn pull(&mut self, len: u32) {
@@ -198,7 +227,7 @@ mod tests {
         bytes[14 + 9] = protocol::TCP;
         bytes[14 + 60 + 12] = 5 << 4;
         let mut frame = Paged { bytes, pulled: 0 };
-        assert_eq!(parse(&mut frame, &mut Packet::default()), DropReason::NONE);
-        assert_eq!(frame.pulled, 14 + 60 + 20);
+        assert_eq!(parse::<Ip4>(&mut frame, &mut Packet::default()), DropReason::NONE);
+        assert_eq!(frame.pulled, 14 + 160 + 8 + 40 + 8);
     }
 }

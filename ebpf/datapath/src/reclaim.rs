@@ -5,10 +5,12 @@
 //! are, give or take stale slots (a connection that was replaced has a slot under its old stamp), and where stale slots
 //! could pile up the hand takes longer strides.
 
+use crate::family::Family;
 use crate::conntrack::{self, Pulse};
 use crate::stages::Stages;
 use crate::walk::Walk;
-use crate::{FlowTable, Tables};
+use crate::{FlowTable, TablesOf};
+use groundplane_abi::Ip;
 use groundplane_abi::control::ring_hand;
 use groundplane_abi::flow::{FlowEntry, FlowKey, RingSlot, state};
 
@@ -17,7 +19,7 @@ const STRIDE: u32 = 2;
 const LONG_STRIDE: u32 = 8;
 
 /// Moves the hand on, as every new connection does.
-pub fn advance<S: Stages>(stages: &S, walk: &mut Walk) {
+pub fn advance<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) {
     let slots = u64::from(stages.ring_slots());
     let used = stages
         .ring_hand(ring_hand::TAIL)
@@ -31,9 +33,9 @@ pub fn advance<S: Stages>(stages: &S, walk: &mut Walk) {
 }
 
 /// Looks at the connection at the head. False if there is none.
-pub fn examine<S: Stages>(stages: &S, walk: &mut Walk) -> bool {
+pub fn examine<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> bool {
     let head = stages.ring_hand(ring_hand::HEAD);
-    let Some(slot) = slot_at(stages, head).and_then(|index| stages.ring_slot(index)) else {
+    let Some(slot) = slot_at::<I, S>(stages, head).and_then(|index| stages.ring_slot(index)) else {
         return false;
     };
     // Nobody has been here yet, or somebody has taken the position and is about to fill it. Not skipped: the slot would
@@ -56,9 +58,9 @@ pub fn examine<S: Stages>(stages: &S, walk: &mut Walk) -> bool {
 }
 
 /// Puts a connection at the end of the queue.
-pub(crate) fn push<T: Tables>(tables: &T, key: &FlowKey, stamp: u32) {
+pub(crate) fn push<I: Family, T: TablesOf<I>>(tables: &T, key: &FlowKey<I>, stamp: u32) {
     let tail = tables.ring_take_tail();
-    if let Some(index) = slot_at(tables, tail) {
+    if let Some(index) = slot_at::<I, T>(tables, tail) {
         tables.set_ring_slot(
             index,
             &RingSlot {
@@ -70,7 +72,7 @@ pub(crate) fn push<T: Tables>(tables: &T, key: &FlowKey, stamp: u32) {
     }
 }
 
-fn slot_at<T: Tables>(tables: &T, position: u64) -> Option<u32> {
+fn slot_at<I: Family, T: TablesOf<I>>(tables: &T, position: u64) -> Option<u32> {
     position
         .checked_rem(u64::from(tables.ring_slots()))
         .map(|index| index as u32)
@@ -83,8 +85,8 @@ const fn turn_of(position: u64) -> u32 {
 
 /// Takes the connection of a key out of the main table, if the entry there still has this stamp, and says whether this
 /// core did it. The original's entry decides: of several cores one moves it from live to dead.
-pub fn retire<T: Tables>(tables: &T, key: &FlowKey, stamp: u32) -> bool {
-    let look = |entry: &FlowEntry| (entry.stamp as u32, entry.twin_key(), entry.action.is_reply());
+pub fn retire<I: Family, T: TablesOf<I>>(tables: &T, key: &FlowKey<I>, stamp: u32) -> bool {
+    let look = |entry: &FlowEntry<I>| (entry.stamp as u32, entry.twin_key(), entry.action.is_reply());
     let Some((found, twin_key, is_reply)) = conntrack::entry_in(tables, FlowTable::Main, key, look) else {
         return false;
     };
@@ -108,7 +110,7 @@ pub fn retire<T: Tables>(tables: &T, key: &FlowKey, stamp: u32) -> bool {
 /// Between finding the element and moving its state it may have become another entry. Then the move is taken back: that
 /// entry was live, and nobody else can have claimed it while it was dead.
 #[inline(always)]
-fn claim<T: Tables>(tables: &T, key: &FlowKey) -> bool {
+fn claim<I: Family, T: TablesOf<I>>(tables: &T, key: &FlowKey<I>) -> bool {
     let Some(flow) = tables.find(FlowTable::Main, key) else {
         return false;
     };
@@ -125,13 +127,15 @@ fn claim<T: Tables>(tables: &T, key: &FlowKey) -> bool {
     false
 }
 
-/// Deletes a claimed entry; what it has counted goes to its ENI's totals.
+/// Deletes a claimed entry; what it has counted goes to its ENI's totals, and the ENI may track another one.
 #[inline(always)]
-fn take_out<T: Tables>(tables: &T, key: &FlowKey) {
-    if let Some((packets, bytes)) =
-        conntrack::entry_in(tables, FlowTable::Main, key, |entry| (entry.packets, entry.bytes))
-    {
-        tables.count_sent(key.device(), packets, bytes);
+fn take_out<I: Family, T: TablesOf<I>>(tables: &T, key: &FlowKey<I>) {
+    let look = |entry: &FlowEntry<I>| (entry.packets, entry.bytes, entry.near.is_tracked());
+    let Some((packets, bytes, tracked)) = conntrack::entry_in(tables, FlowTable::Main, key, look) else {
+        return;
+    };
+    tables.count_sent(key.device(), packets, bytes);
+    if tables.remove(FlowTable::Main, key) && tracked {
+        tables.discharge(key.device());
     }
-    tables.remove(FlowTable::Main, key);
 }

@@ -1,17 +1,18 @@
 //! Carries out a verdict on the bytes. Called once, at the end: a packet that is dropped has not been touched.
 
 use crate::verdict::{Verdict, rewrite};
-use crate::{Frame, arp};
+use crate::Frame;
+use crate::family::Family;
 use groundplane_abi::{DropReason, Mac};
 
 /// Rewrites the frame as the verdict says.
 #[inline(always)]
-pub fn apply(frame: &mut impl Frame, verdict: &Verdict) -> Result<(), DropReason> {
+pub fn apply<I: Family>(frame: &mut impl Frame, verdict: &Verdict) -> Result<(), DropReason> {
     let done = match verdict.rewrite {
         // A routed frame comes from the router. Its TTL stays: the implicit router is no hop (semantics 3.1).
         rewrite::ROUTED => readdress(frame, verdict.mac, Mac::ROUTER),
-        rewrite::ANSWER => arp::write_answer(frame, verdict.mac),
-        _ => Some(()),
+        rewrite::NONE => Some(()),
+        _ => I::write_answer(frame, verdict),
     };
     done.ok_or(DropReason::TRUNCATED)
 }

@@ -5,94 +5,109 @@
 //! the wrapper, which calls the same function as the default. Stages say [`DropReason::NONE`] or why they drop, since
 //! that is what fits the return value of a global function.
 
+use crate::family::Family;
 use crate::flow::Scratch;
+use crate::packet::packet_flag;
 use crate::verdict::Answer;
 use crate::walk::Walk;
-use crate::{Frame, Tables, arp, commit, eni, flow, nacl, options, reclaim, security_group, walk};
-use groundplane_abi::control::Generation;
+use crate::{Frame, TablesOf, commit, eni, flow, nacl, parse, reclaim, security_group, walk};
+use groundplane_abi::DropReason;
 use groundplane_abi::flow::FlowKey;
-use groundplane_abi::{Device, DropReason};
 
 fn reason(result: Result<(), DropReason>) -> DropReason {
     result.err().unwrap_or(DropReason::NONE)
 }
 
-pub trait Stages: Tables + Sized {
+pub trait Stages<I: Family>: TablesOf<I> + Sized {
     type Frame: Frame;
 
     /// Lends the per-CPU scratch, if there is one.
-    fn with_scratch<R>(&self, user: impl FnOnce(&mut Scratch) -> R) -> Option<R>;
+    fn with_scratch<R>(&self, user: impl FnOnce(&mut Scratch<I>) -> R) -> Option<R>;
 
-    fn arp(&self, frame: &mut Self::Frame, device: Device, generation: Generation) -> Result<Answer, DropReason> {
-        arp::answer(self, frame, device, generation)
+    /// See [`Family::answer_neighbor`].
+    fn neighbor(&self, frame: &mut Self::Frame, walk: &mut Walk<I>) -> Result<Answer, DropReason> {
+        I::answer_neighbor(self, frame, walk)
     }
 
     fn options(&self, frame: &mut Self::Frame, header_len: u8) -> DropReason {
-        reason(options::check(frame, header_len))
+        reason(I::check_options(frame, header_len))
+    }
+
+    /// Reads which packet an ICMP error speaks of.
+    fn quote(&self, frame: &mut Self::Frame, walk: &mut Walk<I>) {
+        if let Some(quoted) = parse::parse_quote(frame, walk.packet.header_len) {
+            walk.quoted = quoted;
+            walk.packet.flags |= packet_flag::QUOTES;
+        }
     }
 
     /// See [`flow::resume`].
-    fn resume(&self, scratch: &mut Scratch) -> u32 {
+    fn resume(&self, scratch: &mut Scratch<I>) -> u32 {
         flow::resume(self, scratch)
     }
 
     /// See [`walk::walk`].
-    fn walk(&self, walk: &mut Walk) -> DropReason {
+    fn walk(&self, walk: &mut Walk<I>) -> DropReason {
         reason(walk::walk(self, walk))
     }
 
     /// See [`eni::leave`].
-    fn leave(&self, walk: &mut Walk) -> DropReason {
+    fn leave(&self, walk: &mut Walk<I>) -> DropReason {
         reason(eni::leave(self, walk))
     }
 
     /// See [`security_group::egress`].
-    fn group_egress(&self, walk: &mut Walk) -> DropReason {
+    fn group_egress(&self, walk: &mut Walk<I>) -> DropReason {
         reason(security_group::egress(self, walk))
     }
 
     /// See [`security_group::ingress`].
-    fn group_ingress(&self, walk: &mut Walk) -> DropReason {
+    fn group_ingress(&self, walk: &mut Walk<I>) -> DropReason {
         reason(security_group::ingress(self, walk))
     }
 
+    /// See [`security_group::classify`].
+    fn classify(&self, walk: &mut Walk<I>) -> DropReason {
+        reason(security_group::classify(self, walk))
+    }
+
     /// See [`nacl::evaluate`].
-    fn judge_by_nacl(&self, walk: &mut Walk) -> DropReason {
+    fn judge_by_nacl(&self, walk: &mut Walk<I>) -> DropReason {
         reason(nacl::evaluate(self, walk))
     }
 
     /// See [`commit::commit`].
-    fn commit(&self, scratch: &mut Scratch) -> DropReason {
+    fn commit(&self, scratch: &mut Scratch<I>) -> DropReason {
         reason(commit::commit(self, scratch))
     }
 
     /// See [`commit::promote`].
-    fn promote(&self, scratch: &mut Scratch) -> DropReason {
+    fn promote(&self, scratch: &mut Scratch<I>) -> DropReason {
         reason(commit::promote(self, scratch))
     }
 
     /// See [`commit::replace`].
-    fn replace(&self, scratch: &mut Scratch) {
+    fn replace(&self, scratch: &mut Scratch<I>) {
         commit::replace(self, scratch);
     }
 
     /// See [`commit::make_room`].
-    fn make_room(&self, scratch: &mut Scratch) {
+    fn make_room(&self, scratch: &mut Scratch<I>) {
         commit::make_room(self, scratch);
     }
 
     /// See [`reclaim::examine`].
-    fn examine(&self, walk: &mut Walk) -> bool {
+    fn examine(&self, walk: &mut Walk<I>) -> bool {
         reclaim::examine(self, walk)
     }
 
     /// See [`reclaim::retire`].
-    fn retire(&self, key: &FlowKey, stamp: u32) -> bool {
+    fn retire(&self, key: &FlowKey<I>, stamp: u32) -> bool {
         reclaim::retire(self, key, stamp)
     }
 
     /// See [`reclaim::advance`].
-    fn reclaim(&self, walk: &mut Walk) {
+    fn reclaim(&self, walk: &mut Walk<I>) {
         reclaim::advance(self, walk);
     }
 }

@@ -2,11 +2,12 @@
 
 use groundplane_abi::control::{Generation, Validity};
 use groundplane_abi::eni::{AddressKey, EniEntry, EniKey, MacKey, SubnetEntry, SubnetKey};
-use groundplane_abi::flow::{FlowEntry, FlowKey, RingSlot};
+use groundplane_abi::event::Event;
+use groundplane_abi::flow::{FlowEntry, FlowKey, FragmentKey, FragmentNote, RingSlot};
 use groundplane_abi::nacl::{NaclKey, NaclRule};
 use groundplane_abi::route::{RouteEntry, RouteKey};
-use groundplane_abi::security_group::{GroupSetEntry, GroupSetKey};
-use groundplane_abi::{Device, DropReason, ScopeId};
+use groundplane_abi::security_group::{GroupSetEntry, GroupSetKey, PeerKey, ReferenceKey, SelectorKey};
+use groundplane_abi::{Device, DropReason, Ip, ScopeId};
 
 /// What time it is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -16,7 +17,7 @@ pub struct Clock {
     pub ticks_per_second: u32,
 }
 
-/// Which of the two flow tables is meant.
+/// Which of a family's two flow tables is meant.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum FlowTable {
     /// Connections both of whose sides have spoken. Never evicts.
@@ -25,16 +26,13 @@ pub enum FlowTable {
     Embryos,
 }
 
-/// The tables, as maps in the kernel and as plain collections on the host.
+/// The tables that know no addresses, as maps in the kernel and as plain collections on the host.
 ///
 /// Rows come as copies; the datapath never holds a reference into a map. What several cores write is reached only
-/// through the methods of the second half, each of which says what happens in a race.
+/// through methods that say what happens in a race.
 pub trait Tables {
-    /// A flow entry in place: a pointer in the kernel. It may turn into another entry at any time (see
-    /// [`FlowEntry`]), so writing through it must be harmless to a stranger.
-    type FlowRef: Copy;
-    /// A NACL in place.
-    type NaclRef: Copy;
+    /// A set of rules in place.
+    type RulesRef: Copy;
 
     /// The configuration in force. Loaded once per packet.
     fn generation(&self) -> Generation;
@@ -47,28 +45,63 @@ pub trait Tables {
 
     fn eni(&self, key: &EniKey) -> Option<EniEntry>;
     fn subnet(&self, key: &SubnetKey) -> Option<SubnetEntry>;
-    /// The ENI that has an address: its own, or one in a prefix delegated to it.
-    fn owner(&self, key: &AddressKey) -> Option<Device>;
     fn mac_owner(&self, key: &MacKey) -> Option<Device>;
-    /// The route with the longest prefix that covers the destination.
-    fn route(&self, key: &RouteKey) -> Option<RouteEntry>;
-    /// A NACL and how many rules it has.
-    fn nacl(&self, key: &NaclKey) -> Option<(Self::NaclRef, u32)>;
-    fn nacl_rule(&self, nacl: Self::NaclRef, index: u32) -> Option<NaclRule>;
     fn group_set(&self, key: &GroupSetKey) -> Option<GroupSetEntry>;
-
-    /// The entry's place, unverified. Every read through it must go by [`Tables::read`] or the fast path's own
-    /// comparison.
-    fn find(&self, table: FlowTable, key: &FlowKey) -> Option<Self::FlowRef>;
-    /// What `take` makes of a copy of the entry, if it was this key's for as long as copying took. No more is copied
-    /// than is taken, and nothing else outlives the check.
-    fn read<R>(&self, flow: Self::FlowRef, key: &FlowKey, take: impl FnOnce(&FlowEntry) -> R) -> Option<R>;
-    /// The whole entry into a given place, for those who need all of it: it is too large for the kernel's stack. False leaves
-    /// something there that must not be used.
-    fn read_into(&self, flow: Self::FlowRef, key: &FlowKey, entry: &mut FlowEntry) -> bool;
+    fn references(&self, key: &ReferenceKey) -> Option<Self::RulesRef>;
+    /// The rules of the longest selector that covers the key's.
+    fn selected(&self, key: &SelectorKey) -> Option<Self::RulesRef>;
+    /// The 64 rules of a word.
+    fn rules(&self, rules: Self::RulesRef, word: u32) -> u64;
 
     /// A number that differs from every other since boot.
     fn new_stamp(&self) -> u64;
+
+    /// How many connections an ENI tracks.
+    fn tracked(&self, device: Device) -> u64;
+    /// Adds a connection to those an ENI tracks, unless that makes more than `most`, and says whether it did. Two cores
+    /// that take the last place at once may both be refused.
+    fn charge(&self, device: Device, most: u32) -> bool;
+    fn discharge(&self, device: Device);
+    /// Takes one out of the bucket of first packets: moves its count up to `low` if it is below, and on by one if it is
+    /// below `high`. Says whether it was. A count beyond `high` and what two cores may add is of another rate, and is
+    /// set to `low` as well.
+    fn take_first_packet(&self, device: Device, low: u64, high: u64) -> bool;
+
+    /// Counts a dropped packet at the ENI where it happened, and tells whoever listens.
+    fn report_drop(&self, event: &Event);
+    /// Adds to what an ENI has sent outside the main table, or takes away by wrapping.
+    fn count_sent(&self, device: Device, packets: u64, bytes: u64);
+    fn count_opened(&self, device: Device);
+    fn count_closed(&self, device: Device);
+}
+
+/// The tables of one family.
+pub trait TablesOf<I: Ip>: Tables {
+    /// A flow entry in place: a pointer in the kernel. It may turn into another entry at any time (see
+    /// [`FlowEntry`]), so writing through it must be harmless to a stranger.
+    type FlowRef: Copy;
+    /// A NACL in place.
+    type NaclRef: Copy;
+
+    /// The ENI that has an address: its own, or one in a prefix delegated to it.
+    fn owner(&self, key: &AddressKey<I>) -> Option<Device>;
+    /// The route with the longest prefix that covers the destination.
+    fn route(&self, key: &RouteKey<I>) -> Option<RouteEntry>;
+    /// A NACL and how many rules it has.
+    fn nacl(&self, key: &NaclKey) -> Option<(Self::NaclRef, u32)>;
+    fn nacl_rule(&self, nacl: Self::NaclRef, index: u32) -> Option<NaclRule<I>>;
+    /// The rules of the longest prefix that covers the key's address.
+    fn peers(&self, key: &PeerKey<I>) -> Option<Self::RulesRef>;
+
+    /// The entry's place, unverified. Every read through it must go by [`TablesOf::read`] or the fast path's own
+    /// comparison.
+    fn find(&self, table: FlowTable, key: &FlowKey<I>) -> Option<Self::FlowRef>;
+    /// What `take` makes of a copy of the entry, if it was this key's for as long as copying took. No more is copied
+    /// than is taken, and nothing else outlives the check.
+    fn read<R>(&self, flow: Self::FlowRef, key: &FlowKey<I>, take: impl FnOnce(&FlowEntry<I>) -> R) -> Option<R>;
+    /// The whole entry into a given place, for those who need all of it: it is too large for the kernel's stack. False leaves
+    /// something there that must not be used.
+    fn read_into(&self, flow: Self::FlowRef, key: &FlowKey<I>, entry: &mut FlowEntry<I>) -> bool;
 
     /// Counts a packet in its entry and notes the time.
     ///
@@ -84,9 +117,9 @@ pub trait Tables {
     fn claim(&self, flow: Self::FlowRef, from: u32, to: u32) -> bool;
 
     /// Inserts an entry whose key isn't there. False if the key is there or the table is full.
-    fn insert(&self, table: FlowTable, entry: &FlowEntry) -> bool;
-    /// Deletes a key. From the main table only whoever has claimed the entry deletes it.
-    fn remove(&self, table: FlowTable, key: &FlowKey);
+    fn insert(&self, table: FlowTable, entry: &FlowEntry<I>) -> bool;
+    /// Deletes a key, and says whether it was there. From the main table only whoever has claimed the entry deletes it.
+    fn remove(&self, table: FlowTable, key: &FlowKey<I>) -> bool;
 
     fn ring_slots(&self) -> u32;
     /// The position of a hand ([`groundplane_abi::control::ring_hand`]).
@@ -95,14 +128,11 @@ pub trait Tables {
     fn ring_take_tail(&self) -> u64;
     /// Moves the head on by one if it is still at `from`, and says whether this core did it.
     fn ring_advance_head(&self, from: u64) -> bool;
-    fn ring_slot(&self, index: u32) -> Option<RingSlot>;
+    fn ring_slot(&self, index: u32) -> Option<RingSlot<I>>;
     /// Fills a slot, its `turn` last.
-    fn set_ring_slot(&self, index: u32, slot: &RingSlot);
+    fn set_ring_slot(&self, index: u32, slot: &RingSlot<I>);
 
-    /// Counts a dropped packet at the ENI that sent it.
-    fn count_drop(&self, device: Device, reason: DropReason, len: u32);
-    /// Adds to what an ENI has sent outside the main table, or takes away by wrapping.
-    fn count_sent(&self, device: Device, packets: u64, bytes: u64);
-    fn count_opened(&self, device: Device);
-    fn count_closed(&self, device: Device);
+    fn fragment_note(&self, key: &FragmentKey<I>) -> Option<FragmentNote>;
+    /// Notes the ports of a fragmented packet in place of what was noted. The oldest note makes room.
+    fn note_fragment(&self, key: &FragmentKey<I>, note: &FragmentNote);
 }

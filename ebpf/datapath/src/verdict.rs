@@ -5,7 +5,7 @@
 //! program that is a register nobody has written, and the verifier refuses to have it saved.
 
 use groundplane_abi::eni::{EniEntry, eni_flag};
-use groundplane_abi::flow::{Action, ActionWords, action_flag, kind};
+use groundplane_abi::flow::{Delivery, DeliveryWords, action_flag, kind};
 use groundplane_abi::{Device, DropReason, Mac};
 
 /// What becomes of a packet.
@@ -31,7 +31,19 @@ pub mod rewrite {
     /// It goes from the router to [`super::Verdict::mac`].
     pub const ROUTED: u8 = 1;
     /// An ARP request goes back to the guest that asked, as the answer that the address is at [`super::Verdict::mac`].
-    pub const ANSWER: u8 = 2;
+    pub const ARP: u8 = 2;
+    /// A neighbour solicitation likewise.
+    pub const NEIGHBOR: u8 = 3;
+    /// A router solicitation goes back as the answer that it is the router.
+    pub const ROUTER: u8 = 4;
+    /// An echo request to the router goes back to the guest at [`super::Verdict::mac`] as its answer.
+    pub const ECHO: u8 = 5;
+
+    /// Whether the frame goes back to who sent it.
+    #[must_use]
+    pub const fn is_answer(rewrite: u8) -> bool {
+        rewrite >= ARP
+    }
 }
 
 impl Verdict {
@@ -47,23 +59,23 @@ impl Verdict {
     }
 
     #[inline(always)]
-    pub const fn of(action: &Action) -> Self {
-        if action.kind == kind::DROP {
-            return Self::drop(action.reason);
+    pub const fn of(delivery: &Delivery) -> Self {
+        if delivery.kind == kind::DROP {
+            return Self::drop(delivery.reason);
         }
-        let routed = action.flags & action_flag::ROUTED != 0;
+        let routed = delivery.flags & action_flag::ROUTED != 0;
         Self {
-            kind: action.kind,
+            kind: delivery.kind,
             rewrite: if routed { rewrite::ROUTED } else { rewrite::NONE },
             reason: DropReason::NONE,
-            out: action.out,
-            mac: action.far_mac,
+            out: delivery.out,
+            mac: delivery.far_mac,
         }
     }
 
-    /// The same of an action that delivers.
+    /// The same of one that delivers.
     #[inline(always)]
-    pub const fn delivery(action: &ActionWords) -> Self {
+    pub const fn of_words(action: &DeliveryWords) -> Self {
         Self {
             kind: action.kind(),
             rewrite: if action.is_routed() {
@@ -79,10 +91,10 @@ impl Verdict {
 
     /// The frame goes back to the guest on `device`.
     #[inline(always)]
-    pub const fn answer(device: Device, kind: u8, mac: Mac) -> Self {
+    pub const fn answer(device: Device, Answer { mac, kind, rewrite }: Answer) -> Self {
         Self {
             kind,
-            rewrite: rewrite::ANSWER,
+            rewrite,
             reason: DropReason::NONE,
             out: device,
             mac,
@@ -95,13 +107,15 @@ impl Verdict {
     }
 }
 
-/// The answer to an ARP request.
+/// The answer to a packet for the platform.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Answer {
-    /// The MAC that was asked for.
+    /// The MAC that was asked for, or the asker's.
     pub mac: Mac,
     /// How the asker's own device is delivered to: one of [`kind`].
     pub kind: u8,
+    /// One of [`rewrite`].
+    pub rewrite: u8,
 }
 
 /// How an ENI is delivered to.
@@ -114,29 +128,11 @@ pub(crate) const fn delivery_kind(eni: &EniEntry) -> u8 {
     }
 }
 
-/// Verdict and effect.
+/// An established packet: what becomes of it, and its entry, which has to be touched.
 #[derive(Clone, Copy, Debug)]
 #[must_use]
-pub struct Outcome<FlowRef> {
+pub struct Hit<FlowRef> {
     pub verdict: Verdict,
-    /// The entry of the established connection it belongs to, which has to be touched.
-    pub flow: Option<FlowRef>,
-    /// The slow path has left an effect in the scratch.
-    pub slow: bool,
+    pub flow: FlowRef,
     pub now: u64,
-    pub len: u32,
-}
-
-impl<FlowRef> Outcome<FlowRef> {
-    /// Before anything is known.
-    #[inline(always)]
-    pub const fn undecided() -> Self {
-        Self {
-            verdict: Verdict::drop(DropReason::NONE),
-            flow: None,
-            slow: false,
-            now: 0,
-            len: 0,
-        }
-    }
 }

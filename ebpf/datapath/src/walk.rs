@@ -4,15 +4,17 @@
 //! the sender, same subnet, NACL out, route, target, destination check, NACL in, groups of the receiver. A component
 //! that sends a packet on from an ENI of its own makes the walk one hop longer; eight are the limit.
 
+use crate::family::Family;
 use crate::packet::{Packet, packet_flag};
+use crate::security_group::Question;
 use crate::stages::Stages;
-use crate::{Tables, eni};
+use crate::{TablesOf, eni};
 use groundplane_abi::control::Generation;
 use groundplane_abi::eni::{EniEntry, SubnetEntry};
-use groundplane_abi::flow::{FlowEntry, Gate};
+use groundplane_abi::flow::{FlowEntry, FlowKey, Gate};
 use groundplane_abi::nacl::direction;
 use groundplane_abi::route::{RouteKey, Target};
-use groundplane_abi::{Device, DropReason, Mac, SubnetId};
+use groundplane_abi::{Device, DropReason, GroupSetId, Ip, Mac, SubnetId};
 
 /// The most subnets a packet is routed in.
 pub const MAX_HOPS: u32 = 8;
@@ -21,11 +23,13 @@ pub const MAX_HOPS: u32 = 8;
 /// stack, and is the one argument of every stage.
 #[derive(Clone, Copy, Default, Debug)]
 #[repr(C)]
-pub struct Walk {
+pub struct Walk<I: Ip> {
     /// The configuration in force when the packet came.
     pub generation: Generation,
     pub now: u64,
-    pub packet: Packet,
+    pub packet: Packet<I>,
+    /// The packet that an ICMP error speaks of, as it came in by no device.
+    pub quoted: FlowKey<I>,
     /// The ENI it leaves from.
     pub near_device: Device,
     pub near: EniEntry,
@@ -35,35 +39,45 @@ pub struct Walk {
     /// The subnet it is in.
     pub place_id: SubnetId,
     pub place: SubnetEntry,
-    /// The ENI whose groups a reference to a group matches, or none (semantics 4.1).
-    pub identity: Device,
-    /// Which of a NACL's lists is to be asked next.
+    /// The groups that a reference to a group matches, or none (semantics 4.1).
+    pub identity: GroupSetId,
+    /// The ENI at which it is being judged.
+    pub at: Device,
+    /// Which of that ENI's and its NACL's lists are asked.
     pub direction: u32,
+    /// The number of the NACL rule that denied; 0 if it was none.
+    pub rule: u32,
     pub near_gate: Gate,
     pub far_gate: Gate,
     /// On the way back: the ENI the original left from, and its gate. If the way back ends there and the gate has
     /// state, its groups are not asked; if it ends anywhere else they are.
     pub origin: Device,
     pub origin_gate: Gate,
+    /// What the groups are being asked.
+    pub question: Question<I>,
     /// Room for the flow entry that is being looked at.
-    pub found: FlowEntry,
+    pub found: FlowEntry<I>,
 }
 
 const NO_GATE: Gate = Gate {
     limit: 0,
     rule: 0,
     flags: 0,
-    reserved: 0,
+    single: 0,
 };
 
-impl Walk {
+impl<I: Family> Walk<I> {
     /// A packet that has come in by a device, yet to be parsed.
+    #[inline(always)]
     pub fn begin(&mut self, device: Device, generation: Generation, now: u64) {
         self.generation = generation;
         self.now = now;
         self.packet = Packet::default();
         self.near_device = device;
         self.near_gate = NO_GATE;
+        self.at = device;
+        self.direction = direction::EGRESS;
+        self.rule = 0;
         self.origin = Device::NONE;
         self.origin_gate = NO_GATE;
     }
@@ -75,8 +89,7 @@ impl Walk {
     pub fn begin_back(&mut self, there: &Self) {
         let key = there.packet.key(there.near_device).reversed(there.far_device);
         let switched = there.packet.dst_mac != Mac::ROUTER;
-        self.generation = there.generation;
-        self.now = there.now;
+        self.begin(there.far_device, there.generation, there.now);
         self.packet = Packet {
             len: there.packet.len,
             src: key.src(),
@@ -90,8 +103,8 @@ impl Walk {
             tcp_flags: 0,
             flags: 0,
             header_len: there.packet.header_len,
+            identification: 0,
         };
-        self.near_device = there.far_device;
         self.near_gate = there.far_gate;
         self.origin = there.near_device;
         self.origin_gate = there.near_gate;
@@ -99,12 +112,12 @@ impl Walk {
 
     #[must_use]
     pub const fn is_uncached(&self) -> bool {
-        self.packet.has(packet_flag::UNCACHED)
+        self.packet.flags & packet_flag::UNCACHED != 0
     }
 }
 
 /// Walks a packet from its ENI to the one it arrives at.
-pub fn walk<S: Stages>(stages: &S, walk: &mut Walk) -> Result<(), DropReason> {
+pub fn walk<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<(), DropReason> {
     stages.leave(walk).check()?;
     stages.group_egress(walk).check()?;
     let device = destination(stages, walk)?;
@@ -113,13 +126,12 @@ pub fn walk<S: Stages>(stages: &S, walk: &mut Walk) -> Result<(), DropReason> {
 }
 
 /// The ENI a packet arrives at, hop by hop.
-fn destination<S: Stages>(stages: &S, walk: &mut Walk) -> Result<Device, DropReason> {
+fn destination<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<Device, DropReason> {
     for _ in 0..MAX_HOPS {
         if let Some(device) = eni::same_subnet(stages, walk)? {
             return Ok(device);
         }
         // When the NACL and the route would both drop, the NACL is reported (semantics 4.2).
-        walk.direction = direction::EGRESS;
         stages.judge_by_nacl(walk).check()?;
         match route(stages, walk)? {
             Target::Local => return eni::owner(stages, walk, walk.packet.dst).ok_or(DropReason::NO_OWNER),
@@ -131,7 +143,7 @@ fn destination<S: Stages>(stages: &S, walk: &mut Walk) -> Result<Device, DropRea
 }
 
 /// The target of the route with the longest prefix in the table of the place (semantics 5.2).
-fn route<T: Tables>(tables: &T, walk: &Walk) -> Result<Target, DropReason> {
+fn route<I: Family, T: TablesOf<I>>(tables: &T, walk: &Walk<I>) -> Result<Target, DropReason> {
     let key = RouteKey {
         bank: walk.generation.bank(),
         table: walk.place.route_table,

@@ -1,0 +1,165 @@
+//! IPv4.
+
+use crate::family::{Family, Glance};
+use crate::packet::{Packet, packet_flag, tcp_flag};
+use crate::verdict::{Answer, Verdict, rewrite};
+use crate::walk::Walk;
+use crate::{Frame, TablesOf, arp, echo, options, parse};
+use groundplane_abi::eni::SubnetEntry;
+use groundplane_abi::flow::FlowKey;
+use groundplane_abi::wire::protocol;
+use groundplane_abi::{Device, DropReason, Ip as _, Ip4, Port};
+
+const ETHERNET_LEN: u32 = 14;
+const HEADER_LEN: u32 = 20;
+const UDP_LEN: u32 = 8;
+const TCP_LEN: u32 = 20;
+const SIX_BYTES: u64 = 0xffff_ffff_ffff;
+/// Bytes 12 to 14: IPv4, version 4, a header of five words.
+const WITHOUT_OPTIONS: u64 = 0x45_0008;
+/// Bytes 20 and 21: more fragments, and the offset, but not "don't fragment".
+const FRAGMENT: u64 = 0xff3f;
+const MORE_FRAGMENTS: u16 = 0x2000;
+const FRAGMENT_OFFSET: u16 = 0x1fff;
+
+impl Family for Ip4 {
+    #[inline(always)]
+    fn glance(frame: &impl Frame, device: Device) -> Option<Glance<Self>> {
+        if frame.has_vlan_tag() {
+            return None;
+        }
+        // Ethernet, IP, and of the transport header the ports and UDP's length.
+        let [first, second, third, fourth, fifth] = frame.head::<5>()?;
+        if second >> 32 & 0xff_ffff != WITHOUT_OPTIONS || third >> 32 & FRAGMENT != 0 {
+            return None;
+        }
+        let total_len = u32::from((third as u16).swap_bytes());
+        if total_len > frame.len() - ETHERNET_LEN {
+            return None;
+        }
+        let protocol = (third >> 56) as u8;
+        match protocol {
+            protocol::TCP => {
+                let [data_offset, flags] = frame.load::<2>(46)?;
+                let header_len = u32::from(data_offset >> 4) * 4;
+                if header_len < TCP_LEN || HEADER_LEN + header_len > total_len || flags & tcp_flag::STATE != 0 {
+                    return None;
+                }
+            }
+            protocol::UDP => {
+                let datagram_len = u32::from(((fifth >> 48) as u16).swap_bytes());
+                if datagram_len < UDP_LEN || HEADER_LEN + datagram_len > total_len {
+                    return None;
+                }
+            }
+            _ => return None,
+        }
+        let source = u64::from((fourth >> 16) as u32);
+        Some(Glance {
+            key: FlowKey([
+                u64::from(device.0 << 8 | u32::from(protocol)) | source << 32,
+                fourth >> 48 | fifth << 16,
+            ]),
+            src_mac: first >> 48 | (second & 0xffff_ffff) << 16,
+            dst_mac: first & SIX_BYTES,
+        })
+    }
+
+    #[inline(always)]
+    fn parse_header(frame: &impl Frame, packet: &mut Packet<Self>) -> Result<u32, DropReason> {
+        let header = frame.load::<20>(ETHERNET_LEN).ok_or(DropReason::TRUNCATED)?;
+        let header_len = u32::from(header[0] & 0x0f) * 4;
+        let total_len = u32::from(u16::from_be_bytes([header[2], header[3]]));
+        // A frame may be longer than its packet (padding), never shorter.
+        let room = frame.len() - ETHERNET_LEN;
+        if header[0] >> 4 != 4 || header_len < HEADER_LEN || total_len < header_len || total_len > room {
+            return Err(DropReason::BAD_IP_HEADER);
+        }
+        packet.src = Self([header[12], header[13], header[14], header[15]]);
+        packet.dst = Self([header[16], header[17], header[18], header[19]]);
+        packet.protocol = header[9];
+        packet.identification = u32::from(u16::from_be_bytes([header[4], header[5]]));
+        packet.flags = if header_len > HEADER_LEN {
+            packet_flag::OPTIONS
+        } else {
+            0
+        };
+        packet.header_len = header_len as u8;
+        let payload_len = total_len - header_len;
+        let fragment = u16::from_be_bytes([header[6], header[7]]);
+        if fragment & (MORE_FRAGMENTS | FRAGMENT_OFFSET) != 0 {
+            parse::mark_fragment(packet, u32::from(fragment & FRAGMENT_OFFSET) * 8, payload_len)?;
+        }
+        Ok(payload_len)
+    }
+
+    #[inline(always)]
+    fn parse_quote(frame: &impl Frame, offset: u32) -> Option<FlowKey<Self>> {
+        let [version_len, _, _, _, _, _, f0, f1, _, protocol, _, _, s0, s1, s2, s3, d0, d1, d2, d3] =
+            frame.load::<20>(offset)?;
+        let header_len = u32::from(version_len & 0x0f) * 4;
+        let is_later = u16::from_be_bytes([f0, f1]) & FRAGMENT_OFFSET != 0;
+        if version_len >> 4 != 4 || header_len < HEADER_LEN || is_later {
+            return None;
+        }
+        let (src_port, dst_port) = parse::quoted_ports::<Self>(frame, offset + header_len, protocol)?;
+        let (src, dst) = (Self([s0, s1, s2, s3]), Self([d0, d1, d2, d3]));
+        Some(FlowKey::new(Device::NONE, protocol, src, dst, src_port, dst_port))
+    }
+
+    #[inline(always)]
+    fn check_options(frame: &impl Frame, header_len: u8) -> Result<(), DropReason> {
+        options::check(frame, header_len)
+    }
+
+    #[inline(always)]
+    fn is_link_local_service(packet: &Packet<Self>, place: &SubnetEntry) -> bool {
+        const DHCP_SERVER: u16 = 67;
+        let dst = packet.dst;
+        dst.is_in(Self([169, 254, 0, 0]), 16)
+            || Self::is_router(dst, place)
+            || dst == place.resolver
+            || dst == Self::BROADCAST && packet.protocol == protocol::UDP && packet.dst_port == Port::new(DHCP_SERVER)
+    }
+
+    #[inline(always)]
+    fn is_router(address: Self, place: &SubnetEntry) -> bool {
+        address.to_bits() == place.network.to_bits().wrapping_add(1)
+    }
+
+    /// RFC 1122 section 3.2.1.3.
+    #[inline(always)]
+    fn check_addresses(packet: &Packet<Self>, _: &SubnetEntry) -> Result<(), DropReason> {
+        let (src, dst) = (packet.src, packet.dst);
+        if packet.dst_mac.is_multicast() || is_multicast(dst) || dst == Self::BROADCAST {
+            return Err(DropReason::MULTICAST);
+        }
+        let unusable = |address: Self| address.0[0] == 0 || address.0[0] == 127 || address.0[0] >= 240;
+        if unusable(src) || unusable(dst) || is_multicast(src) {
+            return Err(DropReason::UNUSABLE_ADDRESS);
+        }
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn answer_neighbor<T: TablesOf<Self>>(
+        tables: &T,
+        frame: &impl Frame,
+        walk: &mut Walk<Self>,
+    ) -> Result<Answer, DropReason> {
+        arp::answer(tables, frame, walk)
+    }
+
+    #[inline(always)]
+    fn write_answer(frame: &mut impl Frame, verdict: &Verdict) -> Option<()> {
+        match verdict.rewrite {
+            rewrite::ARP => arp::write_answer(frame, verdict.mac),
+            _ => echo::write_answer4(frame, verdict.mac),
+        }
+    }
+}
+
+#[inline(always)]
+fn is_multicast(address: Ip4) -> bool {
+    address.0[0] >> 4 == 0xe
+}

@@ -1,0 +1,231 @@
+//! IPv6 (semantics 27).
+
+use crate::family::{Family, Glance};
+use crate::packet::{Packet, packet_flag, tcp_flag};
+use crate::verdict::{Answer, Verdict, rewrite};
+use crate::walk::Walk;
+use crate::{Frame, TablesOf, echo, neighbor, parse};
+use groundplane_abi::eni::SubnetEntry;
+use groundplane_abi::flow::FlowKey;
+use groundplane_abi::wire::protocol;
+use groundplane_abi::{Device, DropReason, Ip as _, Ip6, Port};
+
+const ETHERNET_LEN: u32 = 14;
+const HEADER_LEN: u32 = 40;
+const UDP_LEN: u32 = 8;
+const TCP_LEN: u32 = 20;
+const SIX_BYTES: u64 = 0xffff_ffff_ffff;
+/// Bytes 12 and 13, and the upper half of 14: IPv6, version 6.
+const IPV6: u64 = 0x60_dd86;
+const IPV6_MASK: u64 = 0xf0_ffff;
+
+/// Extension headers that are followed (RFC 8200 section 4).
+mod extension {
+    pub(super) const HOP_BY_HOP: u8 = 0;
+    pub(super) const ROUTING: u8 = 43;
+    pub(super) const FRAGMENT: u8 = 44;
+    pub(super) const DESTINATION: u8 = 60;
+
+    pub(super) const MOST: u32 = 4;
+    /// Length of the IPv6 header with all of them.
+    pub(super) const MOST_LEN: u32 = 160;
+}
+
+impl Family for Ip6 {
+    #[inline(always)]
+    fn glance(frame: &impl Frame, device: Device) -> Option<Glance<Self>> {
+        if frame.has_vlan_tag() {
+            return None;
+        }
+        // Ethernet, IPv6, and of the transport header the ports and UDP's length.
+        let [first, second, w2, w3, w4, w5, w6, w7] = frame.head::<8>()?;
+        if second >> 32 & IPV6_MASK != IPV6 {
+            return None;
+        }
+        let payload_len = u32::from(((w2 >> 16) as u16).swap_bytes());
+        if HEADER_LEN + payload_len > frame.len() - ETHERNET_LEN {
+            return None;
+        }
+        let protocol = (w2 >> 32) as u8;
+        match protocol {
+            protocol::TCP => {
+                let [data_offset, flags] = frame.load::<2>(66)?;
+                let header_len = u32::from(data_offset >> 4) * 4;
+                if header_len < TCP_LEN || header_len > payload_len || flags & tcp_flag::STATE != 0 {
+                    return None;
+                }
+            }
+            protocol::UDP => {
+                let datagram_len = u32::from(((w7 >> 16) as u16).swap_bytes());
+                if datagram_len < UDP_LEN || datagram_len > payload_len {
+                    return None;
+                }
+            }
+            _ => return None,
+        }
+        let ports = w6 >> 48 | (w7 & 0xffff) << 16;
+        Some(Glance {
+            key: FlowKey([
+                u64::from(device.0 << 8 | u32::from(protocol)) | ports << 32,
+                w2 >> 48 | w3 << 16,
+                w3 >> 48 | w4 << 16,
+                w4 >> 48 | w5 << 16,
+                w5 >> 48 | w6 << 16,
+            ]),
+            src_mac: first >> 48 | (second & 0xffff_ffff) << 16,
+            dst_mac: first & SIX_BYTES,
+        })
+    }
+
+    #[inline(always)]
+    fn parse_header(frame: &impl Frame, packet: &mut Packet<Self>) -> Result<u32, DropReason> {
+        let header = frame.load::<8>(ETHERNET_LEN).ok_or(DropReason::TRUNCATED)?;
+        packet.src = Self(frame.load::<16>(ETHERNET_LEN + 8).ok_or(DropReason::TRUNCATED)?);
+        packet.dst = Self(frame.load::<16>(ETHERNET_LEN + 24).ok_or(DropReason::TRUNCATED)?);
+        let total_len = HEADER_LEN + u32::from(u16::from_be_bytes([header[4], header[5]]));
+        if header[0] >> 4 != 6 || total_len > frame.len() - ETHERNET_LEN {
+            return Err(DropReason::BAD_IP_HEADER);
+        }
+        packet.flags = 0;
+        packet.identification = 0;
+        follow_extensions(frame, packet, header[6], total_len)
+    }
+
+    /// A quoted packet with extension headers counts as none: nobody knows how much of it is there.
+    #[inline(always)]
+    fn parse_quote(frame: &impl Frame, offset: u32) -> Option<FlowKey<Self>> {
+        let [version, _, _, _, _, _, protocol, _] = frame.load::<8>(offset)?;
+        if version >> 4 != 6 {
+            return None;
+        }
+        let (src_port, dst_port) = parse::quoted_ports::<Self>(frame, offset + HEADER_LEN, protocol)?;
+        let src = Self(frame.load::<16>(offset + 8)?);
+        let dst = Self(frame.load::<16>(offset + 24)?);
+        Some(FlowKey::new(Device::NONE, protocol, src, dst, src_port, dst_port))
+    }
+
+    /// Extension headers are looked at as they are followed.
+    #[inline(always)]
+    fn check_options(_: &impl Frame, _: u8) -> Result<(), DropReason> {
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn is_link_local_service(packet: &Packet<Self>, place: &SubnetEntry) -> bool {
+        const DHCP_SERVER: u16 = 547;
+        let dst = packet.dst;
+        dst.is_in(PLATFORM, 32)
+            || Self::is_router(dst, place)
+            || dst == ALL_DHCP_SERVERS && packet.protocol == protocol::UDP && packet.dst_port == Port::new(DHCP_SERVER)
+    }
+
+    #[inline(always)]
+    fn is_router(address: Self, place: &SubnetEntry) -> bool {
+        let [upper, lower] = place.network6.to_words();
+        address == ROUTER
+            || address == ROUTER_BY_MAC
+            || place.prefix_len6 != 0 && address == Self::from_words([upper, lower | 1 << 56])
+    }
+
+    /// Link-local addresses are good for the neighbours alone: nobody else's packets have them.
+    #[inline(always)]
+    fn check_addresses(packet: &Packet<Self>, place: &SubnetEntry) -> Result<(), DropReason> {
+        let (src, dst) = (packet.src, packet.dst);
+        if packet.dst_mac.is_multicast() || dst.0[0] == 0xff {
+            return Err(DropReason::MULTICAST);
+        }
+        if place.prefix_len6 == 0 {
+            return Err(DropReason::NO_IPV6);
+        }
+        // Unspecified, loopback, IPv4 in disguise (RFC 4291 sections 2.5.2, 2.5.3, 2.5.5); link-local.
+        let unusable = |address: Self| address.0[0] == 0 || address.is_in(LINK_LOCAL, 10);
+        if unusable(src) || unusable(dst) || src.0[0] == 0xff {
+            return Err(DropReason::UNUSABLE_ADDRESS);
+        }
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn answer_neighbor<T: TablesOf<Self>>(
+        tables: &T,
+        frame: &impl Frame,
+        walk: &mut Walk<Self>,
+    ) -> Result<Answer, DropReason> {
+        neighbor::answer(tables, frame, walk)
+    }
+
+    #[inline(always)]
+    fn write_answer(frame: &mut impl Frame, verdict: &Verdict) -> Option<()> {
+        match verdict.rewrite {
+            rewrite::NEIGHBOR => neighbor::write_advertisement(frame, verdict.mac),
+            rewrite::ROUTER => neighbor::write_router_advertisement(frame),
+            _ => echo::write_answer6(frame, verdict.mac),
+        }
+    }
+}
+
+pub(crate) const LINK_LOCAL: Ip6 = Ip6([0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+/// The platform's own services (semantics 3.3).
+const PLATFORM: Ip6 = Ip6([0xfd, 0, 0x0e, 0xc2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+const ALL_DHCP_SERVERS: Ip6 = Ip6([0xff, 0x02, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 2]);
+/// The router, in every subnet (semantics 2.2).
+pub(crate) const ROUTER: Ip6 = Ip6([0xfe, 0x80, 0x0e, 0xc2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
+/// The same by its MAC (RFC 4291, appendix A).
+const ROUTER_BY_MAC: Ip6 = Ip6([0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0x67, 0x70, 0xff, 0xfe, 0, 0, 1]);
+
+/// Goes through the extension headers to the one of the transport, and says how much of the packet follows.
+#[inline(always)]
+fn follow_extensions(
+    frame: &impl Frame,
+    packet: &mut Packet<Ip6>,
+    first: u8,
+    total_len: u32,
+) -> Result<u32, DropReason> {
+    let (mut next, mut len) = (first, HEADER_LEN);
+    for place in 0..extension::MOST {
+        let here = next;
+        match here {
+            // Only ever the first (RFC 8200 section 4.1).
+            extension::HOP_BY_HOP if place != 0 => return Err(DropReason::EXTENSION_HEADERS),
+            extension::HOP_BY_HOP | extension::DESTINATION => {
+                let [following, eights] = frame.load::<2>(ETHERNET_LEN + len).ok_or(DropReason::TRUNCATED)?;
+                next = following;
+                len += (u32::from(eights) + 1) * 8;
+                packet.flags |= packet_flag::OPTIONS;
+            }
+            // The packet would choose its own way (RFC 5095).
+            extension::ROUTING => return Err(DropReason::SOURCE_ROUTED),
+            extension::FRAGMENT => {
+                let [following, _, o0, o1, i0, i1, i2, i3] =
+                    frame.load::<8>(ETHERNET_LEN + len).ok_or(DropReason::TRUNCATED)?;
+                next = following;
+                len += 8;
+                packet.identification = u32::from_be_bytes([i0, i1, i2, i3]);
+                packet.protocol = following;
+                packet.header_len = len as u8;
+                let offset = u32::from(u16::from_be_bytes([o0, o1]) & 0xfff8);
+                parse::mark_fragment(packet, offset, total_len.checked_sub(len).ok_or(DropReason::BAD_OPTIONS)?)?;
+                if offset != 0 {
+                    break;
+                }
+            }
+            _ => break,
+        }
+        if len > extension::MOST_LEN {
+            return Err(DropReason::EXTENSION_HEADERS);
+        }
+        if len > total_len {
+            return Err(DropReason::BAD_OPTIONS);
+        }
+    }
+    let is_extension = matches!(
+        next,
+        extension::HOP_BY_HOP | extension::DESTINATION | extension::ROUTING | extension::FRAGMENT
+    );
+    if is_extension && !packet.has(packet_flag::LATER_FRAGMENT) {
+        return Err(DropReason::EXTENSION_HEADERS);
+    }
+    packet.protocol = next;
+    packet.header_len = len as u8;
+    total_len.checked_sub(len).ok_or(DropReason::BAD_IP_HEADER)
+}

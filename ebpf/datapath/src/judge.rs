@@ -1,0 +1,102 @@
+//! Deciding about a frame that the fast path has no answer for.
+
+use crate::family::Family;
+use crate::flow::{self, Scratch, effect};
+use crate::packet::{Packet, packet_flag};
+use crate::parse;
+use crate::stages::Stages;
+use crate::verdict::{Answer, Verdict, delivery_kind, rewrite};
+use crate::walk::Walk;
+use groundplane_abi::eni::SubnetEntry;
+use groundplane_abi::{Device, DropReason};
+
+/// How many seconds a note of a first fragment is good for (semantics 7.7).
+const FRAGMENT_SECONDS: u32 = 30;
+
+/// Decides about a frame that came in by a device, and leaves verdict and effect in the scratch. Changes nothing that
+/// another packet could notice.
+#[inline(always)]
+pub fn judge<I: Family, S: Stages<I>>(stages: &S, frame: &mut S::Frame, device: Device) -> Verdict {
+    // One load: whatever is applied meanwhile, this packet sees one configuration.
+    let generation = stages.generation();
+    let now = stages.clock().now;
+    let verdict = stages.with_scratch(|scratch| {
+        scratch.there.begin(device, generation, now);
+        scratch.effect = effect::NONE;
+        scratch.first_fragment = 0;
+        scratch.verdict = match decide(stages, frame, scratch) {
+            Ok(verdict) => verdict,
+            Err(reason) => Verdict::drop(reason),
+        };
+        scratch.verdict
+    });
+    verdict.unwrap_or(Verdict::drop(DropReason::NO_SCRATCH))
+}
+
+#[inline(always)]
+fn decide<I: Family, S: Stages<I>>(
+    stages: &S,
+    frame: &mut S::Frame,
+    scratch: &mut Scratch<I>,
+) -> Result<Verdict, DropReason> {
+    let walk = &mut scratch.there;
+    parse::parse(frame, &mut walk.packet).check()?;
+    if walk.packet.has(packet_flag::NEIGHBOR) {
+        return Ok(Verdict::answer(walk.near_device, stages.neighbor(frame, walk)?));
+    }
+    if walk.packet.has(packet_flag::OPTIONS) {
+        stages.options(frame, walk.packet.header_len).check()?;
+    }
+    if walk.packet.has(packet_flag::ICMP_ERROR) {
+        stages.quote(frame, walk);
+    }
+    if walk.packet.has(packet_flag::LATER_FRAGMENT) {
+        recall_ports(stages, walk);
+    } else {
+        scratch.first_fragment = u32::from(walk.packet.has(packet_flag::FRAGMENT));
+    }
+    match flow::slow(stages, scratch) {
+        Ok(()) => Ok(Verdict::of(&scratch.entry.action.delivery)),
+        Err(DropReason::LINK_LOCAL_SERVICE) => serve(&scratch.there),
+        Err(reason) => Err(reason),
+    }
+}
+
+/// Gives a later fragment the ports that the first one of its packet had.
+#[inline(always)]
+fn recall_ports<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) {
+    let Some(note) = stages.fragment_note(&walk.packet.fragment_key(walk.near_device)) else {
+        return;
+    };
+    let age = (walk.now as u32).wrapping_sub(note.at);
+    if age <= FRAGMENT_SECONDS * stages.ticks_per_second() {
+        walk.packet.src_port = note.src_port;
+        walk.packet.dst_port = note.dst_port;
+        walk.packet.flags &= !packet_flag::LATER_FRAGMENT;
+    }
+}
+
+/// What the platform itself answers: so far the router, when it is pinged.
+fn serve<I: Family>(walk: &Walk<I>) -> Result<Verdict, DropReason> {
+    if !is_echo_request_to_router(&walk.packet, &walk.place) {
+        return Err(DropReason::LINK_LOCAL_SERVICE);
+    }
+    Ok(Verdict::answer(
+        walk.near_device,
+        Answer {
+            mac: walk.near.mac,
+            kind: delivery_kind(&walk.near),
+            rewrite: rewrite::ECHO,
+        },
+    ))
+}
+
+/// Whole and without options, so that the answer is as long as the request and its fields are where they usually are.
+fn is_echo_request_to_router<I: Family>(packet: &Packet<I>, place: &SubnetEntry) -> bool {
+    let [icmp_type, code] = packet.src_port.0;
+    packet.protocol == I::ICMP
+        && icmp_type == I::ECHO_REQUEST
+        && code == 0
+        && !packet.has(packet_flag::FRAGMENT | packet_flag::OPTIONS)
+        && I::is_router(packet.dst, place)
+}

@@ -2,6 +2,7 @@
 
 use super::{FamilyRows, Plan};
 use groundplane_abi::{GroupSetId, Ip, NaclId, RouteTableId, ScopeId, SubnetId, VpcId};
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The scopes of every VPC whose rows differ between the plan in force and the next.
@@ -84,21 +85,33 @@ impl Changes {
         });
     }
 
-    /// Notes who owns the rows of a table that aren't the same in both plans.
+    /// Notes who owns the rows of a table that aren't the same in both plans, going through both side by side.
     fn note<K: Ord, V: PartialEq>(
         &mut self,
         old: &BTreeMap<K, V>,
         new: &BTreeMap<K, V>,
         owner: impl Fn(&Owners, &K, &V) -> Option<VpcId>,
     ) {
-        let [old_owners, new_owners] = &self.owners;
-        for (rows, others, owners) in [(old, new, old_owners), (new, old, new_owners)] {
-            let differing = rows.iter().filter(|(key, row)| others.get(key) != Some(row));
-            self.vpcs
-                .extend(differing.filter_map(|(key, row)| owner(owners, key, row)));
+        let (mut old, mut new) = (old.iter().peekable(), new.iter().peekable());
+        loop {
+            let order = match (old.peek(), new.peek()) {
+                (None, None) => break,
+                (Some(_), None) => Ordering::Less,
+                (None, Some(_)) => Ordering::Greater,
+                (Some((old, _)), Some((new, _))) => old.cmp(new),
+            };
+            let before = if order.is_le() { old.next() } else { None };
+            let after = if order.is_ge() { new.next() } else { None };
+            if before == after {
+                continue;
+            }
+            for (row, owners) in [before, after].into_iter().zip(&self.owners) {
+                self.vpcs.extend(row.and_then(|(key, row)| owner(owners, key, row)));
+            }
         }
     }
 }
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -123,13 +136,15 @@ mod tests {
                 },
                 subnet,
             );
-            plan.routes.insert((route(number), 16), RouteEntry::new(Target::Local));
-            plan.addresses.insert((address(number), 32), Device(number));
+            plan.ip4
+                .routes
+                .insert((route(number), 16), RouteEntry::new(Target::Local));
+            plan.ip4.addresses.insert((address(number), 32), Device(number));
         }
         plan
     }
 
-    fn route(table: u32) -> RouteKey {
+    fn route(table: u32) -> RouteKey<Ip4> {
         RouteKey {
             bank: Bank(0),
             table: RouteTableId(table),
@@ -137,7 +152,7 @@ mod tests {
         }
     }
 
-    fn address(vpc: u32) -> AddressKey {
+    fn address(vpc: u32) -> AddressKey<Ip4> {
         AddressKey {
             bank: Bank(0),
             vpc: VpcId(vpc),
@@ -159,11 +174,11 @@ mod tests {
     #[test]
     fn a_change_in_one_vpc_leaves_the_other_alone() {
         let lost_target = changed(|plan| {
-            plan.routes.insert((route(2), 16), RouteEntry::BLACKHOLE);
+            plan.ip4.routes.insert((route(2), 16), RouteEntry::BLACKHOLE);
         });
         assert_eq!(lost_target, [12]);
         let lost_address = changed(|plan| {
-            plan.addresses.remove(&(address(1), 32));
+            plan.ip4.addresses.remove(&(address(1), 32));
         });
         assert_eq!(lost_address, [11]);
     }

@@ -1,32 +1,52 @@
 //! What a plan promises.
 
+mod classification;
+mod enis;
+mod groups;
+mod nacls;
 mod problems;
-mod rules;
+mod routes;
+mod stability;
 
+use super::number::hash;
 use super::*;
 use crate::resources::*;
-use groundplane_abi::eni::eni_flag;
-use groundplane_abi::nacl::{ANY_ICMP, ANY_PROTOCOL, NaclRule, direction};
-use groundplane_abi::security_group::group_flag;
-use groundplane_abi::{Bank, Ip4, Mac, NaclId, RouteTableId, SubnetId, VpcId};
+use groundplane_abi::{Bank, Mac};
+use ipnet::IpNet;
 use proptest::prelude::*;
 
-fn group(id: &str, vpc: &str, directions: &[bool]) -> SecurityGroup {
-    let rule = |&is_egress| SecurityGroupRule {
+/// The number that stands for an id as long as nobody else has the same hash.
+fn number(id: &str) -> u32 {
+    hash([id])
+}
+
+fn cidr(text: &str) -> IpNet {
+    text.parse().expect("a block")
+}
+
+fn anywhere() -> Peer {
+    Peer::Cidr(cidr("0.0.0.0/0"))
+}
+
+/// A rule for all protocols.
+fn rule(id: &str, is_egress: bool, peer: Peer) -> SecurityGroupRule {
+    SecurityGroupRule {
+        security_group_rule_id: id.into(),
         is_egress,
         ip_protocol: None,
-        cidr_ipv4: cidr("0.0.0.0/0"),
-    };
+        port_range: None,
+        icmp_type_code: None,
+        peer,
+    }
+}
+
+fn group(id: &str, vpc: &str, rules: Vec<SecurityGroupRule>) -> SecurityGroup {
     SecurityGroup {
         group_id: id.into(),
         group_name: id.into(),
         vpc_id: vpc.into(),
-        rules: directions.iter().map(rule).collect(),
+        rules,
     }
-}
-
-fn cidr(text: &str) -> ipnet::Ipv4Net {
-    text.parse().expect("a block")
 }
 
 fn entry(rule_number: u16, egress: bool) -> NetworkAclEntry {
@@ -41,49 +61,71 @@ fn entry(rule_number: u16, egress: bool) -> NetworkAclEntry {
     }
 }
 
-fn subnet(id: &str, vpc: &str, block: &str) -> Subnet {
-    Subnet {
-        subnet_id: id.into(),
-        name: id.into(),
-        vpc_id: vpc.into(),
-        cidr_block: cidr(block),
-        route_table_id: format!("rtb-{vpc}"),
-        network_acl_id: format!("acl-{vpc}"),
+fn route(destination: Destination, target: RouteTarget, origin: RouteOrigin) -> Route {
+    Route {
+        destination,
+        target,
+        state: RouteState::Active,
+        origin,
     }
 }
 
-fn eni(id: &str, vpc: &str, subnet: &str, last_octet: u8) -> NetworkInterface {
-    NetworkInterface {
-        network_interface_id: id.into(),
+fn local(block: &str) -> Route {
+    let destination = Destination::Cidr(cidr(block));
+    route(destination, RouteTarget::Local, RouteOrigin::CreateRouteTable)
+}
+
+fn prefix_list(id: &str, entries: &[&str]) -> PrefixList {
+    PrefixList {
+        prefix_list_id: id.into(),
         name: id.into(),
+        max_entries: 10,
+        entries: entries.iter().map(|entry| cidr(entry)).collect(),
+    }
+}
+
+fn eni(vpc: &str, last_octet: u8) -> NetworkInterface {
+    NetworkInterface {
+        network_interface_id: format!("eni-{vpc}-{last_octet}"),
+        name: format!("{vpc}{last_octet}"),
         vpc_id: vpc.into(),
-        subnet_id: subnet.into(),
+        subnet_id: format!("subnet-{vpc}"),
         mac_address: Mac([2, 0, 0, 0, 0, last_octet]),
         private_ip_addresses: vec![[10, 0, 1, last_octet].into()],
+        ipv6_addresses: vec![[0x2001, 0xdb8, 0xa, 1, 0, 0, 0, last_octet.into()].into()],
+        ipv4_prefixes: vec![],
+        ipv6_prefixes: vec![],
         groups: vec![format!("sg-{vpc}")],
         source_dest_check: true,
+        interface_type: InterfaceType::Interface,
+        connection_tracking: ConnectionTracking::default(),
+        allowance: Allowance::default(),
     }
 }
 
 fn add_vpc(vpc: &str, all: &mut Resources) {
-    let block = cidr("10.0.0.0/16");
     all.vpcs.push(Vpc {
         vpc_id: vpc.into(),
         name: vpc.into(),
-        cidr_block: block,
+        cidr_block: "10.0.0.0/16".parse().expect("a block"),
+        secondary_cidr_blocks: vec![],
+        ipv6_cidr_blocks: vec!["2001:db8:a::/56".parse().expect("a block")],
     });
-    all.subnets.push(subnet(&format!("subnet-{vpc}"), vpc, "10.0.1.0/24"));
-    let local = Route {
-        destination_cidr_block: block,
-        target: RouteTarget::Local,
-        state: RouteState::Active,
-    };
+    all.subnets.push(Subnet {
+        subnet_id: format!("subnet-{vpc}"),
+        name: "a1".into(),
+        vpc_id: vpc.into(),
+        cidr_block: "10.0.1.0/24".parse().expect("a block"),
+        ipv6_cidr_block: Some("2001:db8:a:1::/64".parse().expect("a block")),
+        route_table_id: format!("rtb-{vpc}"),
+        network_acl_id: format!("acl-{vpc}"),
+    });
     all.route_tables.push(RouteTable {
         route_table_id: format!("rtb-{vpc}"),
         name: "main".into(),
         vpc_id: vpc.into(),
         main: true,
-        routes: vec![local],
+        routes: vec![local("10.0.0.0/16"), local("2001:db8:a::/56")],
     });
     all.network_acls.push(NetworkAcl {
         network_acl_id: format!("acl-{vpc}"),
@@ -92,26 +134,34 @@ fn add_vpc(vpc: &str, all: &mut Resources) {
         is_default: true,
         entries: vec![entry(100, true), entry(100, false)],
     });
-    let open = group(&format!("sg-{vpc}"), vpc, &[true, false]);
-    all.security_groups.push(open);
+    let open = vec![rule("sgr-1", true, anywhere()), rule("sgr-2", false, anywhere())];
+    all.security_groups.push(group(&format!("sg-{vpc}"), vpc, open));
 }
 
-/// Two VPCs with the same block, subnets and addresses.
+/// Two VPCs with the same blocks, subnets and addresses; devices 20, 21 and 30, 31.
 fn twins() -> (Resources, Bindings) {
     let mut all = Resources::default();
     let mut bindings = Bindings::new();
     for (device, vpc) in [(10, "blue"), (20, "green")] {
         add_vpc(vpc, &mut all);
         for last_octet in [10, 11] {
-            let id = format!("eni-{vpc}-{last_octet}");
-            let subnet = format!("subnet-{vpc}");
-            all.network_interfaces.push(eni(&id, vpc, &subnet, last_octet));
-            let device = Device(device + u32::from(last_octet));
-            let kind = GuestKind::Veth;
-            bindings.insert(id, Binding { device, kind });
+            add_eni(
+                eni(vpc, last_octet),
+                device + u32::from(last_octet),
+                (&mut all, &mut bindings),
+            );
         }
     }
     (all, bindings)
+}
+
+fn add_eni(eni: NetworkInterface, device: u32, (resources, bindings): (&mut Resources, &mut Bindings)) {
+    let binding = Binding {
+        device: Device(device),
+        kind: GuestKind::Veth,
+    };
+    bindings.insert(eni.network_interface_id.clone(), binding);
+    resources.network_interfaces.push(eni);
 }
 
 /// The plan of the twins after a change.
@@ -121,157 +171,9 @@ fn plan_after(change: impl FnOnce(&mut Resources, &mut Bindings)) -> Result<Plan
     compile(&resources, &bindings)
 }
 
-#[test]
-fn vpcs_with_the_same_block_share_no_row() {
-    let plan = plan_after(|_, _| ()).expect("a plan");
-    let address = |vpc, last| AddressKey {
-        bank: Bank(0),
-        vpc: VpcId(vpc),
-        address: Ip4([10, 0, 1, last]),
-    };
-    assert_eq!(
-        plan.addresses.into_iter().collect::<Vec<_>>(),
-        [
-            ((address(1, 10), 32), Device(20)),
-            ((address(1, 11), 32), Device(21)),
-            ((address(2, 10), 32), Device(30)),
-            ((address(2, 11), 32), Device(31)),
-        ]
-    );
-    let mac = |subnet, last| MacKey {
-        bank: Bank(0),
-        subnet: SubnetId(subnet),
-        mac: Mac([2, 0, 0, 0, 0, last]),
-        reserved: 0,
-    };
-    assert_eq!(
-        plan.macs.into_iter().collect::<Vec<_>>(),
-        [
-            (mac(1, 10), Device(20)),
-            (mac(1, 11), Device(21)),
-            (mac(2, 10), Device(30)),
-            (mac(2, 11), Device(31))
-        ]
-    );
-}
-
-#[test]
-fn a_subnet_points_to_its_own_vpcs_tables() {
-    let plan = plan_after(|_, _| ()).expect("a plan");
-    for (number, (key, row)) in (1..).zip(&plan.subnets) {
-        let expected = SubnetEntry {
-            vpc: VpcId(number),
-            route_table: RouteTableId(number),
-            nacl: NaclId(number),
-            network: Ip4([10, 0, 1, 0]),
-            resolver: Ip4([10, 0, 0, 2]),
-            prefix_len: 24,
-            reserved: 0,
-            scope: ScopeId(number as u16),
-        };
-        assert_eq!((key.subnet, *row), (SubnetId(number), expected));
-    }
-    assert_eq!(plan.subnets.len(), 2);
-    assert_eq!(
-        plan.scopes,
-        [("blue".into(), ScopeId(1)), ("green".into(), ScopeId(2))].into()
-    );
-}
-
-#[test]
-fn flags_say_tap_and_source_check() {
-    for (kind, source_dest_check, flags) in [
-        (GuestKind::Veth, true, eni_flag::SOURCE_DEST_CHECK),
-        (GuestKind::Veth, false, 0),
-        (GuestKind::Tap, true, eni_flag::SOURCE_DEST_CHECK | eni_flag::TAP),
-        (GuestKind::Tap, false, eni_flag::TAP),
-    ] {
-        let plan = plan_after(|resources, bindings| {
-            resources.network_interfaces[0].source_dest_check = source_dest_check;
-            bindings.insert(
-                "eni-blue-10".into(),
-                Binding {
-                    device: Device(5),
-                    kind,
-                },
-            );
-        });
-        let entry = plan.expect("a plan").enis[&EniKey {
-            bank: Bank(0),
-            device: Device(5),
-        }];
-        let expected = EniEntry {
-            vpc: VpcId(1),
-            subnet: SubnetId(1),
-            group_set: groundplane_abi::GroupSetId(1),
-            mac: Mac([2, 0, 0, 0, 0, 10]),
-            flags,
-        };
-        assert_eq!(entry, expected);
-    }
-}
-
-#[test]
-fn every_private_address_of_an_eni_leads_to_it() {
-    let plan = plan_after(|resources, _| {
-        resources.network_interfaces[0]
-            .private_ip_addresses
-            .push([10, 0, 1, 99].into());
-    });
-    let key = AddressKey {
-        bank: Bank(0),
-        vpc: VpcId(1),
-        address: Ip4([10, 0, 1, 99]),
-    };
-    assert_eq!(plan.expect("a plan").addresses.get(&(key, 32)), Some(&Device(20)));
-}
-
-#[test]
-fn routes_lead_to_the_vpc_to_a_middlebox_or_nowhere() {
-    let route = |destination: &str, target: &str, state| Route {
-        destination_cidr_block: cidr(destination),
-        target: RouteTarget::NetworkInterface(target.into()),
-        state,
-    };
-    let plan = plan_after(|resources, _| {
-        resources.route_tables[1].routes.extend([
-            // Host bits are cleared, and nobody asks where a blackhole leads.
-            route("10.0.2.9/24", "eni-green-11", RouteState::Active),
-            route("10.0.3.0/24", "eni-gone", RouteState::Blackhole),
-        ]);
-    });
-    let key = |table, destination| RouteKey {
-        bank: Bank(0),
-        table: RouteTableId(table),
-        destination: Ip4(destination),
-    };
-    let eni = RouteEntry::new(groundplane_abi::route::Target::Eni(Device(31)));
-    let local = RouteEntry::new(groundplane_abi::route::Target::Local);
-    assert_eq!(
-        plan.expect("a plan").routes.into_iter().collect::<Vec<_>>(),
-        [
-            ((key(1, [10, 0, 0, 0]), 16), local),
-            ((key(2, [10, 0, 0, 0]), 16), local),
-            ((key(2, [10, 0, 2, 0]), 24), eni),
-            ((key(2, [10, 0, 3, 0]), 24), RouteEntry::BLACKHOLE),
-        ]
-    );
-}
-
-#[test]
-fn with_more_vpcs_than_slots_some_share_a_scope_and_none_has_none() {
-    let vpc = |number: u32| Vpc {
-        vpc_id: format!("vpc-{number:05}"),
-        name: String::new(),
-        cidr_block: cidr("10.0.0.0/16"),
-    };
-    let resources = Resources {
-        vpcs: (0..1025).map(vpc).collect(),
-        ..Resources::default()
-    };
-    let plan = compile(&resources, &Bindings::new()).expect("a plan");
-    let scopes: Vec<_> = plan.scopes.values().map(|scope| scope.0).collect();
-    assert_eq!(scopes, (1..=1023).chain([1, 2]).collect::<Vec<_>>());
+/// The same where nothing is wrong.
+fn plan_of(change: impl FnOnce(&mut Resources)) -> Plan {
+    plan_after(|resources, _| change(resources)).expect("a plan")
 }
 
 proptest! {
@@ -283,35 +185,57 @@ proptest! {
             resources.network_interfaces[1].mac_address = Mac([2, 0, 0, 0, 0, 10]);
             resources.network_interfaces[3].private_ip_addresses = vec![[10, 0, 1, 10].into()];
         }
+        resources.security_groups[0].rules.push(rule("sgr-2", false, Peer::Group("sg-blue".into())));
+        resources.prefix_lists = vec![prefix_list("pl-1", &["192.0.2.0/24"]), prefix_list("pl-2", &["192.0.2.0/24"])];
+        for id in ["pl-1", "pl-2"] {
+            let destination = Destination::PrefixList(id.into());
+            let target = RouteTarget::NetworkInterface(if id == "pl-1" { "eni-blue-11" } else { "eni-gone" }.into());
+            let mut route = route(destination, target, RouteOrigin::CreateRoute);
+            route.state = if id == "pl-1" { RouteState::Active } else { RouteState::Blackhole };
+            resources.route_tables[0].routes.push(route);
+        }
         let before = compile(&resources, &bindings);
-        let mut shuffle = Shuffle(seed);
-        shuffle.list(&mut resources.vpcs);
-        shuffle.list(&mut resources.subnets);
-        shuffle.list(&mut resources.route_tables);
-        shuffle.list(&mut resources.network_acls);
-        shuffle.list(&mut resources.security_groups);
-        shuffle.list(&mut resources.network_interfaces);
+        let mut random = Random(seed);
+        random.shuffle(&mut resources.vpcs);
+        random.shuffle(&mut resources.subnets);
+        random.shuffle(&mut resources.route_tables);
+        random.shuffle(&mut resources.network_acls);
+        random.shuffle(&mut resources.security_groups);
+        random.shuffle(&mut resources.prefix_lists);
+        random.shuffle(&mut resources.network_interfaces);
+        for table in &mut resources.route_tables {
+            random.shuffle(&mut table.routes);
+        }
         for acl in &mut resources.network_acls {
-            shuffle.list(&mut acl.entries);
+            random.shuffle(&mut acl.entries);
         }
         for group in &mut resources.security_groups {
-            shuffle.list(&mut group.rules);
+            random.shuffle(&mut group.rules);
         }
         prop_assert_eq!(compile(&resources, &bindings), before);
     }
 }
 
-/// A linear congruential generator, which is random enough to stir lists.
-struct Shuffle(u64);
+/// A linear congruential generator, which is random enough to stir lists and to draw rules.
+struct Random(u64);
 
-impl Shuffle {
-    fn list<T>(&mut self, list: &mut [T]) {
+impl Random {
+    fn below(&mut self, bound: u32) -> u32 {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) as u32 % bound
+    }
+
+    fn pick<T: Copy>(&mut self, choices: &[T]) -> T {
+        choices[self.below(choices.len() as u32) as usize]
+    }
+
+    fn shuffle<T>(&mut self, list: &mut [T]) {
         for end in (1..list.len()).rev() {
-            self.0 = self
-                .0
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1_442_695_040_888_963_407);
-            list.swap(end, (self.0 >> 33) as usize % (end + 1));
+            let other = self.below(end as u32 + 1) as usize;
+            list.swap(end, other);
         }
     }
 }

@@ -1,6 +1,5 @@
 //! What can't be compiled, and how that is told.
 
-use super::rules::nacl;
 use super::*;
 
 fn check_problem(change: impl FnOnce(&mut Resources, &mut Bindings), expected: &str) {
@@ -66,11 +65,7 @@ fn a_reference_to_nothing_or_across_vpcs_is_a_problem() {
 fn a_route_to_an_eni_of_nobody_or_of_another_vpc_is_a_problem() {
     let target = |eni: &str| {
         let target = RouteTarget::NetworkInterface(eni.into());
-        Route {
-            destination_cidr_block: cidr("10.0.1.0/24"),
-            target,
-            state: RouteState::Active,
-        }
+        route(Destination::Cidr(cidr("10.0.1.0/24")), target, RouteOrigin::CreateRoute)
     };
     check_problem(
         |resources, _| resources.route_tables[0].routes.push(target("eni-green-10")),
@@ -79,6 +74,25 @@ fn a_route_to_an_eni_of_nobody_or_of_another_vpc_is_a_problem() {
     check_problem(
         |resources, _| resources.route_tables[0].routes.push(target("eni-x")),
         "rtb-blue names eni-x, which doesn't exist",
+    );
+}
+
+#[test]
+fn a_prefix_list_that_is_not_there_is_a_problem() {
+    check_problem(
+        |resources, _| {
+            let destination = Destination::PrefixList("pl-x".into());
+            let route = route(destination, RouteTarget::Local, RouteOrigin::CreateRoute);
+            resources.route_tables[0].routes.push(route);
+        },
+        "rtb-blue names pl-x, which doesn't exist",
+    );
+    check_problem(
+        |resources, _| {
+            let rule = rule("sgr-3", true, Peer::PrefixList("pl-x".into()));
+            resources.security_groups[0].rules.push(rule);
+        },
+        "sg-blue names pl-x, which doesn't exist",
     );
 }
 
@@ -99,7 +113,7 @@ fn an_object_of_no_vpc_is_a_problem() {
                 ..all.network_acls[0].clone()
             })
         },
-        |all: &mut Resources| all.security_groups.push(group("x", "red", &[])),
+        |all: &mut Resources| all.security_groups.push(group("x", "red", vec![])),
     ] {
         check_problem(|resources, _| change(resources), "x names red, which doesn't exist");
     }
@@ -120,15 +134,46 @@ fn what_two_claim_is_a_problem() {
         "eni-blue-10 and eni-blue-11 have the same address 10.0.1.10 in one VPC",
     );
     check_problem(
+        |resources, _| {
+            let address = "2001:db8:a:1::a".parse().expect("an address");
+            resources.network_interfaces[1].ipv6_addresses.push(address);
+        },
+        "eni-blue-10 and eni-blue-11 have the same address 2001:db8:a:1::a in one VPC",
+    );
+    check_problem(
+        |resources, _| {
+            let prefix = "10.0.1.0/28".parse().expect("a block");
+            resources.network_interfaces[1].private_ip_addresses = vec![[10, 0, 1, 99].into()];
+            resources.network_interfaces[1].ipv4_prefixes.push(prefix);
+        },
+        "eni-blue-10 and eni-blue-11 have the same address 10.0.1.10 in one VPC",
+    );
+    check_problem(
         |resources, _| resources.network_interfaces[1].mac_address = Mac([2, 0, 0, 0, 0, 10]),
         "eni-blue-10 and eni-blue-11 have the same MAC address 02:00:00:00:00:0a in one subnet",
     );
     check_problem(
-        |resources, _| resources.route_tables[0].routes.extend_from_within(..),
+        |resources, _| resources.prefix_lists = vec![prefix_list("pl-1", &[]), prefix_list("pl-1", &[])],
+        "pl-1 is there twice",
+    );
+    check_problem(
+        |resources, _| resources.route_tables[0].routes.extend_from_within(..1),
         "rtb-blue has two routes to 10.0.0.0/16",
     );
     check_problem(
         |resources, _| resources.network_acls[0].entries.push(entry(100, true)),
+        "acl-blue has two egress rules numbered 100",
+    );
+    // Both families share the numbers.
+    check_problem(
+        |resources, _| {
+            let cidr_block = cidr("::/0");
+            let entry = NetworkAclEntry {
+                cidr_block,
+                ..entry(100, true)
+            };
+            resources.network_acls[0].entries.push(entry);
+        },
         "acl-blue has two egress rules numbered 100",
     );
 }
@@ -152,30 +197,96 @@ fn an_eni_lacks_nothing() {
 }
 
 #[test]
-fn a_rule_that_no_row_can_express_is_a_problem() {
-    for protocol in [1, 6, 17] {
+fn a_timeout_outside_its_range_is_a_problem() {
+    let set = |change: fn(&mut ConnectionTracking)| {
+        move |resources: &mut Resources, _: &mut Bindings| {
+            change(&mut resources.network_interfaces[0].connection_tracking)
+        }
+    };
+    check_problem(
+        set(|timeouts| timeouts.tcp_established_timeout = 432_001),
+        "eni-blue-10 can't have a TCP timeout of 432001 s, only 60 to 432000",
+    );
+    check_problem(
+        set(|timeouts| timeouts.udp_stream_timeout = 59),
+        "eni-blue-10 can't have a UDP stream timeout of 59 s, only 60 to 180",
+    );
+    check_problem(
+        set(|timeouts| timeouts.udp_timeout = 61),
+        "eni-blue-10 can't have a UDP timeout of 61 s, only 30 to 60",
+    );
+}
+
+#[test]
+fn a_nacl_rule_that_no_row_can_express_is_a_problem() {
+    for (protocol, block) in [(1, "0.0.0.0/0"), (6, "0.0.0.0/0"), (17, "::/0"), (58, "::/0")] {
         check_problem(
-            |resources, _| resources.network_acls[0].entries[1].protocol = Some(protocol),
+            |resources, _| {
+                resources.network_acls[0].entries[1].protocol = Some(protocol);
+                resources.network_acls[0].entries[1].cidr_block = cidr(block);
+            },
             "acl-blue, ingress rule 100: TCP and UDP need a port range, ICMP a type and a code",
+        );
+    }
+    for (block, version) in [("0.0.0.0/0", 4), ("::/0", 6)] {
+        check_problem(
+            |resources, _| {
+                let cidr_block = cidr(block);
+                let rules = (1..=41).map(|number| NetworkAclEntry {
+                    cidr_block,
+                    ..entry(number, true)
+                });
+                resources.network_acls[0].entries = rules.collect();
+            },
+            &format!("acl-blue has 41 egress rules for IPv{version}, more than 40"),
+        );
+    }
+}
+
+#[test]
+fn a_group_rule_that_no_row_can_express_is_a_problem() {
+    let any_type = Some((None, Some(3)));
+    for (protocol, type_code) in [(6, None), (17, None), (1, None), (1, any_type), (58, any_type)] {
+        check_problem(
+            |resources, _| {
+                let rule = &mut resources.security_groups[0].rules[0];
+                rule.ip_protocol = Some(protocol);
+                rule.icmp_type_code = type_code;
+            },
+            "sg-blue, sgr-1: TCP and UDP need a port range, ICMP a type and a code, and a code needs a type",
         );
     }
     let rules = |count| {
         move |resources: &mut Resources, _: &mut Bindings| {
-            resources.network_acls[0].entries = (1..=count).map(|number| entry(number, true)).collect();
+            let rules = (0..count).map(|number| rule(&format!("sgr-{number}"), true, anywhere()));
+            resources
+                .security_groups
+                .push(group("sg-more", "blue", rules.collect()));
+            resources.network_interfaces[0].groups.push("sg-more".into());
         }
     };
-    check_problem(rules(41), "acl-blue has 41 egress rules, more than 40");
-    assert_eq!(
-        nacl(&plan_after(rules(40)).expect("a plan"), 1, direction::EGRESS).len(),
-        40
-    );
     check_problem(
-        |resources, _| resources.security_groups[0].rules[0].ip_protocol = Some(6),
-        "sg-blue: egress to 0.0.0.0/0 for protocol 6 isn't supported yet, only rules for all protocols and 0.0.0.0/0 are",
+        rules(1024),
+        "sg-blue and sg-more together have 1025 egress rules for IPv4, more than 1024",
     );
+    assert!(plan_after(rules(1023)).is_ok());
+}
+
+#[test]
+fn more_rows_than_a_table_takes_are_a_problem() {
     check_problem(
-        |resources, _| resources.security_groups[0].rules[1].cidr_ipv4 = cidr("10.0.0.0/8"),
-        "sg-blue: ingress from 10.0.0.0/8 isn't supported yet, only rules for all protocols and 0.0.0.0/0 are",
+        |resources, _| {
+            let block =
+                |number: u32| IpNet::new([10, (number >> 8) as u8, number as u8, 0].into(), 24).expect("a block");
+            let mut list = prefix_list("pl-1", &[]);
+            list.entries = (0..65_536).map(block).collect();
+            resources.prefix_lists = vec![list];
+            for is_egress in [false, true] {
+                let rule = rule("sgr-3", is_egress, Peer::PrefixList("pl-1".into()));
+                resources.security_groups[0].rules.push(rule);
+            }
+        },
+        "all rules of all groups together make 131076 rows of IPv4 peers, more than 131072",
     );
 }
 

@@ -21,7 +21,7 @@ pub struct FamilyRows<I: Ip> {
     pub peers: BTreeMap<(PeerKey<I>, u8), RuleBits>,
 }
 
-/// A family, and where it has its rows.
+/// An address family, as a plan needs it: how its blocks are written, and where it has its rows.
 pub trait Family: Ip {
     /// A block of this family as its first address and its length; host bits are cleared.
     fn block(block: IpNet) -> Option<(Self, u8)>;

@@ -120,11 +120,7 @@ fn an_object_of_no_vpc_is_a_problem() {
 }
 
 #[test]
-fn what_two_claim_is_a_problem() {
-    check_problem(
-        |resources, _| resources.vpcs.push(resources.vpcs[0].clone()),
-        "blue is there twice",
-    );
+fn an_address_that_two_claim_is_a_problem() {
     check_problem(
         |resources, _| {
             resources.network_interfaces[1]
@@ -151,6 +147,14 @@ fn what_two_claim_is_a_problem() {
     check_problem(
         |resources, _| resources.network_interfaces[1].mac_address = Mac([2, 0, 0, 0, 0, 10]),
         "eni-blue-10 and eni-blue-11 have the same MAC address 02:00:00:00:00:0a in one subnet",
+    );
+}
+
+#[test]
+fn what_is_there_twice_is_a_problem() {
+    check_problem(
+        |resources, _| resources.vpcs.push(resources.vpcs[0].clone()),
+        "blue is there twice",
     );
     check_problem(
         |resources, _| resources.prefix_lists = vec![prefix_list("pl-1", &[]), prefix_list("pl-1", &[])],

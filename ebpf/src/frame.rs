@@ -116,6 +116,25 @@ impl Frame for SkbFrame {
     }
 
     #[inline(always)]
+    fn words<const N: usize>(&self, offset: u32) -> Option<[u32; N]> {
+        let start = self.bytes(offset, N * 4)?.cast::<u32>();
+        // SAFETY: as in `load`. Word by word, as in `head`.
+        Some(core::array::from_fn(|word| unsafe { start.add(word).read_unaligned() }))
+    }
+
+    #[inline(always)]
+    fn store_words<const N: usize>(&mut self, offset: u32, words: [u32; N]) -> Option<()> {
+        let start = self.bytes(offset, N * 4)?.cast::<u32>();
+        let mut word = 0;
+        while word < N {
+            // SAFETY: as in `load`.
+            unsafe { start.add(word).write_unaligned(words[word]) };
+            word += 1;
+        }
+        Some(())
+    }
+
+    #[inline(always)]
     fn store<const N: usize>(&mut self, offset: u32, bytes: [u8; N]) -> Option<()> {
         let start = self.bytes(offset, N)?;
         // SAFETY: as in `load`.

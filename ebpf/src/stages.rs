@@ -10,7 +10,7 @@ use aya_ebpf::bindings::__sk_buff;
 use groundplane_abi::flow::FlowKey;
 use groundplane_abi::{DropReason, Ip4, Ip6, Mac};
 use groundplane_datapath::flow::{self, Scratch};
-use groundplane_datapath::packet::packet_flag;
+use groundplane_datapath::packet::{Packet, packet_flag};
 use groundplane_datapath::walk::{self, Walk};
 use groundplane_datapath::{Answer, Family, Stages, commit, eni, nacl, parse, reclaim, security_group};
 
@@ -70,8 +70,8 @@ const NO_SCRATCH: u32 = DropReason::NO_SCRATCH.0 as u32;
 
 macro_rules! family {
     ($ip:ty, $scratch:ident, $walk:ident $leave:ident $group_egress:ident $group_ingress:ident $classify:ident $nacl:ident
-     $resume:ident $commit:ident $promote:ident $replace:ident $make_room:ident $examine:ident $reclaim:ident
-     $retire:ident $neighbor:ident $options:ident $quote:ident) => {
+     $resume:ident $commit:ident $promote:ident $replace:ident $displace:ident $examine:ident $reclaim:ident
+     $retire:ident $neighbor:ident $options:ident $quote:ident $parse:ident) => {
         wrapper!($walk, Walk<$ip>, walk::walk, NO_SCRATCH);
         wrapper!($leave, Walk<$ip>, eni::leave, NO_SCRATCH);
         wrapper!($group_egress, Walk<$ip>, security_group::egress, NO_SCRATCH);
@@ -82,7 +82,6 @@ macro_rules! family {
         wrapper!($commit, Scratch<$ip>, commit::commit, NO_SCRATCH);
         wrapper!($promote, Scratch<$ip>, commit::promote, NO_SCRATCH);
         wrapper!($replace, Scratch<$ip>, commit::replace, 0);
-        wrapper!($make_room, Scratch<$ip>, commit::make_room, 0);
         wrapper!($examine, Walk<$ip>, reclaim::examine, 0);
         wrapper!($reclaim, Walk<$ip>, reclaim::advance, 0);
 
@@ -91,6 +90,26 @@ macro_rules! family {
         pub(crate) extern "C" fn $retire(key: *const FlowKey<$ip>, stamp: u32) -> u32 {
             // SAFETY: as in `wrapper`; the key may also be on the stack.
             unsafe { key.as_ref() }.map_or(0, |key| u32::from(reclaim::retire(&Kernel, key, stamp)))
+        }
+
+        #[unsafe(no_mangle)]
+        #[inline(never)]
+        pub(crate) extern "C" fn $displace(scratch: *mut Scratch<$ip>, by_twin: u32) -> u32 {
+            // SAFETY: as in `wrapper`.
+            if let Some(scratch) = unsafe { scratch.as_mut() } {
+                commit::displace(&Kernel, scratch, by_twin != 0);
+            }
+            0
+        }
+
+        #[unsafe(no_mangle)]
+        #[inline(never)]
+        pub(crate) extern "C" fn $parse(skb: *mut __sk_buff, packet: *mut Packet<$ip>) -> u32 {
+            // SAFETY: as in `wrapper`.
+            match unsafe { packet.as_mut() } {
+                Some(packet) => u32::from(parse::parse(&mut SkbFrame::new(skb), packet).0),
+                None => NO_SCRATCH,
+            }
         }
 
         #[unsafe(no_mangle)]
@@ -137,6 +156,11 @@ macro_rules! family {
             fn with_scratch<R>(&self, user: impl FnOnce(&mut Scratch<$ip>) -> R) -> Option<R> {
                 // SAFETY: this CPU's slot. Programs on one CPU don't interleave: they run with softirqs off.
                 $scratch().map(|scratch| user(unsafe { &mut *scratch }))
+            }
+
+            #[inline(always)]
+            fn parse(&self, frame: &mut SkbFrame, packet: &mut Packet<$ip>) -> DropReason {
+                reason($parse(frame.context(), packet))
             }
 
             #[inline(always)]
@@ -211,8 +235,8 @@ macro_rules! family {
             }
 
             #[inline(always)]
-            fn make_room(&self, scratch: &mut Scratch<$ip>) {
-                $make_room(scratch);
+            fn displace(&self, scratch: &mut Scratch<$ip>, by_twin: bool) {
+                $displace(scratch, u32::from(by_twin));
             }
 
             #[inline(always)]
@@ -234,12 +258,12 @@ macro_rules! family {
 }
 
 family!(
-    Ip4, scratch4, walk4 leave4 group_egress4 group_ingress4 classify4 nacl4 resume4 commit4 promote4 replace4 make_room4
-    examine4 reclaim4 retire4 neighbor4 options4 quote4
+    Ip4, scratch4, walk4 leave4 group_egress4 group_ingress4 classify4 nacl4 resume4 commit4 promote4 replace4 displace4
+    examine4 reclaim4 retire4 neighbor4 options4 quote4 parse4
 );
 family!(
-    Ip6, scratch6, walk6 leave6 group_egress6 group_ingress6 classify6 nacl6 resume6 commit6 promote6 replace6 make_room6
-    examine6 reclaim6 retire6 neighbor6 options6 quote6
+    Ip6, scratch6, walk6 leave6 group_egress6 group_ingress6 classify6 nacl6 resume6 commit6 promote6 replace6 displace6
+    examine6 reclaim6 retire6 neighbor6 options6 quote6 parse6
 );
 
 #[inline(always)]

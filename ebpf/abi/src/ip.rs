@@ -194,7 +194,7 @@ impl Ip for Ip6 {
     #[inline(always)]
     fn is_in(self, network: Self, prefix_len: u8) -> bool {
         let ([a0, a1], [b0, b1]) = (self.to_words(), network.to_words());
-        let (upper, lower) = (u64::from_be(a0 ^ b0), u64::from_be(a1 ^ b1));
+        let (upper, lower) = ((a0 ^ b0).swap_bytes(), (a1 ^ b1).swap_bytes());
         let len = if prefix_len > 128 { 128 } else { u32::from(prefix_len) };
         if len <= 64 {
             top_bits(upper, len) == 0
@@ -204,7 +204,7 @@ impl Ip for Ip6 {
     }
 
     fn to_bytes16(self) -> [u8; 16] {
-        self.0
+        self.octets()
     }
 
     /// RFC 4443.

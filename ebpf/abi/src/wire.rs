@@ -120,10 +120,11 @@ impl From<Ip4> for core::net::Ipv4Addr {
     }
 }
 
-/// An IPv6 address.
-#[derive(Clone, Copy, Eq, PartialOrd, Ord, Default, Pod, Zeroable)]
+/// An IPv6 address: its bytes in network order, four to a word. As single bytes the compiler takes it apart into sixteen
+/// values, for which BPF has neither registers nor stack.
+#[derive(Clone, Copy, Eq, Hash, Default, Pod, Zeroable)]
 #[repr(transparent)]
-pub struct Ip6(pub [u8; 16]);
+pub struct Ip6(pub [u32; 4]);
 
 /// By hand, for the reason of [`Mac`]'s.
 impl PartialEq for Ip6 {
@@ -134,38 +135,64 @@ impl PartialEq for Ip6 {
     }
 }
 
-impl core::hash::Hash for Ip6 {
-    fn hash<H: core::hash::Hasher>(&self, state: &mut H) {
-        self.0.hash(state);
+/// The order of the addresses as numbers.
+impl Ord for Ip6 {
+    fn cmp(&self, other: &Self) -> core::cmp::Ordering {
+        self.octets().cmp(&other.octets())
+    }
+}
+
+impl PartialOrd for Ip6 {
+    fn partial_cmp(&self, other: &Self) -> Option<core::cmp::Ordering> {
+        Some(self.cmp(other))
     }
 }
 
 impl Ip6 {
-    pub const UNSPECIFIED: Self = Self([0; 16]);
+    pub const UNSPECIFIED: Self = Self([0; 4]);
 
-    /// The address in two words as they stand in a little-endian machine's memory.
+    #[must_use]
+    pub const fn new(octets: [u8; 16]) -> Self {
+        let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = octets;
+        Self([
+            u32::from_le_bytes([a, b, c, d]),
+            u32::from_le_bytes([e, f, g, h]),
+            u32::from_le_bytes([i, j, k, l]),
+            u32::from_le_bytes([m, n, o, p]),
+        ])
+    }
+
+    #[must_use]
+    pub const fn octets(self) -> [u8; 16] {
+        let [[a, b, c, d], [e, f, g, h], [i, j, k, l], [m, n, o, p]] = [
+            self.0[0].to_le_bytes(),
+            self.0[1].to_le_bytes(),
+            self.0[2].to_le_bytes(),
+            self.0[3].to_le_bytes(),
+        ];
+        [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p]
+    }
+
+    /// The same in two words.
     #[must_use]
     #[inline(always)]
     pub const fn to_words(self) -> [u64; 2] {
-        let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p] = self.0;
         [
-            u64::from_le_bytes([a, b, c, d, e, f, g, h]),
-            u64::from_le_bytes([i, j, k, l, m, n, o, p]),
+            self.0[0] as u64 | (self.0[1] as u64) << 32,
+            self.0[2] as u64 | (self.0[3] as u64) << 32,
         ]
     }
 
     #[must_use]
     #[inline(always)]
     pub const fn from_words([upper, lower]: [u64; 2]) -> Self {
-        let [a, b, c, d, e, f, g, h] = upper.to_le_bytes();
-        let [i, j, k, l, m, n, o, p] = lower.to_le_bytes();
-        Self([a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p])
+        Self([upper as u32, (upper >> 32) as u32, lower as u32, (lower >> 32) as u32])
     }
 }
 
 impl fmt::Display for Ip6 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&core::net::Ipv6Addr::from(self.0), f)
+        fmt::Display::fmt(&core::net::Ipv6Addr::from(self.octets()), f)
     }
 }
 
@@ -177,13 +204,13 @@ impl fmt::Debug for Ip6 {
 
 impl From<core::net::Ipv6Addr> for Ip6 {
     fn from(address: core::net::Ipv6Addr) -> Self {
-        Self(address.octets())
+        Self::new(address.octets())
     }
 }
 
 impl From<Ip6> for core::net::IpAddr {
     fn from(address: Ip6) -> Self {
-        Self::V6(address.0.into())
+        Self::V6(address.octets().into())
     }
 }
 

@@ -15,7 +15,7 @@ use groundplane_abi::{DropReason, Ip4, Mac};
 
 const OFFSET: u32 = 14;
 /// Ethernet, IPv4, their address lengths, request.
-const REQUEST: [u8; 8] = [0, 1, 8, 0, 6, 4, 0, 1];
+const REQUEST: u64 = u64::from_le_bytes([0, 1, 8, 0, 6, 4, 0, 1]);
 const REPLY: [u8; 8] = [0, 1, 8, 0, 6, 4, 0, 2];
 const SENDER_MAC: u32 = 8;
 const SENDER: u32 = 14;
@@ -32,24 +32,19 @@ pub fn answer<T: TablesOf<Ip4>>(
     if walk.packet.src_mac != walk.near.mac {
         return Err(DropReason::SOURCE_MAC);
     }
-    let (Some(kind), Some(sender_mac), Some(sender), Some(target)) = (
-        frame.load::<8>(OFFSET),
-        frame.load::<6>(OFFSET + SENDER_MAC),
-        frame.load::<4>(OFFSET + SENDER),
-        frame.load::<4>(OFFSET + TARGET),
-    ) else {
-        return Err(DropReason::TRUNCATED);
-    };
-    if kind != REQUEST {
+    // In whole words: bytes the compiler would put together on the stack again, misaligned.
+    let [first, second, third, fourth, fifth, _, target] = frame.words::<7>(OFFSET).ok_or(DropReason::TRUNCATED)?;
+    if u64::from(first) | u64::from(second) << 32 != REQUEST {
         return Err(DropReason::ARP_INVALID);
     }
+    let sender_mac = u64::from(third) | u64::from(fourth & 0xffff) << 32;
+    let sender = Ip4((fourth >> 16 | fifth << 16).to_le_bytes());
     // A probe has no sender address yet.
-    let sender = Ip4(sender);
     let is_own = sender == Ip4::UNSPECIFIED || owner(tables, walk, sender) == Some(walk.near_device);
-    if Mac(sender_mac) != walk.near.mac || !is_own {
+    if sender_mac != walk.near.mac.to_le_bits() || !is_own {
         return Err(DropReason::ARP_SPOOFED);
     }
-    let mac = asked_for(tables, walk, Ip4(target)).ok_or(DropReason::ARP_UNANSWERED)?;
+    let mac = asked_for(tables, walk, Ip4(target.to_le_bytes())).ok_or(DropReason::ARP_UNANSWERED)?;
     Ok(Answer {
         mac,
         kind: delivery_kind(&walk.near),

@@ -21,7 +21,7 @@ pub fn commit<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I>) -> 
             // First, so that what has expired makes room.
             stages.reclaim(&mut scratch.there);
             scratch.twin.key = scratch.old.twin_key;
-            stages.make_room(scratch);
+            make_room(stages, scratch);
             return stages.promote(scratch).check();
         }
         effect::INSTALL => return install(stages, scratch),
@@ -74,10 +74,10 @@ fn restamp<I: Family, S: Stages<I>>(stages: &S, table: FlowTable, flow: S::FlowR
 /// let a core that has just looked in the main table find neither.
 pub fn promote<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I>) -> Result<(), DropReason> {
     let (now, len) = (scratch.there.now, scratch.there.packet.len);
-    let (key, twin_key) = (scratch.entry.key, scratch.old.twin_key);
+    let key = scratch.entry.key;
     let embryos = FlowTable::Embryos;
     if !conntrack::copy(stages, embryos, &key, &mut scratch.entry)
-        || !conntrack::copy(stages, embryos, &twin_key, &mut scratch.twin)
+        || !conntrack::copy(stages, embryos, &scratch.old.twin_key, &mut scratch.twin)
     {
         // Evicted between decision and commit. The packet was judged; the next one starts anew.
         stages.count_sent(key.device(), 1, u64::from(len));
@@ -98,8 +98,8 @@ pub fn promote<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I>) ->
     let charged = allowance::charge(stages, scratch);
     if charged.is_ok() {
         if insert_pair(stages, scratch) {
-            mark_promoted(stages, &key);
-            mark_promoted(stages, &twin_key);
+            mark_promoted(stages, &scratch.entry.key);
+            mark_promoted(stages, &scratch.twin.key);
             return Ok(());
         }
         allowance::discharge(stages, scratch);
@@ -132,6 +132,7 @@ fn stay_embryo<I: Family, S: Stages<I>>(
     Ok(())
 }
 
+#[inline(never)]
 fn mark_promoted<I: Family, S: Stages<I>>(stages: &S, key: &FlowKey<I>) {
     if let Some(flow) = stages.find(FlowTable::Embryos, key) {
         stages.claim(flow, state::LIVE, state::PROMOTED);
@@ -154,14 +155,19 @@ fn uncount<I: Family, S: Stages<I>>(stages: &S, entry: &FlowEntry<I>) {
 ///
 /// A route that changes leads a connection another way, and its pairs on the two ways share an entry: that of the ENI
 /// which both end at. The older pair goes; what its other ENI remembers stays among the embryos (see [`replace`]).
-pub fn make_room<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I>) {
-    let (key, twin_key) = (scratch.entry.key, scratch.twin.key);
-    displace(stages, scratch, &key, &twin_key);
-    displace(stages, scratch, &twin_key, &key);
+#[inline(always)]
+fn make_room<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I>) {
+    stages.displace(scratch, false);
+    stages.displace(scratch, true);
 }
 
-#[inline(always)]
-fn displace<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I>, key: &FlowKey<I>, partner: &FlowKey<I>) {
+/// Takes out the pair that has the key of the entry in hand, or of its twin.
+pub fn displace<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I>, by_twin: bool) {
+    let (key, partner) = if by_twin {
+        (&scratch.twin.key, &scratch.entry.key)
+    } else {
+        (&scratch.entry.key, &scratch.twin.key)
+    };
     if !conntrack::copy(stages, FlowTable::Main, key, &mut scratch.back.found) {
         return;
     }
@@ -171,9 +177,10 @@ fn displace<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I>, key: 
         return;
     }
     // A live embryo is what that ENI has come to know since; one that was promoted is left over.
-    let known = conntrack::entry_in(stages, FlowTable::Embryos, &other, |entry| entry.state);
-    if known != Some(state::LIVE) && conntrack::copy(stages, FlowTable::Main, &other, &mut scratch.back.found) {
-        insert_embryo(stages, &scratch.back.found);
+    let found = &mut scratch.back.found;
+    let is_known = conntrack::copy(stages, FlowTable::Embryos, &other, found) && found.state == state::LIVE;
+    if !is_known && conntrack::copy(stages, FlowTable::Main, &other, found) {
+        insert_embryo(stages, found);
     }
     stages.retire(key, stamp);
 }
@@ -242,6 +249,7 @@ fn insert_embryos<I: Family, S: Stages<I>>(stages: &S, scratch: &Scratch<I>) {
     insert_embryo(stages, &scratch.twin);
 }
 
+#[inline(never)]
 fn insert_embryo<I: Family, S: Stages<I>>(stages: &S, entry: &FlowEntry<I>) {
     // Left over from an older connection under the same key, perhaps; or put there by another core just now, whose
     // judgement was the same.
@@ -269,7 +277,7 @@ pub fn replace<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I>) {
     stages.count_sent(scratch.there.near_device, 1, u64::from(scratch.there.packet.len));
     stamp(stages, &mut scratch.entry);
     stamp(stages, &mut scratch.twin);
-    stages.make_room(scratch);
+    make_room(stages, scratch);
     if allowance::charge(stages, scratch).is_err() {
         return;
     }

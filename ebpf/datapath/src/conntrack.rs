@@ -8,7 +8,7 @@ use crate::security_group::{Question, tracking};
 use crate::walk::Walk;
 use crate::{FlowTable, TablesOf};
 use groundplane_abi::control::Validity;
-use groundplane_abi::Ip;
+
 use groundplane_abi::eni::EniEntry;
 use groundplane_abi::flow::{FlowEntry, FlowKey, Gate, state, tcp_seen};
 use groundplane_abi::wire::protocol;
@@ -172,7 +172,8 @@ pub(crate) fn standing<I: Family, T: TablesOf<I>>(
     copy(tables, FlowTable::Embryos, key, found).then_some(FlowTable::Embryos)
 }
 
-/// Copies the entry of a key in one of the tables.
+/// Copies the entry of a key in one of the tables. Apart, so that a copy of the key is on the stack no longer than needed.
+#[inline(never)]
 pub(crate) fn copy<I: Family, T: TablesOf<I>>(
     tables: &T,
     table: FlowTable,

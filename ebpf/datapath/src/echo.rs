@@ -22,10 +22,10 @@ pub(crate) fn write_answer4(frame: &mut impl Frame, guest: Mac) -> Option<()> {
 /// Turns an IPv6 echo request without extension headers into its answer.
 #[inline(always)]
 pub(crate) fn write_answer6(frame: &mut impl Frame, guest: Mac) -> Option<()> {
-    let (src, dst) = (frame.load::<16>(22)?, frame.load::<16>(38)?);
+    let (src, dst) = (frame.words::<4>(22)?, frame.words::<4>(38)?);
     let checksum = frame.load::<2>(ICMP6 + 2)?;
-    frame.store(22, dst)?;
-    frame.store(38, src)?;
+    frame.store_words(22, dst)?;
+    frame.store_words(38, src)?;
     frame.store(ICMP6, [129, 0])?;
     // The addresses are in the sum, whichever way round.
     frame.store(ICMP6 + 2, adjusted(checksum, 0x8000, 0x8100))?;

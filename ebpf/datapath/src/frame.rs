@@ -35,6 +35,12 @@ pub trait Frame {
     /// comparison for all of them, and whole words: this is what the fast path reads.
     fn head<const N: usize>(&self) -> Option<[u64; N]>;
 
+    /// `N` times four bytes at `offset`, as they stand in a little-endian machine's words.
+    fn words<const N: usize>(&self, offset: u32) -> Option<[u32; N]>;
+
+    /// Writes such words.
+    fn store_words<const N: usize>(&mut self, offset: u32, words: [u32; N]) -> Option<()>;
+
     /// Writes the bytes at `offset`, or nothing at all if the frame ends before.
     fn store<const N: usize>(&mut self, offset: u32, bytes: [u8; N]) -> Option<()>;
 }

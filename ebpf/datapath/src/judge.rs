@@ -3,7 +3,6 @@
 use crate::family::Family;
 use crate::flow::{self, Scratch, effect};
 use crate::packet::{Packet, packet_flag};
-use crate::parse;
 use crate::stages::Stages;
 use crate::verdict::{Answer, Verdict, delivery_kind, rewrite};
 use crate::walk::Walk;
@@ -40,7 +39,7 @@ fn decide<I: Family, S: Stages<I>>(
     scratch: &mut Scratch<I>,
 ) -> Result<Verdict, DropReason> {
     let walk = &mut scratch.there;
-    parse::parse(frame, &mut walk.packet).check()?;
+    stages.parse(frame, &mut walk.packet).check()?;
     if walk.packet.has(packet_flag::NEIGHBOR) {
         return Ok(Verdict::answer(walk.near_device, stages.neighbor(frame, walk)?));
     }

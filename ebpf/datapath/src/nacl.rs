@@ -8,7 +8,7 @@ use crate::packet::{Packet, packet_flag};
 use crate::walk::Walk;
 use groundplane_abi::nacl::{ANY_ICMP, ANY_PROTOCOL, NACL_RULES, NaclKey, NaclRule, direction, implicit_deny};
 use groundplane_abi::wire::protocol;
-use groundplane_abi::{DropReason, Ip};
+use groundplane_abi::DropReason;
 
 /// What a rule says of a packet.
 #[derive(Clone, Copy, PartialEq, Eq)]

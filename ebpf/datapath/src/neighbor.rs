@@ -5,7 +5,6 @@
 //! guest has to say about neighbours change nothing.
 
 use crate::eni::{self, owner};
-use crate::family::Family as _;
 use crate::packet::Packet;
 use crate::rewrite::readdress;
 use crate::verdict::{Answer, delivery_kind, rewrite};
@@ -20,10 +19,8 @@ const REDIRECT: u8 = 137;
 /// Where the message begins, since one with extension headers isn't looked at.
 const OFFSET: u32 = 14 + 40;
 const TARGET: u32 = OFFSET + 8;
-/// An advertisement: message, target, the target's MAC.
-const ADVERTISEMENT_LEN: u32 = 24 + 8;
-/// A router advertisement: message, the router's MAC, the MTU.
-const ROUTER_ADVERTISEMENT_LEN: u32 = 16 + 8 + 8;
+/// An advertisement: message, target, the target's MAC. A router's: message, the router's MAC, the MTU.
+const ANSWER_LEN: u32 = 32;
 
 /// Whether an ICMPv6 type is one of neighbour discovery's.
 #[inline(always)]
@@ -68,7 +65,7 @@ fn check(frame: &impl Frame, packet: &Packet<Ip6>) -> Result<(), DropReason> {
 
 /// The MAC of the one whose address is asked for.
 fn asked_for<T: TablesOf<Ip6>>(tables: &T, frame: &impl Frame, walk: &Walk<Ip6>) -> Result<Mac, DropReason> {
-    let target = Ip6(frame.load::<16>(TARGET).ok_or(DropReason::NEIGHBOR_INVALID)?);
+    let target = Ip6(frame.words::<4>(TARGET).ok_or(DropReason::NEIGHBOR_INVALID)?);
     let src = walk.packet.src;
     let is_link_local = src.is_in(ip6::LINK_LOCAL, 10);
     // Who has no address yet asks whether somebody has this one.
@@ -85,15 +82,14 @@ pub(crate) fn write_advertisement(frame: &mut impl Frame, mac: Mac) -> Option<()
     const SOLICITED: u8 = 0x40;
     const OVERRIDE: u8 = 0x20;
     const IS_ROUTER: u8 = 0x80;
-    let target = frame.load::<16>(TARGET)?;
+    let target = Ip6(frame.words::<4>(TARGET)?);
     let router = if mac == Mac::ROUTER { IS_ROUTER } else { 0 };
-    let solicited = if frame.load::<16>(22)? == [0; 16] { 0 } else { SOLICITED };
-    frame.resize(OFFSET + ADVERTISEMENT_LEN)?;
-    answer_with(frame, Ip6(target), ADVERTISEMENT_LEN)?;
+    let solicited = if Ip6(frame.words::<4>(22)?) == Ip6::UNSPECIFIED { 0 } else { SOLICITED };
+    answer_with(frame, target)?;
     frame.store(OFFSET, [136, 0, 0, 0, router | solicited | OVERRIDE, 0, 0, 0])?;
     let [a, b, c, d, e, f] = mac.0;
     frame.store(OFFSET + 24, [2, 1, a, b, c, d, e, f])?;
-    write_checksum::<{ ADVERTISEMENT_LEN / 2 }>(frame, ADVERTISEMENT_LEN)?;
+    write_checksum(frame)?;
     let guest = guest_mac(frame)?;
     readdress(frame, guest, mac)
 }
@@ -106,14 +102,13 @@ pub(crate) fn write_router_advertisement(frame: &mut impl Frame) -> Option<()> {
     const MANAGED: u8 = 0x80;
     const LIFETIME: [u8; 2] = 1800_u16.to_be_bytes();
     const MTU: [u8; 4] = 9001_u32.to_be_bytes();
-    frame.resize(OFFSET + ROUTER_ADVERTISEMENT_LEN)?;
-    answer_with(frame, ip6::ROUTER, ROUTER_ADVERTISEMENT_LEN)?;
+    answer_with(frame, ip6::ROUTER)?;
     frame.store(OFFSET, [134, 0, 0, 0, HOP_LIMIT, MANAGED, LIFETIME[0], LIFETIME[1]])?;
     frame.store(OFFSET + 8, [0; 8])?;
     let [a, b, c, d, e, f] = Mac::ROUTER.0;
     frame.store(OFFSET + 16, [1, 1, a, b, c, d, e, f])?;
     frame.store(OFFSET + 24, [5, 1, 0, 0, MTU[0], MTU[1], MTU[2], MTU[3]])?;
-    write_checksum::<{ ROUTER_ADVERTISEMENT_LEN / 2 }>(frame, ROUTER_ADVERTISEMENT_LEN)?;
+    write_checksum(frame)?;
     let guest = guest_mac(frame)?;
     readdress(frame, guest, Mac::ROUTER)
 }
@@ -124,28 +119,30 @@ fn guest_mac(frame: &impl Frame) -> Option<Mac> {
 
 /// The IPv6 header of an answer to who sent the frame; to everybody on the link if the sender has no address yet.
 #[inline(always)]
-fn answer_with(frame: &mut impl Frame, src: Ip6, len: u32) -> Option<()> {
-    const ALL_NODES: [u8; 16] = [0xff, 0x02, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
-    let asker = frame.load::<16>(22)?;
-    let to = if Ip6(asker) == Ip6::UNSPECIFIED { ALL_NODES } else { asker };
-    frame.store(18, (len as u16).to_be_bytes())?;
-    frame.store(38, to)?;
-    frame.store(22, src.0)
+fn answer_with(frame: &mut impl Frame, src: Ip6) -> Option<()> {
+    const ALL_NODES: Ip6 = Ip6::new([0xff, 0x02, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
+    frame.resize(OFFSET + ANSWER_LEN)?;
+    let asker = Ip6(frame.words::<4>(22)?);
+    let to = if asker == Ip6::UNSPECIFIED { ALL_NODES } else { asker };
+    frame.store(18, (ANSWER_LEN as u16).to_be_bytes())?;
+    frame.store_words(38, to.0)?;
+    frame.store_words(22, src.0)
 }
 
-/// Sums up a message of `WORDS` words of two bytes, and the pseudo-header (RFC 8200 section 8.1).
+/// Sums up an answer and its pseudo-header (RFC 8200 section 8.1). Both answers are as long.
 #[inline(always)]
-fn write_checksum<const WORDS: u32>(frame: &mut impl Frame, len: u32) -> Option<()> {
+fn write_checksum(frame: &mut impl Frame) -> Option<()> {
     const ADDRESSES: u32 = 22;
     frame.store(OFFSET + 2, [0; 2])?;
-    let mut sum = len + 58;
-    for word in 0..16 {
-        sum += u32::from(u16::from_be_bytes(frame.load::<2>(ADDRESSES + word * 2)?));
-    }
-    for word in 0..WORDS {
-        sum += u32::from(u16::from_be_bytes(frame.load::<2>(OFFSET + word * 2)?));
-    }
+    let sum = ANSWER_LEN + u32::from(Ip6::ICMP) + sum(frame.words::<8>(ADDRESSES)?) + sum(frame.words::<8>(OFFSET)?);
     let folded = (sum & 0xffff) + (sum >> 16);
     let checksum = !(folded + (folded >> 16)) as u16;
     frame.store(OFFSET + 2, checksum.to_be_bytes())
+}
+
+/// The sum of two-byte words in network order, of which each word here has two.
+#[inline(always)]
+fn sum(words: [u32; 8]) -> u32 {
+    let swapped = words.map(u32::swap_bytes);
+    swapped.iter().map(|word| (word & 0xffff) + (word >> 16)).sum()
 }

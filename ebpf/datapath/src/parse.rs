@@ -214,6 +214,14 @@ mod tests {
             None
         }
 
+        fn words<const N: usize>(&self, _: u32) -> Option<[u32; N]> {
+            None
+        }
+
+        fn store_words<const N: usize>(&mut self, _: u32, _: [u32; N]) -> Option<()> {
+            None
+        }
+
         fn store<const N: usize>(&mut self, _: u32, _: [u8; N]) -> Option<()> {
             None
         }

@@ -10,7 +10,7 @@ use crate::conntrack::{self, Pulse};
 use crate::stages::Stages;
 use crate::walk::Walk;
 use crate::{FlowTable, TablesOf};
-use groundplane_abi::Ip;
+
 use groundplane_abi::control::ring_hand;
 use groundplane_abi::flow::{FlowEntry, FlowKey, RingSlot, state};
 
@@ -86,14 +86,12 @@ const fn turn_of(position: u64) -> u32 {
 /// Takes the connection of a key out of the main table, if the entry there still has this stamp, and says whether this
 /// core did it. The original's entry decides: of several cores one moves it from live to dead.
 pub fn retire<I: Family, T: TablesOf<I>>(tables: &T, key: &FlowKey<I>, stamp: u32) -> bool {
-    let look = |entry: &FlowEntry<I>| (entry.stamp as u32, entry.twin_key(), entry.action.is_reply());
-    let Some((found, twin_key, is_reply)) = conntrack::entry_in(tables, FlowTable::Main, key, look) else {
-        return false;
+    let mut twin_key = FlowKey::default();
+    let (original, reply) = match look(tables, key, stamp, &mut twin_key) {
+        Half::None => return false,
+        Half::Original => (key, &twin_key),
+        Half::Reply => (&twin_key, key),
     };
-    if found != stamp {
-        return false;
-    }
-    let (original, reply) = if is_reply { (&twin_key, key) } else { (key, &twin_key) };
     if !claim(tables, original) {
         return false;
     }
@@ -105,11 +103,37 @@ pub fn retire<I: Family, T: TablesOf<I>>(tables: &T, key: &FlowKey<I>, stamp: u3
     true
 }
 
+/// Which half of its connection an entry is.
+enum Half {
+    /// It isn't there any more.
+    None,
+    Original,
+    Reply,
+}
+
+#[inline(never)]
+fn look<I: Family, T: TablesOf<I>>(tables: &T, key: &FlowKey<I>, stamp: u32, twin_key: &mut FlowKey<I>) -> Half {
+    let take = |entry: &FlowEntry<I>| {
+        *twin_key = entry.twin_key();
+        (entry.stamp as u32, entry.action.is_reply())
+    };
+    match conntrack::entry_in(tables, FlowTable::Main, key, take) {
+        Some((found, is_reply)) if found == stamp => {
+            if is_reply {
+                Half::Reply
+            } else {
+                Half::Original
+            }
+        }
+        _ => Half::None,
+    }
+}
+
 /// Moves an entry from live to dead, and says whether this core did it.
 ///
 /// Between finding the element and moving its state it may have become another entry. Then the move is taken back: that
 /// entry was live, and nobody else can have claimed it while it was dead.
-#[inline(always)]
+#[inline(never)]
 fn claim<I: Family, T: TablesOf<I>>(tables: &T, key: &FlowKey<I>) -> bool {
     let Some(flow) = tables.find(FlowTable::Main, key) else {
         return false;
@@ -128,7 +152,7 @@ fn claim<I: Family, T: TablesOf<I>>(tables: &T, key: &FlowKey<I>) -> bool {
 }
 
 /// Deletes a claimed entry; what it has counted goes to its ENI's totals, and the ENI may track another one.
-#[inline(always)]
+#[inline(never)]
 fn take_out<I: Family, T: TablesOf<I>>(tables: &T, key: &FlowKey<I>) {
     let look = |entry: &FlowEntry<I>| (entry.packets, entry.bytes, entry.near.is_tracked());
     let Some((packets, bytes, tracked)) = conntrack::entry_in(tables, FlowTable::Main, key, look) else {

@@ -12,9 +12,15 @@ pub fn apply<I: Family>(frame: &mut impl Frame, verdict: &Verdict) -> Result<(),
         // A routed frame comes from the router. Its TTL stays: the implicit router is no hop (semantics 3.1).
         rewrite::ROUTED => readdress(frame, verdict.mac, Mac::ROUTER),
         rewrite::NONE => Some(()),
-        _ => I::write_answer(frame, verdict),
+        _ => write_answer::<I>(frame, verdict),
     };
     done.ok_or(DropReason::TRUNCATED)
+}
+
+/// Apart, because its stack is needed by no other frame.
+#[inline(never)]
+fn write_answer<I: Family>(frame: &mut impl Frame, verdict: &Verdict) -> Option<()> {
+    I::write_answer(frame, verdict)
 }
 
 /// Gives a frame new MACs, in whole words.

@@ -15,7 +15,7 @@ use groundplane_abi::security_group::{
     GroupSetKey, PeerKey, RULE_WORDS, ReferenceKey, Selector, SelectorKey, group_flag, side,
 };
 use groundplane_abi::wire::protocol;
-use groundplane_abi::{Device, DropReason, GroupSetId, Ip};
+use groundplane_abi::{Device, DropReason, GroupSetId};
 
 /// What the groups of an ENI are asked, and what they say.
 #[derive(Clone, Copy, Default, Debug)]

@@ -7,7 +7,7 @@
 
 use crate::family::Family;
 use crate::flow::Scratch;
-use crate::packet::packet_flag;
+use crate::packet::{Packet, packet_flag};
 use crate::verdict::Answer;
 use crate::walk::Walk;
 use crate::{Frame, TablesOf, commit, eni, flow, nacl, parse, reclaim, security_group, walk};
@@ -23,6 +23,11 @@ pub trait Stages<I: Family>: TablesOf<I> + Sized {
 
     /// Lends the per-CPU scratch, if there is one.
     fn with_scratch<R>(&self, user: impl FnOnce(&mut Scratch<I>) -> R) -> Option<R>;
+
+    /// See [`parse::parse`].
+    fn parse(&self, frame: &mut Self::Frame, packet: &mut Packet<I>) -> DropReason {
+        parse::parse(frame, packet)
+    }
 
     /// See [`Family::answer_neighbor`].
     fn neighbor(&self, frame: &mut Self::Frame, walk: &mut Walk<I>) -> Result<Answer, DropReason> {
@@ -91,9 +96,9 @@ pub trait Stages<I: Family>: TablesOf<I> + Sized {
         commit::replace(self, scratch);
     }
 
-    /// See [`commit::make_room`].
-    fn make_room(&self, scratch: &mut Scratch<I>) {
-        commit::make_room(self, scratch);
+    /// See [`commit::displace`].
+    fn displace(&self, scratch: &mut Scratch<I>, by_twin: bool) {
+        commit::displace(self, scratch, by_twin);
     }
 
     /// See [`reclaim::examine`].

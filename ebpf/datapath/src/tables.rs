@@ -7,7 +7,7 @@ use groundplane_abi::flow::{FlowEntry, FlowKey, FragmentKey, FragmentNote, RingS
 use groundplane_abi::nacl::{NaclKey, NaclRule};
 use groundplane_abi::route::{RouteEntry, RouteKey};
 use groundplane_abi::security_group::{GroupSetEntry, GroupSetKey, PeerKey, ReferenceKey, SelectorKey};
-use groundplane_abi::{Device, DropReason, Ip, ScopeId};
+use groundplane_abi::{Device, Ip, ScopeId};
 
 /// What time it is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -55,9 +55,11 @@ macro_rules! family {
             type NaclRef = *const NaclEntry<$ip>;
 
             fn owner(&self, key: &AddressKey<$ip>) -> Option<Device> {
+                let row = longest_prefix(&$ADDRESSES, AddressKey::<$ip>::FIXED_BITS + <$ip>::BITS, key);
+                // By way of a device that is none, so that there is a value in any case: see `Verdict`.
                 // SAFETY: rows don't change in place while packets can see them (see `row`).
-                longest_prefix(&$ADDRESSES, AddressKey::<$ip>::FIXED_BITS + <$ip>::BITS, key)
-                    .map(|row| unsafe { row.read() })
+                let device = row.map_or(Device::NONE, |row| unsafe { row.read() });
+                (device != Device::NONE).then_some(device)
             }
 
             fn route(&self, key: &RouteKey<$ip>) -> Option<RouteEntry> {

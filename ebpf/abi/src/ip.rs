@@ -34,8 +34,13 @@ pub trait Ip: Pod + Eq + Ord + Hash + Default + Debug + Display + Into<core::net
 
     /// Zero if the two are equal, for the same reason.
     fn difference(self, other: Self) -> u64;
-    /// Whether the address lies in the block. A length beyond the address's counts as the whole address.
-    fn is_in(self, network: Self, prefix_len: u8) -> bool;
+    /// Zero if the address lies in the block. A length beyond the address's counts as the whole address.
+    fn distance(self, network: Self, prefix_len: u8) -> u64;
+    /// Whether the address lies in the block.
+    #[inline(always)]
+    fn is_in(self, network: Self, prefix_len: u8) -> bool {
+        self.distance(network, prefix_len) == 0
+    }
     /// The address in 16 bytes, an IPv4 one in the first four.
     fn to_bytes16(self) -> [u8; 16];
 
@@ -98,11 +103,11 @@ impl Ip for Ip4 {
     }
 
     #[inline(always)]
-    fn is_in(self, network: Self, prefix_len: u8) -> bool {
+    fn distance(self, network: Self, prefix_len: u8) -> u64 {
         let host_bits = 32 - if prefix_len > 32 { 32 } else { u32::from(prefix_len) };
         // In 64 bits, because shifting a u32 by 32 has no meaning.
         let mask = u64::from(u32::MAX) >> host_bits << host_bits;
-        u64::from(self.to_bits() ^ network.to_bits()) & mask == 0
+        u64::from(self.to_bits() ^ network.to_bits()) & mask
     }
 
     fn to_bytes16(self) -> [u8; 16] {
@@ -192,14 +197,14 @@ impl Ip for Ip6 {
     }
 
     #[inline(always)]
-    fn is_in(self, network: Self, prefix_len: u8) -> bool {
+    fn distance(self, network: Self, prefix_len: u8) -> u64 {
         let ([a0, a1], [b0, b1]) = (self.to_words(), network.to_words());
         let (upper, lower) = ((a0 ^ b0).swap_bytes(), (a1 ^ b1).swap_bytes());
         let len = if prefix_len > 128 { 128 } else { u32::from(prefix_len) };
         if len <= 64 {
-            top_bits(upper, len) == 0
+            top_bits(upper, len)
         } else {
-            upper == 0 && top_bits(lower, len - 64) == 0
+            upper | top_bits(lower, len - 64)
         }
     }
 

@@ -37,8 +37,8 @@ pub struct NaclEntry<I> {
 pub struct NaclRule<I> {
     /// Source of the packet in the ingress list, destination in the egress list.
     pub network: I,
-    /// Inclusive, host order. For ICMP the type in `from` and the code in `to`, [`ANY_ICMP`] for all. For protocols
-    /// without ports 0 and 65535.
+    /// Inclusive, host order: destination ports; of ICMP type and code as one number, the type above; 0 and 65535 if the
+    /// rule doesn't ask.
     pub from: u16,
     pub to: u16,
     /// `RuleNumber`.
@@ -53,9 +53,6 @@ pub struct NaclRule<I> {
 
 /// `Protocol` -1. Not 255, which is a protocol number that a packet may carry.
 pub const ANY_PROTOCOL: u16 = 0xffff;
-/// ICMP type or code -1.
-pub const ANY_ICMP: u16 = 0xffff;
-
 /// The numbers under which AWS shows the implicit deny (semantics 8.1).
 #[must_use]
 pub const fn implicit_deny(version: u8) -> u16 {

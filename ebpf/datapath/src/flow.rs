@@ -270,7 +270,8 @@ fn ripens<I: Family>(entry: &FlowEntry<I>, now: u64, ticks_per_second: u32) -> b
     entry.action.is_reply() || entry.packets + 1 >= ONE_WAY_PACKETS && age >= ticks_per_second
 }
 
-/// Makes the entry of a packet that has arrived.
+/// Makes the entry of a packet that has arrived. Apart, as what follows: the walks, which are deep, then have the stack.
+#[inline(never)]
 fn compose<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I>) {
     let walk = &scratch.there;
     let entry = &mut scratch.entry;
@@ -289,9 +290,20 @@ fn compose<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I>) {
 }
 
 /// Makes the entry of the answer, which may be that answers are dropped.
+#[inline(always)]
 fn compose_twin<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I>) {
-    scratch.back.begin_back(&scratch.there);
+    turn_round(scratch);
     let dropped = stages.walk(&mut scratch.back);
+    write_twin(stages, scratch, dropped);
+}
+
+#[inline(never)]
+fn turn_round<I: Family>(scratch: &mut Scratch<I>) {
+    scratch.back.begin_back(&scratch.there);
+}
+
+#[inline(never)]
+fn write_twin<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I>, dropped: DropReason) {
     let (there, back) = (&scratch.there, &scratch.back);
     let twin = &mut scratch.twin;
     twin.key = scratch.entry.twin_key();
@@ -363,6 +375,7 @@ fn translated<I: Family>(walk: &Walk<I>, near_mac: Mac, far_mac: Mac, out: Devic
 }
 
 /// Decides what is written of a packet that was judged anew, given what stood there before.
+#[inline(never)]
 fn settle<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I>) {
     let old = &scratch.old;
     scratch.effect = if old.place == old_place::MAIN && old.over == 0 {

@@ -6,18 +6,8 @@ use crate::family::Family;
 use crate::TablesOf;
 use crate::packet::{Packet, packet_flag};
 use crate::walk::Walk;
-use groundplane_abi::nacl::{ANY_ICMP, ANY_PROTOCOL, NACL_RULES, NaclKey, NaclRule, direction, implicit_deny};
-use groundplane_abi::wire::protocol;
+use groundplane_abi::nacl::{ANY_PROTOCOL, NACL_RULES, NaclKey, NaclRule, direction, implicit_deny};
 use groundplane_abi::DropReason;
-
-/// What a rule says of a packet.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Says {
-    Nothing,
-    Decides,
-    /// It speaks of packets of this address and protocol, but nobody knows whether of this one: its ports are absent.
-    Unclear,
-}
 
 /// Judges the walk's packet by the NACL of the place it is at, in the walk's direction.
 pub fn evaluate<I: Family, T: TablesOf<I>>(tables: &T, walk: &mut Walk<I>) -> Result<(), DropReason> {
@@ -32,62 +22,67 @@ pub fn evaluate<I: Family, T: TablesOf<I>>(tables: &T, walk: &mut Walk<I>) -> Re
     } else {
         DropReason::NACL_INGRESS
     };
+    let (address, selector) = (address(&walk.packet, walk.direction), selector(&walk.packet));
+    let protocol = u16::from(walk.packet.protocol);
+    let absent = walk.packet.has(packet_flag::LATER_FRAGMENT);
     // The constant bound is the verifier's; the stored length ends the scan.
     for index in 0..NACL_RULES {
         if index >= len {
             break;
         }
         let rule = tables.nacl_rule(nacl, index).ok_or(denied)?;
-        let says = matches(&rule, &walk.packet, walk.direction);
-        if says == Says::Nothing {
-            continue;
+        // In numbers instead of conditions: every branch here the verifier follows forty times.
+        let outside = if absent { 0 } else { outside(&rule, selector) };
+        if address.distance(rule.network, rule.prefix_len) | other_protocol(&rule, protocol) | outside == 0 {
+            return decide(&rule, absent, denied).inspect_err(|_| walk.rule = u32::from(rule.number));
         }
-        if says == Says::Decides && rule.allow == 1 {
-            return Ok(());
-        }
-        walk.rule = u32::from(rule.number);
-        return Err(if says == Says::Decides { denied } else { DropReason::ORPHAN_FRAGMENT });
     }
     walk.rule = u32::from(implicit_deny(I::VERSION));
     Err(denied)
 }
 
-/// What a rule says of a packet (semantics 8.2). Ports are always the destination's.
 #[inline(always)]
-fn matches<I: Family>(rule: &NaclRule<I>, packet: &Packet<I>, direction: u32) -> Says {
-    let address = if direction == direction::EGRESS {
+fn address<I: Family>(packet: &Packet<I>, direction: u32) -> I {
+    if direction == direction::EGRESS {
         packet.dst
     } else {
         packet.src
-    };
-    if !address.is_in(rule.network, rule.prefix_len) {
-        return Says::Nothing;
     }
+}
+
+/// What of a packet a rule's range speaks of (semantics 8.2). Ports are always the destination's.
+#[inline(always)]
+fn selector<I: Family>(packet: &Packet<I>) -> u16 {
+    if packet.protocol == I::ICMP {
+        packet.src_port.get()
+    } else {
+        packet.dst_port.get()
+    }
+}
+
+/// Zero if a rule is for the protocol.
+#[inline(always)]
+fn other_protocol<I>(rule: &NaclRule<I>, protocol: u16) -> u64 {
     if rule.protocol == ANY_PROTOCOL {
-        return Says::Decides;
+        0
+    } else {
+        u64::from(rule.protocol ^ protocol)
     }
-    if rule.protocol != u16::from(packet.protocol) {
-        return Says::Nothing;
+}
+
+/// Zero if a rule's range holds the selector: neither difference is below zero.
+#[inline(always)]
+fn outside<I>(rule: &NaclRule<I>, selector: u16) -> u64 {
+    let (from, to, selector) = (u64::from(rule.from), u64::from(rule.to), u64::from(selector));
+    (selector.wrapping_sub(from) | to.wrapping_sub(selector)) >> 63
+}
+
+/// What a rule says of a packet it speaks of, or may: nobody knows the ports of a fragment whose first one wasn't seen. If
+/// the rule asks for them the packet can't be let through, whatever it says of them (semantics 7.7).
+#[inline(always)]
+fn decide<I>(rule: &NaclRule<I>, absent: bool, denied: DropReason) -> Result<(), DropReason> {
+    if absent && (rule.from != 0 || rule.to != u16::MAX) {
+        return Err(DropReason::ORPHAN_FRAGMENT);
     }
-    let absent = packet.has(packet_flag::LATER_FRAGMENT);
-    let (all, this) = match packet.protocol {
-        protocol::TCP | protocol::UDP => (
-            rule.from == 0 && rule.to == u16::MAX,
-            (rule.from..=rule.to).contains(&packet.dst_port.get()),
-        ),
-        icmp if icmp == I::ICMP => {
-            let [icmp_type, code] = packet.src_port.0;
-            let is = |wanted: u16, found: u8| wanted == ANY_ICMP || wanted == u16::from(found);
-            (
-                rule.from == ANY_ICMP && rule.to == ANY_ICMP,
-                is(rule.from, icmp_type) && is(rule.to, code),
-            )
-        }
-        _ => (true, true),
-    };
-    match (absent, all, this) {
-        (true, false, _) => Says::Unclear,
-        (false, _, false) => Says::Nothing,
-        _ => Says::Decides,
-    }
+    if rule.allow == 1 { Ok(()) } else { Err(denied) }
 }

@@ -188,18 +188,18 @@ pub fn classify<I: Family, T: TablesOf<I>>(tables: &T, walk: &mut Walk<I>) -> Re
     } else {
         tables.references(&ReferenceKey { bank, group_set, side, member_of })
     };
-    for word in 0..RULE_WORDS {
-        if word * 64 >= u32::from(list.len) {
-            break;
-        }
-        let far_end = bits(tables, peers, word) | bits(tables, references, word);
-        let admitting = far_end & tables.rules(selected, word);
+    let (mut word, mut admitting) = (0, 0);
+    while word < RULE_WORDS && word * 64 < u32::from(list.len) {
+        admitting = (bits(tables, peers, word) | bits(tables, references, word)) & tables.rules(selected, word);
         if admitting != 0 {
-            let rule = word * 64 + first_bit(admitting);
-            question.rule = rule + 1;
-            question.untracked = u32::from(rule < u32::from(list.everybody) && is_answered(selector, list.flags));
             break;
         }
+        word += 1;
+    }
+    if admitting != 0 {
+        let rule = word * 64 + first_bit(admitting);
+        question.rule = rule + 1;
+        question.untracked = u32::from(rule < u32::from(list.everybody) && is_answered(selector, list.flags));
     }
     Ok(())
 }
@@ -212,19 +212,15 @@ fn bits<T: Tables>(tables: &T, rules: Option<T::RulesRef>, word: u32) -> u64 {
     }
 }
 
-/// The place of the lowest bit that is set. By halves, since BPF has no instruction for it and the compiler's own way is
-/// a table in memory.
+/// The place of the lowest bit that is set: how many bits are below it. Counted in parallel, since BPF has no instruction
+/// for it, the compiler's own way is a table in memory, and each branch would double what the verifier looks at.
 #[inline(always)]
 const fn first_bit(bits: u64) -> u32 {
-    let (mut rest, mut place, mut half) = (bits, 0, 32);
-    while half > 0 {
-        if rest & ((1 << half) - 1) == 0 {
-            rest >>= half;
-            place += half;
-        }
-        half /= 2;
-    }
-    place
+    let below = (bits & bits.wrapping_neg()).wrapping_sub(1);
+    let pairs = below - (below >> 1 & 0x5555_5555_5555_5555);
+    let fours = (pairs & 0x3333_3333_3333_3333) + (pairs >> 2 & 0x3333_3333_3333_3333);
+    let eights = (fours + (fours >> 4)) & 0x0f0f_0f0f_0f0f_0f0f;
+    (eights.wrapping_mul(0x0101_0101_0101_0101) >> 56) as u32
 }
 
 /// Whether the other direction lets every answer pass: only TCP and UDP can go untracked.

@@ -7,7 +7,7 @@ use super::lookup::Lookup;
 use super::problem::{PlanProblem, Problems};
 use super::{Family, Plan};
 use crate::resources::{NetworkAcl, NetworkAclEntry, RuleAction};
-use groundplane_abi::nacl::{ANY_ICMP, ANY_PROTOCOL, NACL_RULES, NaclEntry, NaclKey, NaclRule, direction};
+use groundplane_abi::nacl::{ANY_PROTOCOL, NACL_RULES, NaclEntry, NaclKey, NaclRule, direction};
 use groundplane_abi::wire::protocol;
 use groundplane_abi::{Bank, Ip4, Ip6, NaclId};
 use std::collections::BTreeSet;
@@ -96,8 +96,7 @@ fn rule<I: Family>(entry: &NetworkAclEntry, (network, prefix_len): (I, u8)) -> O
         Some(protocol::TCP | protocol::UDP) => entry.port_range?,
         // ICMPv6 from an IPv4 block, or the other way round, is a protocol like any other, which hardly anybody speaks.
         Some(protocol) if protocol == I::ICMP => {
-            let (kind, code) = entry.icmp_type_code?;
-            (kind.map_or(ANY_ICMP, u16::from), code.map_or(ANY_ICMP, u16::from))
+            icmp_range(entry.icmp_type_code?)?
         }
         // Ports and ICMP fields of any other protocol are ignored (semantics 8.2).
         _ => (0, u16::MAX),
@@ -112,4 +111,17 @@ fn rule<I: Family>(entry: &NetworkAclEntry, (network, prefix_len): (I, u8)) -> O
         allow: u8::from(entry.rule_action == RuleAction::Allow),
         reserved: 0,
     })
+}
+
+/// The messages that a type and a code speak of, as a range of the two in one number. A code of any type is no range, and
+/// nothing AWS has.
+fn icmp_range(type_code: (Option<u8>, Option<u8>)) -> Option<(u16, u16)> {
+    match type_code {
+        (None, None) => Some((0, u16::MAX)),
+        (None, Some(_)) => None,
+        (Some(icmp_type), code) => {
+            let number = |code| u16::from_be_bytes([icmp_type, code]);
+            Some((number(code.unwrap_or(0)), number(code.unwrap_or(u8::MAX))))
+        }
+    }
 }

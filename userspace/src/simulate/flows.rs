@@ -1,5 +1,6 @@
 //! A flow table like the kernel's hash: elements in place, the first free one reused at once.
 
+use groundplane_abi::Ip;
 use groundplane_abi::flow::{FlowEntry, FlowKey};
 use groundplane_datapath::FlowTable;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -12,10 +13,10 @@ pub struct Place {
 }
 
 #[derive(Debug)]
-pub(super) struct Flows {
+pub(super) struct Flows<I: Ip> {
     /// A deleted entry stays readable until its element is reused, as in the kernel.
-    elements: Vec<FlowEntry>,
-    index: HashMap<FlowKey, usize>,
+    elements: Vec<FlowEntry<I>>,
+    index: HashMap<FlowKey<I>, usize>,
     free: Vec<usize>,
     capacity: usize,
     /// When each element was used last, if the table evicts.
@@ -45,7 +46,7 @@ impl Uses {
     }
 }
 
-impl Flows {
+impl<I: Ip> Flows<I> {
     pub(super) fn new(capacity: u32, evicts: bool) -> Self {
         Self {
             elements: Vec::new(),
@@ -56,14 +57,14 @@ impl Flows {
         }
     }
 
-    pub(super) fn entries(&self) -> BTreeMap<FlowKey, FlowEntry> {
+    pub(super) fn entries(&self) -> BTreeMap<FlowKey<I>, FlowEntry<I>> {
         self.index
             .iter()
             .map(|(key, element)| (*key, self.elements[*element]))
             .collect()
     }
 
-    pub(super) fn find(&mut self, key: &FlowKey) -> Option<usize> {
+    pub(super) fn find(&mut self, key: &FlowKey<I>) -> Option<usize> {
         let element = *self.index.get(key)?;
         if let Some(uses) = &mut self.uses {
             uses.note(element);
@@ -71,15 +72,15 @@ impl Flows {
         Some(element)
     }
 
-    pub(super) fn at(&self, element: usize) -> &FlowEntry {
+    pub(super) fn at(&self, element: usize) -> &FlowEntry<I> {
         &self.elements[element]
     }
 
-    pub(super) fn at_mut(&mut self, element: usize) -> &mut FlowEntry {
+    pub(super) fn at_mut(&mut self, element: usize) -> &mut FlowEntry<I> {
         &mut self.elements[element]
     }
 
-    pub(super) fn insert(&mut self, entry: &FlowEntry) -> bool {
+    pub(super) fn insert(&mut self, entry: &FlowEntry<I>) -> bool {
         if self.index.contains_key(&entry.key) {
             return false;
         }
@@ -108,12 +109,14 @@ impl Flows {
         self.free.pop()
     }
 
-    pub(super) fn remove(&mut self, key: &FlowKey) {
-        if let Some(element) = self.index.remove(key) {
-            if let Some(uses) = &mut self.uses {
-                uses.forget(element);
-            }
-            self.free.push(element);
+    pub(super) fn remove(&mut self, key: &FlowKey<I>) -> bool {
+        let Some(element) = self.index.remove(key) else {
+            return false;
+        };
+        if let Some(uses) = &mut self.uses {
+            uses.forget(element);
         }
+        self.free.push(element);
+        true
     }
 }

@@ -9,11 +9,14 @@ mod tables;
 use crate::plan::{Plan, changed_scopes};
 use flows::Flows;
 use groundplane_abi::control::{Generation, SCOPE_SLOTS, ring_hand};
-use groundplane_abi::eni::{Counter, EniTotals};
-use groundplane_abi::flow::{FlowEntry, RingSlot};
-use groundplane_abi::{Device, DropReason};
+use groundplane_abi::eni::{Counter, DropKey, EniState, EniTotals};
+use groundplane_abi::event::Event;
+use groundplane_abi::flow::{FlowEntry, FlowKey, FragmentKey, FragmentNote, RingSlot};
+use groundplane_abi::{Device, Ip, Ip4, Ip6};
 use groundplane_datapath::flow::Scratch;
-use groundplane_datapath::{Frame, Outcome, Stages, Verdict, commit, process, rewrite};
+use groundplane_datapath::{
+    Family, FlowTable, Frame, Stages, TablesOf as _, Verdict, commit, fast, judge, parse, rewrite,
+};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
@@ -54,6 +57,26 @@ impl Frame for SliceFrame {
         words.first_chunk::<N>().map(|words| words.map(u64::from_le_bytes))
     }
 
+    fn segment_len(&self) -> u32 {
+        0
+    }
+
+    fn resize(&mut self, len: u32) -> Option<()> {
+        self.bytes.resize(len as usize, 0);
+        Some(())
+    }
+
+    fn words<const N: usize>(&self, offset: u32) -> Option<[u32; N]> {
+        let (words, _) = self.bytes.get(offset as usize..)?.as_chunks::<4>();
+        words.first_chunk::<N>().map(|words| words.map(u32::from_le_bytes))
+    }
+
+    fn store_words<const N: usize>(&mut self, offset: u32, words: [u32; N]) -> Option<()> {
+        let (places, _) = self.bytes.get_mut(offset as usize..)?.as_chunks_mut::<4>();
+        *places.first_chunk_mut::<N>()? = words.map(u32::to_le_bytes);
+        Some(())
+    }
+
     fn store<const N: usize>(&mut self, offset: u32, bytes: [u8; N]) -> Option<()> {
         *self.bytes.get_mut(offset as usize..)?.first_chunk_mut()? = bytes;
         Some(())
@@ -86,6 +109,30 @@ impl Capacity {
     }
 }
 
+/// What there is of each family.
+#[derive(Debug)]
+struct FamilyTables<I: Ip> {
+    main: RefCell<Flows<I>>,
+    embryos: RefCell<Flows<I>>,
+    ring: RefCell<Vec<RingSlot<I>>>,
+    hands: [Cell<u64>; ring_hand::OF_FAMILY as usize],
+    fragments: RefCell<BTreeMap<FragmentKey<I>, FragmentNote>>,
+    scratch: RefCell<Box<Scratch<I>>>,
+}
+
+impl<I: Ip> FamilyTables<I> {
+    fn new(capacity: Capacity) -> Self {
+        Self {
+            main: RefCell::new(Flows::new(capacity.flows, false)),
+            embryos: RefCell::new(Flows::new(capacity.embryos, true)),
+            ring: RefCell::new(vec![RingSlot::default(); capacity.ring_slots() as usize]),
+            hands: [Cell::new(0), Cell::new(0)],
+            fragments: RefCell::default(),
+            scratch: RefCell::default(),
+        }
+    }
+}
+
 /// The datapath on the host: banks of plans, flow tables, a clock that stands still until it is told to move.
 #[derive(Debug)]
 pub struct Simulation {
@@ -93,14 +140,14 @@ pub struct Simulation {
     generation: Generation,
     scopes: Vec<Generation>,
     now: Cell<u64>,
-    main: RefCell<Flows>,
-    embryos: RefCell<Flows>,
-    ring: RefCell<Vec<RingSlot>>,
-    hands: [Cell<u64>; ring_hand::COUNT as usize],
+    ip4: FamilyTables<Ip4>,
+    ip6: FamilyTables<Ip6>,
     stamps: Cell<u64>,
-    drops: RefCell<BTreeMap<(Device, DropReason), Counter>>,
+    drops: RefCell<BTreeMap<DropKey, Counter>>,
+    /// What was told last.
+    last_drop: Cell<Option<Event>>,
     totals: RefCell<BTreeMap<Device, EniTotals>>,
-    scratch: RefCell<Box<Scratch>>,
+    states: RefCell<BTreeMap<Device, EniState>>,
     ticks_per_second: u32,
 }
 
@@ -116,14 +163,13 @@ impl Simulation {
             generation: Generation(0),
             scopes: vec![Generation(0); SCOPE_SLOTS as usize],
             now: Cell::new(Self::START),
-            main: RefCell::new(Flows::new(capacity.flows, false)),
-            embryos: RefCell::new(Flows::new(capacity.embryos, true)),
-            ring: RefCell::new(vec![RingSlot::default(); capacity.ring_slots() as usize]),
-            hands: [Cell::new(0), Cell::new(0)],
+            ip4: FamilyTables::new(capacity),
+            ip6: FamilyTables::new(capacity),
             stamps: Cell::new(0),
             drops: RefCell::default(),
+            last_drop: Cell::new(None),
             totals: RefCell::default(),
-            scratch: RefCell::default(),
+            states: RefCell::default(),
             ticks_per_second: Self::TICKS_PER_SECOND,
         }
     }
@@ -152,34 +198,59 @@ impl Simulation {
 
     /// A frame comes in by a device: the verdict, its effects on the tables, and the frame as it leaves.
     pub fn send(&self, device: Device, frame: &mut SliceFrame) -> Verdict {
-        let outcome = process(self, frame, device);
-        let verdict = commit(self, &outcome, device);
+        if parse::is_ip6(frame) {
+            self.send_of::<Ip6>(device, frame)
+        } else {
+            self.send_of::<Ip4>(device, frame)
+        }
+    }
+
+    fn send_of<I: Family>(&self, device: Device, frame: &mut SliceFrame) -> Verdict
+    where
+        Self: Stages<I, Frame = SliceFrame>,
+    {
+        if let Some(hit) = fast::<I, _>(self, frame, device)
+            && rewrite::apply::<I>(frame, &hit.verdict).is_ok()
+        {
+            self.touch(hit.flow, hit.now, frame.len());
+            return hit.verdict;
+        }
+        let _ = judge::<I, _>(self, frame, device);
+        let verdict = commit::<I, _>(self);
         if verdict.is_drop() {
             return verdict;
         }
-        match rewrite::apply(frame, &verdict) {
+        match rewrite::apply::<I>(frame, &verdict) {
             Ok(()) => verdict,
             Err(reason) => Verdict::drop(reason),
         }
     }
 
-    /// What would become of a frame. Nothing changes.
-    pub fn judge(&self, device: Device, frame: &mut SliceFrame) -> Outcome<Place> {
-        process(self, frame, device)
+    /// What would become of a frame. Nothing changes that another packet could notice.
+    pub fn judge(&self, device: Device, frame: &mut SliceFrame) -> Verdict {
+        if parse::is_ip6(frame) {
+            fast::<Ip6, _>(self, frame, device).map_or_else(|| judge::<Ip6, _>(self, frame, device), |hit| hit.verdict)
+        } else {
+            fast::<Ip4, _>(self, frame, device).map_or_else(|| judge::<Ip4, _>(self, frame, device), |hit| hit.verdict)
+        }
     }
 
     /// The entries of a flow table, by key.
     #[must_use]
-    pub fn entries(
-        &self,
-        table: groundplane_datapath::FlowTable,
-    ) -> BTreeMap<groundplane_abi::flow::FlowKey, FlowEntry> {
-        self.flows(table).borrow().entries()
+    pub fn entries<I: SimulatedFamily>(&self, table: FlowTable) -> BTreeMap<FlowKey<I>, FlowEntry<I>> {
+        I::tables(self).flows(table).borrow().entries()
     }
 
+    /// The drops so far, where and why.
     #[must_use]
-    pub fn drops(&self) -> BTreeMap<(Device, DropReason), Counter> {
+    pub fn drops(&self) -> BTreeMap<DropKey, Counter> {
         self.drops.borrow().clone()
+    }
+
+    /// What was told of the last packet that was dropped.
+    #[must_use]
+    pub fn last_drop(&self) -> Option<Event> {
+        self.last_drop.get()
     }
 
     #[must_use]
@@ -187,17 +258,60 @@ impl Simulation {
         self.totals.borrow().clone()
     }
 
-    /// Connections in the reclaim ring, stale slots included.
+    /// What is known of each ENI: connections tracked, first packets taken.
     #[must_use]
-    pub fn ring_len(&self) -> u64 {
-        self.hands[ring_hand::TAIL as usize].get() - self.hands[ring_hand::HEAD as usize].get()
+    pub fn states(&self) -> BTreeMap<Device, EniState> {
+        self.states.borrow().clone()
+    }
+
+    /// Connections in the reclaim ring of a family, stale slots included.
+    #[must_use]
+    pub fn ring_len<I: SimulatedFamily>(&self) -> u64 {
+        let hands = &I::tables(self).hands;
+        hands[ring_hand::TAIL as usize].get() - hands[ring_hand::HEAD as usize].get()
     }
 }
 
-impl Stages for Simulation {
+/// The family whose tables are meant.
+pub trait SimulatedFamily: Family + sealed::HasTables {}
+
+impl SimulatedFamily for Ip4 {}
+impl SimulatedFamily for Ip6 {}
+
+mod sealed {
+    use super::{FamilyTables, Simulation};
+    use crate::plan::{FamilyRows, Plan};
+    use groundplane_abi::{Ip, Ip4, Ip6};
+
+    pub trait HasTables: Ip {
+        #[expect(private_interfaces, reason = "nobody outside can name the trait")]
+        fn tables(simulation: &Simulation) -> &FamilyTables<Self>;
+        fn rows(plan: &Plan) -> &FamilyRows<Self>;
+    }
+
+    macro_rules! has_tables {
+        ($ip:ty, $family:ident) => {
+            impl HasTables for $ip {
+                #[expect(private_interfaces, reason = "nobody outside can name the trait")]
+                fn tables(simulation: &Simulation) -> &FamilyTables<Self> {
+                    &simulation.$family
+                }
+
+                fn rows(plan: &Plan) -> &FamilyRows<Self> {
+                    &plan.$family
+                }
+            }
+        };
+    }
+
+    has_tables!(Ip4, ip4);
+    has_tables!(Ip6, ip6);
+}
+
+impl<I: SimulatedFamily> Stages<I> for Simulation {
     type Frame = SliceFrame;
 
-    fn with_scratch<R>(&self, user: impl FnOnce(&mut Scratch) -> R) -> Option<R> {
-        self.scratch.try_borrow_mut().ok().map(|mut scratch| user(&mut scratch))
+    fn with_scratch<R>(&self, user: impl FnOnce(&mut Scratch<I>) -> R) -> Option<R> {
+        I::tables(self).scratch.try_borrow_mut().ok().map(|mut scratch| user(&mut scratch))
     }
 }

@@ -1,24 +1,42 @@
-//! [`Tables`] over a plan.
+//! The tables over a plan.
 
-use super::{Flows, Place, Simulation};
-use groundplane_abi::control::{Generation, Validity};
-use groundplane_abi::eni::{AddressKey, EniEntry, EniKey, EniTotals, MacKey, SubnetEntry, SubnetKey};
-use groundplane_abi::flow::{FlowEntry, FlowKey, RingSlot};
+use super::flows::Flows;
+use super::{FamilyTables, Place, Simulation, SimulatedFamily};
+use groundplane_abi::control::{Generation, Validity, ring_hand};
+use groundplane_abi::eni::{AddressKey, DropKey, EniEntry, EniKey, EniState, EniTotals, MacKey, SubnetEntry, SubnetKey};
+use groundplane_abi::event::Event;
+use groundplane_abi::flow::{FlowEntry, FlowKey, FragmentKey, FragmentNote, RingSlot};
 use groundplane_abi::nacl::{NaclKey, NaclRule};
 use groundplane_abi::route::{RouteEntry, RouteKey};
-use groundplane_abi::security_group::{GroupSetEntry, GroupSetKey};
-use groundplane_abi::{Bank, Device, DropReason, Ip4, ScopeId};
+use groundplane_abi::security_group::{
+    GroupSetEntry, GroupSetKey, PeerKey, ReferenceKey, RuleBits, Selector, SelectorKey,
+};
+use groundplane_abi::{Bank, Device, Ip, ScopeId};
 use groundplane_datapath::tables::Clock;
-use groundplane_datapath::{FlowTable, Tables};
+use groundplane_datapath::{FlowTable, Tables, TablesOf};
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 
 /// Looks a row up: in the bank the key names, where rows have bank 0.
 macro_rules! row {
-    ($self:ident, $map:ident, $key:expr) => {{
+    ($plan:expr, $map:ident, $key:expr) => {{
         let mut key = *$key;
-        let bank = std::mem::take(&mut key.bank);
-        $self.bank(bank).$map.get(&key).copied()
+        key.bank = Bank(0);
+        $plan.$map.get(&key).copied()
     }};
+}
+
+impl<I: Ip> FamilyTables<I> {
+    pub(super) fn flows(&self, table: FlowTable) -> &RefCell<Flows<I>> {
+        match table {
+            FlowTable::Main => &self.main,
+            FlowTable::Embryos => &self.embryos,
+        }
+    }
+
+    fn with_flow<R>(&self, flow: Place, change: impl FnOnce(&mut FlowEntry<I>) -> R) -> R {
+        change(self.flows(flow.table).borrow_mut().at_mut(flow.element))
+    }
 }
 
 impl Simulation {
@@ -26,33 +44,33 @@ impl Simulation {
         &self.banks[(bank.0 & 1) as usize]
     }
 
-    pub(super) fn flows(&self, table: FlowTable) -> &RefCell<Flows> {
-        match table {
-            FlowTable::Main => &self.main,
-            FlowTable::Embryos => &self.embryos,
-        }
-    }
-
-    fn with_flow<R>(&self, flow: Place, change: impl FnOnce(&mut FlowEntry) -> R) -> R {
-        change(self.flows(flow.table).borrow_mut().at_mut(flow.element))
-    }
-
     fn with_totals(&self, device: Device, add: impl FnOnce(&mut EniTotals)) {
         add(self.totals.borrow_mut().entry(device).or_default());
     }
+
+    fn with_state<R>(&self, device: Device, change: impl FnOnce(&mut EniState) -> R) -> R {
+        change(self.states.borrow_mut().entry(device).or_default())
+    }
 }
 
-/// The longest of the prefixes from 32 down that has a row.
-fn longest<V>(address: Ip4, row: impl Fn(Ip4, u8) -> Option<V>) -> Option<V> {
-    (0..=32_u8).rev().find_map(|prefix_len| {
-        let mask = u32::MAX.checked_shl(32 - u32::from(prefix_len)).unwrap_or(0);
-        row(Ip4::from_bits(address.to_bits() & mask), prefix_len)
-    })
+/// The row with the longest prefix. `key` makes the key of a prefix of some length, its further bits zero.
+fn longest<K: Ord, V: Copy>(rows: &BTreeMap<(K, u8), V>, bits: u8, key: impl Fn(u8) -> K) -> Option<V> {
+    (0..=bits).rev().find_map(|prefix_len| rows.get(&(key(prefix_len), prefix_len)).copied())
+}
+
+/// The first bits of an address, the others zero.
+fn network<I: Ip>(address: I, prefix_len: u8) -> I {
+    let mut masked = address;
+    let bytes = bytemuck::bytes_of_mut(&mut masked);
+    for (byte, index) in bytes.iter_mut().zip(0_u8..) {
+        let kept = prefix_len.saturating_sub(index * 8).min(8);
+        *byte &= u8::MAX.checked_shl(8 - u32::from(kept)).unwrap_or(0);
+    }
+    masked
 }
 
 impl Tables for Simulation {
-    type FlowRef = Place;
-    type NaclRef = NaclKey;
+    type RulesRef = RuleBits;
 
     fn generation(&self) -> Generation {
         self.generation
@@ -73,65 +91,39 @@ impl Tables for Simulation {
     }
 
     fn eni(&self, key: &EniKey) -> Option<EniEntry> {
-        row!(self, enis, key)
+        row!(self.bank(key.bank), enis, key)
     }
 
     fn subnet(&self, key: &SubnetKey) -> Option<SubnetEntry> {
-        row!(self, subnets, key)
-    }
-
-    fn owner(&self, key: &AddressKey) -> Option<Device> {
-        longest(key.address, |address, prefix_len| {
-            let row = AddressKey {
-                bank: Bank(0),
-                address,
-                ..*key
-            };
-            self.bank(key.bank).addresses.get(&(row, prefix_len)).copied()
-        })
+        row!(self.bank(key.bank), subnets, key)
     }
 
     fn mac_owner(&self, key: &MacKey) -> Option<Device> {
-        row!(self, macs, key)
-    }
-
-    fn route(&self, key: &RouteKey) -> Option<RouteEntry> {
-        longest(key.destination, |destination, prefix_len| {
-            let row = RouteKey {
-                bank: Bank(0),
-                destination,
-                ..*key
-            };
-            self.bank(key.bank).routes.get(&(row, prefix_len)).copied()
-        })
-    }
-
-    fn nacl(&self, key: &NaclKey) -> Option<(NaclKey, u32)> {
-        row!(self, nacls, key).map(|nacl| (*key, nacl.len))
-    }
-
-    fn nacl_rule(&self, nacl: NaclKey, index: u32) -> Option<NaclRule> {
-        row!(self, nacls, &nacl).and_then(|nacl| nacl.rules.get(index as usize).copied())
+        row!(self.bank(key.bank), macs, key)
     }
 
     fn group_set(&self, key: &GroupSetKey) -> Option<GroupSetEntry> {
-        row!(self, group_sets, key)
+        row!(self.bank(key.bank), group_sets, key)
     }
 
-    fn find(&self, table: FlowTable, key: &FlowKey) -> Option<Place> {
-        self.flows(table)
-            .borrow_mut()
-            .find(key)
-            .map(|element| Place { table, element })
+    fn references(&self, key: &ReferenceKey) -> Option<RuleBits> {
+        row!(self.bank(key.bank), references, key)
     }
 
-    fn read<R>(&self, flow: Place, key: &FlowKey, take: impl FnOnce(&FlowEntry) -> R) -> Option<R> {
-        let entry = *self.flows(flow.table).borrow().at(flow.element);
-        (entry.key == *key && entry.stamp == entry.stamp_end).then(|| take(&entry))
+    fn selected(&self, key: &SelectorKey) -> Option<RuleBits> {
+        let bits = u8::try_from(Selector::BITS).unwrap_or(u8::MAX);
+        longest(&self.bank(key.bank).selectors, bits, |prefix_len| {
+            let mask = u32::MAX.checked_shl(Selector::BITS - u32::from(prefix_len)).unwrap_or(0);
+            SelectorKey {
+                bank: Bank(0),
+                selector: Selector((u32::from_be_bytes(key.selector.0) & mask).to_be_bytes()),
+                ..*key
+            }
+        })
     }
 
-    fn read_into(&self, flow: Place, key: &FlowKey, entry: &mut FlowEntry) -> bool {
-        self.read(flow, key, |found| *entry = *found).is_some()
+    fn rules(&self, rules: RuleBits, word: u32) -> u64 {
+        rules.0.get(word as usize).copied().unwrap_or(0)
     }
 
     fn new_stamp(&self) -> u64 {
@@ -139,79 +131,44 @@ impl Tables for Simulation {
         self.stamps.get()
     }
 
-    fn touch(&self, flow: Place, now: u64, len: u32) {
-        self.with_flow(flow, |entry| {
-            entry.packets += 1;
-            entry.bytes += u64::from(len);
-            entry.last_seen = now;
-        });
+    fn tracked(&self, device: Device) -> u64 {
+        self.with_state(device, |state| state.tracked)
     }
 
-    fn restamp(&self, flow: Place, old: Validity, new: Validity) -> bool {
-        self.with_flow(flow, |entry| {
-            let is_old = entry.validity == old;
-            if is_old {
-                entry.validity = new;
-            }
-            is_old
+    fn charge(&self, device: Device, most: u32) -> bool {
+        self.with_state(device, |state| {
+            let charged = state.tracked < u64::from(most);
+            state.tracked += u64::from(charged);
+            charged
         })
     }
 
-    fn add_tcp_bits(&self, flow: Place, bits: u32) {
-        self.with_flow(flow, |entry| entry.tcp |= bits);
+    fn discharge(&self, device: Device) {
+        self.with_state(device, |state| state.tracked = state.tracked.wrapping_sub(1));
     }
 
-    fn claim(&self, flow: Place, from: u32, to: u32) -> bool {
-        self.with_flow(flow, |entry| {
-            let is_from = entry.state == from;
-            if is_from {
-                entry.state = to;
+    fn take_first_packet(&self, device: Device, low: u64, high: u64) -> bool {
+        self.with_state(device, |state| {
+            if state.first_packets < low || state.first_packets > high.saturating_add(4096) {
+                state.first_packets = low;
             }
-            is_from
+            let taken = state.first_packets < high;
+            state.first_packets += u64::from(taken);
+            taken
         })
     }
 
-    fn insert(&self, table: FlowTable, entry: &FlowEntry) -> bool {
-        self.flows(table).borrow_mut().insert(entry)
-    }
-
-    fn remove(&self, table: FlowTable, key: &FlowKey) {
-        self.flows(table).borrow_mut().remove(key);
-    }
-
-    fn ring_slots(&self) -> u32 {
-        u32::try_from(self.ring.borrow().len()).unwrap_or(u32::MAX)
-    }
-
-    fn ring_hand(&self, hand: u32) -> u64 {
-        self.hands[hand as usize].get()
-    }
-
-    fn ring_take_tail(&self) -> u64 {
-        let tail = &self.hands[groundplane_abi::control::ring_hand::TAIL as usize];
-        tail.replace(tail.get() + 1)
-    }
-
-    fn ring_advance_head(&self, from: u64) -> bool {
-        let head = &self.hands[groundplane_abi::control::ring_hand::HEAD as usize];
-        head.get() == from && head.replace(from + 1) == from
-    }
-
-    fn ring_slot(&self, index: u32) -> Option<RingSlot> {
-        self.ring.borrow().get(index as usize).copied()
-    }
-
-    fn set_ring_slot(&self, index: u32, slot: &RingSlot) {
-        if let Some(place) = self.ring.borrow_mut().get_mut(index as usize) {
-            *place = *slot;
-        }
-    }
-
-    fn count_drop(&self, device: Device, reason: DropReason, len: u32) {
+    fn report_drop(&self, event: &Event) {
+        let key = DropKey {
+            device: event.at,
+            reason: event.reason,
+            rule: event.rule,
+        };
         let mut drops = self.drops.borrow_mut();
-        let counter = drops.entry((device, reason)).or_default();
+        let counter = drops.entry(key).or_default();
         counter.packets += 1;
-        counter.bytes += u64::from(len);
+        counter.bytes += u64::from(event.len);
+        self.last_drop.set(Some(*event));
     }
 
     fn count_sent(&self, device: Device, packets: u64, bytes: u64) {
@@ -227,5 +184,138 @@ impl Tables for Simulation {
 
     fn count_closed(&self, device: Device) {
         self.with_totals(device, |totals| totals.closed += 1);
+    }
+}
+
+impl<I: SimulatedFamily> TablesOf<I> for Simulation {
+    type FlowRef = Place;
+    type NaclRef = NaclKey;
+
+    fn owner(&self, key: &AddressKey<I>) -> Option<Device> {
+        let rows = &I::rows(self.bank(key.bank)).addresses;
+        longest(rows, I::BITS as u8, |prefix_len| AddressKey {
+            bank: Bank(0),
+            address: network(key.address, prefix_len),
+            ..*key
+        })
+    }
+
+    fn route(&self, key: &RouteKey<I>) -> Option<RouteEntry> {
+        let rows = &I::rows(self.bank(key.bank)).routes;
+        longest(rows, I::BITS as u8, |prefix_len| RouteKey {
+            bank: Bank(0),
+            destination: network(key.destination, prefix_len),
+            ..*key
+        })
+    }
+
+    fn nacl(&self, key: &NaclKey) -> Option<(NaclKey, u32)> {
+        let rows = I::rows(self.bank(key.bank));
+        row!(rows, nacls, key).map(|nacl| (*key, nacl.len))
+    }
+
+    fn nacl_rule(&self, nacl: NaclKey, index: u32) -> Option<NaclRule<I>> {
+        let rows = I::rows(self.bank(nacl.bank));
+        let key = NaclKey { bank: Bank(0), ..nacl };
+        rows.nacls.get(&key)?.rules.get(index as usize).copied()
+    }
+
+    fn peers(&self, key: &PeerKey<I>) -> Option<RuleBits> {
+        let rows = &I::rows(self.bank(key.bank)).peers;
+        longest(rows, I::BITS as u8, |prefix_len| PeerKey {
+            bank: Bank(0),
+            address: network(key.address, prefix_len),
+            ..*key
+        })
+    }
+
+    fn find(&self, table: FlowTable, key: &FlowKey<I>) -> Option<Place> {
+        let element = I::tables(self).flows(table).borrow_mut().find(key)?;
+        Some(Place { table, element })
+    }
+
+    fn read<R>(&self, flow: Place, key: &FlowKey<I>, take: impl FnOnce(&FlowEntry<I>) -> R) -> Option<R> {
+        let entry = *I::tables(self).flows(flow.table).borrow().at(flow.element);
+        (entry.key == *key && entry.stamp == entry.stamp_end).then(|| take(&entry))
+    }
+
+    fn read_into(&self, flow: Place, key: &FlowKey<I>, entry: &mut FlowEntry<I>) -> bool {
+        self.read(flow, key, |found| *entry = *found).is_some()
+    }
+
+    fn touch(&self, flow: Place, now: u64, len: u32) {
+        I::tables(self).with_flow(flow, |entry| {
+            entry.packets += 1;
+            entry.bytes += u64::from(len);
+            entry.last_seen = now;
+        });
+    }
+
+    fn restamp(&self, flow: Place, old: Validity, new: Validity) -> bool {
+        I::tables(self).with_flow(flow, |entry| {
+            let is_old = entry.validity == old;
+            if is_old {
+                entry.validity = new;
+            }
+            is_old
+        })
+    }
+
+    fn add_tcp_bits(&self, flow: Place, bits: u32) {
+        I::tables(self).with_flow(flow, |entry| entry.tcp |= bits);
+    }
+
+    fn claim(&self, flow: Place, from: u32, to: u32) -> bool {
+        I::tables(self).with_flow(flow, |entry| {
+            let is_from = entry.state == from;
+            if is_from {
+                entry.state = to;
+            }
+            is_from
+        })
+    }
+
+    fn insert(&self, table: FlowTable, entry: &FlowEntry<I>) -> bool {
+        I::tables(self).flows(table).borrow_mut().insert(entry)
+    }
+
+    fn remove(&self, table: FlowTable, key: &FlowKey<I>) -> bool {
+        I::tables(self).flows(table).borrow_mut().remove(key)
+    }
+
+    fn ring_slots(&self) -> u32 {
+        u32::try_from(I::tables(self).ring.borrow().len()).unwrap_or(u32::MAX)
+    }
+
+    fn ring_hand(&self, hand: u32) -> u64 {
+        I::tables(self).hands[hand as usize].get()
+    }
+
+    fn ring_take_tail(&self) -> u64 {
+        let tail = &I::tables(self).hands[ring_hand::TAIL as usize];
+        tail.replace(tail.get() + 1)
+    }
+
+    fn ring_advance_head(&self, from: u64) -> bool {
+        let head = &I::tables(self).hands[ring_hand::HEAD as usize];
+        head.get() == from && head.replace(from + 1) == from
+    }
+
+    fn ring_slot(&self, index: u32) -> Option<RingSlot<I>> {
+        I::tables(self).ring.borrow().get(index as usize).copied()
+    }
+
+    fn set_ring_slot(&self, index: u32, slot: &RingSlot<I>) {
+        if let Some(place) = I::tables(self).ring.borrow_mut().get_mut(index as usize) {
+            *place = *slot;
+        }
+    }
+
+    fn fragment_note(&self, key: &FragmentKey<I>) -> Option<FragmentNote> {
+        I::tables(self).fragments.borrow().get(key).copied()
+    }
+
+    fn note_fragment(&self, key: &FragmentKey<I>, note: &FragmentNote) {
+        I::tables(self).fragments.borrow_mut().insert(*key, *note);
     }
 }

@@ -44,7 +44,12 @@ pub(crate) fn admit<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I
     // The clock in first packets: it runs at the ENI's rate.
     let ticks_per_second = u64::from(stages.ticks_per_second());
     let rate = u64::from(eni.first_packets);
-    let high = scratch.there.now.wrapping_mul(rate).checked_div(ticks_per_second).unwrap_or(0);
+    let high = scratch
+        .there
+        .now
+        .wrapping_mul(rate)
+        .checked_div(ticks_per_second)
+        .unwrap_or(0);
     let low = high.saturating_sub(u64::from(eni.first_packets_burst));
     if stages.take_first_packet(scratch.there.near_device, low, high) {
         return Ok(());
@@ -57,7 +62,11 @@ pub(crate) fn admit<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I
 /// The ENI that an entry is charged to: where its packets come in, if that ENI tracks the connection.
 #[inline(always)]
 fn payer<I: Family>(entry: &FlowEntry<I>) -> Device {
-    if entry.near.is_tracked() { entry.key.device() } else { Device::NONE }
+    if entry.near.is_tracked() {
+        entry.key.device()
+    } else {
+        Device::NONE
+    }
 }
 
 #[inline(always)]

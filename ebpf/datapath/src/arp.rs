@@ -23,11 +23,7 @@ const TARGET_MAC: u32 = 18;
 const TARGET: u32 = 24;
 
 /// The answer to a request.
-pub fn answer<T: TablesOf<Ip4>>(
-    tables: &T,
-    frame: &impl Frame,
-    walk: &mut Walk<Ip4>,
-) -> Result<Answer, DropReason> {
+pub fn answer<T: TablesOf<Ip4>>(tables: &T, frame: &impl Frame, walk: &mut Walk<Ip4>) -> Result<Answer, DropReason> {
     eni::load_near(tables, walk)?;
     if walk.packet.src_mac != walk.near.mac {
         return Err(DropReason::SOURCE_MAC);

@@ -3,8 +3,8 @@
 //! Other cores do the same to the same tables at the same time. What decides between them is always one insert that
 //! only one can do, or one compare-and-swap.
 
-use crate::flow::{Scratch, effect, old_place, seen_by_twin, stamp};
 use crate::family::Family;
+use crate::flow::{Scratch, effect, old_place, seen_by_twin, stamp};
 use crate::stages::Stages;
 use crate::{FlowTable, allowance, conntrack, reclaim};
 use groundplane_abi::DropReason;
@@ -209,7 +209,11 @@ fn insert_pair<I: Family, S: Stages<I>>(stages: &S, scratch: &Scratch<I>) -> boo
 /// dropped, and any other is sent on without an entry (semantics 7.8).
 fn install<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I>) -> Result<(), DropReason> {
     let is_new = scratch.old.place == old_place::NOWHERE || scratch.old.over != 0;
-    let admitted = if is_new { allowance::admit(stages, scratch) } else { Ok(()) };
+    let admitted = if is_new {
+        allowance::admit(stages, scratch)
+    } else {
+        Ok(())
+    };
     let tracked = conntrack::is_tracked(&scratch.entry);
     if tracked {
         admitted?;

@@ -57,7 +57,12 @@ pub(crate) struct Pulse {
 
 impl Pulse {
     /// Takes the pulse of a connection by one of its entries.
-    pub(crate) fn take<I: Family, T: TablesOf<I>>(tables: &T, table: FlowTable, entry: &FlowEntry<I>, now: u64) -> Self {
+    pub(crate) fn take<I: Family, T: TablesOf<I>>(
+        tables: &T,
+        table: FlowTable,
+        entry: &FlowEntry<I>,
+        now: u64,
+    ) -> Self {
         let (twin_seen, twin_packets) =
             entry_in(tables, table, &entry.twin_key(), |twin| (twin.last_seen, twin.packets)).unwrap_or((0, 0));
         let last_seen = entry.last_seen.max(twin_seen);
@@ -135,7 +140,12 @@ pub(crate) fn gate_with_state<I: Family, T: TablesOf<I>>(
 }
 
 #[inline(always)]
-fn gate_in<I: Family, T: TablesOf<I>>(tables: &T, table: FlowTable, walk: &mut Walk<I>, key: &FlowKey<I>) -> Option<Gate> {
+fn gate_in<I: Family, T: TablesOf<I>>(
+    tables: &T,
+    table: FlowTable,
+    walk: &mut Walk<I>,
+    key: &FlowKey<I>,
+) -> Option<Gate> {
     if !copy(tables, table, key, &mut walk.found) {
         return None;
     }

@@ -52,8 +52,15 @@ mod tests {
         };
         for rest in [[0, 0], [0x1234, 0xffff], [0xf7ff, 0]] {
             let of = |first| sum([first, rest[0], rest[1]]);
-            assert_eq!(adjusted(of(0x0800).to_be_bytes(), 0x0800, 0), of(0).to_be_bytes(), "{rest:x?}");
-            assert_eq!(adjusted(of(0x8000).to_be_bytes(), 0x8000, 0x8100), of(0x8100).to_be_bytes());
+            assert_eq!(
+                adjusted(of(0x0800).to_be_bytes(), 0x0800, 0),
+                of(0).to_be_bytes(),
+                "{rest:x?}"
+            );
+            assert_eq!(
+                adjusted(of(0x8000).to_be_bytes(), 0x8000, 0x8100),
+                of(0x8100).to_be_bytes()
+            );
         }
     }
 }

@@ -67,7 +67,11 @@ pub(crate) fn same_subnet<I: Family, T: TablesOf<I>>(tables: &T, walk: &Walk<I>)
 }
 
 /// A packet arrives at an ENI: may it enter. The groups are asked afterwards.
-pub(crate) fn arrive<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>, device: Device) -> Result<(), DropReason> {
+pub(crate) fn arrive<I: Family, S: Stages<I>>(
+    stages: &S,
+    walk: &mut Walk<I>,
+    device: Device,
+) -> Result<(), DropReason> {
     let bank = walk.generation.bank();
     walk.far_device = device;
     walk.at = device;

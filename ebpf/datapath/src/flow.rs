@@ -242,7 +242,11 @@ pub fn resume<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I>) -> 
 fn recall_denial<I: Family>(walk: &mut Walk<I>) {
     let entry = &walk.found;
     walk.at = entry.action.delivery.out;
-    walk.direction = if walk.at == walk.near_device { direction::EGRESS } else { direction::INGRESS };
+    walk.direction = if walk.at == walk.near_device {
+        direction::EGRESS
+    } else {
+        direction::INGRESS
+    };
     walk.rule = u32::from(entry.far.rule);
 }
 

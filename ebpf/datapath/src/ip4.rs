@@ -95,8 +95,28 @@ impl Family for Ip4 {
 
     #[inline(always)]
     fn parse_quote(frame: &impl Frame, offset: u32) -> Option<FlowKey<Self>> {
-        let [version_len, _, _, _, _, _, f0, f1, _, protocol, _, _, s0, s1, s2, s3, d0, d1, d2, d3] =
-            frame.load::<20>(offset)?;
+        let [
+            version_len,
+            _,
+            _,
+            _,
+            _,
+            _,
+            f0,
+            f1,
+            _,
+            protocol,
+            _,
+            _,
+            s0,
+            s1,
+            s2,
+            s3,
+            d0,
+            d1,
+            d2,
+            d3,
+        ] = frame.load::<20>(offset)?;
         let header_len = u32::from(version_len & 0x0f) * 4;
         let is_later = u16::from_be_bytes([f0, f1]) & FRAGMENT_OFFSET != 0;
         if version_len >> 4 != 4 || header_len < HEADER_LEN || is_later {

@@ -211,7 +211,11 @@ fn follow_extensions(
                 packet.protocol = following;
                 packet.header_len = len as u8;
                 let offset = u32::from(u16::from_be_bytes([o0, o1]) & 0xfff8);
-                parse::mark_fragment(packet, offset, total_len.checked_sub(len).ok_or(DropReason::BAD_OPTIONS)?)?;
+                parse::mark_fragment(
+                    packet,
+                    offset,
+                    total_len.checked_sub(len).ok_or(DropReason::BAD_OPTIONS)?,
+                )?;
                 if offset != 0 {
                     break;
                 }

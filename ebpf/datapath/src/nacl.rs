@@ -2,12 +2,12 @@
 //!
 //! Asked when a packet leaves or enters a subnet, for every packet that is judged; there is no state.
 
-use crate::family::Family;
 use crate::TablesOf;
+use crate::family::Family;
 use crate::packet::{Packet, packet_flag};
 use crate::walk::Walk;
-use groundplane_abi::nacl::{ANY_PROTOCOL, NACL_RULES, NaclKey, NaclRule, direction, implicit_deny};
 use groundplane_abi::DropReason;
+use groundplane_abi::nacl::{ANY_PROTOCOL, NACL_RULES, NaclKey, NaclRule, direction, implicit_deny};
 
 /// Judges the walk's packet by the NACL of the place it is at, in the walk's direction.
 pub fn evaluate<I: Family, T: TablesOf<I>>(tables: &T, walk: &mut Walk<I>) -> Result<(), DropReason> {

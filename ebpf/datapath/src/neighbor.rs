@@ -29,11 +29,7 @@ pub(crate) const fn is_discovery(icmp_type: u8) -> bool {
 }
 
 /// The answer to a message.
-pub fn answer<T: TablesOf<Ip6>>(
-    tables: &T,
-    frame: &impl Frame,
-    walk: &mut Walk<Ip6>,
-) -> Result<Answer, DropReason> {
+pub fn answer<T: TablesOf<Ip6>>(tables: &T, frame: &impl Frame, walk: &mut Walk<Ip6>) -> Result<Answer, DropReason> {
     eni::load_near(tables, walk)?;
     if walk.packet.src_mac != walk.near.mac {
         return Err(DropReason::SOURCE_MAC);
@@ -84,7 +80,11 @@ pub(crate) fn write_advertisement(frame: &mut impl Frame, mac: Mac) -> Option<()
     const IS_ROUTER: u8 = 0x80;
     let target = Ip6(frame.words::<4>(TARGET)?);
     let router = if mac == Mac::ROUTER { IS_ROUTER } else { 0 };
-    let solicited = if Ip6(frame.words::<4>(22)?) == Ip6::UNSPECIFIED { 0 } else { SOLICITED };
+    let solicited = if Ip6(frame.words::<4>(22)?) == Ip6::UNSPECIFIED {
+        0
+    } else {
+        SOLICITED
+    };
     answer_with(frame, target)?;
     frame.store(OFFSET, [136, 0, 0, 0, router | solicited | OVERRIDE, 0, 0, 0])?;
     let [a, b, c, d, e, f] = mac.0;

@@ -5,8 +5,8 @@
 //! are, give or take stale slots (a connection that was replaced has a slot under its old stamp), and where stale slots
 //! could pile up the hand takes longer strides.
 
-use crate::family::Family;
 use crate::conntrack::{self, Pulse};
+use crate::family::Family;
 use crate::stages::Stages;
 use crate::walk::Walk;
 use crate::{FlowTable, TablesOf};

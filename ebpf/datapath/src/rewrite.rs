@@ -1,8 +1,8 @@
 //! Carries out a verdict on the bytes. Called once, at the end: a packet that is dropped has not been touched.
 
-use crate::verdict::{Verdict, rewrite};
 use crate::Frame;
 use crate::family::Family;
+use crate::verdict::{Verdict, rewrite};
 use groundplane_abi::{DropReason, Mac};
 
 /// Rewrites the frame as the verdict says.

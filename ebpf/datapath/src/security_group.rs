@@ -123,7 +123,11 @@ fn known<I: Family, T: TablesOf<I>>(tables: &T, walk: &mut Walk<I>, key: &FlowKe
 fn ask<I: Family>(question: &mut Question<I>, packet: &Packet<I>, group_set: GroupSetId, direction: u32) {
     question.group_set = group_set;
     question.direction = direction;
-    question.remote = if direction == direction::EGRESS { packet.dst } else { packet.src };
+    question.remote = if direction == direction::EGRESS {
+        packet.dst
+    } else {
+        packet.src
+    };
     question.member_of = GroupSetId::NONE;
     question.selector = packet.selector();
 }
@@ -133,14 +137,23 @@ fn ask<I: Family>(question: &mut Question<I>, packet: &Packet<I>, group_set: Gro
 ///
 /// `left` is the key of a packet of that connection as it leaves the ENI. What isn't tracked is told by the rules, not by
 /// an entry: an entry of an untracked flow is a cache, which may be gone.
-fn pass_error<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>, device: Device, left: &FlowKey<I>) -> Option<()> {
+fn pass_error<I: Family, S: Stages<I>>(
+    stages: &S,
+    walk: &mut Walk<I>,
+    device: Device,
+    left: &FlowKey<I>,
+) -> Option<()> {
     if !walk.packet.has(packet_flag::QUOTES) {
         return None;
     }
     if let Some(gate) = conntrack::gate_with_state(stages, walk, left) {
         return (gate.flags & gate_flag::AUTOMATIC != 0).then_some(());
     }
-    let eni = if device == walk.near_device { &walk.near } else { &walk.far };
+    let eni = if device == walk.near_device {
+        &walk.near
+    } else {
+        &walk.far
+    };
     if eni.flags & eni_flag::AUTOMATICALLY_TRACKED != 0 {
         return None;
     }
@@ -162,7 +175,14 @@ fn is_untracked<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>, directi
 }
 
 fn on_device<I: Family>(key: &FlowKey<I>, device: Device) -> FlowKey<I> {
-    FlowKey::new(device, key.protocol(), key.src(), key.dst(), key.src_port(), key.dst_port())
+    FlowKey::new(
+        device,
+        key.protocol(),
+        key.src(),
+        key.dst(),
+        key.src_port(),
+        key.dst_port(),
+    )
 }
 
 /// Answers the walk's question: the rules that speak of the far end, by address or by membership, and of protocol and
@@ -176,17 +196,32 @@ pub fn classify<I: Family, T: TablesOf<I>>(tables: &T, walk: &mut Walk<I>) -> Re
     question.rule = 0;
     question.has_references = list.flags & group_flag::REFERENCES;
     let selector = question.selector;
-    let selected = SelectorKey { bank, group_set, side, selector };
+    let selected = SelectorKey {
+        bank,
+        group_set,
+        side,
+        selector,
+    };
     let Some(selected) = tables.selected(&selected) else {
         return Ok(());
     };
     let address = question.remote;
-    let peers = tables.peers(&PeerKey { bank, group_set, side, address });
+    let peers = tables.peers(&PeerKey {
+        bank,
+        group_set,
+        side,
+        address,
+    });
     let member_of = question.member_of;
     let references = if member_of == GroupSetId::NONE {
         None
     } else {
-        tables.references(&ReferenceKey { bank, group_set, side, member_of })
+        tables.references(&ReferenceKey {
+            bank,
+            group_set,
+            side,
+            member_of,
+        })
     };
     let (mut word, mut admitting) = (0, 0);
     while word < RULE_WORDS && word * 64 < u32::from(list.len) {

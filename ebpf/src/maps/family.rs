@@ -119,7 +119,11 @@ macro_rules! family {
                     atomic::compiler_barrier();
                     let taken = take(&flow.read());
                     atomic::compiler_barrier();
-                    if is_still(flow, key, stamp) { Some(taken) } else { None }
+                    if is_still(flow, key, stamp) {
+                        Some(taken)
+                    } else {
+                        None
+                    }
                 }
             }
 

@@ -5,30 +5,32 @@ mod count;
 mod generation;
 mod hook;
 mod table;
+mod tables;
 
 pub use count::{Counters, EniCounters};
 
 use crate::install::bpffs;
 use crate::install::error::{Doing as _, Error, Result, bpf};
 use crate::plan::{Plan, changed_scopes};
-use aya::maps::{Array, HashMap, IterableMap, MapData, MapIter, PerCpuHashMap, PerCpuValues};
+use aya::maps::{Array, HashMap, IterableMap, MapData, MapIter, PerCpuHashMap, PerCpuValues, ProgramArray};
 use aya::programs::SchedClassifier;
 use aya::util::{KernelVersion, nr_cpus};
 use aya::{Ebpf, EbpfLoader, Pod};
 use generation::GenerationWord;
 use groundplane_abi::control::{Generation, Settings};
-use groundplane_abi::eni::{AddressKey, Counter, DropKey, EniEntry, EniKey, EniTotals, MacKey, SubnetEntry, SubnetKey};
+use groundplane_abi::eni::{Counter, DropKey, EniKey, EniState, EniTotals};
 use groundplane_abi::flow::{FlowEntry, FlowKey};
-use groundplane_abi::nacl::{NaclEntry, NaclKey};
-use groundplane_abi::route::{RouteEntry, RouteKey};
-use groundplane_abi::security_group::{GroupSetEntry, GroupSetKey};
-use groundplane_abi::{Bank, Device, LAYOUT_VERSION, map, program};
+use groundplane_abi::{Bank, Device, Ip4, Ip6, LAYOUT_VERSION, map, program};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
-use table::{Exact, Longest, open, read_bank, write_bank};
+use table::{open, read_bank};
+use tables::BankedTables;
+
+/// Drops that one CPU tells of in a second: more than anybody reads, and far below what a ring buffer of a megabyte holds.
+const EVENTS_PER_SECOND: u32 = 1_000;
 
 /// Where a host's own datapath is pinned.
 pub const DEFAULT_PINS: &str = "/sys/fs/bpf/groundplane";
@@ -48,21 +50,11 @@ pub struct Datapath {
     settings: Array<MapData, Settings>,
     scopes: Array<MapData, Generation>,
     tables: BankedTables,
-    flows: HashMap<MapData, FlowKey, FlowEntry>,
+    flows4: HashMap<MapData, FlowKey<Ip4>, FlowEntry<Ip4>>,
+    flows6: HashMap<MapData, FlowKey<Ip6>, FlowEntry<Ip6>>,
     totals: PerCpuHashMap<MapData, Device, EniTotals>,
+    states: HashMap<MapData, Device, EniState>,
     drops: PerCpuHashMap<MapData, DropKey, Counter>,
-}
-
-/// The tables whose rows stand in banks: those a plan fills.
-#[derive(Debug)]
-struct BankedTables {
-    enis: Exact<EniKey, EniEntry>,
-    subnets: Exact<SubnetKey, SubnetEntry>,
-    addresses: Longest<AddressKey, Device>,
-    macs: Exact<MacKey, Device>,
-    routes: Longest<RouteKey, RouteEntry>,
-    nacls: Exact<NaclKey, NaclEntry>,
-    group_sets: Exact<GroupSetKey, GroupSetEntry>,
 }
 
 impl fmt::Debug for Datapath {
@@ -110,8 +102,10 @@ impl Datapath {
             settings,
             scopes: open(pins, map::SCOPES)?,
             tables: BankedTables::open(pins)?,
-            flows: open(pins, map::FLOWS)?,
+            flows4: open(pins, map::ip4::FLOWS)?,
+            flows6: open(pins, map::ip6::FLOWS)?,
             totals: open(pins, map::ENI_TOTALS)?,
+            states: open(pins, map::ENI_STATES)?,
             drops: open(pins, map::DROPS)?,
         })
     }
@@ -130,7 +124,7 @@ impl Datapath {
     fn load(pins: &Path, options: &LoadOptions<'_>) -> Result<Self> {
         bpffs::create_directory(pins)?;
         let mut loader = EbpfLoader::new();
-        for name in map::ALL {
+        for name in map::all() {
             loader.map_pin_path(name, pins.join(name));
         }
         for (name, capacity) in &options.capacities {
@@ -143,13 +137,21 @@ impl Datapath {
                 format!("pin {}", pin.display())
             })?;
         }
+        let mut programs: ProgramArray<MapData> = open(pins, map::PROGRAMS)?;
+        for (slot, name) in (0..).zip(program::STAGES) {
+            let what = || format!("put {name} in its place");
+            let fd = bpf(loaded(&mut object, name)?.fd(), what)?;
+            bpf(programs.set(slot, fd, 0), what)?;
+        }
         let settings = Settings {
             clock_mask: u64::MAX,
             clock_offset: 0,
             ticks_per_second: clock::ticks_per_second(loaded(&mut object, clock::PROBE)?)?,
             mark: random_mark()?,
-            ring_slots: capacity(pins, map::RING)?,
+            ring_slots4: capacity(pins, map::ip4::RING)?,
+            ring_slots6: capacity(pins, map::ip6::RING)?,
             layout_version: LAYOUT_VERSION,
+            events_per_second: EVENTS_PER_SECOND,
         };
         let mut table: Array<_, Settings> = open(pins, map::SETTINGS)?;
         bpf(table.set(0, settings, 0), || "write table SETTINGS".to_owned())?;
@@ -160,7 +162,7 @@ impl Datapath {
     /// what failed.
     pub fn unload(pins: &Path) -> Result<()> {
         let mut errors = Vec::new();
-        for name in map::ALL.into_iter().chain([program::ENI_EGRESS, program::ENI_GUARD]) {
+        for name in map::all().chain([program::ENI_EGRESS, program::ENI_GUARD]) {
             errors.extend(bpffs::unpin(&pins.join(name)).err());
         }
         errors.extend(bpffs::remove_directory(&hook::links(pins)).err());
@@ -231,7 +233,7 @@ impl Datapath {
         Ok(next)
     }
 
-    /// Gives every ENI its row of totals. Rows of ENIs that are gone stay: counters go on.
+    /// Gives every ENI its rows of totals and of what all CPUs know. Rows of ENIs that are gone stay: counters go on.
     fn make_totals(&mut self, plan: &Plan) -> Result<()> {
         const NO_EXIST: u64 = 1;
         let cpus = nr_cpus().map_err(|(file, error)| Error::Io {
@@ -246,6 +248,10 @@ impl Datapath {
                 PerCpuValues::try_from(vec![EniTotals::default(); cpus]).doing(|| "count the CPUs".to_owned())?;
             bpf(self.totals.insert(key.device, zeros, NO_EXIST), || {
                 "write table ENI_TOTALS".to_owned()
+            })?;
+            // Any flag: a row that is there from an interrupted attempt has counted nothing yet.
+            bpf(self.states.insert(key.device, EniState::default(), 0), || {
+                "write table ENI_STATES".to_owned()
             })?;
         }
         Ok(())
@@ -265,48 +271,19 @@ impl Datapath {
             totals
                 .into_iter()
                 .map(|(device, cpus): (_, PerCpuValues<_>)| (device, cpus.to_vec())),
-            all(&self.flows, self.flows.iter(), map::FLOWS)?.into_values(),
+            all(&self.flows4, self.flows4.iter(), map::ip4::FLOWS)?
+                .values()
+                .map(count::Flow::of)
+                .chain(
+                    all(&self.flows6, self.flows6.iter(), map::ip6::FLOWS)?
+                        .values()
+                        .map(count::Flow::of),
+                )
+                .collect::<Vec<_>>(),
             drops
                 .into_iter()
                 .map(|(key, cpus): (_, PerCpuValues<_>)| (key, cpus.to_vec())),
         ))
-    }
-}
-
-impl BankedTables {
-    fn open(pins: &Path) -> Result<Self> {
-        Ok(Self {
-            enis: Exact::open(pins, map::ENIS)?,
-            subnets: Exact::open(pins, map::SUBNETS)?,
-            addresses: Longest::open(pins, map::ADDRESSES)?,
-            macs: Exact::open(pins, map::MACS)?,
-            routes: Longest::open(pins, map::ROUTES)?,
-            nacls: Exact::open(pins, map::NACLS)?,
-            group_sets: Exact::open(pins, map::GROUP_SETS)?,
-        })
-    }
-
-    fn read(&self, bank: Bank) -> Result<Plan> {
-        Ok(Plan {
-            enis: read_bank(&self.enis, bank)?,
-            subnets: read_bank(&self.subnets, bank)?,
-            addresses: read_bank(&self.addresses, bank)?,
-            macs: read_bank(&self.macs, bank)?,
-            routes: read_bank(&self.routes, bank)?,
-            nacls: read_bank(&self.nacls, bank)?,
-            group_sets: read_bank(&self.group_sets, bank)?,
-            scopes: BTreeMap::new(),
-        })
-    }
-
-    fn write(&mut self, bank: Bank, plan: &Plan) -> Result<()> {
-        write_bank(&mut self.enis, bank, &plan.enis)?;
-        write_bank(&mut self.subnets, bank, &plan.subnets)?;
-        write_bank(&mut self.addresses, bank, &plan.addresses)?;
-        write_bank(&mut self.macs, bank, &plan.macs)?;
-        write_bank(&mut self.routes, bank, &plan.routes)?;
-        write_bank(&mut self.nacls, bank, &plan.nacls)?;
-        write_bank(&mut self.group_sets, bank, &plan.group_sets)
     }
 }
 

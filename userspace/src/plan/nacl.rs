@@ -95,9 +95,7 @@ fn rule<I: Family>(entry: &NetworkAclEntry, (network, prefix_len): (I, u8)) -> O
     let (from, to) = match entry.protocol {
         Some(protocol::TCP | protocol::UDP) => entry.port_range?,
         // ICMPv6 from an IPv4 block, or the other way round, is a protocol like any other, which hardly anybody speaks.
-        Some(protocol) if protocol == I::ICMP => {
-            icmp_range(entry.icmp_type_code?)?
-        }
+        Some(protocol) if protocol == I::ICMP => icmp_range(entry.icmp_type_code?)?,
         // Ports and ICMP fields of any other protocol are ignored (semantics 8.2).
         _ => (0, u16::MAX),
     };

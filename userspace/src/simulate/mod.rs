@@ -312,6 +312,10 @@ impl<I: SimulatedFamily> Stages<I> for Simulation {
     type Frame = SliceFrame;
 
     fn with_scratch<R>(&self, user: impl FnOnce(&mut Scratch<I>) -> R) -> Option<R> {
-        I::tables(self).scratch.try_borrow_mut().ok().map(|mut scratch| user(&mut scratch))
+        I::tables(self)
+            .scratch
+            .try_borrow_mut()
+            .ok()
+            .map(|mut scratch| user(&mut scratch))
     }
 }

@@ -1,9 +1,11 @@
 //! The tables over a plan.
 
 use super::flows::Flows;
-use super::{FamilyTables, Place, Simulation, SimulatedFamily};
+use super::{FamilyTables, Place, SimulatedFamily, Simulation};
 use groundplane_abi::control::{Generation, Validity, ring_hand};
-use groundplane_abi::eni::{AddressKey, DropKey, EniEntry, EniKey, EniState, EniTotals, MacKey, SubnetEntry, SubnetKey};
+use groundplane_abi::eni::{
+    AddressKey, DropKey, EniEntry, EniKey, EniState, EniTotals, MacKey, SubnetEntry, SubnetKey,
+};
 use groundplane_abi::event::Event;
 use groundplane_abi::flow::{FlowEntry, FlowKey, FragmentKey, FragmentNote, RingSlot};
 use groundplane_abi::nacl::{NaclKey, NaclRule};
@@ -55,7 +57,9 @@ impl Simulation {
 
 /// The row with the longest prefix. `key` makes the key of a prefix of some length, its further bits zero.
 fn longest<K: Ord, V: Copy>(rows: &BTreeMap<(K, u8), V>, bits: u8, key: impl Fn(u8) -> K) -> Option<V> {
-    (0..=bits).rev().find_map(|prefix_len| rows.get(&(key(prefix_len), prefix_len)).copied())
+    (0..=bits)
+        .rev()
+        .find_map(|prefix_len| rows.get(&(key(prefix_len), prefix_len)).copied())
 }
 
 /// The first bits of an address, the others zero.
@@ -113,7 +117,9 @@ impl Tables for Simulation {
     fn selected(&self, key: &SelectorKey) -> Option<RuleBits> {
         let bits = u8::try_from(Selector::BITS).unwrap_or(u8::MAX);
         longest(&self.bank(key.bank).selectors, bits, |prefix_len| {
-            let mask = u32::MAX.checked_shl(Selector::BITS - u32::from(prefix_len)).unwrap_or(0);
+            let mask = u32::MAX
+                .checked_shl(Selector::BITS - u32::from(prefix_len))
+                .unwrap_or(0);
             SelectorKey {
                 bank: Bank(0),
                 selector: Selector((u32::from_be_bytes(key.selector.0) & mask).to_be_bytes()),

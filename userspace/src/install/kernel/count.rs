@@ -2,7 +2,7 @@
 
 use groundplane_abi::eni::{Counter, DropKey, EniTotals};
 use groundplane_abi::flow::{FlowEntry, state};
-use groundplane_abi::{Device, DropReason};
+use groundplane_abi::{Device, DropReason, Ip};
 use std::collections::BTreeMap;
 
 /// The counters of one device.
@@ -21,11 +21,34 @@ pub struct EniCounters {
 /// Counters by device.
 pub type Counters = BTreeMap<Device, EniCounters>;
 
+/// What of a flow entry is counted, whatever its family.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Flow {
+    device: Device,
+    sent: Counter,
+    is_live: bool,
+    is_reply: bool,
+}
+
+impl Flow {
+    pub(super) fn of<I: Ip>(entry: &FlowEntry<I>) -> Self {
+        Self {
+            device: entry.key.device(),
+            sent: Counter {
+                packets: entry.packets,
+                bytes: entry.bytes,
+            },
+            is_live: entry.state == state::LIVE,
+            is_reply: entry.action.is_reply(),
+        }
+    }
+}
+
 /// Adds up the rows of the tables: what flows that are gone or half-open have left behind, what live ones hold, and the
 /// drops.
 pub(super) fn sum(
     totals: impl IntoIterator<Item = (Device, Vec<EniTotals>)>,
-    flows: impl IntoIterator<Item = FlowEntry>,
+    flows: impl IntoIterator<Item = Flow>,
     drops: impl IntoIterator<Item = (DropKey, Vec<Counter>)>,
 ) -> Counters {
     let mut counters = Counters::new();
@@ -33,10 +56,10 @@ pub(super) fn sum(
         let eni = counters.entry(device).or_default();
         cpus.into_iter().for_each(|cpu| add_totals(eni, cpu));
     }
-    for flow in flows.into_iter().filter(|flow| flow.state == state::LIVE) {
-        let eni = counters.entry(flow.key.device()).or_default();
-        add(&mut eni.sent, flow.packets, flow.bytes);
-        eni.live += u64::from(!flow.action.is_reply());
+    for flow in flows.into_iter().filter(|flow| flow.is_live) {
+        let eni = counters.entry(flow.device).or_default();
+        add(&mut eni.sent, flow.sent.packets, flow.sent.bytes);
+        eni.live += u64::from(!flow.is_reply);
     }
     for (key, cpus) in drops {
         let eni = counters.entry(key.device).or_default();

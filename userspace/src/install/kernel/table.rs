@@ -4,11 +4,11 @@ use crate::install::error::{Result, bpf};
 use aya::Pod;
 use aya::maps::lpm_trie::{Key, LpmTrie};
 use aya::maps::{HashMap, Map, MapData, MapError};
-use groundplane_abi::Bank;
 use groundplane_abi::eni::{AddressKey, EniKey, MacKey, SubnetKey};
 use groundplane_abi::nacl::NaclKey;
 use groundplane_abi::route::RouteKey;
-use groundplane_abi::security_group::GroupSetKey;
+use groundplane_abi::security_group::{GroupSetKey, PeerKey, ReferenceKey, SelectorKey};
+use groundplane_abi::{Bank, Ip4, Ip6};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -37,15 +37,39 @@ macro_rules! banked {
     )+};
 }
 
-banked!(EniKey, SubnetKey, AddressKey, MacKey, RouteKey, NaclKey, GroupSetKey);
+banked!(
+    EniKey,
+    SubnetKey,
+    MacKey,
+    NaclKey,
+    GroupSetKey,
+    ReferenceKey,
+    SelectorKey,
+    AddressKey<Ip4>,
+    AddressKey<Ip6>,
+    RouteKey<Ip4>,
+    RouteKey<Ip6>,
+    PeerKey<Ip4>,
+    PeerKey<Ip6>
+);
 
-impl Prefixed for AddressKey {
-    const FIXED_BITS: u32 = Self::FIXED_BITS;
+macro_rules! prefixed {
+    ($($key:ty),+) => {$(
+        impl Prefixed for $key {
+            const FIXED_BITS: u32 = Self::FIXED_BITS;
+        }
+    )+};
 }
 
-impl Prefixed for RouteKey {
-    const FIXED_BITS: u32 = Self::FIXED_BITS;
-}
+prefixed!(
+    SelectorKey,
+    AddressKey<Ip4>,
+    AddressKey<Ip6>,
+    RouteKey<Ip4>,
+    RouteKey<Ip6>,
+    PeerKey<Ip4>,
+    PeerKey<Ip6>
+);
 
 /// A table of rows that stand in banks, whatever kind of map it is.
 pub(super) trait Table {

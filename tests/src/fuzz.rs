@@ -3,15 +3,20 @@
 use crate::topology::{Groups, Topology};
 use crate::twin::Twin;
 use groundplane::simulate::SliceFrame;
-use groundplane_abi::Device;
+use groundplane_abi::{Device, Ip4, Ip6};
 use groundplane_datapath::packet::Packet;
-use groundplane_datapath::{Frame, parse};
+use groundplane_datapath::{Family, Frame, parse};
 use std::time::Duration;
 
 /// One frame through the parser: whatever it makes of it lies within the frame.
 pub fn fuzz_parse(bytes: &[u8]) {
+    parse_as::<Ip4>(bytes);
+    parse_as::<Ip6>(bytes);
+}
+
+fn parse_as<I: Family>(bytes: &[u8]) {
     let mut frame = SliceFrame::new(bytes.to_vec());
-    let mut packet = Packet::default();
+    let mut packet = Packet::<I>::default();
     let malformed = parse::parse(&mut frame, &mut packet);
     assert_eq!(frame.bytes, bytes, "the parser only reads");
     if malformed.is_none() {
@@ -63,14 +68,17 @@ fn topology(choice: u8) -> Topology {
     topology
 }
 
-/// The sender's MAC address, and IPv4 or ARP as the ethertype.
+/// The sender's MAC address, and an ethertype that somebody reads.
 fn repair(frame: &mut [u8], sender: u8) {
     if let Some(source) = frame.get_mut(6..12) {
         source.copy_from_slice(&[2, 0xaa, 0, 0, 0, sender + 1]);
     }
     if let Some(ethertype) = frame.get_mut(12..14) {
-        let arp = ethertype[1] == 6;
-        ethertype.copy_from_slice(if arp { &[8, 6] } else { &[8, 0] });
+        ethertype.copy_from_slice(match ethertype[1] {
+            6 => &[8, 6],
+            0xdd => &[0x86, 0xdd],
+            _ => &[8, 0],
+        });
     }
 }
 

@@ -14,9 +14,9 @@ use groundplane::install::kernel::{Datapath, LoadOptions};
 use groundplane::object::object;
 use groundplane::plan::Plan;
 use groundplane_abi::control::{Generation, ring_hand};
-use groundplane_abi::eni::{Counter, DropKey, EniTotals};
-use groundplane_abi::flow::{FlowEntry, FlowKey, RingSlot, kind};
-use groundplane_abi::{Device, DropReason, map, program};
+use groundplane_abi::eni::{Counter, DropKey, EniState, EniTotals};
+use groundplane_abi::flow::{FlowEntry, FlowKey, FragmentKey, FragmentNote, RingSlot, kind};
+use groundplane_abi::{Device, DropReason, Ip, Ip4, Ip6, map, program};
 use nix::sched::{CloneFlags, unshare};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -75,7 +75,12 @@ impl LoadedKernel {
         let ring_slots = groundplane::simulate::Capacity { flows, embryos: 0 }.ring_slots();
         let options = LoadOptions {
             object: object().context("the BPF object")?,
-            capacities: vec![(map::FLOWS, flows), (map::RING, ring_slots)],
+            capacities: vec![
+                (map::ip4::FLOWS, flows),
+                (map::ip4::RING, ring_slots),
+                (map::ip6::FLOWS, flows),
+                (map::ip6::RING, ring_slots),
+            ],
         };
         let loaded = Datapath::open_or_load(&pins, &options);
         if loaded.is_err() {
@@ -177,8 +182,9 @@ impl LoadedKernel {
             return Ok(Heard::Dropped(run.reason));
         }
         ensure!(run.action == REDIRECT, "delivered with action {}", run.action);
-        let is_arp = frame[12..14] == [8, 6];
-        Ok(if is_arp {
+        // A delivery to the sender itself is an answer, unless it was switched there.
+        let is_answer = run.out == from && run.bytes[..6] == frame[6..12];
+        Ok(if is_answer {
             Heard::Answered(run.bytes)
         } else {
             Heard::Delivered {
@@ -188,28 +194,38 @@ impl LoadedKernel {
         })
     }
 
-    /// All entries of one of the flow tables ([`map::FLOWS`], [`map::EMBRYOS`]).
-    pub fn entries(&self, table: &str) -> Result<BTreeMap<FlowKey, FlowEntry>> {
-        let flows: HashMap<_, FlowKey, FlowEntry> = HashMap::try_from(self.map(table)?)?;
+    /// All entries of a flow table of a family ([`map::ip4::FLOWS`] and the like).
+    pub fn entries<I: Ip>(&self, table: &str) -> Result<BTreeMap<FlowKey<I>, FlowEntry<I>>>
+    where
+        FlowKey<I>: aya::Pod,
+        FlowEntry<I>: aya::Pod,
+    {
+        let flows: HashMap<_, FlowKey<I>, FlowEntry<I>> = HashMap::try_from(self.map(table)?)?;
         Ok(flows.iter().collect::<Result<_, _>>()?)
     }
 
-    /// A flow table, to write into.
-    pub fn flows(&self) -> Result<HashMap<MapData, FlowKey, FlowEntry>> {
-        Ok(HashMap::try_from(self.map(map::FLOWS)?)?)
+    /// The main flow table of IPv4, to write into.
+    pub fn flows(&self) -> Result<HashMap<MapData, FlowKey<Ip4>, FlowEntry<Ip4>>> {
+        Ok(HashMap::try_from(self.map(map::ip4::FLOWS)?)?)
     }
 
-    /// Drops since the last [`LoadedKernel::forget`].
-    pub fn drops(&self) -> Result<BTreeMap<(Device, DropReason), Counter>> {
+    /// Drops since the last [`LoadedKernel::forget`], where and why.
+    pub fn drops(&self) -> Result<BTreeMap<DropKey, Counter>> {
         let drops: PerCpuHashMap<_, DropKey, Counter> = PerCpuHashMap::try_from(self.map(map::DROPS)?)?;
         let mut sums = BTreeMap::new();
         for row in drops.iter() {
             let (key, cpus) = row?;
             let packets = cpus.iter().map(|counter| counter.packets).sum();
             let bytes = cpus.iter().map(|counter| counter.bytes).sum();
-            sums.insert((key.device, key.reason), Counter { packets, bytes });
+            sums.insert(key, Counter { packets, bytes });
         }
         Ok(sums)
+    }
+
+    /// What is known of each ENI: connections tracked, first packets taken.
+    pub fn states(&self) -> Result<BTreeMap<Device, EniState>> {
+        let states: HashMap<_, Device, EniState> = HashMap::try_from(self.map(map::ENI_STATES)?)?;
+        Ok(states.iter().collect::<Result<_, _>>()?)
     }
 
     /// Totals since the last [`LoadedKernel::forget`], of ENIs that have any.
@@ -232,23 +248,43 @@ impl LoadedKernel {
         Ok(sums)
     }
 
-    /// Empties flow tables, ring and counters, as if the program had just been loaded.
+    /// Empties flow tables, rings and counters, as if the program had just been loaded.
     pub fn forget(&self) -> Result<()> {
-        for table in [map::FLOWS, map::EMBRYOS] {
-            let mut flows: HashMap<_, FlowKey, FlowEntry> = HashMap::try_from(self.map(table)?)?;
-            for key in flows.keys().collect::<Result<Vec<_>, _>>()? {
-                flows.remove(&key)?;
-            }
-        }
+        self.forget_family::<Ip4>([map::ip4::FLOWS, map::ip4::EMBRYOS, map::ip4::FRAGMENTS, map::ip4::RING])?;
+        self.forget_family::<Ip6>([map::ip6::FLOWS, map::ip6::EMBRYOS, map::ip6::FRAGMENTS, map::ip6::RING])?;
         let mut hands: Array<_, u64> = Array::try_from(self.map(map::RING_HANDS)?)?;
         for hand in 0..ring_hand::COUNT {
             hands.set(hand, 0, 0)?;
         }
-        let mut ring: Array<_, RingSlot> = Array::try_from(self.map(map::RING)?)?;
+        let mut states: HashMap<_, Device, EniState> = HashMap::try_from(self.map(map::ENI_STATES)?)?;
+        for key in states.keys().collect::<Result<Vec<_>, _>>()? {
+            states.insert(key, EniState::default(), 0)?;
+        }
+        self.forget_counters()
+    }
+
+    fn forget_family<I: Ip>(&self, [flows, embryos, fragments, ring]: [&str; 4]) -> Result<()>
+    where
+        FlowKey<I>: aya::Pod,
+        FlowEntry<I>: aya::Pod,
+        FragmentKey<I>: aya::Pod,
+        RingSlot<I>: aya::Pod,
+    {
+        for table in [flows, embryos] {
+            let mut flows: HashMap<_, FlowKey<I>, FlowEntry<I>> = HashMap::try_from(self.map(table)?)?;
+            for key in flows.keys().collect::<Result<Vec<_>, _>>()? {
+                flows.remove(&key)?;
+            }
+        }
+        let mut notes: HashMap<_, FragmentKey<I>, FragmentNote> = HashMap::try_from(self.map(fragments)?)?;
+        for key in notes.keys().collect::<Result<Vec<_>, _>>()? {
+            notes.remove(&key)?;
+        }
+        let mut ring: Array<_, RingSlot<I>> = Array::try_from(self.map(ring)?)?;
         for slot in 0..self.ring_slots {
             ring.set(slot, RingSlot::default(), 0)?;
         }
-        self.forget_counters()
+        Ok(())
     }
 
     fn forget_counters(&self) -> Result<()> {

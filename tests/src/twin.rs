@@ -2,11 +2,11 @@
 
 use crate::topology::Topology;
 use groundplane::plan::{self, Plan};
-use groundplane::simulate::{Capacity, Place, Simulation, SliceFrame};
-use groundplane_abi::{Device, DropReason};
+use groundplane::simulate::{Capacity, SimulatedFamily, Simulation, SliceFrame};
+use groundplane_abi::{Device, DropReason, Ip4, Ip6};
 use groundplane_datapath::flow::{effect, old_place};
-use groundplane_datapath::verdict::rewrite::ANSWER;
-use groundplane_datapath::{Outcome, Stages, Tables};
+use groundplane_datapath::verdict::rewrite::is_answer;
+use groundplane_datapath::{Frame as _, Stages, Tables as _, TablesOf, Verdict, commit, fast, judge, parse, rewrite};
 use std::time::Duration;
 
 /// What became of a frame.
@@ -76,31 +76,51 @@ impl Twin {
             bytes: bytes.to_vec(),
             vlan_tag: tagged,
         };
-        let outcome = self.tables.judge(from, &mut frame);
-        let path = self.path(&outcome);
-        let verdict = groundplane_datapath::commit(&self.tables, &outcome, from);
+        let (verdict, path) = if parse::is_ip6(&frame) {
+            self.pass::<Ip6>(from, &mut frame)
+        } else {
+            self.pass::<Ip4>(from, &mut frame)
+        };
         if verdict.is_drop() {
             assert_eq!(frame.bytes, bytes, "a dropped packet has not been touched");
             return (Heard::Dropped(verdict.reason), path);
         }
-        groundplane_datapath::rewrite::apply(&mut frame, &verdict).expect("a frame that is delivered can be rewritten");
-        let heard = match verdict.rewrite {
-            ANSWER => Heard::Answered(frame.bytes),
-            _ => Heard::Delivered {
+        let heard = if is_answer(verdict.rewrite) {
+            Heard::Answered(frame.bytes)
+        } else {
+            Heard::Delivered {
                 to: verdict.out,
                 frame: frame.bytes,
-            },
+            }
         };
         (heard, path)
     }
 
-    /// How many packets of a device were dropped for a reason.
+    /// What [`Simulation::send`] does, step by step, to see which way the packet takes.
+    fn pass<I: SimulatedFamily>(&self, from: Device, frame: &mut SliceFrame) -> (Verdict, Option<Path>) {
+        let tables = &self.tables;
+        if let Some(hit) = fast::<I, _>(tables, frame, from) {
+            rewrite::apply::<I>(frame, &hit.verdict).expect("an established frame can be rewritten");
+            TablesOf::<I>::touch(tables, hit.flow, hit.now, frame.len());
+            return (hit.verdict, Some(Path::Fast));
+        }
+        let judged = judge::<I, _>(tables, frame, from);
+        let path = if judged.is_drop() { None } else { self.path::<I>() };
+        let verdict = commit::<I, _>(tables);
+        if !verdict.is_drop() {
+            rewrite::apply::<I>(frame, &verdict).expect("a frame that is delivered can be rewritten");
+        }
+        (verdict, path)
+    }
+
+    /// How many packets were dropped at a device for a reason.
     #[must_use]
     pub fn drops(&self, device: Device, reason: DropReason) -> u64 {
-        self.tables
-            .drops()
-            .get(&(device, reason))
-            .map_or(0, |counter| counter.packets)
+        let drops = self.tables.drops();
+        let those = drops
+            .iter()
+            .filter(|(key, _)| key.device == device && key.reason == reason);
+        those.map(|(_, counter)| counter.packets).sum()
     }
 
     /// The tables, to be looked into.
@@ -109,23 +129,19 @@ impl Twin {
         &self.tables
     }
 
-    fn path(&self, outcome: &Outcome<Place>) -> Option<Path> {
-        if outcome.flow.is_some() {
-            return Some(Path::Fast);
-        }
-        if !outcome.slow {
-            return None;
-        }
+    fn path<I: SimulatedFamily>(&self) -> Option<Path> {
         let generation = self.tables.generation();
-        self.tables.with_scratch(|scratch| match scratch.effect {
-            effect::TOUCH if scratch.entry.validity.is_of(generation) => Path::Resumed,
-            effect::TOUCH => Path::Restamped,
-            effect::PROMOTE => Path::Promoted,
-            effect::INSTALL if scratch.old.place != old_place::NOWHERE && scratch.old.over != 0 => Path::Expired,
-            effect::INSTALL => Path::Installed,
-            effect::REPLACE => Path::Replaced,
-            _ => Path::Alone,
+        Stages::<I>::with_scratch(&self.tables, |scratch| match scratch.effect {
+            effect::NONE => None,
+            effect::TOUCH if scratch.entry.validity.is_of(generation) => Some(Path::Resumed),
+            effect::TOUCH => Some(Path::Restamped),
+            effect::PROMOTE => Some(Path::Promoted),
+            effect::INSTALL if scratch.old.place != old_place::NOWHERE && scratch.old.over != 0 => Some(Path::Expired),
+            effect::INSTALL => Some(Path::Installed),
+            effect::REPLACE => Some(Path::Replaced),
+            _ => Some(Path::Alone),
         })
+        .flatten()
     }
 }
 

@@ -84,13 +84,12 @@ fn add(total: &mut Counter, packets: u64, bytes: u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bytemuck::Zeroable as _;
-    use groundplane_abi::flow::{Action, FlowKey, action_flag};
+    use groundplane_abi::flow::{FlowKey, action_flag};
     use groundplane_abi::{Ip4, Port};
 
     const DEVICE: Device = Device(7);
 
-    fn flow(state: u32, flags: u8, packets: u64) -> FlowEntry {
+    fn flow(state: u32, flags: u8, packets: u64) -> Flow {
         let key = FlowKey::new(
             DEVICE,
             6,
@@ -99,18 +98,15 @@ mod tests {
             Port::new(1),
             Port::new(2),
         );
-        let action = Action {
-            flags,
-            ..Action::default()
-        };
-        FlowEntry {
+        let mut entry = FlowEntry {
             key,
-            action,
             state,
             packets,
             bytes: packets * 100,
-            ..FlowEntry::zeroed()
-        }
+            ..FlowEntry::default()
+        };
+        entry.action.delivery.flags = flags;
+        Flow::of(&entry)
     }
 
     #[test]
@@ -145,7 +141,7 @@ mod tests {
         let key = |reason| DropKey {
             device: DEVICE,
             reason,
-            reserved: 0,
+            rule: 0,
         };
         let one = Counter { packets: 1, bytes: 60 };
         let drops = [

@@ -2,7 +2,7 @@
 
 use super::*;
 use groundplane_abi::NaclId;
-use groundplane_abi::nacl::{ANY_ICMP, ANY_PROTOCOL, NaclKey, NaclRule, direction};
+use groundplane_abi::nacl::{ANY_PROTOCOL, NaclKey, NaclRule, direction};
 
 pub(super) fn nacl<I: Family>(plan: &Plan, direction: u32) -> Vec<NaclRule<I>> {
     let key = NaclKey {
@@ -91,11 +91,11 @@ fn a_nacl_rule_keeps_what_its_protocol_uses_and_nothing_else() {
         (None, Some((1, 2)), icmp, nothing(ANY_PROTOCOL), nothing(ANY_PROTOCOL)),
         (Some(6), Some((80, 90)), icmp, (6, 80, 90), (6, 80, 90)),
         (Some(17), Some((53, 53)), None, (17, 53, 53), (17, 53, 53)),
-        (Some(1), Some((1, 2)), icmp, (1, 3, 4), nothing(1)),
-        (Some(1), None, any_code, (1, 3, ANY_ICMP), nothing(1)),
-        (Some(1), None, all, (1, ANY_ICMP, ANY_ICMP), nothing(1)),
-        (Some(58), Some((1, 2)), icmp, nothing(58), (58, 3, 4)),
-        (Some(58), None, all, nothing(58), (58, ANY_ICMP, ANY_ICMP)),
+        (Some(1), Some((1, 2)), icmp, (1, 0x0304, 0x0304), nothing(1)),
+        (Some(1), None, any_code, (1, 0x0300, 0x03ff), nothing(1)),
+        (Some(1), None, all, nothing(1), nothing(1)),
+        (Some(58), Some((1, 2)), icmp, nothing(58), (58, 0x0304, 0x0304)),
+        (Some(58), None, all, nothing(58), nothing(58)),
         (Some(255), None, None, nothing(255), nothing(255)),
     ] {
         let written = NetworkAclEntry {

@@ -165,10 +165,12 @@ impl<'a> Addresses<'a> {
     ) -> Option<IpAddr> {
         let (first, last) = assignable(block);
         let mut address = self.next.get(&block).copied().unwrap_or(first);
-        while let Some((end, _)) = self.taken_in(address, address) {
+        // Whatever follows the last one, there is no address after the last of all.
+        while address <= last
+            && let Some((end, _)) = self.taken_in(address, address)
+        {
             address = plus(end, 1);
         }
-        // Never beyond the last: that one is somebody's or nobody's, and what follows it is another subnet.
         if address > last {
             let message = format!("no address of {block} is free for instance {}", quote(instance.value));
             let help = "make the subnet larger, or move instances to another one";

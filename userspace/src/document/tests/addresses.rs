@@ -179,6 +179,23 @@ fn an_automatic_address_is_outside_of_every_prefix() {
 }
 
 #[test]
+fn where_addresses_end_there_is_no_other() {
+    // The VPC's block is refused, and its subnet is looked into all the same.
+    let subnet = "CidrBlock: 255.255.0.0/16, subnets: { s: { CidrBlock: 255.255.255.240/28 } }";
+    let instances: String = (0..12)
+        .map(|n| format!("i{n}: {{ subnet: s, namespace: n{n} }}, "))
+        .collect();
+    let last = "last: { subnet: s, namespace: l, PrivateIpAddress: 255.255.255.255 }";
+    let document = format!("vpcs: {{ v: {{ {subnet}, instances: {{ {instances}{last} }} }} }}");
+    let problems = parse("x", document.as_bytes()).expect_err("problems").problems;
+    assert!(
+        problems
+            .iter()
+            .any(|problem| problem.code == Some("InsufficientFreeAddressesInSubnet"))
+    );
+}
+
+#[test]
 fn an_instance_has_50_addresses_and_prefixes_of_a_family() {
     let addresses = |count: usize| {
         let addresses: Vec<_> = (0..count).map(|n| format!("10.0.1.{}", n + 100)).collect();

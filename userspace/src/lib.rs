@@ -2,9 +2,11 @@
 
 pub mod document;
 pub mod install;
+pub mod monitor;
 pub mod object;
 pub mod plan;
 pub mod probe;
 pub mod resources;
+pub mod rule;
 pub mod simulate;
 pub mod status;

@@ -204,17 +204,14 @@ fn most_dropped(
     after: &Counters,
     among: impl Fn(DropReason) -> bool,
 ) -> Option<(DropReason, u64)> {
-    let dropped = |counters: &Counters, device, reason| {
-        counters
-            .get(device)
-            .and_then(|eni| eni.drops.get(&reason))
-            .map_or(0, |counter| counter.packets)
-    };
+    let dropped =
+        |counters: &Counters, device, reason| counters.get(device).map_or(0, |eni| eni.dropped(reason).packets);
     let enis = devices.iter().filter_map(|device| Some((device, after.get(device)?)));
     let new = enis.flat_map(|(device, eni)| {
-        eni.drops.keys().map(move |reason| {
-            let (before, after) = (dropped(before, device, *reason), dropped(after, device, *reason));
-            (*reason, after.saturating_sub(before))
+        eni.drops.keys().map(move |cause| {
+            let reason = cause.reason;
+            let (before, after) = (dropped(before, device, reason), dropped(after, device, reason));
+            (reason, after.saturating_sub(before))
         })
     });
     new.filter(|(reason, packets)| *packets > 0 && among(*reason))
@@ -268,7 +265,7 @@ fn expected(case: &Case<'_>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::install::kernel::EniCounters;
+    use crate::install::kernel::{DropCause, EniCounters};
     use groundplane_abi::eni::Counter;
 
     const DEVICE: Device = Device(7);
@@ -276,9 +273,9 @@ mod tests {
     fn counters(drops: &[(DropReason, u64)]) -> Counters {
         let drops = drops
             .iter()
-            .map(|(reason, packets)| {
+            .map(|&(reason, ref packets)| {
                 (
-                    *reason,
+                    DropCause { reason, rule: 0 },
                     Counter {
                         packets: *packets,
                         bytes: 0,

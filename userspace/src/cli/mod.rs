@@ -2,6 +2,7 @@
 
 mod down;
 mod file;
+mod monitor;
 mod output;
 mod progress;
 mod status;
@@ -45,6 +46,8 @@ enum Verb {
     Down,
     /// Show ENIs, counters, and what was dropped and why
     Status,
+    /// Show drops while they happen, one line each, until interrupted
+    Monitor(monitor::Arguments),
 }
 
 /// How a verb ended, if it didn't fail.
@@ -70,6 +73,7 @@ pub(crate) fn run() -> ExitCode {
         Verb::Up(arguments) => up::run(&arguments, &state_dir, &output),
         Verb::Down => down::run(&state_dir, &output),
         Verb::Status => status::run(&state_dir, &output),
+        Verb::Monitor(arguments) => monitor::run(&arguments, &state_dir, &output),
     };
     match outcome {
         Ok(Outcome::Done) => ExitCode::SUCCESS,

@@ -46,6 +46,21 @@ impl Output {
         }
     }
 
+    /// One of many results, each on a line of its own at once. Whether anybody still reads them.
+    pub(super) fn line(&self, text: &str, value: &impl Serialize) -> anyhow::Result<bool> {
+        let mut out = std::io::stdout().lock();
+        let written = match self.format {
+            Format::Text => writeln!(out, "{text}"),
+            Format::Json => serde_json::to_writer(&mut out, value)
+                .map_err(std::io::Error::from)
+                .and_then(|()| writeln!(out)),
+        };
+        match written.and_then(|()| out.flush()) {
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(false),
+            other => Ok(other.map(|()| true)?),
+        }
+    }
+
     /// Problems of a document. As JSON they are part of the result, so nothing is printed here.
     pub(super) fn diagnostics(&self, diagnostics: &Diagnostics) {
         if self.format == Format::Text && !diagnostics.problems.is_empty() {

@@ -26,6 +26,8 @@ pub enum Error {
     #[error("{} holds tables of layout {found}, and this program works with layout {}; take the deployment down with \
              the program that brought it up, then bring it up again", pins.display(), groundplane_abi::LAYOUT_VERSION)]
     Layout { pins: PathBuf, found: u32 },
+    #[error("nothing is up")]
+    NothingUp,
     #[error("nothing is loaded at {}", .0.display())]
     NotLoaded(PathBuf),
     #[error("the BPF object has no program {0}")]

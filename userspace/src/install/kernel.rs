@@ -2,12 +2,14 @@
 
 mod clock;
 mod count;
+mod events;
 mod generation;
 mod hook;
 mod table;
 mod tables;
 
-pub use count::{Counters, EniCounters};
+pub use count::{Counters, DropCause, EniCounters};
+pub use events::Events;
 
 use crate::install::bpffs;
 use crate::install::error::{Doing as _, Error, Result, bpf};
@@ -16,24 +18,28 @@ use aya::maps::{Array, HashMap, IterableMap, MapData, MapIter, PerCpuHashMap, Pe
 use aya::programs::SchedClassifier;
 use aya::util::{KernelVersion, nr_cpus};
 use aya::{Ebpf, EbpfLoader, Pod};
+use count::FlowCount;
 use generation::GenerationWord;
 use groundplane_abi::control::{Generation, Settings};
-use groundplane_abi::eni::{Counter, DropKey, EniKey, EniState, EniTotals};
+use groundplane_abi::eni::{Counter, DropKey, EniEntry, EniKey, EniState, EniTotals};
 use groundplane_abi::flow::{FlowEntry, FlowKey};
-use groundplane_abi::{Bank, Device, Ip4, Ip6, LAYOUT_VERSION, map, program};
-use std::collections::{BTreeMap, BTreeSet};
+use groundplane_abi::{Device, Ip4, Ip6, LAYOUT_VERSION, map, program};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
-use table::{open, read_bank};
+use table::open;
 use tables::BankedTables;
-
-/// Drops that one CPU tells of in a second: more than anybody reads, and far below what a ring buffer of a megabyte holds.
-const EVENTS_PER_SECOND: u32 = 1_000;
 
 /// Where a host's own datapath is pinned.
 pub const DEFAULT_PINS: &str = "/sys/fs/bpf/groundplane";
+
+/// The programs that devices are attached to; what they call stands in a table.
+const PINNED: [&str; 2] = [program::ENI_EGRESS, program::ENI_GUARD];
+
+/// Drops that one CPU tells of in a second: more than anybody reads, and far below what a ring buffer of a megabyte holds.
+const EVENTS_PER_SECOND: u32 = 1_000;
 
 /// What is loaded, and how large its tables are.
 #[derive(Clone, Debug, Default)]
@@ -131,17 +137,18 @@ impl Datapath {
             loader.map_max_entries(name, *capacity);
         }
         let mut object = bpf(loader.load(options.object), || "load the BPF object".to_owned())?;
-        for name in [program::ENI_EGRESS, program::ENI_GUARD] {
+        // Its parts before the program itself: without them it drops.
+        let mut stages: ProgramArray<_> = open(pins, map::PROGRAMS)?;
+        for (slot, name) in (0..).zip(program::STAGES) {
+            let stage = loaded(&mut object, name)?;
+            let descriptor = bpf(stage.fd(), || format!("take program {name}"))?;
+            bpf(stages.set(slot, descriptor, 0), || "write table PROGRAMS".to_owned())?;
+        }
+        for name in PINNED {
             let pin = pins.join(name);
             bpf(loaded(&mut object, name)?.pin(&pin), || {
                 format!("pin {}", pin.display())
             })?;
-        }
-        let mut programs: ProgramArray<MapData> = open(pins, map::PROGRAMS)?;
-        for (slot, name) in (0..).zip(program::STAGES) {
-            let what = || format!("put {name} in its place");
-            let fd = bpf(loaded(&mut object, name)?.fd(), what)?;
-            bpf(programs.set(slot, fd, 0), what)?;
         }
         let settings = Settings {
             clock_mask: u64::MAX,
@@ -162,7 +169,7 @@ impl Datapath {
     /// what failed.
     pub fn unload(pins: &Path) -> Result<()> {
         let mut errors = Vec::new();
-        for name in map::all().chain([program::ENI_EGRESS, program::ENI_GUARD]) {
+        for name in map::all().chain(PINNED) {
             errors.extend(bpffs::unpin(&pins.join(name)).err());
         }
         errors.extend(bpffs::remove_directory(&hook::links(pins)).err());
@@ -233,57 +240,60 @@ impl Datapath {
         Ok(next)
     }
 
-    /// Gives every ENI its rows of totals and of what all CPUs know. Rows of ENIs that are gone stay: counters go on.
+    /// Gives every ENI its row of totals and of state. Rows of ENIs that are gone stay: counters go on.
     fn make_totals(&mut self, plan: &Plan) -> Result<()> {
         const NO_EXIST: u64 = 1;
         let cpus = nr_cpus().map_err(|(file, error)| Error::Io {
             what: format!("read {file}"),
             error,
         })?;
-        let known: BTreeSet<Device> = all(&self.totals, self.totals.iter(), map::ENI_TOTALS)?
-            .into_keys()
-            .collect();
-        for key in plan.enis.keys().filter(|key| !known.contains(&key.device)) {
-            let zeros =
-                PerCpuValues::try_from(vec![EniTotals::default(); cpus]).doing(|| "count the CPUs".to_owned())?;
-            bpf(self.totals.insert(key.device, zeros, NO_EXIST), || {
-                "write table ENI_TOTALS".to_owned()
-            })?;
-            // Any flag: a row that is there from an interrupted attempt has counted nothing yet.
-            bpf(self.states.insert(key.device, EniState::default(), 0), || {
-                "write table ENI_STATES".to_owned()
-            })?;
+        let totals = all(&self.totals, self.totals.iter(), map::ENI_TOTALS)?;
+        let states = all(&self.states, self.states.iter(), map::ENI_STATES)?;
+        for device in plan.enis.keys().map(|key| key.device) {
+            if !totals.contains_key(&device) {
+                let zeros =
+                    PerCpuValues::try_from(vec![EniTotals::default(); cpus]).doing(|| "count the CPUs".to_owned())?;
+                bpf(self.totals.insert(device, zeros, NO_EXIST), || {
+                    "write table ENI_TOTALS".to_owned()
+                })?;
+            }
+            if !states.contains_key(&device) {
+                bpf(self.states.insert(device, EniState::default(), NO_EXIST), || {
+                    "write table ENI_STATES".to_owned()
+                })?;
+            }
         }
         Ok(())
     }
 
-    /// Whether the configuration in force knows a device.
-    pub fn is_configured(&self, device: Device) -> Result<bool> {
-        let key = EniKey { bank: Bank(0), device };
-        Ok(read_bank(&self.tables.enis, self.generation().bank())?.contains_key(&key))
+    /// What the configuration in force says of a device.
+    pub fn eni(&self, device: Device) -> Result<Option<EniEntry>> {
+        let bank = self.generation().bank();
+        self.tables.enis.get(EniKey { bank, device })
     }
 
     /// All counters, added up over cores and live flows.
     pub fn counters(&self) -> Result<Counters> {
         let totals = all(&self.totals, self.totals.iter(), map::ENI_TOTALS)?;
         let drops = all(&self.drops, self.drops.iter(), map::DROPS)?;
+        let flows4 = all(&self.flows4, self.flows4.iter(), map::ip4::FLOWS)?;
+        let flows6 = all(&self.flows6, self.flows6.iter(), map::ip6::FLOWS)?;
+        let flows4 = flows4.values().filter_map(FlowCount::of);
         Ok(count::sum(
             totals
                 .into_iter()
                 .map(|(device, cpus): (_, PerCpuValues<_>)| (device, cpus.to_vec())),
-            all(&self.flows4, self.flows4.iter(), map::ip4::FLOWS)?
-                .values()
-                .map(count::Flow::of)
-                .chain(
-                    all(&self.flows6, self.flows6.iter(), map::ip6::FLOWS)?
-                        .values()
-                        .map(count::Flow::of),
-                )
-                .collect::<Vec<_>>(),
+            all(&self.states, self.states.iter(), map::ENI_STATES)?,
+            flows4.chain(flows6.values().filter_map(FlowCount::of)),
             drops
                 .into_iter()
                 .map(|(key, cpus): (_, PerCpuValues<_>)| (key, cpus.to_vec())),
         ))
+    }
+
+    /// The drops that are told of from now on.
+    pub fn events(&self) -> Result<Events> {
+        Events::open(&self.pins)
     }
 }
 

@@ -175,11 +175,11 @@ fn current_boot() -> Result<String> {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use super::*;
 
     /// A guest in a place, with everything else made up.
-    pub(in crate::install) fn guest(name: &str, place: Place) -> GuestState {
+    pub(crate) fn guest(name: &str, place: Place) -> GuestState {
         let named = |kind: &str| Named {
             id: format!("{kind}-{name}"),
             name: name.to_owned(),
@@ -203,14 +203,14 @@ pub(super) mod tests {
         }
     }
 
-    pub(in crate::install) fn made(namespace: &str, inode: Option<u64>) -> Place {
+    pub(crate) fn made(namespace: &str, inode: Option<u64>) -> Place {
         Place::Made {
             namespace: namespace.to_owned(),
             inode,
         }
     }
 
-    pub(in crate::install) fn adopted(namespace: &str) -> Place {
+    pub(crate) fn adopted(namespace: &str) -> Place {
         Place::Adopted {
             namespace: namespace.to_owned(),
         }

@@ -142,7 +142,7 @@ fn is_whole(state: &State, datapath: &Datapath) -> Result<bool> {
         let Some(link) = netlink.find(&guest.device)? else {
             return Ok(false);
         };
-        let known = datapath.is_configured(link.device(&guest.device)?)?;
+        let known = datapath.eni(link.device(&guest.device)?)?.is_some();
         Ok(link.up && known && stands(guest, datapath, &netlink)?)
     };
     let mut guests = state.guests.iter();

@@ -129,6 +129,14 @@ impl<K: Pod, V: Pod> Exact<K, V> {
             map: open(pins, name)?,
         })
     }
+
+    /// The row of a key, which names its bank.
+    pub(super) fn get(&self, key: K) -> Result<Option<V>> {
+        match self.map.get(&key, 0) {
+            Err(MapError::KeyNotFound) => Ok(None),
+            other => bpf(other, || format!("read table {}", self.name)).map(Some),
+        }
+    }
 }
 
 impl<K: Pod, V: Pod> Longest<K, V> {

@@ -1,0 +1,216 @@
+//! The status as people read it.
+
+use crate::rule;
+use crate::status::{Condition, EniStatus, Status};
+use comfy_table::presets::NOTHING;
+use comfy_table::{CellAlignment, Table};
+use std::fmt;
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.condition {
+            Condition::NothingUp => return f.write_str("Nothing is up."),
+            Condition::EndedByReboot => {
+                return f
+                    .write_str("Nothing is up: what was ended with the last boot. `groundplane up FILE` starts anew.");
+            }
+            Condition::NotLoaded => {
+                return f.write_str(
+                    "The programs are gone although nobody took them down. `groundplane down` removes the rest.",
+                );
+            }
+            Condition::Unfinished => writeln!(
+                f,
+                "An `up` is under way, or was killed; another one finishes it, and `groundplane down` removes all."
+            )?,
+            Condition::Up => writeln!(f, "Up, configuration {}.", self.generation)?,
+        }
+        if !self.enis.is_empty() {
+            write!(
+                f,
+                "\n{}\n\n{}\n\n{}",
+                eni_table(&self.enis).trim_fmt(),
+                rule_table(&self.enis).trim_fmt(),
+                drop_table(&self.enis)
+            )?;
+        }
+        Ok(())
+    }
+}
+
+fn eni_table(enis: &[EniStatus]) -> Table {
+    const NUMBERS: std::ops::Range<usize> = 7..10;
+    let header = "INSTANCE VPC SUBNET ADDRESS GUEST DEVICE ENFORCED PACKETS BYTES CONNECTIONS";
+    let mut table = plain_table();
+    table.set_header(header.split(' '));
+    for eni in enis {
+        let guest = eni
+            .namespace
+            .as_ref()
+            .map_or_else(|| "tap".to_owned(), |name| format!("namespace {name}"));
+        table.add_row([
+            eni.name.clone(),
+            eni.vpc.clone(),
+            eni.subnet.clone(),
+            eni.address.to_string(),
+            guest,
+            eni.device.clone(),
+            eni.enforcement.words().to_owned(),
+            eni.sent_packets.to_string(),
+            eni.sent_bytes.to_string(),
+            eni.live_connections.to_string(),
+        ]);
+    }
+    align_right(&mut table, NUMBERS);
+    table
+}
+
+/// What rules an ENI is under, and what it may keep track of.
+fn rule_table(enis: &[EniStatus]) -> Table {
+    const NUMBERS: std::ops::Range<usize> = 3..6;
+    let mut table = plain_table();
+    table.set_header(["INSTANCE", "GROUPS", "NETWORK ACL", "TRACKED", "AVAILABLE", "EXCEEDED"]);
+    for eni in enis {
+        table.add_row([
+            format!("{}/{}", eni.vpc, eni.name),
+            rule::names(&eni.groups),
+            eni.network_acl.name.clone(),
+            eni.tracked_connections.to_string(),
+            eni.conntrack_allowance_available.to_string(),
+            eni.conntrack_allowance_exceeded.to_string(),
+        ]);
+    }
+    align_right(&mut table, NUMBERS);
+    table
+}
+
+fn align_right(table: &mut Table, columns: std::ops::Range<usize>) {
+    for index in columns {
+        if let Some(column) = table.column_mut(index) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+}
+
+fn drop_table(enis: &[EniStatus]) -> String {
+    let mut table = plain_table();
+    table.set_header(["DROPPED AT", "REASON", "RULE", "PACKETS", "BECAUSE"]);
+    for eni in enis {
+        for drop in &eni.drops {
+            let name = format!("{}/{}", eni.vpc, eni.name);
+            table.add_row([
+                name,
+                drop.reason.clone(),
+                drop.rule.as_ref().map_or_else(String::new, ToString::to_string),
+                drop.packets.to_string(),
+                drop.meaning.to_owned(),
+            ]);
+        }
+    }
+    if table.is_empty() {
+        "Nothing was dropped.".to_owned()
+    } else {
+        table.trim_fmt()
+    }
+}
+
+/// Columns and nothing else, so that the usual tools can cut them.
+pub(crate) fn plain_table() -> Table {
+    let mut table = Table::new();
+    table.load_style(NOTHING);
+    table
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::install::kernel::DropCause;
+    use crate::install::state::Place;
+    use crate::install::state::tests::guest;
+    use crate::status::{DropStatus, Enforcement};
+    use groundplane_abi::DropReason;
+    use groundplane_abi::eni::Counter;
+    use std::net::Ipv4Addr;
+
+    fn dropped(reason: DropReason, rule: u16, packets: u64) -> DropStatus {
+        let guest = guest("web", Place::Tap);
+        DropStatus::new(&guest, DropCause { reason, rule }, Counter { packets, bytes: 60 })
+    }
+
+    fn eni(name: &str, drops: Vec<DropStatus>) -> EniStatus {
+        let guest = guest(name, Place::Tap);
+        EniStatus {
+            name: name.to_owned(),
+            network_interface_id: format!("eni-{name}"),
+            vpc: "blue".to_owned(),
+            subnet: "front".to_owned(),
+            address: Ipv4Addr::new(10, 0, 1, 10),
+            addresses: vec![Ipv4Addr::new(10, 0, 1, 10).into()],
+            mac_address: "02:00:00:00:01:10".to_owned(),
+            network_acl: guest.network_acl,
+            groups: guest.groups,
+            device: "gp000000000001".to_owned(),
+            namespace: Some(name.to_owned()),
+            enforcement: Enforcement::Enforced,
+            sent_packets: 12,
+            sent_bytes: 3456,
+            live_connections: 1,
+            opened_connections: 2,
+            tracked_connections: 3,
+            conntrack_allowance_available: 32_765,
+            conntrack_allowance_exceeded: 0,
+            drops,
+        }
+    }
+
+    #[test]
+    fn people_read_who_is_enforced_and_why_packets_died() {
+        let drops = vec![
+            dropped(DropReason::NO_ROUTE, 0, 3),
+            dropped(DropReason::NACL_INGRESS, 100, 2),
+        ];
+        let enis = vec![eni("web", drops)];
+        let text = Status {
+            condition: Condition::Up,
+            generation: 4,
+            enis,
+        }
+        .to_string();
+        let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+        let lines: Vec<_> = text.lines().map(words).filter(|line| !line.is_empty()).collect();
+        assert_eq!(lines[0], "Up, configuration 4.");
+        assert_eq!(
+            lines[2],
+            "web blue front 10.0.1.10 namespace web gp000000000001 yes 12 3456 1"
+        );
+        assert_eq!(lines[4], "blue/web web web 3 32765 0");
+        for (line, start) in [
+            (&lines[6], "blue/web NoRoute 3 the subnet's route table has no route"),
+            (
+                &lines[7],
+                "blue/web NaclIngress ACL web entry 100 2 the NACL of the subnet it enters",
+            ),
+        ] {
+            assert!(line.starts_with(start), "{line}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_reason_still_has_its_number() {
+        let drop = dropped(DropReason(u16::MAX), 0, 1);
+        assert_eq!(
+            (drop.reason.as_str(), drop.number, drop.meaning),
+            ("Reason65535", u16::MAX, "")
+        );
+    }
+
+    #[test]
+    fn nothing_up_is_one_sentence() {
+        let status = Status {
+            condition: Condition::NothingUp,
+            generation: 0,
+            enis: Vec::new(),
+        };
+        assert_eq!(status.to_string(), "Nothing is up.");
+    }
+}

@@ -3,8 +3,10 @@
 //! Everything is named `gpt-<pid>-<number>-…` and removed when the [`Lab`] is dropped, also by a panic. What a killed
 //! run has left is removed when the next one starts: its process is gone.
 
+mod talk;
 mod tool;
 
+pub use talk::Talk;
 pub use tool::{Background, Output, eventually};
 
 use anyhow::{Context, Result, bail, ensure};

@@ -83,6 +83,12 @@ const TOOLS: &[Tool] = &[
         purposes: &[Test],
     },
     Tool {
+        command: "ethtool",
+        package: "ethtool",
+        why: "tests: checksums made in software",
+        purposes: &[Test],
+    },
+    Tool {
         command: "dig",
         package: "dnsutils",
         why: "tests: UDP by a real client",

@@ -99,6 +99,11 @@ impl Background {
         eventually(|| Ok(self.child.try_wait()?.is_some())).with_context(|| format!("{command} doesn't end"))
     }
 
+    /// Whether the tool still runs.
+    pub fn is_running(mut self) -> Result<bool> {
+        Ok(self.child.try_wait()?.is_none())
+    }
+
     /// Waits for the tool to end by itself.
     pub fn wait(mut self) -> Result<()> {
         let command = self.command.clone();

@@ -1,7 +1,7 @@
 //! Who is meant to talk can talk, with the tools people use.
 
-use super::{listens, ping, two_vpcs};
-use anyhow::{Context, Result, ensure};
+use super::{checksum_errors, listens, ping, stream, two_vpcs};
+use anyhow::{Result, ensure};
 use groundplane_tests::netns::{Background, Lab};
 use std::fs;
 
@@ -42,31 +42,6 @@ fn fetch(lab: &Lab, from: &str, address: &str) -> Result<String> {
         .run(from, &["curl", "-sS", "--max-time", "5", &url])?
         .success()?
         .stdout)
-}
-
-/// Bits per second of one TCP stream.
-fn stream(lab: &Lab, from: &str, to: &str, address: &str) -> Result<f64> {
-    let _server = lab.start(to, &["iperf3", "-s", "-1"])?;
-    listens(lab, to, 5201)?;
-    let report = lab
-        .run(from, &["iperf3", "-c", address, "-t", "1", "-J"])?
-        .success()?
-        .json()?;
-    report["end"]["sum_received"]["bits_per_second"]
-        .as_f64()
-        .context("iperf3 reports a rate")
-}
-
-/// TCP segments a guest received whose checksum was wrong.
-fn checksum_errors(lab: &Lab, guest: &str) -> Result<u64> {
-    let text = lab.run(guest, &["cat", "/proc/net/snmp"])?.success()?.stdout;
-    let mut tcp = text.lines().filter_map(|line| line.strip_prefix("Tcp: "));
-    let (names, values) = (tcp.next().context("names")?, tcp.next().context("values")?);
-    let at = names
-        .split(' ')
-        .position(|name| name == "InCsumErrors")
-        .context("no InCsumErrors")?;
-    Ok(values.split(' ').nth(at).context("no value")?.parse()?)
 }
 
 #[test]

@@ -19,6 +19,7 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 /// A packet that was dropped. Field names are part of the command's output.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -61,7 +62,9 @@ pub struct Monitor {
     guests: BTreeMap<Device, GuestState>,
     /// The generation that `guests` was read under.
     generation: u64,
+    /// How many lost events have been told of, and when they were counted last.
     lost: u64,
+    lost_told: Instant,
 }
 
 impl Monitor {
@@ -79,6 +82,7 @@ impl Monitor {
             datapath,
             state,
             lost: 0,
+            lost_told: Instant::now(),
         })
     }
 
@@ -86,15 +90,19 @@ impl Monitor {
     pub fn listen(&mut self) -> Result<Vec<News>> {
         /// Others who listen can take the kernel's waking us, so it isn't relied upon.
         const MOMENT: u16 = 100;
+        const SECOND: Duration = Duration::from_secs(1);
         self.events.wait(MOMENT)?;
         let mut news = Vec::new();
         while let Some(event) = self.events.next() {
             news.push(News::Drop(self.explain(&event)?));
         }
-        let lost = self.events.lost()?;
-        if lost > self.lost {
-            news.push(News::Lost(lost - self.lost));
-            self.lost = lost;
+        if self.lost_told.elapsed() >= SECOND {
+            let lost = self.events.lost()?;
+            if lost > self.lost {
+                news.push(News::Lost(lost - self.lost));
+                self.lost = lost;
+            }
+            self.lost_told = Instant::now();
         }
         if news.is_empty() && self.has_ended()? {
             news.push(News::Ended);

@@ -5,18 +5,21 @@ use anyhow::{Result, ensure};
 use groundplane_tests::netns::{Background, Lab};
 use std::fs;
 
+/// Rules that refer to groups don't admit what comes through a middlebox (semantics 6.3), so the group here is open.
 const INSPECTED: &str = "
 vpcs:
   red:
     CidrBlock: 10.0.0.0/16
+    security_groups:
+      open: { ingress: [{ IpProtocol: '-1', CidrIpv4: 10.0.0.0/16 }] }
     subnets:
       front: { CidrBlock: 10.0.1.0/24 }
       back: { CidrBlock: 10.0.2.0/24 }
       middle: { CidrBlock: 10.0.3.0/24 }
     instances:
-      web: { subnet: front, PrivateIpAddress: 10.0.1.10, namespace: $web }
-      db: { subnet: back, PrivateIpAddress: 10.0.2.10, namespace: $db }
-      box: { subnet: middle, PrivateIpAddress: 10.0.3.10, SourceDestCheck: false, namespace: $box }
+      web: { subnet: front, PrivateIpAddress: 10.0.1.10, groups: [open], namespace: $web }
+      db: { subnet: back, PrivateIpAddress: 10.0.2.10, groups: [open], namespace: $db }
+      box: { subnet: middle, PrivateIpAddress: 10.0.3.10, SourceDestCheck: false, groups: [open], namespace: $box }
     route_tables:
       there: { subnets: [front], routes: [{ DestinationCidrBlock: 10.0.2.0/24, instance: box }] }
       back: { subnets: [back], routes: [{ DestinationCidrBlock: 10.0.1.0/24, instance: box }] }

@@ -104,11 +104,14 @@ pub fn widen(namespace: &str, wanted: &Addressing) -> Result<()> {
     })
 }
 
-/// Takes from an end in use what it is not to have any more, and leads its routes anew.
+/// Takes from an end in use what it is not to have any more, and leads its routes anew. An end that its user has given
+/// another name is his.
 pub fn narrow(namespace: &str, before: &Addressing, wanted: &Addressing) -> Result<()> {
     in_namespace(namespace, || {
         let netlink = Netlink::open()?;
-        let link = netlink.get(GUEST_DEVICE)?;
+        let Some(link) = netlink.find(GUEST_DEVICE)? else {
+            return Ok(());
+        };
         let mut gone = before.addresses.difference(&wanted.addresses);
         gone.try_for_each(|address| netlink.delete_address(&link, *address))?;
         if before.has_ipv6() && !wanted.has_ipv6() {

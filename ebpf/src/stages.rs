@@ -9,8 +9,9 @@ use crate::maps::{Kernel, scratch4, scratch6};
 use aya_ebpf::bindings::__sk_buff;
 use groundplane_abi::flow::FlowKey;
 use groundplane_abi::{DropReason, Ip4, Ip6, Mac};
-use groundplane_datapath::flow::{self, Scratch};
+use groundplane_datapath::flow;
 use groundplane_datapath::packet::{Packet, packet_flag};
+use groundplane_datapath::scratch::{Scratch, resumed};
 use groundplane_datapath::walk::{self, Walk};
 use groundplane_datapath::{Answer, Family, Stages, commit, eni, nacl, parse, reclaim, security_group};
 
@@ -78,7 +79,7 @@ macro_rules! family {
         wrapper!($group_ingress, Walk<$ip>, security_group::ingress, NO_SCRATCH);
         wrapper!($classify, Walk<$ip>, security_group::classify, NO_SCRATCH);
         wrapper!($nacl, Walk<$ip>, nacl::evaluate, NO_SCRATCH);
-        wrapper!($resume, Scratch<$ip>, flow::resume, flow::resumed::NO);
+        wrapper!($resume, Scratch<$ip>, flow::resume, resumed::NO);
         wrapper!($commit, Scratch<$ip>, commit::commit, NO_SCRATCH);
         wrapper!($promote, Scratch<$ip>, commit::promote, NO_SCRATCH);
         wrapper!($replace, Scratch<$ip>, commit::replace, 0);

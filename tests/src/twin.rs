@@ -4,7 +4,7 @@ use crate::topology::Topology;
 use groundplane::plan::{self, Plan};
 use groundplane::simulate::{Capacity, SimulatedFamily, Simulation, SliceFrame};
 use groundplane_abi::{Device, DropReason, Ip4, Ip6};
-use groundplane_datapath::flow::{effect, old_place};
+use groundplane_datapath::scratch::{effect, old_place};
 use groundplane_datapath::verdict::rewrite::is_answer;
 use groundplane_datapath::{Frame as _, Stages, Tables as _, TablesOf, Verdict, commit, fast, judge, parse, rewrite};
 use std::time::Duration;

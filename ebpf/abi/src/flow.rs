@@ -15,7 +15,7 @@ use core::fmt;
 ///
 /// Whole words, in the order of [`Ip::key_words`]. As fields the compiler writes it in small pieces, and a lookup that
 /// reads it in words then waits for the stores; or it takes it apart on the stack, misaligned, which the verifier refuses.
-#[derive(Clone, Copy, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Clone, Copy, Eq, PartialOrd, Ord, Default)]
 #[repr(transparent)]
 pub struct FlowKey<I: Ip>(pub I::KeyWords);
 
@@ -23,6 +23,12 @@ impl<I: Ip> PartialEq for FlowKey<I> {
     #[inline(always)]
     fn eq(&self, other: &Self) -> bool {
         I::key_difference(&self.0, &other.0) == 0
+    }
+}
+
+impl<I: Ip> core::hash::Hash for FlowKey<I> {
+    fn hash<H: core::hash::Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
     }
 }
 
@@ -311,40 +317,7 @@ impl<I: Ip> FlowEntry<I> {
     }
 }
 
-/// A slot of the reclaim ring: a queue of connections, oldest first.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-#[repr(C)]
-pub struct RingSlot<I: Ip> {
-    /// The key of the connection's first packet.
-    pub key: FlowKey<I>,
-    /// The low half of that entry's stamp: a slot whose entry has another one is stale.
-    pub stamp: u32,
-    /// The low half of the position the slot was filled for, plus one. Written last: until then the slot is not there.
-    pub turn: u32,
-}
-
-/// A fragmented packet: what its later fragments have in common with the first (semantics 7.7).
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug)]
-#[repr(C)]
-pub struct FragmentKey<I> {
-    pub device: Device,
-    pub identification: u32,
-    pub src: I,
-    pub dst: I,
-    pub protocol: u32,
-}
-
-/// The ports that a first fragment had.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Pod, Zeroable)]
-#[repr(C)]
-pub struct FragmentNote {
-    pub src_port: Port,
-    pub dst_port: Port,
-    /// The low half of the clock at the first fragment.
-    pub at: u32,
-}
-
-plain!(Delivery = 24, Gate = 8, FragmentNote = 8);
+plain!(Delivery = 24, Gate = 8);
 plain_of!(
     FlowKey<Ip4> = 16,
     FlowKey<Ip6> = 40,
@@ -352,10 +325,6 @@ plain_of!(
     Action<Ip6> = 24 + 16 + 16,
     FlowEntry<Ip4> = 16 + 8 + 8 + 32 + 3 * 8 + 2 * 4 + 2 * 8 + 2 * 4 + 8,
     FlowEntry<Ip6> = 40 + 8 + 8 + 56 + 3 * 8 + 2 * 4 + 2 * 8 + 2 * 4 + 8,
-    RingSlot<Ip4> = 16 + 4 + 4,
-    RingSlot<Ip6> = 40 + 4 + 4,
-    FragmentKey<Ip4> = 4 + 4 + 4 + 4 + 4,
-    FragmentKey<Ip6> = 4 + 4 + 16 + 16 + 4,
 );
 
 const _: () = assert!(

@@ -65,10 +65,10 @@ impl Ip for Ip4 {
 
     #[inline(always)]
     fn key_words(device: Device, protocol: u8, src: Self, dst: Self, src_port: Port, dst_port: Port) -> [u64; 2] {
-        let device_protocol = (device.0 << 8 | u32::from(protocol)) as u64;
+        let device_protocol = u64::from(device.0 << 8 | u32::from(protocol));
         [
-            device_protocol | (u32::from_le_bytes(src.0) as u64) << 32,
-            u32::from_le_bytes(dst.0) as u64 | ports(src_port, dst_port) << 32,
+            device_protocol | u64::from(u32::from_le_bytes(src.0)) << 32,
+            u64::from(u32::from_le_bytes(dst.0)) | ports(src_port, dst_port) << 32,
         ]
     }
 
@@ -154,7 +154,7 @@ impl Ip for Ip6 {
 
     #[inline(always)]
     fn key_words(device: Device, protocol: u8, src: Self, dst: Self, src_port: Port, dst_port: Port) -> [u64; 5] {
-        let device_protocol = (device.0 << 8 | u32::from(protocol)) as u64;
+        let device_protocol = u64::from(device.0 << 8 | u32::from(protocol));
         let ([src0, src1], [dst0, dst1]) = (src.to_words(), dst.to_words());
         [
             device_protocol | ports(src_port, dst_port) << 32,

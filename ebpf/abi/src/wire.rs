@@ -122,7 +122,7 @@ impl From<Ip4> for core::net::Ipv4Addr {
 
 /// An IPv6 address: its bytes in network order, four to a word. As single bytes the compiler takes it apart into sixteen
 /// values, for which BPF has neither registers nor stack.
-#[derive(Clone, Copy, Eq, Hash, Default, Pod, Zeroable)]
+#[derive(Clone, Copy, Eq, Default, Pod, Zeroable)]
 #[repr(transparent)]
 pub struct Ip6(pub [u32; 4]);
 
@@ -132,6 +132,12 @@ impl PartialEq for Ip6 {
     fn eq(&self, other: &Self) -> bool {
         let ([a0, a1], [b0, b1]) = (self.to_words(), other.to_words());
         (a0 ^ b0) | (a1 ^ b1) == 0
+    }
+}
+
+impl core::hash::Hash for Ip6 {
+    fn hash<H: core::hash::Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
     }
 }
 

@@ -4,7 +4,7 @@
 //! of first packets bounds them, so that a flood turns over no more of the embryos' table than its ENI's share.
 
 use crate::family::Family;
-use crate::flow::Scratch;
+use crate::scratch::Scratch;
 use crate::stages::Stages;
 use groundplane_abi::eni::EniKey;
 use groundplane_abi::flow::FlowEntry;

@@ -4,11 +4,13 @@
 //! only one can do, or one compare-and-swap.
 
 use crate::family::Family;
-use crate::flow::{Scratch, effect, old_place, seen_by_twin, stamp};
+use crate::flow::{seen_by_twin, stamp};
+use crate::scratch::{Scratch, effect, old_place};
 use crate::stages::Stages;
 use crate::{FlowTable, allowance, conntrack, reclaim};
 use groundplane_abi::DropReason;
-use groundplane_abi::flow::{FlowEntry, FlowKey, FragmentNote, state};
+use groundplane_abi::flow::{FlowEntry, FlowKey, state};
+use groundplane_abi::fragment::FragmentNote;
 
 /// Writes what [`crate::flow::slow`] has decided. Says why the packet is dropped after all, if the tables have no room
 /// for it.

@@ -21,14 +21,44 @@ const IPV6_MASK: u64 = 0xf0_ffff;
 
 /// Extension headers that are followed (RFC 8200 section 4).
 mod extension {
-    pub(super) const HOP_BY_HOP: u8 = 0;
-    pub(super) const ROUTING: u8 = 43;
+    use groundplane_abi::DropReason;
+
+    const HOP_BY_HOP: u8 = 0;
+    const ROUTING: u8 = 43;
     pub(super) const FRAGMENT: u8 = 44;
-    pub(super) const DESTINATION: u8 = 60;
+    const DESTINATION: u8 = 60;
 
     pub(super) const MOST: u32 = 4;
     /// Length of the IPv6 header with all of them.
-    pub(super) const MOST_LEN: u32 = 160;
+    const MOST_LEN: u32 = 160;
+
+    #[inline(always)]
+    pub(super) const fn is_one(next: u8) -> bool {
+        matches!(next, HOP_BY_HOP | DESTINATION | ROUTING | FRAGMENT)
+    }
+
+    /// Whether a header may stand at this place.
+    #[inline(always)]
+    pub(super) const fn check(next: u8, place: u32) -> Result<(), DropReason> {
+        match next {
+            // The packet would choose its own way (RFC 5095).
+            ROUTING => Err(DropReason::SOURCE_ROUTED),
+            // Only ever the first (RFC 8200 section 4.1).
+            HOP_BY_HOP if place != 0 => Err(DropReason::EXTENSION_HEADERS),
+            _ => Ok(()),
+        }
+    }
+
+    #[inline(always)]
+    pub(super) const fn check_len(len: u32, total_len: u32) -> Result<(), DropReason> {
+        if len > MOST_LEN {
+            Err(DropReason::EXTENSION_HEADERS)
+        } else if len > total_len {
+            Err(DropReason::BAD_OPTIONS)
+        } else {
+            Ok(())
+        }
+    }
 }
 
 impl Family for Ip6 {
@@ -47,21 +77,16 @@ impl Family for Ip6 {
             return None;
         }
         let protocol = (w2 >> 32) as u8;
-        match protocol {
-            protocol::TCP => {
-                let [data_offset, flags] = frame.load::<2>(66)?;
-                let header_len = u32::from(data_offset >> 4) * 4;
-                if header_len < TCP_LEN || header_len > payload_len || flags & tcp_flag::STATE != 0 {
-                    return None;
-                }
-            }
+        let is_usual = match protocol {
+            protocol::TCP => is_usual_tcp(frame.load::<2>(66)?, payload_len),
             protocol::UDP => {
                 let datagram_len = u32::from(((w7 >> 16) as u16).swap_bytes());
-                if datagram_len < UDP_LEN || datagram_len > payload_len {
-                    return None;
-                }
+                datagram_len >= UDP_LEN && datagram_len <= payload_len
             }
-            _ => return None,
+            _ => false,
+        };
+        if !is_usual {
+            return None;
         }
         let ports = w6 >> 48 | (w7 & 0xffff) << 16;
         Some(Glance {
@@ -175,6 +200,13 @@ pub(crate) const ROUTER: Ip6 = Ip6::new([0xfe, 0x80, 0x0e, 0xc2, 0, 0, 0, 0, 0, 
 /// The same by its MAC (RFC 4291, appendix A).
 const ROUTER_BY_MAC: Ip6 = Ip6::new([0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0x67, 0x70, 0xff, 0xfe, 0, 0, 1]);
 
+/// A TCP header of sound length that changes no state.
+#[inline(always)]
+const fn is_usual_tcp([data_offset, flags]: [u8; 2], payload_len: u32) -> bool {
+    let header_len = (data_offset >> 4) as u32 * 4;
+    header_len >= TCP_LEN && header_len <= payload_len && flags & tcp_flag::STATE == 0
+}
+
 #[inline(always)]
 const fn is_multicast(address: Ip6) -> bool {
     address.0[0] as u8 == 0xff
@@ -190,50 +222,37 @@ fn follow_extensions(
 ) -> Result<u32, DropReason> {
     let (mut next, mut len) = (first, HEADER_LEN);
     for place in 0..extension::MOST {
-        let here = next;
-        match here {
-            // Only ever the first (RFC 8200 section 4.1).
-            extension::HOP_BY_HOP if place != 0 => return Err(DropReason::EXTENSION_HEADERS),
-            extension::HOP_BY_HOP | extension::DESTINATION => {
-                let [following, eights] = frame.load::<2>(ETHERNET_LEN + len).ok_or(DropReason::TRUNCATED)?;
-                next = following;
-                len += (u32::from(eights) + 1) * 8;
-                packet.flags |= packet_flag::OPTIONS;
+        if !extension::is_one(next) {
+            break;
+        }
+        if next == extension::FRAGMENT {
+            let [following, _, o0, o1, i0, i1, i2, i3] =
+                frame.load::<8>(ETHERNET_LEN + len).ok_or(DropReason::TRUNCATED)?;
+            next = following;
+            len += 8;
+            packet.identification = u32::from_be_bytes([i0, i1, i2, i3]);
+            packet.protocol = following;
+            packet.header_len = len as u8;
+            let offset = u32::from(u16::from_be_bytes([o0, o1]) & 0xfff8);
+            parse::mark_fragment(
+                packet,
+                offset,
+                total_len.checked_sub(len).ok_or(DropReason::BAD_OPTIONS)?,
+            )?;
+            // What follows a later fragment's header is anything.
+            if offset != 0 {
+                return Ok(total_len - len);
             }
-            // The packet would choose its own way (RFC 5095).
-            extension::ROUTING => return Err(DropReason::SOURCE_ROUTED),
-            extension::FRAGMENT => {
-                let [following, _, o0, o1, i0, i1, i2, i3] =
-                    frame.load::<8>(ETHERNET_LEN + len).ok_or(DropReason::TRUNCATED)?;
-                next = following;
-                len += 8;
-                packet.identification = u32::from_be_bytes([i0, i1, i2, i3]);
-                packet.protocol = following;
-                packet.header_len = len as u8;
-                let offset = u32::from(u16::from_be_bytes([o0, o1]) & 0xfff8);
-                parse::mark_fragment(
-                    packet,
-                    offset,
-                    total_len.checked_sub(len).ok_or(DropReason::BAD_OPTIONS)?,
-                )?;
-                if offset != 0 {
-                    break;
-                }
-            }
-            _ => break,
+        } else {
+            extension::check(next, place)?;
+            let [following, eights] = frame.load::<2>(ETHERNET_LEN + len).ok_or(DropReason::TRUNCATED)?;
+            next = following;
+            len += (u32::from(eights) + 1) * 8;
+            packet.flags |= packet_flag::OPTIONS;
         }
-        if len > extension::MOST_LEN {
-            return Err(DropReason::EXTENSION_HEADERS);
-        }
-        if len > total_len {
-            return Err(DropReason::BAD_OPTIONS);
-        }
+        extension::check_len(len, total_len)?;
     }
-    let is_extension = matches!(
-        next,
-        extension::HOP_BY_HOP | extension::DESTINATION | extension::ROUTING | extension::FRAGMENT
-    );
-    if is_extension && !packet.has(packet_flag::LATER_FRAGMENT) {
+    if extension::is_one(next) {
         return Err(DropReason::EXTENSION_HEADERS);
     }
     packet.protocol = next;

@@ -1,8 +1,9 @@
 //! Deciding about a frame that the fast path has no answer for.
 
 use crate::family::Family;
-use crate::flow::{self, Scratch, effect};
+use crate::flow;
 use crate::packet::{Packet, packet_flag};
+use crate::scratch::{Scratch, effect};
 use crate::stages::Stages;
 use crate::verdict::{Answer, Verdict, delivery_kind, rewrite};
 use crate::walk::Walk;

@@ -34,6 +34,7 @@ pub mod parse;
 pub mod reclaim;
 mod report;
 pub mod rewrite;
+pub mod scratch;
 pub mod security_group;
 pub mod stages;
 pub mod tables;
@@ -47,7 +48,7 @@ pub use stages::Stages;
 pub use tables::{FlowTable, Tables, TablesOf};
 pub use verdict::{Answer, Hit, Verdict};
 
-use crate::flow::effect;
+use crate::scratch::effect;
 use groundplane_abi::{Device, DropReason};
 
 /// What becomes of a frame, if it is a packet of an established flow.

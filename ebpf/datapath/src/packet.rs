@@ -1,6 +1,7 @@
 //! A packet as the datapath sees it: only the fields that matter, already known to make sense.
 
-use groundplane_abi::flow::{FlowKey, FragmentKey};
+use groundplane_abi::flow::FlowKey;
+use groundplane_abi::fragment::FragmentKey;
 use groundplane_abi::security_group::Selector;
 use groundplane_abi::wire::protocol;
 use groundplane_abi::{Device, Ip, Mac, Port};

@@ -138,19 +138,24 @@ fn parse_transport<I: Family>(frame: &impl Frame, packet: &mut Packet<I>, payloa
             packet.dst_port = Port([header[2], header[3]]);
         }
         icmp if icmp == I::ICMP => {
-            let [icmp_type, code, _, _, i0, i1, _, _] = frame.load::<8>(offset).ok_or(DropReason::TRUNCATED)?;
-            packet.src_port = Port([icmp_type, code]);
-            if I::has_icmp_identifier(icmp_type) {
-                packet.dst_port = Port([i0, i1]);
-            } else if I::is_icmp_error(icmp_type) {
-                packet.flags |= packet_flag::ICMP_ERROR;
-            } else if I::VERSION == 6 && neighbor::is_discovery(icmp_type) {
-                packet.flags |= packet_flag::NEIGHBOR;
-            }
+            let header = frame.load::<8>(offset).ok_or(DropReason::TRUNCATED)?;
+            parse_icmp(header, packet);
         }
         _ => {}
     }
     Ok(())
+}
+
+#[inline(always)]
+fn parse_icmp<I: Family>([icmp_type, code, _, _, i0, i1, _, _]: [u8; 8], packet: &mut Packet<I>) {
+    packet.src_port = Port([icmp_type, code]);
+    if I::has_icmp_identifier(icmp_type) {
+        packet.dst_port = Port([i0, i1]);
+    } else if I::is_icmp_error(icmp_type) {
+        packet.flags |= packet_flag::ICMP_ERROR;
+    } else if I::VERSION == 6 && neighbor::is_discovery(icmp_type) {
+        packet.flags |= packet_flag::NEIGHBOR;
+    }
 }
 
 /// The packet that an ICMP error speaks of.

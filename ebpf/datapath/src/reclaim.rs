@@ -12,7 +12,8 @@ use crate::walk::Walk;
 use crate::{FlowTable, TablesOf};
 
 use groundplane_abi::control::ring_hand;
-use groundplane_abi::flow::{FlowEntry, FlowKey, RingSlot, state};
+use groundplane_abi::flow::{FlowEntry, FlowKey, state};
+use groundplane_abi::ring::RingSlot;
 
 const STRIDE: u32 = 2;
 /// When the ring is nearly full: at most an eighth of it can then be stale.

@@ -1,7 +1,7 @@
 //! Telling of a drop: which packet, where, and why.
 
 use crate::family::Family;
-use crate::flow::Scratch;
+use crate::scratch::Scratch;
 use crate::stages::Stages;
 use groundplane_abi::event::Event;
 

@@ -189,54 +189,55 @@ fn on_device<I: Family>(key: &FlowKey<I>, device: Device) -> FlowKey<I> {
 /// port. The first of those decides; all of them allow.
 pub fn classify<I: Family, T: TablesOf<I>>(tables: &T, walk: &mut Walk<I>) -> Result<(), DropReason> {
     let (bank, question) = (walk.generation.bank(), &mut walk.question);
+    let (group_set, selector) = (question.group_set, question.selector);
     let side = side(question.direction, I::VERSION);
-    let group_set = question.group_set;
     let list = GroupSetKey { bank, group_set, side };
     let list = tables.group_set(&list).ok_or(DropReason::NO_GROUP_SET)?;
     question.rule = 0;
     question.has_references = list.flags & group_flag::REFERENCES;
-    let selector = question.selector;
-    let selected = SelectorKey {
-        bank,
-        group_set,
-        side,
-        selector,
-    };
+    #[rustfmt::skip]
+    let selected = SelectorKey { bank, group_set, side, selector };
     let Some(selected) = tables.selected(&selected) else {
         return Ok(());
     };
     let address = question.remote;
-    let peers = tables.peers(&PeerKey {
-        bank,
-        group_set,
-        side,
-        address,
-    });
+    #[rustfmt::skip]
+    let peers = tables.peers(&PeerKey { bank, group_set, side, address });
     let member_of = question.member_of;
+    #[rustfmt::skip]
+    let references = ReferenceKey { bank, group_set, side, member_of };
     let references = if member_of == GroupSetId::NONE {
         None
     } else {
-        tables.references(&ReferenceKey {
-            bank,
-            group_set,
-            side,
-            member_of,
-        })
+        tables.references(&references)
     };
+    question.rule = first_rule(tables, u32::from(list.len), [peers, references], selected);
+    let for_everybody = question.rule != 0 && question.rule <= u32::from(list.everybody);
+    question.untracked = u32::from(for_everybody && is_answered(selector, list.flags));
+    Ok(())
+}
+
+/// The first rule that is in one of the first two sets and in the last, counted from 1; 0 if there is none.
+#[inline(always)]
+fn first_rule<T: Tables>(
+    tables: &T,
+    len: u32,
+    [peers, references]: [Option<T::RulesRef>; 2],
+    selected: T::RulesRef,
+) -> u32 {
     let (mut word, mut admitting) = (0, 0);
-    while word < RULE_WORDS && word * 64 < u32::from(list.len) {
+    while word < RULE_WORDS && word * 64 < len {
         admitting = (bits(tables, peers, word) | bits(tables, references, word)) & tables.rules(selected, word);
         if admitting != 0 {
             break;
         }
         word += 1;
     }
-    if admitting != 0 {
-        let rule = word * 64 + first_bit(admitting);
-        question.rule = rule + 1;
-        question.untracked = u32::from(rule < u32::from(list.everybody) && is_answered(selector, list.flags));
+    if admitting == 0 {
+        0
+    } else {
+        word * 64 + first_bit(admitting) + 1
     }
-    Ok(())
 }
 
 #[inline(always)]

@@ -6,8 +6,8 @@
 //! that is what fits the return value of a global function.
 
 use crate::family::Family;
-use crate::flow::Scratch;
 use crate::packet::{Packet, packet_flag};
+use crate::scratch::Scratch;
 use crate::verdict::Answer;
 use crate::walk::Walk;
 use crate::{Frame, TablesOf, commit, eni, flow, nacl, parse, reclaim, security_group, walk};

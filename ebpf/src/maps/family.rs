@@ -9,12 +9,14 @@ use aya_ebpf::maps::{Array, HashMap, LruHashMap, PerCpuArray};
 use core::ptr::{self, NonNull};
 use groundplane_abi::control::{Validity, ring_hand};
 use groundplane_abi::eni::AddressKey;
-use groundplane_abi::flow::{FlowEntry, FlowKey, FragmentKey, FragmentNote, RingSlot};
+use groundplane_abi::flow::{FlowEntry, FlowKey};
+use groundplane_abi::fragment::{FragmentKey, FragmentNote};
 use groundplane_abi::nacl::{NACL_RULES, NaclEntry, NaclKey, NaclRule};
+use groundplane_abi::ring::RingSlot;
 use groundplane_abi::route::{RouteEntry, RouteKey};
 use groundplane_abi::security_group::{PeerKey, RuleBits};
 use groundplane_abi::{Device, Ip, Ip4, Ip6};
-use groundplane_datapath::flow::Scratch;
+use groundplane_datapath::scratch::Scratch;
 use groundplane_datapath::{FlowTable, TablesOf};
 
 macro_rules! family {

@@ -11,9 +11,11 @@ use flows::Flows;
 use groundplane_abi::control::{Generation, SCOPE_SLOTS, ring_hand};
 use groundplane_abi::eni::{Counter, DropKey, EniState, EniTotals};
 use groundplane_abi::event::Event;
-use groundplane_abi::flow::{FlowEntry, FlowKey, FragmentKey, FragmentNote, RingSlot};
+use groundplane_abi::flow::{FlowEntry, FlowKey};
+use groundplane_abi::fragment::{FragmentKey, FragmentNote};
+use groundplane_abi::ring::RingSlot;
 use groundplane_abi::{Device, Ip, Ip4, Ip6};
-use groundplane_datapath::flow::Scratch;
+use groundplane_datapath::scratch::Scratch;
 use groundplane_datapath::{
     Family, FlowTable, Frame, Stages, TablesOf as _, Verdict, commit, fast, judge, parse, rewrite,
 };

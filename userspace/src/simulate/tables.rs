@@ -7,8 +7,10 @@ use groundplane_abi::eni::{
     AddressKey, DropKey, EniEntry, EniKey, EniState, EniTotals, MacKey, SubnetEntry, SubnetKey,
 };
 use groundplane_abi::event::Event;
-use groundplane_abi::flow::{FlowEntry, FlowKey, FragmentKey, FragmentNote, RingSlot};
+use groundplane_abi::flow::{FlowEntry, FlowKey};
+use groundplane_abi::fragment::{FragmentKey, FragmentNote};
 use groundplane_abi::nacl::{NaclKey, NaclRule};
+use groundplane_abi::ring::RingSlot;
 use groundplane_abi::route::{RouteEntry, RouteKey};
 use groundplane_abi::security_group::{
     GroupSetEntry, GroupSetKey, PeerKey, ReferenceKey, RuleBits, Selector, SelectorKey,

@@ -170,6 +170,7 @@ impl Writer {
 
     fn change(&mut self) {
         let topology = &mut self.now;
+        self.flows.retain(|flow| !flow.is_lopsided(topology));
         match world::change(topology, &mut self.random) {
             // An ENI that begins to track in the middle of a connection knows, in the model, what it has seen since;
             // in the datapath, what its entries hold. AWS doesn't say how long either is remembered (semantics 7.4), so
@@ -181,6 +182,7 @@ impl Writer {
             }
             world::Changed::Other => {}
         }
+        self.flows.retain(|flow| !flow.is_lopsided(topology));
         self.steps.push(Step::Configure(Box::new(self.now.clone())));
         // A live flow notices at once.
         if let Some(at) = self.pick_flow() {

@@ -1,6 +1,6 @@
 //! One flow between two guests, and what its ends say.
 
-use super::SHORTEST_LIMIT;
+use super::{SHORTEST_LIMIT, rules};
 use crate::packet::{Extension, Packet, ROUTER, flag};
 use crate::topology::Topology;
 use groundplane::resources::NetworkInterface;
@@ -183,7 +183,7 @@ impl Flow {
         };
         let client_port = 32768 + number;
         let server_port = *[22, 53, 80, 443, 1024].choose(random)?;
-        Some(Self {
+        let mut flow = Self {
             number,
             ends_within: None,
             silence: Duration::ZERO,
@@ -193,7 +193,33 @@ impl Flow {
             protocol,
             ports: (client_port, server_port),
             switched: client.subnet_id == server.subnet_id && random.random_bool(0.7),
-        })
+        };
+        if flow.is_lopsided(topology) {
+            flow.end_within(SHORTEST_LIMIT);
+        }
+        Some(flow)
+    }
+
+    /// Whether it matters who of the two speaks first (semantics 7.1). Who did isn't remembered for ever of a flow that
+    /// nobody tracks, nor beyond a change of the configuration; AWS says nothing of either.
+    pub(super) fn is_lopsided(&self, topology: &Topology) -> bool {
+        let protocol = match self.protocol {
+            Protocol::Tcp => 6,
+            Protocol::Udp => 17,
+            _ => return false,
+        };
+        let enis = &topology.resources.network_interfaces;
+        let on = |device| {
+            enis.iter()
+                .find(move |eni| topology.bindings[&eni.network_interface_id].device == device)
+        };
+        let vpc_id = on(self.client.device).map(|eni| &eni.vpc_id);
+        let middleboxes = enis
+            .iter()
+            .filter(|eni| Some(&eni.vpc_id) == vpc_id && eni.name.ends_with("box0"));
+        let passed = middleboxes.chain(on(self.client.device)).chain(on(self.server.device));
+        let mut passed = passed.filter(|eni| !eni.interface_type.is_automatically_tracked());
+        passed.any(|eni| rules::is_lopsided(topology, eni, protocol, self.is_ipv6()))
     }
 
     /// Lets the flow end before the silence in it adds up to `time`.

@@ -1,6 +1,7 @@
 //! Random rules of groups, and who is in which group.
 
 use crate::topology::{Groups, Rule, Topology, all, icmp, icmpv6, protocol, tcp, udp};
+use groundplane::resources::{NetworkInterface, Peer};
 use rand::Rng;
 use rand::seq::IndexedRandom;
 use rand_chacha::ChaCha8Rng;
@@ -108,6 +109,28 @@ fn icmp_error(random: &mut ChaCha8Rng) -> Rule {
         icmp(Some(3), Some(4))
     } else {
         icmpv6(Some(2), Some(0))
+    }
+}
+
+/// Whether flows of a protocol may be untracked at an ENI if they begin in one direction, and not if in the other: one
+/// direction is open to everybody on all ports, the other on some.
+pub(super) fn is_lopsided(topology: &Topology, eni: &NetworkInterface, protocol: u8, is_ipv6: bool) -> bool {
+    let groups = topology.resources.security_groups.iter();
+    let mine = groups.filter(|group| eni.groups.contains(&group.group_id));
+    let rules: Vec<_> = mine.flat_map(|group| &group.rules).collect();
+    let is_open = |is_egress: bool, on_all_ports: bool| {
+        rules.iter().any(|rule| {
+            let everybody = matches!(rule.peer, Peer::Cidr(block)
+                if block.prefix_len() == 0 && block.network().is_ipv6() == is_ipv6);
+            let all = rule.ip_protocol.is_none() || rule.port_range == Some((0, 65535));
+            let covers = rule.ip_protocol.is_none_or(|it| it == protocol);
+            rule.is_egress == is_egress && everybody && covers && all == on_all_ports
+        })
+    };
+    match (is_open(false, true), is_open(true, true)) {
+        (true, false) => is_open(true, false),
+        (false, true) => is_open(false, false),
+        _ => false,
     }
 }
 

@@ -22,7 +22,7 @@ pub use tracking::{Connection, limits};
 
 use groundplane::resources::{NetworkInterface, Resources};
 use header::{Fragment, Header, Read, Selector, check_options};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::time::Duration;
 use tracking::{Direction, Tracked, Tuple};
@@ -63,6 +63,9 @@ pub struct Model {
     world: World,
     /// The connections each ENI tracks, by the packet as it leaves that ENI.
     tracked: HashMap<(Eni, Tuple), Tracked>,
+    /// The flows that the rule which admitted their first packet leaves untracked. "The rule that admits the initiating
+    /// direction" decides (semantics 7.1), so what comes back mustn't be taken for a first packet.
+    untracked: HashSet<(Eni, Tuple)>,
     /// What the first fragments said: their ports, and when.
     notes: HashMap<(Eni, Fragmented), (Selector, Duration)>,
     way: Option<Way>,
@@ -109,8 +112,8 @@ struct Passage {
     by: Pass,
     /// It isn't one of those that leave no state.
     is_remembered: bool,
-    /// The rule that admitted it asks for state; an existing connection goes on anyway.
-    opens: bool,
+    /// Whether the rule that admits it asks for state, if any does; an existing connection goes on anyway.
+    tracked: Option<bool>,
 }
 
 /// "verdict cached ... for at most 30 s" (semantics 7.7).
@@ -226,7 +229,10 @@ impl Model {
         let key = (passage.eni, passage.tuple);
         if !lives {
             self.tracked.remove(&key);
-            if !passage.opens {
+            if passage.tracked == Some(false) {
+                self.untracked.insert(key);
+            }
+            if passage.tracked != Some(true) || self.untracked.contains(&key) {
                 return;
             }
         }

@@ -179,7 +179,7 @@ fn pass_groups(
         tuple,
         by: by.ok_or_else(|| refusal(model, eni, &question))?,
         is_remembered: !alone,
-        opens: admitted.is_some_and(|admitted| admitted.tracked),
+        tracked: admitted.map(|admitted| admitted.tracked),
     })
 }
 

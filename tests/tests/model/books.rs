@@ -2,7 +2,7 @@
 //! sender, every drop under its reason and rule at the ENI where it happened, every connection is complete and in the
 //! ring that will take it out, and every ENI is charged what it tracks.
 
-use groundplane::simulate::{Family, Simulation};
+use groundplane::simulate::{SimulatedFamily, Simulation};
 use groundplane_abi::eni::{Counter, DropKey};
 use groundplane_abi::flow::{FlowEntry, FlowKey};
 use groundplane_abi::{Device, Ip4, Ip6};
@@ -79,7 +79,7 @@ fn same<K: Ord + Debug, V: PartialEq + Debug>(
 }
 
 /// Adds up the main table of one family.
-fn add_up<I: Family>(tables: &Simulation, sums: &mut Sums) -> Result<(), String> {
+fn add_up<I: SimulatedFamily>(tables: &Simulation, sums: &mut Sums) -> Result<(), String> {
     let entries = tables.entries::<I>(FlowTable::Main);
     for entry in entries.values() {
         let device = entry.key.device();
@@ -106,7 +106,7 @@ fn add(counter: &mut Counter, packets: u64, bytes: u64) {
     counter.bytes = counter.bytes.wrapping_add(bytes);
 }
 
-fn check_twin<I: Family>(entry: &FlowEntry<I>, entries: &BTreeMap<FlowKey<I>, FlowEntry<I>>) -> Result<(), String> {
+fn check_twin<I: SimulatedFamily>(entry: &FlowEntry<I>, entries: &BTreeMap<FlowKey<I>, FlowEntry<I>>) -> Result<(), String> {
     let Some(twin) = entries.get(&entry.twin_key()) else {
         return Err(format!("{entry:?} has no twin"));
     };

@@ -127,8 +127,10 @@ impl Model {
         model
     }
 
-    /// Puts another configuration in force. ENIs remember their connections (semantics 7.2).
+    /// Puts another configuration in force. ENIs remember their connections (semantics 7.2); a flow without state is
+    /// judged wholly anew.
     pub fn configure(&mut self, resources: Resources) {
+        self.untracked.clear();
         self.world.configure(resources);
     }
 

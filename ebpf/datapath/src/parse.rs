@@ -36,6 +36,7 @@ pub fn is_ip6(frame: &impl Frame) -> bool {
 /// Parses a frame into a packet, or says why it is none.
 #[inline(always)]
 pub fn parse<I: Family>(frame: &mut impl Frame, packet: &mut Packet<I>) -> DropReason {
+    packet.len = frame.len();
     if frame.has_vlan_tag() {
         return DropReason::VLAN_TAGGED;
     }
@@ -46,7 +47,6 @@ pub fn parse<I: Family>(frame: &mut impl Frame, packet: &mut Packet<I>) -> DropR
     let [d0, d1, d2, d3, d4, d5, s0, s1, s2, s3, s4, s5, t0, t1] = ethernet;
     packet.dst_mac = Mac([d0, d1, d2, d3, d4, d5]);
     packet.src_mac = Mac([s0, s1, s2, s3, s4, s5]);
-    packet.len = frame.len();
     match u16::from_be_bytes([t0, t1]) {
         ethertype if ethertype == I::ETHERTYPE => parse_ip(frame, packet).err().unwrap_or(DropReason::NONE),
         ethertype::ARP if I::VERSION == 4 => {

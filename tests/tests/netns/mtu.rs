@@ -123,7 +123,10 @@ impl Capture {
         let file = lab.dir().join("seen.pcap");
         drop(fs::remove_file(&file));
         let path = file.to_string_lossy().into_owned();
-        let tcpdump = lab.start(guest, &["tcpdump", "-U", "-i", "eth0", "-w", &path, filter])?;
+        let tcpdump = lab.start(
+            guest,
+            &["tcpdump", "--immediate-mode", "-U", "-i", "eth0", "-w", &path, filter],
+        )?;
         eventually(|| Ok(fs::metadata(&file).is_ok_and(|it| it.len() >= 24)))?;
         Ok(Self { tcpdump, file })
     }

@@ -44,7 +44,7 @@ pub struct Drop {
 /// Something to tell.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum News {
-    Drop(Drop),
+    Drop(Box<Drop>),
     /// This many drops more were not told of.
     Lost(u64),
     /// What was listened to has been taken down.
@@ -94,7 +94,7 @@ impl Monitor {
         self.events.wait(MOMENT)?;
         let mut news = Vec::new();
         while let Some(event) = self.events.next() {
-            news.push(News::Drop(self.explain(&event)?));
+            news.push(News::Drop(Box::new(self.explain(&event)?)));
         }
         if self.lost_told.elapsed() >= SECOND {
             let lost = self.events.lost()?;

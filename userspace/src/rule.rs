@@ -1,7 +1,8 @@
 //! Which rule denied a packet, in words.
 
 use crate::install::state::{GuestState, Named};
-use groundplane_abi::{DropReason, nacl};
+use groundplane_abi::DropReason;
+use groundplane_abi::nacl::implicit_deny;
 use serde::Serialize;
 use std::fmt;
 
@@ -9,11 +10,13 @@ use std::fmt;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Rule {
-    /// Of the subnet's network ACL: the number of the entry, or `*`, which denies what no entry speaks of.
+    /// Of the subnet's network ACL: the entry as AWS shows it, which is `*` for the implicit deny of what no entry speaks
+    /// of, and its number, in which the families' implicit denies differ.
     NetworkAcl {
         #[serde(flatten)]
         nacl: Named,
         entry: String,
+        number: u16,
     },
     /// Groups only admit, so what none of an ENI's groups admits is denied implicitly.
     SecurityGroups(Vec<Named>),
@@ -31,6 +34,7 @@ impl Rule {
             _ => Some(Self::NetworkAcl {
                 nacl: guest.network_acl.clone(),
                 entry: entry(number),
+                number,
             }),
         }
     }
@@ -38,7 +42,7 @@ impl Rule {
 
 /// An entry's number as AWS shows it.
 fn entry(number: u16) -> String {
-    if [4, 6].map(nacl::implicit_deny).contains(&number) {
+    if [4, 6].map(implicit_deny).contains(&number) {
         "*".to_owned()
     } else {
         number.to_string()
@@ -48,7 +52,10 @@ fn entry(number: u16) -> String {
 impl fmt::Display for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NetworkAcl { nacl, entry } => write!(f, "ACL {} entry {entry}", nacl.name),
+            Self::NetworkAcl { nacl, entry, number } => {
+                let family = if *number == implicit_deny(6) { " (IPv6)" } else { "" };
+                write!(f, "ACL {} entry {entry}{family}", nacl.name)
+            }
             Self::SecurityGroups(groups) => write!(f, "implicit deny of {}", names(groups)),
         }
     }
@@ -80,9 +87,8 @@ mod tests {
     fn an_acl_entry_has_its_number_and_the_implicit_deny_a_star() {
         let denied = |number| words(DropReason::NACL_INGRESS, number);
         assert_eq!(denied(100).as_deref(), Some("ACL web entry 100"));
-        for number in [32_767, 32_768] {
-            assert_eq!(denied(number).as_deref(), Some("ACL web entry *"));
-        }
+        assert_eq!(denied(32_767).as_deref(), Some("ACL web entry *"));
+        assert_eq!(denied(32_768).as_deref(), Some("ACL web entry * (IPv6)"));
     }
 
     #[test]

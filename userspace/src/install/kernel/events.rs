@@ -87,26 +87,6 @@ impl Events {
         Ok(events)
     }
 
-    /// The next event, if one has been told.
-    pub fn next(&mut self) -> Option<Event> {
-        while self.position < self.written() {
-            let (len, record) = self.read();
-            match record {
-                Record::Unfinished => return None,
-                Record::Overwritten => {
-                    self.late += 1;
-                    self.position = self.written();
-                }
-                Record::Other => self.advance(len),
-                Record::Event(event) => {
-                    self.advance(len);
-                    return Some(event);
-                }
-            }
-        }
-        None
-    }
-
     /// Waits until something may have been told, or for that many milliseconds.
     pub fn wait(&self, milliseconds: u16) -> Result<()> {
         let mut ready = [PollFd::new(self.map.fd().as_fd(), PollFlags::POLLIN)];
@@ -173,6 +153,30 @@ impl Events {
     }
 }
 
+impl Iterator for Events {
+    type Item = Event;
+
+    /// The next event, if one has been told; later there may be more.
+    fn next(&mut self) -> Option<Event> {
+        while self.position < self.written() {
+            let (len, record) = self.read();
+            match record {
+                Record::Unfinished => return None,
+                Record::Overwritten => {
+                    self.late += 1;
+                    self.position = self.written();
+                }
+                Record::Other => self.advance(len),
+                Record::Event(event) => {
+                    self.advance(len);
+                    return Some(event);
+                }
+            }
+        }
+        None
+    }
+}
+
 fn page_size() -> usize {
     // SAFETY: the call takes a number and answers with one.
     let size = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
@@ -204,14 +208,20 @@ impl Mapping {
     }
 
     fn word32(&self, offset: usize) -> &AtomicU32 {
-        assert!(offset % 4 == 0 && offset + 4 <= self.len.get(), "a word of the mapping");
+        assert!(
+            offset.is_multiple_of(4) && offset + 4 <= self.len.get(),
+            "a word of the mapping"
+        );
         // SAFETY: as asserted the word lies in the mapping, which is readable and lives as long as this value; its start
         // is aligned to a page.
         unsafe { self.start.byte_add(offset).cast::<AtomicU32>().as_ref() }
     }
 
     fn word64(&self, offset: usize) -> &AtomicU64 {
-        assert!(offset % 8 == 0 && offset + 8 <= self.len.get(), "a word of the mapping");
+        assert!(
+            offset.is_multiple_of(8) && offset + 8 <= self.len.get(),
+            "a word of the mapping"
+        );
         // SAFETY: as above.
         unsafe { self.start.byte_add(offset).cast::<AtomicU64>().as_ref() }
     }

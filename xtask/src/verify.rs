@@ -11,6 +11,7 @@ use crate::setup::{self, Purpose, need_root};
 use crate::step::{Colour, note, paint, step};
 use anyhow::{Context as _, Result, bail};
 use budget::{Budget, Figure, Loaded};
+use stack::Chain;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -21,6 +22,12 @@ pub(crate) fn run_command() -> Result<()> {
     let text = std::fs::read_to_string(root().join("ebpf/budget.toml")).context("can't read ebpf/budget.toml")?;
     let budget = budget::parse(&text)?;
     let stacks = stack::depths(&std::fs::read(build::object())?)?;
+    for program in budget.program.keys() {
+        // Before anything is loaded: where a kernel refuses a program for its stack, this says whose it is.
+        if let Some(chain) = stacks.get(program) {
+            note(format_args!("deepest stack: {chain}"));
+        }
+    }
     let here = step("load every program on this kernel", load_here)?;
     let mut problems = judge("this kernel", &here, &budget, &stacks, true)?;
     let older = step("load every program on Debian's 6.1 kernel, emulated", load_on_older)?;
@@ -50,7 +57,7 @@ fn judge(
     kernel: &str,
     loaded: &[Loaded],
     budget: &Budget,
-    stacks: &BTreeMap<String, u64>,
+    stacks: &BTreeMap<String, Chain>,
     timed: bool,
 ) -> Result<Vec<String>> {
     if loaded.is_empty() {

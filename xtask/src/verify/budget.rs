@@ -1,5 +1,6 @@
 //! What the programs may cost, and what they do cost.
 
+use super::stack::Chain;
 use anyhow::{Context as _, Result};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -62,7 +63,7 @@ pub(super) fn parse_loaded(output: &str) -> Vec<Loaded> {
 }
 
 /// Every figure of one kernel. `stacks` and `timed` belong to the kernel that runs here only.
-pub(super) fn figures(budget: &Budget, loaded: &[Loaded], stacks: &BTreeMap<String, u64>, timed: bool) -> Vec<Figure> {
+pub(super) fn figures(budget: &Budget, loaded: &[Loaded], stacks: &BTreeMap<String, Chain>, timed: bool) -> Vec<Figure> {
     let mut figures = Vec::new();
     for program in loaded {
         let Some(limits) = budget.program.get(&program.program) else {
@@ -83,7 +84,7 @@ pub(super) fn figures(budget: &Budget, loaded: &[Loaded], stacks: &BTreeMap<Stri
         );
         figure("bytes", program.bytes, limits.bytes);
         if let Some(stack) = stacks.get(&program.program) {
-            figure("stack", *stack, limits.stack);
+            figure("stack", stack.bytes, limits.stack);
         }
         if timed {
             figure("load time in ms", program.load_ms, limits.load_ms);
@@ -141,7 +142,13 @@ mod tests {
     #[test]
     fn a_figure_above_its_limit_is_seen_and_one_at_the_limit_fits() {
         let budget = parse(TEXT).unwrap();
-        let stacks = BTreeMap::from([("eni_egress".to_owned(), 65)]);
+        let stacks = BTreeMap::from([(
+            "eni_egress".to_owned(),
+            Chain {
+                bytes: 65,
+                ..Chain::default()
+            },
+        )]);
         let over = |instructions, timed| {
             let figures = figures(&budget, &[loaded("eni_egress", instructions)], &stacks, timed);
             figures

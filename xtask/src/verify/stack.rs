@@ -8,6 +8,7 @@ use object::{
     Object as _, ObjectSection as _, ObjectSymbol as _, RelocationTarget, SectionIndex, SectionKind, SymbolKind,
 };
 use std::collections::{BTreeMap, HashMap};
+use std::fmt;
 
 const INSTRUCTION: u64 = 8;
 const FRAME_POINTER: u8 = 10;
@@ -56,8 +57,24 @@ struct Function {
     calls: Vec<Place>,
 }
 
-/// The deepest stack of every function of the object, by name; programs are functions nobody calls.
-pub(super) fn depths(elf: &[u8]) -> Result<BTreeMap<String, u64>> {
+/// The deepest chain of calls below a function, itself included.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub(super) struct Chain {
+    pub(super) bytes: u64,
+    /// Who calls whom, and with how much stack, innermost first.
+    pub(super) links: Vec<(String, u64)>,
+}
+
+impl fmt::Display for Chain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let outermost_first = self.links.iter().rev();
+        let links: Vec<String> = outermost_first.map(|(name, bytes)| format!("{name} {bytes}")).collect();
+        f.write_str(&links.join(" > "))
+    }
+}
+
+/// The deepest chain of every function of the object, by name; programs are functions nobody calls.
+pub(super) fn depths(elf: &[u8]) -> Result<BTreeMap<String, Chain>> {
     let functions = functions(elf)?;
     functions
         .iter()
@@ -65,14 +82,18 @@ pub(super) fn depths(elf: &[u8]) -> Result<BTreeMap<String, u64>> {
         .collect()
 }
 
-fn depth(functions: &HashMap<Place, Function>, place: Place, calls: usize) -> Result<u64> {
+fn depth(functions: &HashMap<Place, Function>, place: Place, calls: usize) -> Result<Chain> {
     let function = functions.get(&place).context("a call goes where no function begins")?;
     if calls > MAX_CALLS {
         bail!("{}: calls go deeper than {MAX_CALLS}", function.name);
     }
     let below = function.calls.iter().map(|place| depth(functions, *place, calls + 1));
-    let deepest = below.collect::<Result<Vec<u64>>>()?.into_iter().max().unwrap_or(0);
-    Ok(function.stack.max(1).next_multiple_of(32) + deepest)
+    let chains = below.collect::<Result<Vec<Chain>>>()?.into_iter();
+    let mut chain = chains.max_by_key(|chain| chain.bytes).unwrap_or_default();
+    let bytes = function.stack.max(1).next_multiple_of(32);
+    chain.bytes += bytes;
+    chain.links.push((function.name.clone(), bytes));
+    Ok(chain)
 }
 
 fn functions(elf: &[u8]) -> Result<HashMap<Place, Function>> {
@@ -217,7 +238,9 @@ mod tests {
             (place(8), function("deep", 100, &[16])),
             (place(16), function("leaf", 0, &[])),
         ]);
-        assert_eq!(depth(&functions, place(0), 0).unwrap(), 64 + 128 + 32);
+        let chain = depth(&functions, place(0), 0).unwrap();
+        assert_eq!(chain.bytes, 64 + 128 + 32);
+        assert_eq!(chain.to_string(), "main 64 > deep 128 > leaf 32");
         functions.insert(place(16), function("leaf", 0, &[0]));
         assert!(depth(&functions, place(0), 0).is_err(), "a loop of calls must end");
     }
@@ -232,5 +255,13 @@ mod tests {
         let targets = HashMap::from([(80, (SectionIndex(7), 16))]);
         let found = calls(&code, (SectionIndex(1), 80), &targets);
         assert_eq!(found, [(SectionIndex(7), 16), (SectionIndex(1), 80 + 16 + 16)]);
+    }
+}
+    #[test]
+    fn zz_print() {
+        let f = std::fs::read("/work/wt-kernel/target/groundplane.bpf.o").unwrap();
+        for (name, chain) in super::depths(&f).unwrap() {
+            if chain.bytes >= 352 { println!("{name} {}: {chain}", chain.bytes); }
+        }
     }
 }

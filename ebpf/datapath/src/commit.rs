@@ -62,7 +62,7 @@ fn restamp<I: Family, S: Stages<I>>(stages: &S, table: FlowTable, flow: S::FlowR
     let old = scratch.entry.validity;
     let new = old.restamped(scratch.there.generation);
     if old != new && stages.restamp(flow, old, new) {
-        let still = conntrack::entry_in(stages, table, &scratch.entry.key, |entry| entry.stamp as u32);
+        let still = stages.look_up(table, scratch.entry.key, |entry| entry.stamp as u32);
         if still != Some(scratch.old.stamp) {
             stages.restamp(flow, new, old);
         }

@@ -64,7 +64,7 @@ impl Pulse {
         now: u64,
     ) -> Self {
         let (twin_seen, twin_packets) =
-            entry_in(tables, table, &entry.twin_key(), |twin| (twin.last_seen, twin.packets)).unwrap_or((0, 0));
+            tables.look_up(table, entry.twin_key(), |twin| (twin.last_seen, twin.packets)).unwrap_or((0, 0));
         let last_seen = entry.last_seen.max(twin_seen);
         let fewer = entry.packets.min(twin_packets);
         Self {
@@ -194,17 +194,6 @@ pub(crate) fn copy<I: Family, T: TablesOf<I>>(
         Some(flow) => tables.read_into(flow, key, found),
         None => false,
     }
-}
-
-/// What is to be known of the entry of a key in one of the tables.
-#[inline(always)]
-pub(crate) fn entry_in<I: Family, T: TablesOf<I>, R>(
-    tables: &T,
-    table: FlowTable,
-    key: &FlowKey<I>,
-    take: impl FnOnce(&FlowEntry<I>) -> R,
-) -> Option<R> {
-    tables.read(tables.find(table, key)?, key, take)
 }
 
 /// Whether an entry's stamp still holds: it is of the generation in force, or nothing it depends on has changed since.

@@ -116,18 +116,15 @@ enum Half {
 fn look<I: Family, T: TablesOf<I>>(tables: &T, key: &FlowKey<I>, stamp: u32, twin_key: &mut FlowKey<I>) -> Half {
     let take = |entry: &FlowEntry<I>| {
         *twin_key = entry.twin_key();
-        (entry.stamp as u32, entry.action.is_reply())
-    };
-    match conntrack::entry_in(tables, FlowTable::Main, key, take) {
-        Some((found, is_reply)) if found == stamp => {
-            if is_reply {
-                Half::Reply
-            } else {
-                Half::Original
-            }
+        if entry.stamp as u32 != stamp {
+            Half::None
+        } else if entry.action.is_reply() {
+            Half::Reply
+        } else {
+            Half::Original
         }
-        _ => Half::None,
-    }
+    };
+    tables.look_up(FlowTable::Main, *key, take).unwrap_or(Half::None)
 }
 
 /// Moves an entry from live to dead, and says whether this core did it.
@@ -156,7 +153,7 @@ fn claim<I: Family, T: TablesOf<I>>(tables: &T, key: &FlowKey<I>) -> bool {
 #[inline(never)]
 fn take_out<I: Family, T: TablesOf<I>>(tables: &T, key: &FlowKey<I>) {
     let look = |entry: &FlowEntry<I>| (entry.packets, entry.bytes, entry.near.is_tracked());
-    let Some((packets, bytes, tracked)) = conntrack::entry_in(tables, FlowTable::Main, key, look) else {
+    let Some((packets, bytes, tracked)) = tables.look_up(FlowTable::Main, *key, look) else {
         return;
     };
     tables.count_sent(key.device(), packets, bytes);

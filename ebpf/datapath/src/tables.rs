@@ -101,6 +101,10 @@ pub trait TablesOf<I: Ip>: Tables {
     /// What `take` makes of a copy of the entry, if it was this key's for as long as copying took. No more is copied
     /// than is taken, and nothing else outlives the check.
     fn read<R>(&self, flow: Self::FlowRef, key: &FlowKey<I>, take: impl FnOnce(&FlowEntry<I>) -> R) -> Option<R>;
+    /// [`TablesOf::find`] and [`TablesOf::read`] in one, with one copy of the key on the kernel's stack instead of two.
+    fn look_up<R>(&self, table: FlowTable, key: FlowKey<I>, take: impl FnOnce(&FlowEntry<I>) -> R) -> Option<R> {
+        self.read(self.find(table, &key)?, &key, take)
+    }
     /// The whole entry into a given place, for those who need all of it: it is too large for the kernel's stack. False leaves
     /// something there that must not be used.
     fn read_into(&self, flow: Self::FlowRef, key: &FlowKey<I>, entry: &mut FlowEntry<I>) -> bool;

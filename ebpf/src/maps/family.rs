@@ -22,7 +22,7 @@ use groundplane_datapath::{FlowTable, TablesOf};
 macro_rules! family {
     ($ip:ty, $hands:expr, $ring_slots:ident, $flows:literal, $embryos:literal, $ring:literal,
      $ADDRESSES:ident $ROUTES:ident $NACLS:ident $PEERS:ident $FLOWS:ident $EMBRYOS:ident $RING:ident $FRAGMENTS:ident
-     $OUTBOX:ident $SCRATCH:ident $scratch:ident) => {
+     $OUTBOX:ident $SCRATCH:ident $scratch:ident $find:ident) => {
         #[map]
         static $ADDRESSES: LpmTrie<AddressKey<$ip>, Device> = LpmTrie::with_max_entries(65_536, 0);
         #[map]
@@ -49,6 +49,16 @@ macro_rules! family {
         /// This CPU's scratch.
         pub(crate) fn $scratch() -> Option<*mut Scratch<$ip>> {
             $SCRATCH.get_ptr_mut(0)
+        }
+
+        /// The element of a key that lies on the stack.
+        #[inline(always)]
+        fn $find(table: FlowTable, key: &FlowKey<$ip>) -> Option<NonNull<FlowEntry<$ip>>> {
+            let flow = match table {
+                FlowTable::Main => $FLOWS.get_ptr_mut(key),
+                FlowTable::Embryos => $EMBRYOS.get_ptr_mut(key),
+            };
+            flow.and_then(NonNull::new)
         }
 
         impl TablesOf<$ip> for Kernel {
@@ -96,13 +106,20 @@ macro_rules! family {
 
             #[inline(always)]
             fn find(&self, table: FlowTable, key: &FlowKey<$ip>) -> Option<Self::FlowRef> {
-                // By value: up to Linux 6.2 a map's key may lie on the stack or in a map, but not in a global function's
+                // A copy: up to Linux 6.2 a map's key may lie on the stack or in a map, but not in a global function's
                 // argument, where the scratch is.
-                let flow = match table {
-                    FlowTable::Main => $FLOWS.get_ptr_mut(*key),
-                    FlowTable::Embryos => $EMBRYOS.get_ptr_mut(*key),
-                };
-                flow.and_then(NonNull::new)
+                let key = *key;
+                $find(table, &key)
+            }
+
+            #[inline(always)]
+            fn look_up<R>(
+                &self,
+                table: FlowTable,
+                key: FlowKey<$ip>,
+                take: impl FnOnce(&FlowEntry<$ip>) -> R,
+            ) -> Option<R> {
+                self.read($find(table, &key)?, &key, take)
             }
 
             #[inline(always)]
@@ -265,11 +282,11 @@ macro_rules! family {
 
 family!(
     Ip4, 0, ring_slots4, 131_072, 65_536, 81_928,
-    ADDRESSES4 ROUTES4 NACLS4 PEERS4 FLOWS4 EMBRYOS4 RING4 FRAGMENTS4 OUTBOX4 SCRATCH4 scratch4
+    ADDRESSES4 ROUTES4 NACLS4 PEERS4 FLOWS4 EMBRYOS4 RING4 FRAGMENTS4 OUTBOX4 SCRATCH4 scratch4 find4
 );
 family!(
     Ip6, ring_hand::OF_FAMILY, ring_slots6, 131_072, 65_536, 81_928,
-    ADDRESSES6 ROUTES6 NACLS6 PEERS6 FLOWS6 EMBRYOS6 RING6 FRAGMENTS6 OUTBOX6 SCRATCH6 scratch6
+    ADDRESSES6 ROUTES6 NACLS6 PEERS6 FLOWS6 EMBRYOS6 RING6 FRAGMENTS6 OUTBOX6 SCRATCH6 scratch6 find6
 );
 
 /// Whether an element has been the entry of this key since its stamp was read.

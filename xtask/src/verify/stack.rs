@@ -257,11 +257,3 @@ mod tests {
         assert_eq!(found, [(SectionIndex(7), 16), (SectionIndex(1), 80 + 16 + 16)]);
     }
 }
-    #[test]
-    fn zz_print() {
-        let f = std::fs::read("/work/wt-kernel/target/groundplane.bpf.o").unwrap();
-        for (name, chain) in super::depths(&f).unwrap() {
-            if chain.bytes >= 352 { println!("{name} {}: {chain}", chain.bytes); }
-        }
-    }
-}

@@ -22,7 +22,7 @@ use groundplane_abi::{Device, ScopeId};
 use groundplane_datapath::Tables;
 use groundplane_datapath::tables::Clock;
 
-pub(crate) use family::{scratch4, scratch6};
+pub(crate) use family::Maps;
 
 /// Mapped into the agent's memory, so that applying a configuration is one aligned store and not a copy of bytes.
 #[map]
@@ -42,7 +42,7 @@ static GROUP_SETS: HashMap<GroupSetKey, GroupSetEntry> = HashMap::with_max_entri
 #[map]
 static REFERENCES: HashMap<ReferenceKey, RuleBits> = HashMap::with_max_entries(65_536, BPF_F_NO_PREALLOC);
 #[map]
-static SELECTORS: LpmTrie<SelectorKey, RuleBits> = LpmTrie::with_max_entries(524_288, 0);
+static SELECTORS: LpmTrie<SelectorKey, RuleBits> = LpmTrie::with_max_entries(262_144, 0);
 #[map]
 static RING_HANDS: Array<u64> = Array::with_max_entries(ring_hand::COUNT, 0);
 #[map]
@@ -172,10 +172,9 @@ impl Tables for Kernel {
     }
 
     fn tracked(&self, device: Device) -> u64 {
+        let state = ENI_STATES.get_ptr(device);
         // SAFETY: a pointer from the map is valid; other cores count meanwhile.
-        ENI_STATES
-            .get_ptr(device)
-            .map_or(0, |state| unsafe { ptr::read_volatile(&raw const (*state).tracked) })
+        state.map_or(0, |state| unsafe { ptr::read_volatile(&raw const (*state).tracked) })
     }
 
     #[inline(always)]

@@ -5,7 +5,7 @@
 //! the arguments, so each wrapper checks its pointer.
 
 use crate::frame::SkbFrame;
-use crate::maps::{Kernel, scratch4, scratch6};
+use crate::maps::{Kernel, Maps as _};
 use aya_ebpf::bindings::__sk_buff;
 use groundplane_abi::flow::FlowKey;
 use groundplane_abi::{DropReason, Ip4, Ip6, Mac};
@@ -70,7 +70,7 @@ macro_rules! wrapper {
 const NO_SCRATCH: u32 = DropReason::NO_SCRATCH.0 as u32;
 
 macro_rules! family {
-    ($ip:ty, $scratch:ident, $walk:ident $leave:ident $group_egress:ident $group_ingress:ident $classify:ident $nacl:ident
+    ($ip:ty, $walk:ident $leave:ident $group_egress:ident $group_ingress:ident $classify:ident $nacl:ident
      $resume:ident $commit:ident $promote:ident $replace:ident $displace:ident $examine:ident $reclaim:ident
      $retire:ident $neighbor:ident $options:ident $quote:ident $parse:ident) => {
         wrapper!($walk, Walk<$ip>, walk::walk, NO_SCRATCH);
@@ -156,7 +156,7 @@ macro_rules! family {
             #[inline(always)]
             fn with_scratch<R>(&self, user: impl FnOnce(&mut Scratch<$ip>) -> R) -> Option<R> {
                 // SAFETY: this CPU's slot. Programs on one CPU don't interleave: they run with softirqs off.
-                $scratch().map(|scratch| user(unsafe { &mut *scratch }))
+                <$ip>::scratch().map(|scratch| user(unsafe { &mut *scratch }))
             }
 
             #[inline(always)]
@@ -259,11 +259,11 @@ macro_rules! family {
 }
 
 family!(
-    Ip4, scratch4, walk4 leave4 group_egress4 group_ingress4 classify4 nacl4 resume4 commit4 promote4 replace4 displace4
+    Ip4, walk4 leave4 group_egress4 group_ingress4 classify4 nacl4 resume4 commit4 promote4 replace4 displace4
     examine4 reclaim4 retire4 neighbor4 options4 quote4 parse4
 );
 family!(
-    Ip6, scratch6, walk6 leave6 group_egress6 group_ingress6 classify6 nacl6 resume6 commit6 promote6 replace6 displace6
+    Ip6, walk6 leave6 group_egress6 group_ingress6 classify6 nacl6 resume6 commit6 promote6 replace6 displace6
     examine6 reclaim6 retire6 neighbor6 options6 quote6 parse6
 );
 

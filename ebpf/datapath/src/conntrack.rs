@@ -63,8 +63,9 @@ impl Pulse {
         entry: &FlowEntry<I>,
         now: u64,
     ) -> Self {
-        let (twin_seen, twin_packets) =
-            tables.look_up(table, entry.twin_key(), |twin| (twin.last_seen, twin.packets)).unwrap_or((0, 0));
+        let (twin_seen, twin_packets) = tables
+            .look_up(table, entry.twin_key(), |twin| (twin.last_seen, twin.packets))
+            .unwrap_or((0, 0));
         let last_seen = entry.last_seen.max(twin_seen);
         let fewer = entry.packets.min(twin_packets);
         Self {

@@ -106,7 +106,10 @@ fn add(counter: &mut Counter, packets: u64, bytes: u64) {
     counter.bytes = counter.bytes.wrapping_add(bytes);
 }
 
-fn check_twin<I: SimulatedFamily>(entry: &FlowEntry<I>, entries: &BTreeMap<FlowKey<I>, FlowEntry<I>>) -> Result<(), String> {
+fn check_twin<I: SimulatedFamily>(
+    entry: &FlowEntry<I>,
+    entries: &BTreeMap<FlowKey<I>, FlowEntry<I>>,
+) -> Result<(), String> {
     let Some(twin) = entries.get(&entry.twin_key()) else {
         return Err(format!("{entry:?} has no twin"));
     };

@@ -86,7 +86,11 @@ impl<'a> Room<'a> {
         let eni = self.topology.eni_on(from).expect("guests hang on devices").to_owned();
         let expected = self.expected(&eni, frame, tagged);
         let (heard, path) = self.twin.send(from, frame, tagged);
-        let told = if matches!(heard, Heard::Dropped(_)) { self.told() } else { None };
+        let told = if matches!(heard, Heard::Dropped(_)) {
+            self.told()
+        } else {
+            None
+        };
         if (&heard, told) != (&expected.0, expected.1) {
             return Err(format!(
                 "the model says {} {:?}, the datapath {} {told:?} ({path:?})",

@@ -63,7 +63,12 @@ pub(super) fn parse_loaded(output: &str) -> Vec<Loaded> {
 }
 
 /// Every figure of one kernel. `stacks` and `timed` belong to the kernel that runs here only.
-pub(super) fn figures(budget: &Budget, loaded: &[Loaded], stacks: &BTreeMap<String, Chain>, timed: bool) -> Vec<Figure> {
+pub(super) fn figures(
+    budget: &Budget,
+    loaded: &[Loaded],
+    stacks: &BTreeMap<String, Chain>,
+    timed: bool,
+) -> Vec<Figure> {
     let mut figures = Vec::new();
     for program in loaded {
         let Some(limits) = budget.program.get(&program.program) else {

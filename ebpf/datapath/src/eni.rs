@@ -34,6 +34,18 @@ pub fn leave<I: Family, T: TablesOf<I>>(tables: &T, walk: &mut Walk<I>) -> Resul
     }
     // An appliance that passes on somebody else's packet has no identity to give it (semantics 4.1).
     walk.identity = if own { walk.near.group_set } else { GroupSetId::NONE };
+    find_owner(tables, walk)
+}
+
+/// Who has the destination address. Asked once: where the packet goes, and whether it may, both depend on it.
+#[inline(always)]
+fn find_owner<I: Family, T: TablesOf<I>>(tables: &T, walk: &mut Walk<I>) -> Result<(), DropReason> {
+    let bank = walk.generation.bank();
+    walk.owner = owner(tables, walk, walk.packet.dst).unwrap_or(Device::NONE);
+    if walk.owner != Device::NONE {
+        let device = walk.owner;
+        walk.far = tables.eni(&EniKey { bank, device }).ok_or(DropReason::NO_ENI)?;
+    }
     Ok(())
 }
 
@@ -59,11 +71,8 @@ pub(crate) fn same_subnet<I: Family, T: TablesOf<I>>(tables: &T, walk: &Walk<I>)
         };
         return tables.mac_owner(&key).map(Some).ok_or(DropReason::UNKNOWN_MAC);
     }
-    let Some(device) = owner(tables, walk, walk.packet.dst) else {
-        return Ok(None);
-    };
-    let eni = tables.eni(&EniKey { bank, device }).ok_or(DropReason::NO_ENI)?;
-    Ok((eni.subnet == walk.place_id).then_some(device))
+    let is_here = walk.owner != Device::NONE && walk.far.subnet == walk.place_id;
+    Ok(is_here.then_some(walk.owner))
 }
 
 /// A packet arrives at an ENI: may it enter. The groups are asked afterwards.
@@ -76,10 +85,11 @@ pub(crate) fn arrive<I: Family, S: Stages<I>>(
     walk.far_device = device;
     walk.at = device;
     walk.direction = direction::INGRESS;
-    walk.far = stages.eni(&EniKey { bank, device }).ok_or(DropReason::NO_ENI)?;
-    let checked = walk.far.flags & eni_flag::SOURCE_DEST_CHECK != 0;
-    if checked && owner(stages, walk, walk.packet.dst) != Some(device) {
-        return Err(DropReason::DESTINATION_CHECK);
+    if device != walk.owner {
+        walk.far = stages.eni(&EniKey { bank, device }).ok_or(DropReason::NO_ENI)?;
+        if walk.far.flags & eni_flag::SOURCE_DEST_CHECK != 0 {
+            return Err(DropReason::DESTINATION_CHECK);
+        }
     }
     if walk.far.subnet != walk.place_id {
         enter(stages, walk, walk.far.subnet)?;

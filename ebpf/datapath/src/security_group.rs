@@ -51,7 +51,11 @@ pub fn egress<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result
     stages.classify(walk).check()?;
     if walk.question.rule == 0 && walk.question.has_references != 0 {
         // The members are told by the destination: an ENI of the VPC that has the address.
-        walk.question.member_of = groups_of_owner(stages, walk, walk.packet.dst);
+        walk.question.member_of = if walk.owner == Device::NONE {
+            GroupSetId::NONE
+        } else {
+            walk.far.group_set
+        };
         stages.classify(walk).check()?;
     }
     if walk.question.rule != 0 {

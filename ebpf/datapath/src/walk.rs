@@ -33,6 +33,8 @@ pub struct Walk<I: Ip> {
     /// The ENI it leaves from.
     pub near_device: Device,
     pub near: EniEntry,
+    /// The ENI of the VPC that has the destination address, or none; `far` until the packet arrives.
+    pub owner: Device,
     /// The ENI it arrives at.
     pub far_device: Device,
     pub far: EniEntry,
@@ -134,7 +136,8 @@ fn destination<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Resul
         // When the NACL and the route would both drop, the NACL is reported (semantics 4.2).
         stages.judge_by_nacl(walk).check()?;
         match route(stages, walk)? {
-            Target::Local => return eni::owner(stages, walk, walk.packet.dst).ok_or(DropReason::NO_OWNER),
+            Target::Local if walk.owner == Device::NONE => return Err(DropReason::NO_OWNER),
+            Target::Local => return Ok(walk.owner),
             Target::Eni(device) => return Ok(device),
             Target::Subnet(subnet) => eni::enter(stages, walk, subnet)?,
         }

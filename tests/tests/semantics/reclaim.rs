@@ -2,6 +2,7 @@
 
 use super::World;
 use super::tables::{SMALL, connect_from, small};
+use groundplane_abi::Ip4;
 use groundplane_datapath::FlowTable;
 use groundplane_tests::packet::Packet;
 use groundplane_tests::topology::Groups;
@@ -10,7 +11,7 @@ use groundplane_tests::twin::Path;
 /// Connections in the main table, and slots in the ring.
 fn held(world: &World) -> (usize, u64) {
     let tables = world.twin.tables();
-    (tables.entries(FlowTable::Main).len() / 2, tables.ring_len())
+    (tables.entries::<Ip4>(FlowTable::Main).len() / 2, tables.ring_len::<Ip4>())
 }
 
 fn ended(world: &World) -> u64 {

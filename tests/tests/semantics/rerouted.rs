@@ -1,6 +1,7 @@
 //! Semantics 5.1: a route that changes leads live connections another way, and each ENI remembers what it has seen.
 
 use super::World;
+use groundplane_abi::Ip4;
 use groundplane_abi::flow::{FlowEntry, state};
 use groundplane_datapath::FlowTable;
 use groundplane_tests::packet::{Packet, flag};
@@ -37,7 +38,7 @@ fn connection_is_established_again_on_every_way_it_takes() {
         assert_eq!(world.send("web", &more).1, Some(Path::Replaced));
         assert_eq!(world.send("web", &more).1, Some(Path::Fast));
         assert_eq!(world.send("db", &answer).1, Some(Path::Fast));
-        let entries = world.twin.tables().entries(FlowTable::Main);
+        let entries = world.twin.tables().entries::<Ip4>(FlowTable::Main);
         assert_eq!(entries.len(), 2, "the box's connection made room");
         assert!(entries.values().all(|entry| entries.contains_key(&entry.twin_key())));
     }
@@ -49,8 +50,8 @@ fn a_box_on_the_old_way_remembers_the_connection() {
     let more = world.there("web", "db", Packet::tcp());
     world.arrives("web", &more, "db");
     let device = world.topology.guest("box").device;
-    let embryos = world.twin.tables().entries(FlowTable::Embryos);
-    let of_the_box = |entry: &&FlowEntry| entry.key.device() == device && entry.state == state::LIVE;
+    let embryos = world.twin.tables().entries::<Ip4>(FlowTable::Embryos);
+    let of_the_box = |entry: &&FlowEntry<Ip4>| entry.key.device() == device && entry.state == state::LIVE;
     assert_eq!(embryos.values().filter(of_the_box).count(), 2, "one for each way");
 }
 
@@ -68,7 +69,7 @@ fn half_open_flow_that_takes_another_way_is_still_known_where_it_was() {
         });
         world.arrives("web", &syn, "box");
         let device = world.topology.guest("db").device;
-        let embryos = world.twin.tables().entries(FlowTable::Embryos);
+        let embryos = world.twin.tables().entries::<Ip4>(FlowTable::Embryos);
         assert_eq!(
             embryos.keys().any(|key| key.device() == device),
             known,

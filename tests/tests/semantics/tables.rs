@@ -5,7 +5,7 @@ use groundplane::plan::Plan;
 use groundplane::simulate::Capacity;
 use groundplane_abi::flow::FlowEntry;
 use groundplane_abi::route::{RouteEntry, RouteKey, Target};
-use groundplane_abi::{DropReason, SubnetId};
+use groundplane_abi::{DropReason, Ip4, SubnetId};
 use groundplane_datapath::FlowTable;
 use groundplane_tests::packet::{Packet, flag};
 use groundplane_tests::topology::{Groups, Topology};
@@ -44,7 +44,7 @@ pub(crate) fn connect_from(world: &mut World, port: u16) -> Heard {
 fn sent(world: &World, guest: &str) -> u64 {
     let device = world.topology.guest(guest).device;
     let tables = world.twin.tables();
-    let entries = tables.entries(FlowTable::Main);
+    let entries = tables.entries::<Ip4>(FlowTable::Main);
     let held = entries.values().filter(|entry| entry.key.device() == device);
     held.fold(tables.totals()[&device].sent.packets, |sum, entry| {
         sum.wrapping_add(entry.packets)
@@ -63,7 +63,7 @@ fn chain(topology: &Topology, hops: u32) -> Plan {
         .first()
         .expect("some");
     let everywhere = |table| {
-        let mut key: RouteKey = *plan.routes.keys().map(|(key, _)| key).next().expect("there are routes");
+        let (mut key, _): (RouteKey<Ip4>, _) = *plan.ip4.routes.keys().next().expect("there are routes");
         key.table = groundplane_abi::RouteTableId(table);
         key
     };
@@ -76,7 +76,7 @@ fn chain(topology: &Topology, hops: u32) -> Plan {
         } else {
             Target::Subnet(SubnetId(1001 + hop))
         };
-        plan.routes.insert((key, 16), RouteEntry::new(target));
+        plan.ip4.routes.insert((key, 16), RouteEntry::new(target));
         if hop > 0 {
             let mut place = first_key;
             place.subnet = SubnetId(1000 + hop);
@@ -112,10 +112,10 @@ fn missing_rows_drop_each_with_its_reason() {
     let cases: [(Damage, DropReason); 5] = [
         (|plan| plan.enis.clear(), DropReason::NO_ENI),
         (|plan| plan.subnets.clear(), DropReason::NO_SUBNET),
-        (|plan| plan.nacls.clear(), DropReason::NO_NACL),
+        (|plan| plan.ip4.nacls.clear(), DropReason::NO_NACL),
         (|plan| plan.group_sets.clear(), DropReason::NO_GROUP_SET),
         (
-            |plan| plan.routes.values_mut().for_each(|row| row.target = 99),
+            |plan| plan.ip4.routes.values_mut().for_each(|row| row.target = 99),
             DropReason::UNUSABLE_TARGET,
         ),
     ];
@@ -140,7 +140,7 @@ fn denied_first_packets_install_nothing() {
     let packet = world.there("web", "db", Packet::udp());
     world.is_dropped("web", &packet, DropReason::GROUP_INGRESS);
     for table in [FlowTable::Main, FlowTable::Embryos] {
-        assert!(world.twin.tables().entries(table).is_empty(), "{table:?}");
+        assert!(world.twin.tables().entries::<Ip4>(table).is_empty(), "{table:?}");
     }
 }
 
@@ -148,7 +148,7 @@ fn denied_first_packets_install_nothing() {
 fn connection_is_two_entries() {
     let mut world = World::open();
     world.connect("web", "db");
-    let entries = world.twin.tables().entries(FlowTable::Main);
+    let entries = world.twin.tables().entries::<Ip4>(FlowTable::Main);
     assert_eq!(entries.len(), 2);
     assert!(entries.values().all(|entry| entries.contains_key(&entry.twin_key())));
 }
@@ -166,7 +166,7 @@ fn half_open_flood_does_not_touch_established() {
     }
     let more = world.there("web", "db", Packet::tcp());
     assert_eq!(world.send("web", &more).1, Some(Path::Fast));
-    assert!(world.twin.tables().entries(FlowTable::Embryos).len() <= SMALL.embryos as usize);
+    assert!(world.twin.tables().entries::<Ip4>(FlowTable::Embryos).len() <= SMALL.embryos as usize);
 }
 
 #[test]
@@ -187,7 +187,7 @@ fn churn_of_three_times_the_table_leaks_nothing() {
         world.twin.wait(Duration::from_millis(100));
     }
     let tables = world.twin.tables();
-    let entries = tables.entries(FlowTable::Main);
+    let entries = tables.entries::<Ip4>(FlowTable::Main);
     assert!(entries.len() <= SMALL.flows as usize);
     assert!(
         entries.values().all(|entry| entries.contains_key(&entry.twin_key())),
@@ -200,7 +200,7 @@ fn churn_of_three_times_the_table_leaks_nothing() {
         "connections counted and connections there"
     );
     assert!(
-        tables.ring_len() >= entries.len() as u64 / 2,
+        tables.ring_len::<Ip4>() >= entries.len() as u64 / 2,
         "a connection that is in no ring is never taken out"
     );
 }
@@ -246,7 +246,7 @@ fn one_way_stream_finds_its_place_in_the_main_table() {
         world.arrives("web", &packet, "db");
     }
     assert!(
-        world.twin.tables().entries(FlowTable::Main).is_empty(),
+        world.twin.tables().entries::<Ip4>(FlowTable::Main).is_empty(),
         "not within the first second"
     );
     world.wait(1);
@@ -304,12 +304,12 @@ fn connection_judged_anew_is_still_of_the_eni_that_opened_it() {
             world.back(from, to, Packet::tcp())
         };
         assert_eq!(world.send(from, &packet).1, Some(Path::Replaced));
-        let entries = world.twin.tables().entries(FlowTable::Main);
+        let entries = world.twin.tables().entries::<Ip4>(FlowTable::Main);
         let openers: Vec<_> = entries.values().filter(|entry| !entry.action.is_reply()).collect();
         assert_eq!(openers.len(), 1);
         assert_eq!(openers[0].key.device(), world.topology.guest("web").device);
-        let embryos = world.twin.tables().entries(FlowTable::Embryos);
-        let alike = |entry: &FlowEntry| embryos[&entry.key].validity == entry.validity;
+        let embryos = world.twin.tables().entries::<Ip4>(FlowTable::Embryos);
+        let alike = |entry: &FlowEntry<Ip4>| embryos[&entry.key].validity == entry.validity;
         assert!(
             entries.values().all(alike),
             "whoever still looks there finds the new judgement"

@@ -24,16 +24,17 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Whether a test run takes a frame: it refuses less than an Ethernet header, and less than an IP header behind one that
-/// announces IP.
+/// Whether a test run takes a frame: it refuses less than an Ethernet header, less than an IP header behind one that
+/// announces IP, and more than fits into a page beside what the kernel keeps there.
 #[must_use]
 pub fn takes(frame: &[u8]) -> bool {
-    match frame.get(12..14) {
-        None => false,
-        Some([0x08, 0x00]) => frame.len() >= 34,
-        Some([0x86, 0xdd]) => frame.len() >= 54,
-        Some(_) => true,
-    }
+    const MOST: usize = 4096 - 64 - 320;
+    let least = match frame.get(12..14) {
+        Some([0x08, 0x00]) => 34,
+        Some([0x86, 0xdd]) => 54,
+        _ => 14,
+    };
+    (least..=MOST).contains(&frame.len())
 }
 
 /// `TC_ACT_SHOT` and `TC_ACT_REDIRECT` of linux/pkt_cls.h.
@@ -184,8 +185,8 @@ impl LoadedKernel {
             return Ok(Heard::Dropped(run.reason));
         }
         ensure!(run.action == REDIRECT, "delivered with action {}", run.action);
-        // A delivery to the sender itself is an answer, unless it was switched there.
-        let is_answer = run.out == from && run.bytes[..6] == frame[6..12];
+        // What is delivered differs in its MACs at most; an answer is another packet, and goes back to who asked.
+        let is_answer = run.out == from && run.bytes.get(14..) != frame.get(14..);
         Ok(if is_answer {
             Heard::Answered(run.bytes)
         } else {
@@ -202,13 +203,16 @@ impl LoadedKernel {
         FlowKey<I>: aya::Pod,
         FlowEntry<I>: aya::Pod,
     {
-        let flows: HashMap<_, FlowKey<I>, FlowEntry<I>> = HashMap::try_from(self.map(table)?)?;
-        Ok(flows.iter().collect::<Result<_, _>>()?)
+        Ok(self.flows(table)?.iter().collect::<Result<_, _>>()?)
     }
 
-    /// The main flow table of IPv4, to write into.
-    pub fn flows(&self) -> Result<HashMap<MapData, FlowKey<Ip4>, FlowEntry<Ip4>>> {
-        Ok(HashMap::try_from(self.map(map::ip4::FLOWS)?)?)
+    /// A flow table of a family, to write into.
+    pub fn flows<I: Ip>(&self, table: &str) -> Result<HashMap<MapData, FlowKey<I>, FlowEntry<I>>>
+    where
+        FlowKey<I>: aya::Pod,
+        FlowEntry<I>: aya::Pod,
+    {
+        Ok(HashMap::try_from(self.map(table)?)?)
     }
 
     /// Drops since the last [`LoadedKernel::forget`], where and why.
@@ -273,7 +277,7 @@ impl LoadedKernel {
         RingSlot<I>: aya::Pod,
     {
         for table in [flows, embryos] {
-            let mut flows: HashMap<_, FlowKey<I>, FlowEntry<I>> = HashMap::try_from(self.map(table)?)?;
+            let mut flows = self.flows::<I>(table)?;
             for key in flows.keys().collect::<Result<Vec<_>, _>>()? {
                 flows.remove(&key)?;
             }

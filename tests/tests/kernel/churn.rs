@@ -1,9 +1,11 @@
 //! Connections come and go without an agent: nobody is refused, nothing is left.
 
-use groundplane_abi::{DropReason, Mac, map};
+use groundplane_abi::flow::{FlowEntry, FlowKey};
+use groundplane_abi::{DropReason, Ip, Ip4, Ip6, map};
 use groundplane_tests::kernel::LoadedKernel;
-use groundplane_tests::packet::Packet;
-use groundplane_tests::topology::{Groups, Topology};
+use groundplane_tests::packet::{Packet, ROUTER};
+use groundplane_tests::topology::{Groups, Guest, Topology};
+use std::net::IpAddr;
 
 const FLOWS: u32 = 2_048;
 /// Three times as many connections as the table has entries.
@@ -14,7 +16,22 @@ const CONNECTIONS_IN_30_S: u64 = FLOWS as u64 * 3 / 8;
 
 #[test]
 fn churn_of_three_times_the_table_is_never_refused_and_leaves_nothing() {
-    let mut kernel = LoadedKernel::load("churn", FLOWS).expect("the datapath loads");
+    churn::<Ip4>("churn4", map::ip4::FLOWS, |guest| guest.ip.into());
+}
+
+#[test]
+fn churn_of_ipv6_is_never_refused_and_leaves_nothing() {
+    churn::<Ip6>("churn6", map::ip6::FLOWS, |guest| {
+        guest.ip6.expect("everybody has an address of either family").into()
+    });
+}
+
+fn churn<I: Ip>(name: &str, table: &str, address: impl Fn(Guest) -> IpAddr)
+where
+    FlowKey<I>: aya::Pod,
+    FlowEntry<I>: aya::Pod,
+{
+    let mut kernel = LoadedKernel::load(name, FLOWS).expect("the datapath loads");
     let mut topology = Topology::three_subnets();
     // Both ends track: each lets in only what it may answer or was asked for.
     topology.groups("web", Groups::OUTBOUND).groups("db", Groups::INBOUND);
@@ -27,22 +44,20 @@ fn churn_of_three_times_the_table_is_never_refused_and_leaves_nothing() {
         kernel.stop_clock(now).expect("the clock is set");
         let port = u16::try_from(1024 + connection % 60_000).expect("a port");
         let ask = Packet::udp()
-            .from(web.mac, web.ip, port)
-            .to(Mac::ROUTER.0, db.ip, 53)
-            .build();
+            .from(web.mac, address(web), port)
+            .to(ROUTER, address(db), 53);
         let answer = Packet::udp()
-            .from(db.mac, db.ip, 53)
-            .to(Mac::ROUTER.0, web.ip, port)
-            .build();
-        for (from, frame) in [(web.device, &ask), (db.device, &answer)] {
-            let run = kernel.run(from, frame).expect("the program runs");
+            .from(db.mac, address(db), 53)
+            .to(ROUTER, address(web), port);
+        for (from, packet) in [(web.device, &ask), (db.device, &answer)] {
+            let run = kernel.run(from, &packet.build()).expect("the program runs");
             assert_eq!(run.reason, DropReason::NONE, "connection {connection}");
         }
         if connection % 512 == 0 {
-            most = most.max(kernel.entries(map::FLOWS).expect("entries are read").len());
+            most = most.max(kernel.entries::<I>(table).expect("entries are read").len());
         }
     }
-    let live = kernel.entries(map::FLOWS).expect("entries are read").len() as u64;
+    let live = kernel.entries::<I>(table).expect("entries are read").len() as u64;
     let totals = kernel.totals().expect("totals are read");
     let opened: u64 = totals.values().map(|total| total.opened).sum();
     let closed: u64 = totals.values().map(|total| total.closed).sum();
@@ -53,5 +68,13 @@ fn churn_of_three_times_the_table_is_never_refused_and_leaves_nothing() {
         live,
         "every connection is two entries, and no entry is nobody's"
     );
+    let states = kernel.states().expect("states are read");
+    for guest in [web, db] {
+        assert_eq!(
+            states[&guest.device].tracked,
+            live / 2,
+            "every live connection is charged to both ends, and no other"
+        );
+    }
     assert!(most as u64 > u64::from(FLOWS) / 2, "the table was never under pressure");
 }

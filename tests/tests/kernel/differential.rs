@@ -2,13 +2,13 @@
 //!
 //! `GROUNDPLANE_KERNEL_CONVERSATIONS` sets how many, `GROUNDPLANE_SEED` under which seed.
 
-use groundplane::simulate::{Capacity, Simulation, SliceFrame};
+use groundplane::simulate::{Capacity, SimulatedFamily, Simulation, SliceFrame};
 use groundplane_abi::control::{Generation, Validity};
-use groundplane_abi::eni::EniTotals;
+use groundplane_abi::eni::{EniState, EniTotals};
 use groundplane_abi::flow::{FlowEntry, FlowKey};
-use groundplane_abi::{Device, map};
+use groundplane_abi::{Device, Ip, Ip4, Ip6, map};
 use groundplane_datapath::FlowTable;
-use groundplane_datapath::verdict::rewrite::ANSWER;
+use groundplane_datapath::verdict::rewrite::is_answer;
 use groundplane_tests::conversation::{self, Conversation, Step, relay};
 use groundplane_tests::kernel::{LoadedKernel, takes};
 use groundplane_tests::topology::Topology;
@@ -37,7 +37,8 @@ struct Compared {
     answered: u64,
     dropped: BTreeMap<String, u64>,
     tables: u64,
-    entries: u64,
+    /// By table.
+    entries: BTreeMap<String, u64>,
     /// Frames a test run can't take: too short, or tagged in their metadata.
     impossible: u64,
 }
@@ -63,7 +64,11 @@ fn kernel_and_host_agree_on_every_packet_and_every_entry() {
         Room::open(&mut kernel, &conversation, &mut compared).listen(&conversation, seed, index);
     }
     println!("seed {seed}: {compared:#?}");
-    assert!(compared.delivered > 0 && compared.entries > 0, "nothing was compared");
+    assert!(compared.delivered > 0 && compared.answered > 0, "nothing was compared");
+    assert!(
+        compared.entries.len() == 4 && compared.entries.values().all(|entries| *entries > 0),
+        "a table was never used"
+    );
 }
 
 impl<'a> Room<'a> {
@@ -120,36 +125,58 @@ impl<'a> Room<'a> {
         }
         self.compare_tables(&format!("GROUNDPLANE_SEED={seed} conversation {index}, at the end"));
         self.compare_counters(index);
+    }
+
+    fn compare_counters(&self, index: u64) {
+        let kernel = &self.kernel;
         assert_eq!(
-            self.kernel.drops().expect("drops are read"),
+            kernel.drops().expect("drops are read"),
             self.host.drops(),
-            "drops of conversation {index}"
+            "drops of conversation {index}: kernel (left) and host disagree"
         );
         let mut totals = self.host.totals();
         totals.retain(|_, total| *total != EniTotals::default());
         assert_eq!(
-            self.kernel.totals().expect("totals are read"),
+            kernel.totals().expect("totals are read"),
             totals,
-            "totals of conversation {index}"
+            "totals of conversation {index}: kernel (left) and host disagree"
         );
+        let (mut states, mut host_states) = (kernel.states().expect("states are read"), self.host.states());
+        for states in [&mut states, &mut host_states] {
+            states.retain(|_, state| *state != EniState::default());
+        }
+        assert_eq!(
+            states, host_states,
+            "ENI states of conversation {index}: kernel (left) and host disagree"
+        );
+        self.count_what_was_delivered(index);
     }
 
     /// Nothing is counted twice and nothing is lost: what the totals hold and what live connections hold is what was
     /// delivered.
-    fn compare_counters(&self, index: u64) {
+    fn count_what_was_delivered(&self, index: u64) {
         let mut counted: BTreeMap<Device, u64> = BTreeMap::new();
         for (device, totals) in self.kernel.totals().expect("totals are read") {
             counted.insert(device, totals.sent.packets);
         }
-        for (key, entry) in self.kernel.entries(map::FLOWS).expect("entries are read") {
-            let packets = counted.entry(key.device()).or_default();
-            *packets = packets.wrapping_add(entry.packets);
-        }
+        self.count_entries::<Ip4>(map::ip4::FLOWS, &mut counted);
+        self.count_entries::<Ip6>(map::ip6::FLOWS, &mut counted);
         counted.retain(|_, packets| *packets != 0);
         assert_eq!(
             counted, self.sent,
             "packets counted (left) and delivered in conversation {index}"
         );
+    }
+
+    fn count_entries<I: Ip>(&self, table: &str, counted: &mut BTreeMap<Device, u64>)
+    where
+        FlowKey<I>: aya::Pod,
+        FlowEntry<I>: aya::Pod,
+    {
+        for (key, entry) in self.kernel.entries::<I>(table).expect("entries are read") {
+            let packets = counted.entry(key.device()).or_default();
+            *packets = packets.wrapping_add(entry.packets);
+        }
     }
 
     fn send(&mut self, from: Device, frame: &[u8], place: &str) {
@@ -174,7 +201,7 @@ impl<'a> Room<'a> {
         let verdict = self.host.send(from, &mut host_frame);
         let expected = if verdict.is_drop() {
             Heard::Dropped(verdict.reason)
-        } else if verdict.rewrite == ANSWER {
+        } else if is_answer(verdict.rewrite) {
             Heard::Answered(host_frame.bytes)
         } else {
             Heard::Delivered {
@@ -206,17 +233,28 @@ impl<'a> Room<'a> {
     }
 
     fn compare_tables(&mut self, place: &str) {
-        for (name, table) in [(map::FLOWS, FlowTable::Main), (map::EMBRYOS, FlowTable::Embryos)] {
+        let tables = [map::ip4::FLOWS, map::ip4::EMBRYOS];
+        self.compare_family::<Ip4>(tables, place);
+        let tables = [map::ip6::FLOWS, map::ip6::EMBRYOS];
+        self.compare_family::<Ip6>(tables, place);
+    }
+
+    fn compare_family<I: SimulatedFamily>(&mut self, [flows, embryos]: [&str; 2], place: &str)
+    where
+        FlowKey<I>: aya::Pod,
+        FlowEntry<I>: aya::Pod,
+    {
+        for (name, table) in [(flows, FlowTable::Main), (embryos, FlowTable::Embryos)] {
             let kernel = comparable(
-                self.kernel.entries(name).expect("entries are read"),
+                self.kernel.entries::<I>(name).expect("entries are read"),
                 self.kernel.generation(),
             );
             let host = comparable(
-                self.host.entries(table),
+                self.host.entries::<I>(table),
                 groundplane_datapath::Tables::generation(&self.host),
             );
             self.compared.tables += 1;
-            self.compared.entries += host.len() as u64;
+            *self.compared.entries.entry(name.to_owned()).or_default() += host.len() as u64;
             for (key, entry) in &host {
                 assert_eq!(
                     kernel.get(key),
@@ -230,7 +268,10 @@ impl<'a> Room<'a> {
 }
 
 /// Entries without what can't be equal: stamps differ by the CPU, generations by how often something was applied before.
-fn comparable(entries: BTreeMap<FlowKey, FlowEntry>, now: Generation) -> BTreeMap<FlowKey, FlowEntry> {
+fn comparable<I: Ip>(
+    entries: BTreeMap<FlowKey<I>, FlowEntry<I>>,
+    now: Generation,
+) -> BTreeMap<FlowKey<I>, FlowEntry<I>> {
     entries
         .into_iter()
         .map(|(key, mut entry)| {

@@ -7,49 +7,53 @@
 use aya::maps::{HashMap, MapData};
 use groundplane::plan::Plan;
 use groundplane_abi::control::Validity;
-use groundplane_abi::flow::{Action, FlowEntry, FlowKey, action_flag, kind, state};
+use groundplane_abi::flow::{Action, Delivery, FlowEntry, FlowKey, action_flag, kind, state};
 use groundplane_abi::wire::protocol;
-use groundplane_abi::{Device, DropReason, Ip4, Mac, Port};
+use groundplane_abi::{Device, DropReason, Ip, Ip4, Ip6, Mac, Port, map};
 use groundplane_tests::kernel::LoadedKernel;
-use groundplane_tests::packet::Packet;
+use groundplane_tests::packet::{Packet, ROUTER};
 use nix::sched::{CpuSet, sched_setaffinity};
 use nix::unistd::Pid;
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-const HITS: u64 = 1_000_000;
+/// Of each family.
+const HITS: u64 = 500_000;
 /// Far more than it takes; a machine that is busy beyond that fails loudly.
 const PATIENCE: Duration = Duration::from_secs(120);
+const NOW: u64 = 1 << 33;
 const SENDER: Device = Device(10);
 const OWN: Device = Device(11);
 const STRANGER: Device = Device(12);
 const SENDER_MAC: Mac = Mac([2, 0, 0, 0, 0, 1]);
-const SRC: Ip4 = Ip4([10, 0, 0, 4]);
-const OWN_DST: Ip4 = Ip4([10, 0, 1, 4]);
-const STRANGER_DST: Ip4 = Ip4([10, 0, 1, 5]);
 
-fn entry(dst: Ip4, out: Device, stamp: u64, kernel: &LoadedKernel, now: u64) -> FlowEntry {
+/// The sender's address, and those that the two keys lead to.
+struct Addresses<I> {
+    src: I,
+    own: I,
+    stranger: I,
+}
+
+fn entry<I: Ip>(src: I, dst: I, out: Device, kernel: &LoadedKernel) -> FlowEntry<I> {
     let (src_port, dst_port) = (Port::new(1024), Port::new(53));
+    let delivery = Delivery {
+        near_mac: SENDER_MAC,
+        far_mac: Mac([2, 0, 0, 0, 0, 9]),
+        out,
+        kind: kind::PEER,
+        flags: action_flag::ROUTED,
+        reason: DropReason::NONE,
+        src_port,
+        dst_port,
+    };
     FlowEntry {
-        key: FlowKey::new(SENDER, protocol::UDP, SRC, dst, src_port, dst_port),
-        stamp,
+        key: FlowKey::new(SENDER, protocol::UDP, src, dst, src_port, dst_port),
         validity: Validity::new(kernel.generation(), Default::default()),
-        action: Action {
-            near_mac: SENDER_MAC,
-            far_mac: Mac([2, 0, 0, 0, 0, 9]),
-            out,
-            kind: kind::PEER,
-            flags: action_flag::ROUTED,
-            src: SRC,
-            dst,
-            src_port,
-            dst_port,
-            ..Action::default()
-        },
-        last_seen: now,
+        action: Action { delivery, src, dst },
+        last_seen: NOW,
         state: state::LIVE,
-        stamp_end: stamp,
         ..FlowEntry::default()
     }
 }
@@ -62,12 +66,15 @@ fn pin_to(cpu: usize) {
 
 /// Deletes and inserts both keys in turn until told to stop; how often the other key's bytes stood in the element that
 /// a lookup of this one had found, as a plain reader sees it.
-fn churn(
-    mut flows: HashMap<MapData, FlowKey, FlowEntry>,
-    mut own: FlowEntry,
-    mut stranger: FlowEntry,
+fn churn<I: Ip>(
+    mut flows: HashMap<MapData, FlowKey<I>, FlowEntry<I>>,
+    mut own: FlowEntry<I>,
+    mut stranger: FlowEntry<I>,
     stop: &AtomicBool,
-) {
+) where
+    FlowKey<I>: aya::Pod,
+    FlowEntry<I>: aya::Pod,
+{
     pin_to(0);
     let mut stamp = 2;
     while !stop.load(Ordering::Relaxed) {
@@ -83,24 +90,56 @@ fn churn(
 
 #[test]
 fn reader_never_acts_on_another_keys_entry() {
-    const NOW: u64 = 1 << 33;
-    let mut kernel = LoadedKernel::load("stress", 1_024).expect("the datapath loads");
+    let addresses = Addresses {
+        src: Ip4([10, 0, 0, 4]),
+        own: Ip4([10, 0, 1, 4]),
+        stranger: Ip4([10, 0, 1, 5]),
+    };
+    read_beside_a_writer("stress4", map::ip4::FLOWS, &addresses, |address| {
+        IpAddr::from(address.0)
+    });
+}
+
+#[test]
+fn reader_never_acts_on_another_ipv6_keys_entry() {
+    let address = |last| Ip6::new([0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, last]);
+    let addresses = Addresses {
+        src: address(4),
+        own: address(5),
+        stranger: address(6),
+    };
+    read_beside_a_writer("stress6", map::ip6::FLOWS, &addresses, |address| {
+        IpAddr::from(address.octets())
+    });
+}
+
+fn read_beside_a_writer<I: Ip + Send + Sync>(
+    name: &str,
+    table: &str,
+    addresses: &Addresses<I>,
+    ip: impl Fn(I) -> IpAddr,
+) where
+    I::KeyWords: Send + Sync,
+    FlowKey<I>: aya::Pod,
+    FlowEntry<I>: aya::Pod,
+{
+    let mut kernel = LoadedKernel::load(name, 1_024).expect("the datapath loads");
     kernel.add_device(SENDER).expect("the device is made");
     // No row at all: whoever misses is dropped, because the device belongs to no ENI.
     kernel.apply(&Plan::default()).expect("an empty plan is applied");
     kernel.stop_clock(NOW).expect("the clock is set");
     let frame = Packet::udp()
-        .from(SENDER_MAC.0, SRC.0, 1024)
-        .to(Mac::ROUTER.0, OWN_DST.0, 53)
+        .from(SENDER_MAC.0, ip(addresses.src), 1024)
+        .to(ROUTER, ip(addresses.own), 53)
         .build();
-    let own = entry(OWN_DST, OWN, 1, &kernel, NOW);
-    let stranger = entry(STRANGER_DST, STRANGER, 2, &kernel, NOW);
+    let own = entry(addresses.src, addresses.own, OWN, &kernel);
+    let stranger = entry(addresses.src, addresses.stranger, STRANGER, &kernel);
     let (stop, torn) = (AtomicBool::new(false), AtomicU64::new(0));
     let (mut hits, mut misses) = (0_u64, 0_u64);
     thread::scope(|scope| {
-        let flows = kernel.flows().expect("the table opens");
+        let flows = kernel.flows::<I>(table).expect("the table opens");
         scope.spawn(|| churn(flows, own, stranger, &stop));
-        let flows = kernel.flows().expect("the table opens");
+        let flows = kernel.flows::<I>(table).expect("the table opens");
         pin_to(1);
         let started = Instant::now();
         while hits < HITS {

@@ -11,7 +11,10 @@ use groundplane_tests::twin::Path;
 /// Connections in the main table, and slots in the ring.
 fn held(world: &World) -> (usize, u64) {
     let tables = world.twin.tables();
-    (tables.entries::<Ip4>(FlowTable::Main).len() / 2, tables.ring_len::<Ip4>())
+    (
+        tables.entries::<Ip4>(FlowTable::Main).len() / 2,
+        tables.ring_len::<Ip4>(),
+    )
 }
 
 fn ended(world: &World) -> u64 {

@@ -46,17 +46,15 @@ pub(super) fn run(arguments: &Arguments, state_dir: &Path, output: &Output) -> a
         Err(problems) => return output.refuse(problems),
     };
     output.diagnostics(&resolved.warnings);
-    let interrupted = progress::interrupted()?;
     let deployment = Deployment::from(resolved);
-    let load = LoadOptions {
-        object: object()?,
-        ..LoadOptions::default()
-    };
-    let (state_dir_owned, pins) = (state_dir.to_owned(), arguments.pin_dir.clone());
+    let interrupted = progress::interrupted()?;
     let options = UpOptions {
-        state_dir: state_dir_owned,
-        pins,
-        load,
+        state_dir: state_dir.to_owned(),
+        pins: arguments.pin_dir.clone(),
+        load: LoadOptions {
+            object: object()?,
+            ..LoadOptions::default()
+        },
         interrupted,
         progress: &progress::show,
     };
@@ -69,21 +67,22 @@ pub(super) fn run(arguments: &Arguments, state_dir: &Path, output: &Output) -> a
         progress::clear();
         report.context("it is up, but the probe could not run")
     });
-    let report = report.transpose()?;
-    let text = text(&outcome, report.as_ref(), &state, state_dir);
-    output.result(
-        &text,
-        &Result {
-            outcome: &outcome,
-            guests: &state.guests,
-            probe: report.as_ref(),
-        },
-    )?;
-    let as_expected = report.is_none_or(|report| report.is_as_expected());
-    Ok(if as_expected {
-        Outcome::Done
-    } else {
-        Outcome::Unexpected
+    tell(&outcome, report.transpose()?.as_ref(), &state, state_dir, output)
+}
+
+fn tell(
+    outcome: &install::Outcome,
+    probe: Option<&Report>,
+    state: &State,
+    state_dir: &Path,
+    output: &Output,
+) -> anyhow::Result<Outcome> {
+    let guests = &state.guests;
+    let text = text(outcome, probe, state, state_dir);
+    output.result(&text, &Result { outcome, guests, probe })?;
+    Ok(match probe {
+        Some(report) if !report.is_as_expected() => Outcome::Unexpected,
+        _ => Outcome::Done,
     })
 }
 

@@ -100,7 +100,7 @@ impl Background {
     }
 
     /// Whether the tool still runs.
-    pub fn is_running(mut self) -> Result<bool> {
+    pub fn is_running(&mut self) -> Result<bool> {
         Ok(self.child.try_wait()?.is_none())
     }
 

@@ -59,19 +59,21 @@ fn listens(lab: &Lab, guest: &str, port: u16) -> Result<()> {
         .with_context(|| format!("nobody listens on port {port} of {guest}"))
 }
 
+/// What `status` says of an instance.
+fn eni<'a>(status: &'a Value, name: &str) -> Result<&'a Value> {
+    let mut enis = status["enis"].as_array().context("status lists ENIs")?.iter();
+    enis.find(|eni| eni["name"] == name)
+        .with_context(|| format!("status knows no {name}"))
+}
+
 /// How many packets of an ENI were dropped for a reason.
 fn drops(lab: &Lab, eni: &str, reason: &str) -> Result<u64> {
     let status = lab.status()?;
-    let enis = status["enis"].as_array().context("status lists ENIs")?;
-    let eni = enis
-        .iter()
-        .find(|it| it["name"] == eni)
-        .with_context(|| format!("status knows no {eni}"))?;
-    let drops = eni["drops"].as_array().context("an ENI lists its drops")?;
-    Ok(drops
-        .iter()
-        .find(|it| it["reason"] == reason)
-        .map_or(0, |it| it["packets"].as_u64().unwrap_or(0)))
+    let drops = self::eni(&status, eni)?["drops"]
+        .as_array()
+        .context("an ENI lists its drops")?;
+    let of_reason = drops.iter().filter(|it| it["reason"] == reason);
+    Ok(of_reason.filter_map(|it| it["packets"].as_u64()).sum())
 }
 
 fn is_dropped(lab: &Lab, eni: &str, reason: &str) -> Result<()> {
@@ -85,12 +87,10 @@ fn is_dropped(lab: &Lab, eni: &str, reason: &str) -> Result<()> {
 
 /// The host side of an ENI.
 fn device(status: &Value, eni: &str) -> Result<String> {
-    let enis = status["enis"].as_array().context("status lists ENIs")?;
-    let eni = enis
-        .iter()
-        .find(|it| it["name"] == eni)
-        .with_context(|| format!("status knows no {eni}"))?;
-    Ok(eni["device"].as_str().context("an ENI has a device")?.to_owned())
+    Ok(self::eni(status, eni)?["device"]
+        .as_str()
+        .context("an ENI has a device")?
+        .to_owned())
 }
 
 /// Bits per second of one TCP stream.

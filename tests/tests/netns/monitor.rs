@@ -1,6 +1,6 @@
 //! `groundplane monitor`: drops while they happen, with their cause.
 
-use super::{drops, no_ping, ping};
+use super::{drops, eni, no_ping, ping};
 use anyhow::{Context, Result, ensure};
 use groundplane_tests::netns::{Lab, eventually};
 use serde_json::{Value, json};
@@ -258,11 +258,7 @@ fn status_names_the_rules_and_the_connections() -> Result<()> {
     connect(&lab, "web", "10.0.3.10", "23")?;
     connect(&lab, "web", "10.0.2.10", "22")?;
     let status = lab.status()?;
-    let eni = |name: &str| {
-        let enis = status["enis"].as_array().context("enis")?;
-        enis.iter().find(|eni| eni["name"] == name).context("an ENI")
-    };
-    let vault = eni("vault")?;
+    let (vault, db) = (eni(&status, "vault")?, eni(&status, "db")?);
     let denied = &vault["drops"][0];
     ensure!(
         denied["reason"] == "NaclIngress"
@@ -270,7 +266,7 @@ fn status_names_the_rules_and_the_connections() -> Result<()> {
             && denied["rule"]["network_acl"]["entry"] == "90",
         "{vault:#}"
     );
-    ensure!(eni("db")?["groups"][0]["name"] == "shut" && eni("db")?["drops"][0]["reason"] == "GroupIngress");
+    ensure!(db["groups"][0]["name"] == "shut" && db["drops"][0]["reason"] == "GroupIngress");
     ensure!(vault["conntrack_allowance_available"].as_u64() > Some(0) && vault["conntrack_allowance_exceeded"] == 0);
     Ok(())
 }

@@ -77,8 +77,8 @@ impl Arrangement {
             let guest = &mut member.guest;
             guest.pin = unused_pin(state_dir, &guest.eni_id, &self.gone);
             let result = match guest.place.clone() {
-                Place::Tap => find_tap(guest, &self.gone, &netlink),
-                Place::Made { namespace, .. } => find_namespace(guest, &namespace, &self.gone),
+                Place::Tap => find_tap(guest, &mut self.gone, &netlink),
+                Place::Made { namespace, .. } => find_namespace(guest, &namespace, &mut self.gone),
                 Place::Adopted { namespace } => find_adopted(guest, &namespace, &self.gone),
             };
             errors.extend(result.err());
@@ -131,8 +131,10 @@ fn unused_pin(state_dir: &Path, eni_id: &str, gone: &[GuestState]) -> String {
         .unwrap_or_default()
 }
 
-fn find_tap(guest: &mut GuestState, gone: &[GuestState], netlink: &Netlink) -> Result<()> {
+fn find_tap(guest: &mut GuestState, gone: &mut [GuestState], netlink: &Netlink) -> Result<()> {
     let Some(found) = netlink.find(&guest.device)? else {
+        let had_it = gone.iter_mut().filter(|gone| gone.device == guest.device);
+        had_it.for_each(|gone| gone.nameless = true);
         return Ok(());
     };
     let is_found =
@@ -148,8 +150,10 @@ fn find_tap(guest: &mut GuestState, gone: &[GuestState], netlink: &Netlink) -> R
     check_device(netlink, &guest.device)
 }
 
-fn find_namespace(guest: &mut GuestState, namespace: &str, gone: &[GuestState]) -> Result<()> {
+fn find_namespace(guest: &mut GuestState, namespace: &str, gone: &mut [GuestState]) -> Result<()> {
     let Some(inode) = netns::inode(namespace)? else {
+        let had_it = gone.iter_mut().filter(|gone| gone.place.namespace() == Some(namespace));
+        had_it.for_each(|gone| gone.nameless = true);
         return Ok(());
     };
     if !gone.iter().any(|gone| gone.place.is_made(namespace, Some(inode))) {

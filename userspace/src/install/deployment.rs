@@ -75,6 +75,7 @@ impl Deployment {
             pin: String::new(),
             place,
             renaming: None,
+            nameless: false,
         })
     }
 

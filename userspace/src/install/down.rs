@@ -53,7 +53,9 @@ pub(super) fn remove_guests(pins: &Path, guests: &[GuestState], passing: bool) -
     let mut errors = Vec::new();
     for guest in guests {
         // The device first: without its programs it must not be up, not even for the moment until it is gone.
-        errors.extend(link::delete(&guest.device, &guest.alias, passing).err());
+        if !(guest.nameless && guest.place == Place::Tap) {
+            errors.extend(link::delete(&guest.device, &guest.alias, passing).err());
+        }
         if let (Place::Tap, Some(Renaming::From(name))) = (&guest.place, &guest.renaming) {
             errors.extend(link::delete(name, &guest.alias, passing).err());
         }
@@ -69,6 +71,9 @@ fn remove_namespaces(guest: &GuestState) -> Result<()> {
     let Place::Made { namespace, inode } = &guest.place else {
         return Ok(());
     };
+    if guest.nameless {
+        return Ok(());
+    }
     let before = match &guest.renaming {
         Some(Renaming::From(name)) => Some(name),
         _ => None,

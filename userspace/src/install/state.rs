@@ -67,6 +67,10 @@ pub struct GuestState {
     pub place: Place,
     #[serde(default)]
     pub renaming: Option<Renaming>,
+    /// Set when its tap or its namespace is found gone: whoever has the name next is another, even if the kernel gives
+    /// the namespace the same inode.
+    #[serde(default)]
+    pub nameless: bool,
 }
 
 /// An object and its name in the document.
@@ -200,6 +204,7 @@ pub(crate) mod tests {
             pin: format!("gp{name}"),
             place,
             renaming: None,
+            nameless: false,
         }
     }
 

@@ -253,6 +253,12 @@ impl Flow {
 
     /// The packet by which an end does something, and the device it leaves by.
     pub(super) fn packet(&self, act: Act, random: &mut ChaCha8Rng) -> (Device, Packet) {
+        // Who has seen which of the two FINs is another thing that ENIs may no longer agree about.
+        let act = match act {
+            Act::ClientFin if self.ends_within.is_some() => Act::Ask,
+            Act::ServerFin if self.ends_within.is_some() => Act::Answer,
+            act => act,
+        };
         match act {
             Act::Error => self.error(Act::Ask, random),
             Act::ClientError => self.error(Act::Answer, random),

@@ -19,6 +19,10 @@ const REDIRECT: u8 = 137;
 /// Where the message begins, since one with extension headers isn't looked at.
 const OFFSET: u32 = 14 + 40;
 const TARGET: u32 = OFFSET + 8;
+/// Where the IPv6 header says how long the packet is behind it.
+const PAYLOAD_LEN: u32 = 14 + 4;
+/// A solicitation without options.
+const SOLICITATION_LEN: u32 = 8 + 16;
 /// An advertisement: message, target, the target's MAC. A router's: message, the router's MAC, the MTU.
 const ANSWER_LEN: u32 = 32;
 
@@ -61,6 +65,11 @@ fn check(frame: &impl Frame, packet: &Packet<Ip6>) -> Result<(), DropReason> {
 
 /// The MAC of the one whose address is asked for.
 fn asked_for<T: TablesOf<Ip6>>(tables: &T, frame: &impl Frame, walk: &Walk<Ip6>) -> Result<Mac, DropReason> {
+    // RFC 4861 section 7.1.1. A frame may be longer than its packet.
+    let len = frame.load::<2>(PAYLOAD_LEN).map_or(0, u16::from_be_bytes);
+    if u32::from(len) < SOLICITATION_LEN {
+        return Err(DropReason::NEIGHBOR_INVALID);
+    }
     let target = Ip6(frame.words::<4>(TARGET).ok_or(DropReason::NEIGHBOR_INVALID)?);
     let src = walk.packet.src;
     let is_link_local = src.is_in(ip6::LINK_LOCAL, 10);

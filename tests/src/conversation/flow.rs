@@ -253,8 +253,10 @@ impl Flow {
 
     /// The packet by which an end does something, and the device it leaves by.
     pub(super) fn packet(&self, act: Act, random: &mut ChaCha8Rng) -> (Device, Packet) {
-        // Who has seen which of the two FINs is another thing that ENIs may no longer agree about.
+        // Who has seen which of the two FINs is another thing that ENIs may no longer agree about; and who spoke first
+        // is forgotten when a packet takes another way.
         let act = match act {
+            Act::OtherMac if self.ends_within.is_some() => Act::Ask,
             Act::ClientFin if self.ends_within.is_some() => Act::Ask,
             Act::ServerFin if self.ends_within.is_some() => Act::Answer,
             act => act,

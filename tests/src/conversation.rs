@@ -49,7 +49,7 @@ pub struct Conversation {
 /// The shortest idle limit there is: that of a closing TCP connection.
 const SHORTEST_LIMIT: Duration = Duration::from_secs(10);
 /// How much happens in a conversation.
-const ACTS: usize = 150;
+const ACTS: usize = 200;
 
 /// The conversation with this index under this seed.
 #[must_use]
@@ -90,12 +90,12 @@ impl Writer {
     fn act(&mut self) {
         match self.random.random_range(0..100) {
             0..18 => self.open(),
-            18..58 => self.go_on(),
-            58..64 => self.idle_at_an_edge(),
-            64..67 => self.pause(),
-            67..74 => fragments::train(self),
-            74..78 => neighbor::make(self),
-            78..96 => noise::make(self),
+            18..60 => self.go_on(),
+            60..66 => self.idle_at_an_edge(),
+            66..69 => self.pause(),
+            69..76 => fragments::train(self),
+            76..80 => neighbor::make(self),
+            80..98 => noise::make(self),
             _ => self.change(),
         }
     }
@@ -170,15 +170,16 @@ impl Writer {
 
     fn change(&mut self) {
         let topology = &mut self.now;
-        self.flows.retain(|flow| !flow.is_lopsided(topology));
+        self.flows
+            .retain(|flow| !flow.is_lopsided(topology) && !flow.may_be_half_forgotten());
         match world::change(topology, &mut self.random) {
             // An ENI that begins to track in the middle of a connection knows, in the model, what it has seen since;
             // in the datapath, what its entries hold. AWS doesn't say how long either is remembered (semantics 7.4), so
             // such flows go on for a while, but their idle limits aren't asked for.
             // A connection that a route has led another way is likewise known there only since.
             world::Changed::Groups(vpc) | world::Changed::Routes(vpc) => {
-                let changed = self.flows.iter_mut().filter(|flow| flow.is_in(topology, vpc));
-                changed.for_each(|flow| flow.end_within(SHORTEST_LIMIT));
+                self.flows
+                    .retain_mut(|flow| !flow.is_in(topology, vpc) || flow.end_within(SHORTEST_LIMIT));
             }
             world::Changed::Other => {}
         }
@@ -192,6 +193,7 @@ impl Writer {
     }
 
     fn say(&mut self, at: usize, act: flow::Act) {
+        self.flows[at].note(act);
         let (from, packet) = self.flows[at].packet(act, &mut self.random);
         self.send(from, &packet, act.name());
     }

@@ -16,6 +16,8 @@ pub(super) struct Flow {
     pub(super) number: u16,
     /// How much silence the flow may still meet before nothing more is said in it.
     ends_within: Option<Duration>,
+    /// One of the ends has said that it is over.
+    closes: bool,
     /// How much silence the flow has met.
     silence: Duration,
     /// The ENIs that it may pass remember for different times.
@@ -186,6 +188,7 @@ impl Flow {
         let mut flow = Self {
             number,
             ends_within: None,
+            closes: false,
             silence: Duration::ZERO,
             is_uneven: is_uneven(topology, &client.vpc_id),
             client: End::of(topology, client, is_ipv6, random)?,
@@ -222,9 +225,19 @@ impl Flow {
         passed.any(|eni| rules::is_lopsided(topology, eni, protocol, self.is_ipv6()))
     }
 
-    /// Lets the flow end before the silence in it adds up to `time`.
-    pub(super) fn end_within(&mut self, time: Duration) {
+    /// Lets the flow end before the silence in it adds up to `time`. It has ended if it has begun to close: who has seen
+    /// which of the two FINs is another thing that ENIs may no longer agree about.
+    pub(super) fn end_within(&mut self, time: Duration) -> bool {
         self.ends_within = Some(self.ends_within.map_or(time, |left| left.min(time)));
+        !self.closes
+    }
+
+    /// Notes what is being said.
+    pub(super) fn note(&mut self, act: Act) {
+        self.closes |= matches!(
+            act,
+            Act::ClientFin | Act::ServerFin | Act::ClientReset | Act::ServerReset
+        );
     }
 
     /// Whether anything is said in the flow after a silence.
@@ -238,10 +251,16 @@ impl Flow {
             self.ends_within = left.checked_sub(silence);
             return self.ends_within.is_some_and(|left| !left.is_zero());
         }
-        if self.is_uneven && self.silence > SHORTEST_TIMEOUT {
-            self.end_within(SHORTEST_LIMIT);
+        if self.may_be_half_forgotten() {
+            return self.end_within(SHORTEST_LIMIT);
         }
         true
+    }
+
+    /// Whether one ENI may have forgotten the connection and another not. If it is led another way then, the datapath
+    /// can't tell a packet that the one has just seen from one that the other has.
+    pub(super) fn may_be_half_forgotten(&self) -> bool {
+        self.is_uneven && self.silence > SHORTEST_TIMEOUT
     }
 
     pub(super) fn is_in(&self, topology: &Topology, vpc: &str) -> bool {
@@ -253,8 +272,7 @@ impl Flow {
 
     /// The packet by which an end does something, and the device it leaves by.
     pub(super) fn packet(&self, act: Act, random: &mut ChaCha8Rng) -> (Device, Packet) {
-        // Who has seen which of the two FINs is another thing that ENIs may no longer agree about; and who spoke first
-        // is forgotten when a packet takes another way.
+        // It could close for some and not for others; and who spoke first is forgotten when a packet takes another way.
         let act = match act {
             Act::OtherMac if self.ends_within.is_some() => Act::Ask,
             Act::ClientFin if self.ends_within.is_some() => Act::Ask,

@@ -118,7 +118,7 @@ fn stray(me: End, other: End, number: u16, random: &mut ChaCha8Rng) -> Packet {
     let strange = strange(me.ip, random);
     match random.random_range(0..20) {
         0..3 => packet.to(ROUTER, strange, 80),
-        16..20 => packet.fragment(number.into(), 4, true).to(ROUTER, other.ip, 80),
+        16..20 => orphan(me, other, number, random),
         3 => packet.to(BROADCAST, other.ip, 80),
         4 => packet.ip_from(strange, 1000 + number).to(ROUTER, other.ip, 80),
         5 => dhcp(me),
@@ -134,6 +134,20 @@ fn stray(me: End, other: End, number: u16, random: &mut ChaCha8Rng) -> Packet {
             .to(ROUTER, other.ip, 80),
         _ => packet.to(if random.random_bool(0.5) { ROUTER } else { me.mac }, me.ip, 80),
     }
+}
+
+/// The end of a packet whose beginning nobody has seen.
+fn orphan(me: End, other: End, number: u16, random: &mut ChaCha8Rng) -> Packet {
+    let packet = if random.random_bool(0.5) {
+        Packet::tcp()
+    } else {
+        Packet::udp()
+    };
+    packet
+        .payload(&[7; 16])
+        .fragment(number.into(), 4, false)
+        .from(me.mac, me.ip, 0)
+        .to(ROUTER, other.ip, 0)
 }
 
 fn dhcp(me: End) -> Packet {

@@ -71,7 +71,7 @@ pub(super) fn topology(random: &mut ChaCha8Rng) -> Topology {
     for vpc in VPCS {
         remember(&mut topology, vpc, random);
         for side in SIDES {
-            if random.random_bool(0.35) {
+            if random.random_bool(0.5) {
                 topology.nacl(&format!("{vpc}-{side}"), nacl(random));
             }
         }

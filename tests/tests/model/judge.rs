@@ -3,6 +3,7 @@
 use super::books::Books;
 use super::coverage::Coverage;
 use super::reasons;
+use groundplane::simulate::Capacity;
 use groundplane_abi::Device;
 use groundplane_abi::eni::DropKey;
 use groundplane_abi::nacl::direction;
@@ -10,13 +11,19 @@ use groundplane_tests::conversation::{Conversation, Step, relay};
 use groundplane_tests::model::{Model, Verdict};
 use groundplane_tests::packet::Parsed;
 use groundplane_tests::topology::Topology;
-use groundplane_tests::twin::{Heard, Twin};
+use groundplane_tests::twin::{self, Heard, Twin};
 use std::time::Duration;
 
 /// How often a packet is passed on by middleboxes before nobody does it any more.
 const RELAYS: u32 = 4;
 /// How long a story may become by packets that go round in circles.
 const MOST_LINES: usize = 2000;
+
+/// More than any conversation needs, and soon made.
+const SMALL: Capacity = Capacity {
+    flows: 4096,
+    embryos: 4096,
+};
 
 struct Room<'a> {
     model: Model,
@@ -30,7 +37,7 @@ struct Room<'a> {
 pub(crate) fn listen(conversation: &Conversation, coverage: &mut Coverage) -> Result<(), String> {
     let mut room = Room {
         model: Model::new(conversation.topology.resources.clone()),
-        twin: Twin::new(&conversation.topology),
+        twin: Twin::of(&twin::compile(&conversation.topology), SMALL),
         books: Books::default(),
         topology: &conversation.topology,
         now: Duration::ZERO,

@@ -3,10 +3,12 @@
 //! What the kernel has in maps is here in plain collections, so that the code that decides about packets runs where
 //! there is neither root nor BPF: in tests, in fuzzers, in answers to "why would this packet be dropped".
 
+mod bank;
 mod flows;
 mod tables;
 
 use crate::plan::{Plan, changed_scopes};
+use bank::Bank;
 use flows::Flows;
 use groundplane_abi::control::{Generation, SCOPE_SLOTS, ring_hand};
 use groundplane_abi::eni::{Counter, DropKey, EniState, EniTotals};
@@ -138,7 +140,7 @@ impl<I: Ip> FamilyTables<I> {
 /// The datapath on the host: banks of plans, flow tables, a clock that stands still until it is told to move.
 #[derive(Debug)]
 pub struct Simulation {
-    banks: [Plan; 2],
+    banks: [Bank; 2],
     generation: Generation,
     scopes: Vec<Generation>,
     now: Cell<u64>,
@@ -161,7 +163,7 @@ impl Simulation {
     #[must_use]
     pub fn new(capacity: Capacity) -> Self {
         Self {
-            banks: [Plan::default(), Plan::default()],
+            banks: [Bank::default(), Bank::default()],
             generation: Generation(0),
             scopes: vec![Generation(0); SCOPE_SLOTS as usize],
             now: Cell::new(Self::START),
@@ -179,10 +181,10 @@ impl Simulation {
     /// Puts a plan in force, as install does in the kernel.
     pub fn apply(&mut self, plan: &Plan) -> Generation {
         let next = Generation(self.generation.0 + 1);
-        for scope in changed_scopes(&self.banks[self.generation.bank().0 as usize], plan) {
+        for scope in changed_scopes(&self.banks[self.generation.bank().0 as usize].plan, plan) {
             self.scopes[usize::from(scope.0)] = next;
         }
-        self.banks[next.bank().0 as usize] = plan.clone();
+        self.banks[next.bank().0 as usize] = Bank::of(plan);
         self.generation = next;
         next
     }
@@ -281,6 +283,7 @@ impl SimulatedFamily for Ip4 {}
 impl SimulatedFamily for Ip6 {}
 
 mod sealed {
+    use super::bank::{Bank, Lengths};
     use super::{FamilyTables, Simulation};
     use crate::plan::{FamilyRows, Plan};
     use groundplane_abi::{Ip, Ip4, Ip6};
@@ -289,6 +292,8 @@ mod sealed {
         #[expect(private_interfaces, reason = "nobody outside can name the trait")]
         fn tables(simulation: &Simulation) -> &FamilyTables<Self>;
         fn rows(plan: &Plan) -> &FamilyRows<Self>;
+        #[expect(private_interfaces, reason = "nobody outside can name the trait")]
+        fn lengths(bank: &Bank) -> &Lengths;
     }
 
     macro_rules! has_tables {
@@ -301,6 +306,11 @@ mod sealed {
 
                 fn rows(plan: &Plan) -> &FamilyRows<Self> {
                     &plan.$family
+                }
+
+                #[expect(private_interfaces, reason = "nobody outside can name the trait")]
+                fn lengths(bank: &Bank) -> &Lengths {
+                    &bank.$family
                 }
             }
         };

@@ -1,5 +1,6 @@
 //! The tables over a plan.
 
+use super::bank::{self, longest};
 use super::flows::Flows;
 use super::{FamilyTables, Place, SimulatedFamily, Simulation};
 use groundplane_abi::control::{Generation, Validity, ring_hand};
@@ -19,7 +20,6 @@ use groundplane_abi::{Bank, Device, Ip, ScopeId};
 use groundplane_datapath::tables::Clock;
 use groundplane_datapath::{FlowTable, Tables, TablesOf};
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 
 /// Looks a row up: in the bank the key names, where rows have bank 0.
 macro_rules! row {
@@ -44,7 +44,7 @@ impl<I: Ip> FamilyTables<I> {
 }
 
 impl Simulation {
-    fn bank(&self, bank: Bank) -> &crate::plan::Plan {
+    fn bank(&self, bank: Bank) -> &bank::Bank {
         &self.banks[(bank.0 & 1) as usize]
     }
 
@@ -55,13 +55,6 @@ impl Simulation {
     fn with_state<R>(&self, device: Device, change: impl FnOnce(&mut EniState) -> R) -> R {
         change(self.states.borrow_mut().entry(device).or_default())
     }
-}
-
-/// The row with the longest prefix. `key` makes the key of a prefix of some length, its further bits zero.
-fn longest<K: Ord, V: Copy>(rows: &BTreeMap<(K, u8), V>, bits: u8, key: impl Fn(u8) -> K) -> Option<V> {
-    (0..=bits)
-        .rev()
-        .find_map(|prefix_len| rows.get(&(key(prefix_len), prefix_len)).copied())
 }
 
 /// The first bits of an address, the others zero.
@@ -97,28 +90,28 @@ impl Tables for Simulation {
     }
 
     fn eni(&self, key: &EniKey) -> Option<EniEntry> {
-        row!(self.bank(key.bank), enis, key)
+        row!(self.bank(key.bank).plan, enis, key)
     }
 
     fn subnet(&self, key: &SubnetKey) -> Option<SubnetEntry> {
-        row!(self.bank(key.bank), subnets, key)
+        row!(self.bank(key.bank).plan, subnets, key)
     }
 
     fn mac_owner(&self, key: &MacKey) -> Option<Device> {
-        row!(self.bank(key.bank), macs, key)
+        row!(self.bank(key.bank).plan, macs, key)
     }
 
     fn group_set(&self, key: &GroupSetKey) -> Option<GroupSetEntry> {
-        row!(self.bank(key.bank), group_sets, key)
+        row!(self.bank(key.bank).plan, group_sets, key)
     }
 
     fn references(&self, key: &ReferenceKey) -> Option<RuleBits> {
-        row!(self.bank(key.bank), references, key)
+        row!(self.bank(key.bank).plan, references, key)
     }
 
     fn selected(&self, key: &SelectorKey) -> Option<RuleBits> {
-        let bits = u8::try_from(Selector::BITS).unwrap_or(u8::MAX);
-        longest(&self.bank(key.bank).selectors, bits, |prefix_len| {
+        let bank = self.bank(key.bank);
+        longest(&bank.plan.selectors, &bank.selectors, |prefix_len| {
             let mask = u32::MAX
                 .checked_shl(Selector::BITS - u32::from(prefix_len))
                 .unwrap_or(0);
@@ -200,40 +193,49 @@ impl<I: SimulatedFamily> TablesOf<I> for Simulation {
     type NaclRef = NaclKey;
 
     fn owner(&self, key: &AddressKey<I>) -> Option<Device> {
-        let rows = &I::rows(self.bank(key.bank)).addresses;
-        longest(rows, I::BITS as u8, |prefix_len| AddressKey {
-            bank: Bank(0),
-            address: network(key.address, prefix_len),
-            ..*key
-        })
+        let bank = self.bank(key.bank);
+        longest(
+            &I::rows(&bank.plan).addresses,
+            &I::lengths(bank).addresses,
+            |prefix_len| AddressKey {
+                bank: Bank(0),
+                address: network(key.address, prefix_len),
+                ..*key
+            },
+        )
     }
 
     fn route(&self, key: &RouteKey<I>) -> Option<RouteEntry> {
-        let rows = &I::rows(self.bank(key.bank)).routes;
-        longest(rows, I::BITS as u8, |prefix_len| RouteKey {
-            bank: Bank(0),
-            destination: network(key.destination, prefix_len),
-            ..*key
+        let bank = self.bank(key.bank);
+        longest(&I::rows(&bank.plan).routes, &I::lengths(bank).routes, |prefix_len| {
+            RouteKey {
+                bank: Bank(0),
+                destination: network(key.destination, prefix_len),
+                ..*key
+            }
         })
     }
 
     fn nacl(&self, key: &NaclKey) -> Option<(NaclKey, u32)> {
-        let rows = I::rows(self.bank(key.bank));
-        row!(rows, nacls, key).map(|nacl| (*key, nacl.len))
+        let rows = I::rows(&self.bank(key.bank).plan);
+        let nacl = rows.nacls.get(&NaclKey { bank: Bank(0), ..*key })?;
+        Some((*key, nacl.len))
     }
 
     fn nacl_rule(&self, nacl: NaclKey, index: u32) -> Option<NaclRule<I>> {
-        let rows = I::rows(self.bank(nacl.bank));
+        let rows = I::rows(&self.bank(nacl.bank).plan);
         let key = NaclKey { bank: Bank(0), ..nacl };
         rows.nacls.get(&key)?.rules.get(index as usize).copied()
     }
 
     fn peers(&self, key: &PeerKey<I>) -> Option<RuleBits> {
-        let rows = &I::rows(self.bank(key.bank)).peers;
-        longest(rows, I::BITS as u8, |prefix_len| PeerKey {
-            bank: Bank(0),
-            address: network(key.address, prefix_len),
-            ..*key
+        let bank = self.bank(key.bank);
+        longest(&I::rows(&bank.plan).peers, &I::lengths(bank).peers, |prefix_len| {
+            PeerKey {
+                bank: Bank(0),
+                address: network(key.address, prefix_len),
+                ..*key
+            }
         })
     }
 

@@ -1,8 +1,8 @@
 //! Semantics 7: what an ENI remembers, and for how long.
 
-use super::World;
+use super::{VERSIONS, World};
 use groundplane_abi::DropReason;
-use groundplane_tests::packet::{Packet, flag};
+use groundplane_tests::packet::{Extension, Packet, flag};
 use groundplane_tests::topology::Groups;
 use groundplane_tests::twin::Path;
 use std::time::Duration;
@@ -171,22 +171,23 @@ fn icmp_errors_are_judged_one_by_one() {
     }
 }
 
+/// IPv4 options and IPv6 extension headers, off the fast path.
 #[test]
-fn fragment_leaves_no_state() {
-    let mut world = one_way();
-    let first = world.there("web", "db", Packet::udp().payload(&[0; 24]).fragment(9, 0, true));
-    world.arrives("web", &first, "db");
-    let answer = world.back("db", "web", Packet::udp());
-    world.is_dropped("db", &answer, DropReason::GROUP_EGRESS);
-}
-
-#[test]
-fn options_leave_no_state_and_go_on() {
-    let mut world = one_way();
-    let packet = world.there("web", "db", Packet::udp().options(&[7, 7, 4, 0, 0, 0, 0]));
-    world.arrives("web", &packet, "db");
-    let answer = world.back("db", "web", Packet::udp());
-    world.is_dropped("db", &answer, DropReason::GROUP_EGRESS);
+fn options_change_nothing_about_whose_packet_it_is() {
+    for version in VERSIONS {
+        let mut world = one_way().speaking(version);
+        let with_options = |packet: Packet| match version {
+            4 => packet.options(&[7, 7, 4, 0, 0, 0, 0]),
+            _ => packet.extension(Extension::Destination(vec![1, 4, 0, 0, 0, 0])),
+        };
+        let asked = world.there("web", "db", with_options(Packet::udp()));
+        let answer = world.back("db", "web", with_options(Packet::udp()));
+        assert_eq!(world.send("web", &asked).1, Some(Path::Installed));
+        assert_eq!(world.send("db", &answer).1, Some(Path::Promoted));
+        assert_eq!(world.send("web", &asked).1, Some(Path::Resumed));
+        let without = world.there("web", "db", Packet::udp().payload(b"more"));
+        assert_eq!(world.send("web", &without).1, Some(Path::Fast));
+    }
 }
 
 #[test]

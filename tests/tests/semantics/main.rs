@@ -4,28 +4,58 @@ mod arp;
 mod configuration;
 mod connection;
 mod documentation;
+mod fragment;
 mod malformed;
 mod reclaim;
 mod rerouted;
 mod routing;
 mod tables;
 
-use groundplane_abi::DropReason;
+use groundplane_abi::event::Event;
+use groundplane_abi::{DropReason, Ip4, Ip6};
+use groundplane_datapath::FlowTable;
 use groundplane_tests::packet::{Packet, Parsed, ROUTER, flag};
 use groundplane_tests::topology::Topology;
 use groundplane_tests::twin::{Heard, Path, Twin};
+use std::net::IpAddr;
 use std::time::Duration;
 
 /// A topology and the datapath that it was compiled for.
 struct World {
     topology: Topology,
     twin: Twin,
+    /// Of IP: which addresses the guests speak from and to.
+    version: u8,
 }
+
+/// Both versions of IP. What holds for one holds for the other, unless a promise says otherwise.
+const VERSIONS: [u8; 2] = [4, 6];
 
 impl World {
     fn new(topology: Topology) -> Self {
         let twin = Twin::new(&topology);
-        Self { topology, twin }
+        Self::of(topology, twin)
+    }
+
+    fn of(topology: Topology, twin: Twin) -> Self {
+        Self {
+            topology,
+            twin,
+            version: 4,
+        }
+    }
+
+    fn speaking(self, version: u8) -> Self {
+        Self { version, ..self }
+    }
+
+    /// The address by which a guest is spoken to.
+    fn ip(&self, guest: &str) -> IpAddr {
+        let guest = self.topology.guest(guest);
+        match self.version {
+            4 => guest.ip.into(),
+            _ => guest.ip6.expect("everybody has an address of either family").into(),
+        }
     }
 
     /// `web`, `web2`, `db` and `box`, everything open.
@@ -52,14 +82,14 @@ impl World {
 
     /// The packet from one guest to another by way of the router, client port 40000 and server port 80.
     fn there(&self, from: &str, to: &str, packet: Packet) -> Packet {
-        let (from, to) = (self.topology.guest(from), self.topology.guest(to));
-        packet.from(from.mac, from.ip, 40_000).to(ROUTER, to.ip, 80)
+        let mac = self.topology.guest(from).mac;
+        packet.from(mac, self.ip(from), 40_000).to(ROUTER, self.ip(to), 80)
     }
 
     /// What the server answers.
     fn back(&self, from: &str, to: &str, packet: Packet) -> Packet {
-        let (from, to) = (self.topology.guest(from), self.topology.guest(to));
-        packet.from(from.mac, from.ip, 80).to(ROUTER, to.ip, 40_000)
+        let mac = self.topology.guest(from).mac;
+        packet.from(mac, self.ip(from), 80).to(ROUTER, self.ip(to), 40_000)
     }
 
     fn send(&mut self, from: &str, packet: &Packet) -> (Heard, Option<Path>) {
@@ -81,6 +111,20 @@ impl World {
     #[track_caller]
     fn is_dropped(&mut self, from: &str, packet: &Packet, reason: DropReason) {
         assert_eq!(self.send(from, packet).0, Heard::Dropped(reason));
+    }
+
+    /// What was told of the packet that was dropped last.
+    fn last_drop(&self) -> Event {
+        self.twin.tables().last_drop().expect("something was dropped")
+    }
+
+    /// Entries of a flow table of the version that is spoken.
+    fn flows(&self, table: FlowTable) -> usize {
+        let tables = self.twin.tables();
+        match self.version {
+            4 => tables.entries::<Ip4>(table).len(),
+            _ => tables.entries::<Ip6>(table).len(),
+        }
     }
 
     /// A client opens a TCP connection and the server answers.

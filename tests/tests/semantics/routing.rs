@@ -87,21 +87,6 @@ fn nacl_is_reported_when_route_and_nacl_would_both_drop() {
 }
 
 #[test]
-fn later_fragment_matches_only_rules_for_all_ports() {
-    let mut world = World::with(|topology| {
-        topology.nacl("back", deny(false, 17, (0, 65535)));
-    });
-    let later = world.there("web", "db", Packet::udp().payload(&[0; 16]).fragment(3, 4, false));
-    world.is_dropped("web", &later, DropReason::NACL_INGRESS);
-    world.change(|topology| {
-        topology.nacl("back", deny(false, 17, (0, 65534)));
-    });
-    world.arrives("web", &later, "db");
-    let first = world.there("web", "db", Packet::udp().payload(&[0; 16]).fragment(3, 0, true));
-    world.is_dropped("web", &first, DropReason::NACL_INGRESS);
-}
-
-#[test]
 fn middlebox_route_delivers_to_the_middlebox() {
     let mut world = World::with(through_the_box);
     let packet = world.there("web", "db", Packet::tcp().flags(flag::SYN));

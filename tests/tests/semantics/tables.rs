@@ -3,9 +3,10 @@
 use super::World;
 use groundplane::plan::Plan;
 use groundplane::simulate::Capacity;
+use groundplane_abi::eni::SubnetKey;
 use groundplane_abi::flow::FlowEntry;
 use groundplane_abi::route::{RouteEntry, RouteKey, Target};
-use groundplane_abi::{DropReason, Ip4, SubnetId};
+use groundplane_abi::{Bank, DropReason, Ip4, SubnetId};
 use groundplane_datapath::FlowTable;
 use groundplane_tests::packet::{Packet, flag};
 use groundplane_tests::topology::{Groups, Topology};
@@ -21,10 +22,8 @@ pub(crate) const SMALL: Capacity = Capacity {
 pub(crate) fn small(change: impl FnOnce(&mut Topology)) -> World {
     let mut topology = Topology::three_subnets();
     change(&mut topology);
-    World {
-        twin: Twin::of(&compile(&topology), SMALL),
-        topology,
-    }
+    let twin = Twin::of(&compile(&topology), SMALL);
+    World::of(topology, twin)
 }
 
 /// A client opens a connection from a port, and the server answers; what became of the answer.
@@ -55,13 +54,18 @@ fn sent(world: &World, guest: &str) -> u64 {
 /// home.
 fn chain(topology: &Topology, hops: u32) -> Plan {
     let mut plan = compile(topology);
-    let (first_key, first) = *plan
-        .subnets
+    let web = topology.guest("web").device;
+    let eni = plan
+        .enis
         .iter()
-        .map(|(key, row)| (*key, *row))
-        .collect::<Vec<_>>()
-        .first()
-        .expect("some");
+        .find(|(key, _)| key.device == web)
+        .expect("web is there")
+        .1;
+    let first_key = SubnetKey {
+        bank: Bank(0),
+        subnet: eni.subnet,
+    };
+    let first = plan.subnets[&first_key];
     let everywhere = |table| {
         let (mut key, _): (RouteKey<Ip4>, _) = *plan.ip4.routes.keys().next().expect("there are routes");
         key.table = groundplane_abi::RouteTableId(table);
@@ -93,10 +97,7 @@ fn eighth_hop_arrives_and_ninth_hop_drops() {
     let topology = Topology::three_subnets();
     for (hops, arrives) in [(1, true), (8, true), (9, false)] {
         let twin = Twin::of(&chain(&topology, hops), Capacity::default());
-        let mut world = World {
-            twin,
-            topology: topology.clone(),
-        };
+        let mut world = World::of(topology.clone(), twin);
         let packet = world.there("web", "db", Packet::udp());
         if arrives {
             world.arrives("web", &packet, "db");
@@ -123,10 +124,8 @@ fn missing_rows_drop_each_with_its_reason() {
         let topology = Topology::three_subnets();
         let mut plan = compile(&topology);
         damage(&mut plan);
-        let mut world = World {
-            twin: Twin::of(&plan, Capacity::default()),
-            topology,
-        };
+        let twin = Twin::of(&plan, Capacity::default());
+        let mut world = World::of(topology, twin);
         let packet = world.there("web", "db", Packet::udp());
         world.is_dropped("web", &packet, reason);
     }

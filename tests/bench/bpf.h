@@ -15,7 +15,26 @@
 #define PACKET_HOST 0
 
 static void *(*const bpf_map_lookup_elem)(void *map, const void *key) = (void *)BPF_FUNC_map_lookup_elem;
-static long (*const bpf_skb_pull_data)(struct __sk_buff *skb, __u32 len) = (void *)BPF_FUNC_skb_pull_data;
+static long (*const bpf_map_update_elem)(void *map, const void *key, const void *value, __u64 flags) =
+	(void *)BPF_FUNC_map_update_elem;
+static long (*const bpf_tail_call)(struct __sk_buff *skb, void *programs, __u32 slot) = (void *)BPF_FUNC_tail_call;
+static __u32 (*const bpf_get_prandom_u32)(void) = (void *)BPF_FUNC_get_prandom_u32;
 static long (*const bpf_skb_change_type)(struct __sk_buff *skb, __u32 type) = (void *)BPF_FUNC_skb_change_type;
 static __u64 (*const bpf_jiffies64)(void) = (void *)BPF_FUNC_jiffies64;
 static long (*const bpf_redirect_peer)(__u32 device, __u64 flags) = (void *)BPF_FUNC_redirect_peer;
+
+#define ETHERNET_LEN 14
+#define ETHERTYPE_IPV4 0x0800
+#define ETHERTYPE_IPV6 0x86dd
+
+#define SWAPPED(number) __builtin_bswap16(number)
+
+INLINE void *data_of(struct __sk_buff *skb)
+{
+	return (void *)(long)skb->data;
+}
+
+INLINE void *end_of(struct __sk_buff *skb)
+{
+	return (void *)(long)skb->data_end;
+}

@@ -306,8 +306,20 @@ impl LoadedKernel {
         Ok(())
     }
 
+    /// The program that a packet which leaves a guest comes to.
+    #[must_use]
+    pub fn program(&self) -> &SchedClassifier {
+        &self.program
+    }
+
+    /// Where everything is pinned.
+    #[must_use]
+    pub fn pins(&self) -> &Path {
+        &self.pins
+    }
+
     /// A pinned map by its name.
-    fn map(&self, name: &str) -> Result<Map> {
+    pub fn map(&self, name: &str) -> Result<Map> {
         let data = MapData::from_pin(self.pins.join(name)).with_context(|| format!("open map {name}"))?;
         Ok(Map::from_map_data(data)?)
     }

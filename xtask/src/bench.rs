@@ -16,7 +16,7 @@ pub(crate) struct Options {
     /// Fewer and shorter rounds
     #[arg(long)]
     quick: bool,
-    /// This measurement alone: throughput, established
+    /// This measurement alone: throughput, established, scales, random, first, memory
     #[arg(long, value_name = "MEASUREMENT")]
     only: Option<String>,
     /// text or json

@@ -4,29 +4,20 @@
 //! theirs take turns, so that a machine that slows down slows both. Bars stand beside the figures; missing one is news,
 //! not a failure, since what else runs on a machine is nobody's fault.
 
+mod bed;
 mod established;
+mod first;
+mod flow;
+mod memory;
 mod program;
+mod random;
 mod report;
 mod throughput;
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 use clap::{Parser, ValueEnum};
 use report::{Report, Row};
 use std::path::PathBuf;
-
-/// What Groundplane's side of every measurement runs in; `$` stands for the lab's prefix.
-const DOCUMENT: &str = "
-vpcs:
-  red:
-    CidrBlock: 10.0.0.0/16
-    subnets:
-      front: { CidrBlock: 10.0.1.0/24 }
-      back: { CidrBlock: 10.0.2.0/24 }
-    instances:
-      web: { subnet: front, PrivateIpAddress: 10.0.1.10, namespace: $web }
-      web2: { subnet: front, PrivateIpAddress: 10.0.1.11, namespace: $web2 }
-      db: { subnet: back, PrivateIpAddress: 10.0.2.10, namespace: $db }
-";
 
 /// Measures Groundplane against the least that the same thing can cost.
 #[derive(Parser, Debug)]
@@ -50,6 +41,14 @@ enum Measurement {
     Throughput,
     /// The program's time for an established packet, against a floor program
     Established,
+    /// The same with many rules and routes, against few
+    Scales,
+    /// The same over a million connections at random, against a floor program
+    Random,
+    /// The program's time for the first packets of a connection, against a floor program and with many rules
+    First,
+    /// The memory that a connection takes
+    Memory,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug, ValueEnum)]
@@ -63,9 +62,28 @@ impl Measurement {
     fn run(self, options: &Options) -> Result<Vec<Row>> {
         match self {
             Self::Throughput => throughput::measure(options),
-            Self::Established => established::measure(options),
+            Self::Established => apart(|| established::measure(options)),
+            Self::Scales => apart(|| established::measure_scales(options)),
+            Self::Random => apart(|| random::measure(options)),
+            Self::First => apart(|| first::measure(options)),
+            Self::Memory => apart(memory::measure),
         }
     }
+}
+
+impl Options {
+    /// How often everything is measured.
+    fn rounds(&self) -> u32 {
+        if self.quick { 5 } else { 15 }
+    }
+}
+
+/// Measures on a thread of its own, which the loaded datapath puts into a network namespace of its own.
+fn apart(measure: impl FnOnce() -> Result<Vec<Row>> + Send) -> Result<Vec<Row>> {
+    std::thread::scope(|scope| {
+        let measured = scope.spawn(measure).join();
+        measured.unwrap_or_else(|_| bail!("measuring has panicked"))
+    })
 }
 
 fn main() -> Result<()> {

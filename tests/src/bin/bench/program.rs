@@ -1,9 +1,12 @@
 //! Programs: those of tests/bench, and test runs of any.
 
 use anyhow::{Context as _, Result, ensure};
+use aya::maps::{Array, MapData, ProgramArray};
 use aya::programs::{SchedClassifier, TestRun as _, TestRunOptions};
 use aya::{Ebpf, EbpfLoader};
-use groundplane_abi::Device;
+use bytemuck::{Pod, Zeroable};
+use groundplane_abi::{Device, map};
+use groundplane_tests::kernel::LoadedKernel;
 use std::path::Path;
 
 /// The verdict of a program that has sent the packet somewhere else.
@@ -15,13 +18,47 @@ pub(crate) const PASSED: u32 = 0;
 const SK_BUFF_SIZE: usize = 192;
 const IFINDEX: usize = 40;
 
-/// An object made of tests/bench/`name`.c.
+/// The tables that the floor has for itself, and whose size they have.
+const OWN_TABLES: [(&str, &str); 6] = [
+    ("FLOOR_FLOWS4", map::ip4::FLOWS),
+    ("FLOOR_FLOWS6", map::ip6::FLOWS),
+    ("FLOOR_EMBRYOS4", map::ip4::EMBRYOS),
+    ("FLOOR_EMBRYOS6", map::ip6::EMBRYOS),
+    ("FLOOR_RING4", map::ip4::RING),
+    ("FLOOR_RING6", map::ip6::RING),
+];
+
+/// An object made of tests/bench/`name`.c, with its maps.
 pub(crate) fn object(directory: &Path, name: &str) -> Result<Ebpf> {
+    load_object(&mut EbpfLoader::new(), directory, name)
+}
+
+/// The floor programs, over a datapath's own tables.
+pub(crate) fn floor(directory: &Path, kernel: &LoadedKernel) -> Result<Ebpf> {
+    let mut loader = EbpfLoader::new();
+    for name in map::all() {
+        loader.map_pin_path(name, kernel.pins().join(name));
+    }
+    for (own, ours) in OWN_TABLES {
+        loader.map_max_entries(own, capacity(kernel, ours)?);
+    }
+    let mut floor = load_object(&mut loader, directory, "floor")?;
+    for program in ["established", "first", "reply", "empty"] {
+        load(&mut floor, program)?;
+    }
+    Ok(floor)
+}
+
+fn load_object(loader: &mut EbpfLoader<'_>, directory: &Path, name: &str) -> Result<Ebpf> {
     let path = directory.join(format!("{name}.bpf.o"));
     let bytes = std::fs::read(&path).with_context(|| format!("can't read {}", path.display()))?;
-    EbpfLoader::new()
+    loader
         .load(&bytes)
         .with_context(|| format!("creating the maps of {name}"))
+}
+
+fn capacity(kernel: &LoadedKernel, name: &str) -> Result<u32> {
+    Ok(MapData::from_pin(kernel.pins().join(name))?.info()?.max_entries())
 }
 
 /// A program of an object, loaded.
@@ -30,6 +67,80 @@ pub(crate) fn load<'a>(object: &'a mut Ebpf, name: &str) -> Result<&'a mut Sched
     let program: &mut SchedClassifier = program.try_into()?;
     program.load().with_context(|| format!("loading {name}"))?;
     Ok(program)
+}
+
+/// A program of an object that has been loaded already.
+pub(crate) fn loaded<'a>(object: &'a Ebpf, name: &str) -> Result<&'a SchedClassifier> {
+    let program = object.program(name).with_context(|| format!("no program {name}"))?;
+    Ok(program.try_into()?)
+}
+
+/// Makes many packets of one frame (tests/bench/vary.c).
+pub(crate) struct Vary {
+    object: Ebpf,
+    ports: Array<MapData, Ports>,
+    measured: ProgramArray<MapData>,
+}
+
+/// How the packets differ. The same struct is in vary.c.
+#[derive(Clone, Copy, Debug, Pod, Zeroable)]
+#[repr(C)]
+pub(crate) struct Ports {
+    /// The number of the first connection, or how many there are to choose from.
+    pub(crate) number: u32,
+    pub(crate) base: u16,
+    pub(crate) answers: u16,
+}
+
+// SAFETY: plain data without padding, as bytemuck has checked; aya's marker says the same thing again.
+unsafe impl aya::Pod for Ports {}
+
+/// Which packet comes next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Next {
+    AtRandom,
+    InTurn,
+}
+
+impl Vary {
+    pub(crate) fn new(directory: &Path) -> Result<Self> {
+        let mut object = object(directory, "vary")?;
+        load(&mut object, "at_random")?;
+        load(&mut object, "in_turn")?;
+        let ports = object.take_map("PORTS").context("no map PORTS")?;
+        let measured = object.take_map("MEASURED").context("no map MEASURED")?;
+        Ok(Self {
+            object,
+            ports: ports.try_into()?,
+            measured: measured.try_into()?,
+        })
+    }
+
+    /// The nanoseconds a program takes for each of so many packets.
+    pub(crate) fn time(&mut self, program: &SchedClassifier, next: Next, ports: Ports, run: Run<'_>) -> Result<f64> {
+        self.ports.set(0, ports, 0)?;
+        self.measured.set(0, program.fd()?, 0)?;
+        let name = match next {
+            Next::AtRandom => "at_random",
+            Next::InTurn => "in_turn",
+        };
+        time(
+            loaded(&self.object, name)?,
+            run.frame,
+            run.device,
+            run.repeat,
+            run.verdict,
+        )
+    }
+}
+
+/// What a program is run on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Run<'a> {
+    pub(crate) frame: &'a [u8],
+    pub(crate) device: Device,
+    pub(crate) repeat: u32,
+    pub(crate) verdict: u32,
 }
 
 /// Runs a program so many times in a row on a frame that comes in by a device, and gives the nanoseconds of one run.
@@ -44,7 +155,7 @@ pub(crate) fn time(program: &SchedClassifier, frame: &[u8], device: Device, repe
         repeat,
         ..TestRunOptions::new()
     })?;
-    // The last run's verdict; the entries' counters say that it was that of all.
+    // The last run's verdict; what the entries have counted says that it was that of all.
     ensure!(
         result.return_value == verdict,
         "the program's verdict is {}, and should be {verdict}",

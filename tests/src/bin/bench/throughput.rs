@@ -1,7 +1,6 @@
 //! What one TCP stream reaches between two guests in different subnets, against a bare `bpf_redirect_peer` between two
 //! namespaces that differ from the guests in nothing.
 
-use crate::DOCUMENT;
 use crate::Options;
 use crate::program::{load, object};
 use crate::report::{Bar, Row, Sample};
@@ -22,6 +21,20 @@ use std::net::Ipv4Addr;
 use std::path::Path;
 
 const BAR: Bar = Bar::AtLeast(0.95);
+
+/// What Groundplane's side runs in; `$` stands for the lab's prefix.
+const DOCUMENT: &str = "
+vpcs:
+  red:
+    CidrBlock: 10.0.0.0/16
+    subnets:
+      front: { CidrBlock: 10.0.1.0/24 }
+      back: { CidrBlock: 10.0.2.0/24 }
+    instances:
+      web: { subnet: front, PrivateIpAddress: 10.0.1.10, namespace: $web }
+      web2: { subnet: front, PrivateIpAddress: 10.0.1.11, namespace: $web2 }
+      db: { subnet: back, PrivateIpAddress: 10.0.2.10, namespace: $db }
+";
 
 /// The two ends of the other side: the same addresses in the same subnets.
 const ENDS: [End; 2] = [

@@ -1,0 +1,184 @@
+//! What the program takes for the first packet of a connection and the first one the other way together: walks, both
+//! half-open entries, both established ones, the ring.
+//!
+//! Against a floor program in C that asks the same tables each question once and writes as many entries of the same
+//! size, and with 1000 group rules against ten.
+
+use crate::Options;
+use crate::bed::{Bed, MANY_GROUP_RULES, TEN_GROUP_RULES};
+use crate::flow::{Flow, PORT};
+use crate::program::{Next, PASSED, Ports, REDIRECTED, Run, Vary, floor, loaded, time};
+use crate::report::{Bar, Row, Sample};
+use anyhow::{Result, ensure};
+use aya::Ebpf;
+use aya::programs::SchedClassifier;
+use groundplane_abi::flow::{FlowEntry, FlowKey};
+use groundplane_abi::wire::protocol;
+use groundplane_abi::{Ip4, Ip6, map};
+use groundplane_tests::packet::flag;
+
+const FLOOR_BAR: Bar = Bar::AtMost(1.5);
+const RULES_BAR: Bar = Bar::AtMost(1.3);
+/// Room for all connections of all rounds.
+const FLOWS: u32 = 1 << 18;
+
+pub(crate) fn measure(options: &Options) -> Result<Vec<Row>> {
+    let mut rows = Vec::new();
+    for one_by_one in [true, false] {
+        for version in [4, 6] {
+            // Apart, so that the tables are as empty for the one as for the other.
+            let mut bench = Bench::new(options)?;
+            rows.extend(bench.compare(version, one_by_one)?);
+        }
+    }
+    Ok(rows)
+}
+
+/// Whose program answers which packets.
+#[derive(Clone, Copy)]
+enum Side {
+    Ours,
+    Floor,
+    Empty,
+}
+
+struct Bench {
+    bed: Bed,
+    floor: Ebpf,
+    vary: Vary,
+    rounds: u32,
+    /// How many connections are opened in one round.
+    connections: u32,
+}
+
+impl Bench {
+    fn new(options: &Options) -> Result<Self> {
+        let bed = Bed::new("first", FLOWS, &[TEN_GROUP_RULES, MANY_GROUP_RULES])?;
+        Ok(Self {
+            floor: floor(&options.programs, &bed.kernel)?,
+            vary: Vary::new(&options.programs)?,
+            bed,
+            rounds: options.rounds(),
+            connections: if options.quick { 500 } else { 2_000 },
+        })
+    }
+
+    /// Each packet by a run of its own, or in a row by one repeated run.
+    fn compare(&mut self, version: u8, one_by_one: bool) -> Result<Vec<Row>> {
+        let ten = self.bed.flow(TEN_GROUP_RULES, version, protocol::TCP)?;
+        let many = self.bed.flow(MANY_GROUP_RULES, version, protocol::TCP)?;
+        let mut samples = [Vec::new(), Vec::new(), Vec::new(), Vec::new()];
+        for round in 0..self.rounds {
+            let sides = [
+                (&ten, Side::Ours),
+                (&ten, Side::Floor),
+                (&ten, Side::Empty),
+                (&many, Side::Ours),
+            ];
+            for ((flow, side), sample) in sides.into_iter().zip(&mut samples) {
+                sample.push(if one_by_one {
+                    self.one_by_one(flow, side, round)?
+                } else {
+                    self.in_a_row(flow, side, round)?
+                });
+            }
+        }
+        self.check(version)?;
+        let how = if one_by_one { "one by one" } else { "in a row" };
+        let what = format!("first packet and reply, {how}, {}", ten.name());
+        let [ours, floor, empty, many] = samples;
+        let with_many = (Sample::of(many)?, Sample::of(ours.clone())?, Sample::of(empty.clone())?);
+        let mut rows: Vec<_> = Row::with_and_without_empty(&what, [ours, floor, empty], FLOOR_BAR)?.into();
+        let (many, ours, empty) = with_many;
+        let what = format!("{what}, 1000 group rules");
+        let against = ("10 group rules", ours.less(&empty)?);
+        rows.push(Row::new(what, "ns", many.less(&empty)?, against, RULES_BAR)?);
+        Ok(rows)
+    }
+
+    /// The median over connections of what their two packets take.
+    fn one_by_one(&self, flow: &Flow, side: Side, round: u32) -> Result<f64> {
+        let (programs, verdict) = self.programs(side)?;
+        let mut sums = Vec::new();
+        let first = round * self.connections;
+        for number in first..first + self.connections {
+            let there = flow.there(number, flag::SYN);
+            let back = flow.back(number, flag::SYN | flag::ACK);
+            let asked = time(programs[0], &there, flow.from.device, 1, verdict)?;
+            sums.push(asked + time(programs[1], &back, flow.to.device, 1, verdict)?);
+        }
+        Ok(Sample::of(sums)?.median)
+    }
+
+    /// The mean: first all the first packets, then all that answer.
+    fn in_a_row(&mut self, flow: &Flow, side: Side, round: u32) -> Result<f64> {
+        let frames = [
+            (flow.there(0, flag::SYN), flow.from.device),
+            (flow.back(0, flag::SYN | flag::ACK), flow.to.device),
+        ];
+        let mut sum = 0.0;
+        for (answers, (frame, device)) in (0..).zip(&frames) {
+            let (programs, verdict) = programs(self.bed.kernel.program(), &self.floor, side)?;
+            let ports = Ports {
+                number: round * self.connections,
+                base: PORT,
+                answers,
+            };
+            let run = Run {
+                frame,
+                device: *device,
+                repeat: self.connections,
+                verdict,
+            };
+            sum += self
+                .vary
+                .time(programs[usize::from(answers)], Next::InTurn, ports, run)?;
+        }
+        Ok(sum)
+    }
+
+    fn programs(&self, side: Side) -> Result<([&SchedClassifier; 2], u32)> {
+        programs(self.bed.kernel.program(), &self.floor, side)
+    }
+
+    /// Looks whether all connections are established, ours and the floor's.
+    fn check(&self, version: u8) -> Result<()> {
+        let opened = (self.rounds * self.connections) as usize;
+        let established = if version == 6 {
+            self.bed.kernel.entries::<Ip6>(map::ip6::FLOWS)?.len()
+        } else {
+            self.bed.kernel.entries::<Ip4>(map::ip4::FLOWS)?.len()
+        };
+        // Two scales, two entries each.
+        ensure!(
+            established == 4 * opened,
+            "{opened} connections were opened twice, and there are {established} entries"
+        );
+        let name = format!("FLOOR_FLOWS{version}");
+        let entries = if version == 6 {
+            floor_entries::<FlowKey<Ip6>, FlowEntry<Ip6>>(&self.floor, &name)?
+        } else {
+            floor_entries::<FlowKey<Ip4>, FlowEntry<Ip4>>(&self.floor, &name)?
+        };
+        ensure!(
+            entries == 2 * opened,
+            "{opened} connections were opened, and the floor has {entries} entries"
+        );
+        Ok(())
+    }
+}
+
+fn floor_entries<K: aya::Pod, V: aya::Pod>(floor: &Ebpf, name: &str) -> Result<usize> {
+    let table = floor.map(name).ok_or_else(|| anyhow::anyhow!("no map {name}"))?;
+    let table: aya::maps::HashMap<_, K, V> = table.try_into()?;
+    Ok(table.keys().count())
+}
+
+/// The programs for the first packet and for the one that answers it.
+fn programs<'a>(ours: &'a SchedClassifier, floor: &'a Ebpf, side: Side) -> Result<([&'a SchedClassifier; 2], u32)> {
+    Ok(match side {
+        Side::Ours => ([ours, ours], REDIRECTED),
+        Side::Floor => ([loaded(floor, "first")?, loaded(floor, "reply")?], REDIRECTED),
+        Side::Empty => ([loaded(floor, "empty")?; 2], PASSED),
+    })
+}

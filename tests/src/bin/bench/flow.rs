@@ -48,11 +48,13 @@ impl Flow {
             .build()
     }
 
+    /// With a payload, since IPv6's fast path leaves a frame of less than 64 bytes to the slow one.
     fn packet(&self, flags: u8) -> Packet {
-        match self.protocol {
+        let packet = match self.protocol {
             protocol::TCP => Packet::tcp().flags(flags),
             _ => Packet::udp(),
-        }
+        };
+        packet.payload(&[0; 18])
     }
 
     fn address(&self, guest: &Guest) -> IpAddr {

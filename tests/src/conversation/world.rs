@@ -20,44 +20,7 @@ const SIDES: [&str; 4] = ["front", "back", "middle", "annex"];
 pub(super) fn topology(random: &mut ChaCha8Rng) -> Topology {
     let mut topology = Topology::new();
     for vpc in VPCS {
-        topology
-            .vpc(vpc, "10.0.0.0/16")
-            .block("10.7.0.0/16")
-            .block("2001:db8:1::/56");
-        rules::make_groups(&mut topology, vpc, random);
-        let hosts = random.random_range(2..4);
-        side(
-            &mut topology,
-            &format!("{vpc}-front"),
-            FRONT,
-            &format!("{vpc}-web"),
-            hosts,
-        );
-        let hosts = random.random_range(1..3);
-        side(&mut topology, &format!("{vpc}-back"), BACK, &format!("{vpc}-db"), hosts);
-        side(
-            &mut topology,
-            &format!("{vpc}-middle"),
-            MIDDLE,
-            &format!("{vpc}-box"),
-            1,
-        );
-        topology.source_dest_check(&format!("{vpc}-box0"), false);
-        let old = format!("{vpc}-old0");
-        topology
-            .subnet(&format!("{vpc}-annex"), "10.7.4.0/24")
-            .eni(&old, "10.7.4.10");
-        if random.random_bool(0.3) {
-            // Of no use in a subnet without a block, but nobody forbids it.
-            topology.secondary_address(&old, "2001:db8:1:4::10");
-        }
-        let (web, db) = (format!("{vpc}-web0"), format!("{vpc}-db0"));
-        topology.secondary_address(&web, "10.0.1.200");
-        topology.secondary_address(&web, "2001:db8:1:1::200");
-        topology
-            .prefix(&web, "10.0.1.64/28")
-            .prefix(&web, "2001:db8:1:1:64::/80");
-        topology.prefix(&db, "10.0.2.64/28").prefix(&db, "2001:db8:1:2:64::/80");
+        build(&mut topology, vpc, random);
     }
     for eni in names(&topology) {
         if random.random_bool(0.3) {
@@ -69,15 +32,7 @@ pub(super) fn topology(random: &mut ChaCha8Rng) -> Topology {
         regroup(&mut topology, vpc_of(&eni), &eni, random);
     }
     for vpc in VPCS {
-        remember(&mut topology, vpc, random);
-        for side in SIDES {
-            if random.random_bool(0.5) {
-                topology.nacl(&format!("{vpc}-{side}"), nacl(random));
-            }
-        }
-        for (side, family) in [("front", 0), ("front", 1), ("back", 0), ("back", 1)] {
-            lead_outside(&mut topology, vpc, &format!("{vpc}-{side}"), family, random);
-        }
+        furnish(&mut topology, vpc, random);
     }
     if random.random_bool(0.3) {
         members_only(&mut topology);
@@ -86,6 +41,46 @@ pub(super) fn topology(random: &mut ChaCha8Rng) -> Topology {
         change(&mut topology, random);
     }
     topology
+}
+
+/// One VPC with its subnets and ENIs.
+fn build(topology: &mut Topology, vpc: &str, random: &mut ChaCha8Rng) {
+    let name = |rest: &str| format!("{vpc}-{rest}");
+    topology
+        .vpc(vpc, "10.0.0.0/16")
+        .block("10.7.0.0/16")
+        .block("2001:db8:1::/56");
+    rules::make_groups(topology, vpc, random);
+    side(topology, &name("front"), FRONT, &name("web"), random.random_range(2..4));
+    side(topology, &name("back"), BACK, &name("db"), random.random_range(1..3));
+    side(topology, &name("middle"), MIDDLE, &name("box"), 1);
+    topology.source_dest_check(&name("box0"), false);
+    let (old, web, db) = (name("old0"), name("web0"), name("db0"));
+    topology.subnet(&name("annex"), "10.7.4.0/24").eni(&old, "10.7.4.10");
+    if random.random_bool(0.3) {
+        // Of no use in a subnet without a block, but nobody forbids it.
+        topology.secondary_address(&old, "2001:db8:1:4::10");
+    }
+    topology
+        .secondary_address(&web, "10.0.1.200")
+        .secondary_address(&web, "2001:db8:1:1::200")
+        .prefix(&web, "10.0.1.64/28")
+        .prefix(&web, "2001:db8:1:1:64::/80")
+        .prefix(&db, "10.0.2.64/28")
+        .prefix(&db, "2001:db8:1:2:64::/80");
+}
+
+/// Timeouts, NACLs and routes of a VPC.
+fn furnish(topology: &mut Topology, vpc: &str, random: &mut ChaCha8Rng) {
+    remember(topology, vpc, random);
+    for side in SIDES {
+        if random.random_bool(0.5) {
+            topology.nacl(&format!("{vpc}-{side}"), nacl(random));
+        }
+    }
+    for (side, family) in [("front", 0), ("front", 1), ("back", 0), ("back", 1)] {
+        lead_outside(topology, vpc, &format!("{vpc}-{side}"), family, random);
+    }
 }
 
 /// A subnet and its ENIs.

@@ -148,22 +148,11 @@ fn pass_groups(
     now: Duration,
 ) -> Result<Passage, Reason> {
     // A connection is known at an ENI by its packets as they leave there.
-    let (egress, remote, tuple) = match direction {
-        Direction::Egress => (true, header.dst, header.tuple()),
-        Direction::Ingress => (false, header.src, header.tuple().answered()),
+    let tuple = match direction {
+        Direction::Egress => header.tuple(),
+        Direction::Ingress => header.tuple().answered(),
     };
-    let question = Question {
-        egress,
-        remote,
-        // 6.3: who is far is told by the address on the way out, by the packet's identity on the way in.
-        far: if egress {
-            model.world.owner(eni, remote)
-        } else {
-            identity
-        },
-        protocol: header.protocol,
-        selector: header.selector,
-    };
+    let question = ask(model, eni, direction, header, identity);
     let admitted = security_group::admits(&model.world, eni, &question);
     let alone = header.stands_alone();
     let by_rule = admitted.map(|admitted| admitted.by);
@@ -181,6 +170,23 @@ fn pass_groups(
         is_remembered: !alone,
         tracked: admitted.map(|admitted| admitted.tracked),
     })
+}
+
+/// 6.3: who is far is told by the address on the way out, by the packet's identity on the way in.
+fn ask(model: &Model, eni: Eni, direction: Direction, header: &Header, identity: Option<Eni>) -> Question {
+    let egress = direction == Direction::Egress;
+    let remote = if egress { header.dst } else { header.src };
+    Question {
+        egress,
+        remote,
+        far: if egress {
+            model.world.owner(eni, remote)
+        } else {
+            identity
+        },
+        protocol: header.protocol,
+        selector: header.selector,
+    }
 }
 
 /// Why no rule admits it.

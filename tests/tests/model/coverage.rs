@@ -20,6 +20,12 @@ pub(crate) struct Coverage {
     passes: BTreeMap<Pass, u64>,
 }
 
+fn add_all<K: Ord>(sums: &mut BTreeMap<K, u64>, more: BTreeMap<K, u64>) {
+    for (key, times) in more {
+        *sums.entry(key).or_default() += times;
+    }
+}
+
 /// The family of a frame that was delivered or answered.
 fn family(frame: &[u8]) -> usize {
     usize::from(frame.get(12..14) == Some(&ethertype::IPV6.to_be_bytes()))
@@ -42,6 +48,21 @@ impl Coverage {
             *self.passes.entry(pass).or_default() += 1;
         }
         self.by_note += u64::from(way.by_note);
+    }
+
+    /// This and what others have reached.
+    pub(crate) fn and(mut self, other: Self) -> Self {
+        for family in 0..2 {
+            self.delivered[family] += other.delivered[family];
+            self.answered[family] += other.answered[family];
+        }
+        self.relayed += other.relayed;
+        self.by_note += other.by_note;
+        self.changes += other.changes;
+        add_all(&mut self.dropped, other.dropped);
+        add_all(&mut self.paths, other.paths);
+        add_all(&mut self.passes, other.passes);
+        self
     }
 
     pub(crate) fn relayed(&mut self) {

@@ -16,8 +16,6 @@ use std::time::Duration;
 
 /// How often a packet is passed on by middleboxes before nobody does it any more.
 const RELAYS: u32 = 4;
-/// How long a story may become by packets that go round in circles.
-const MOST_LINES: usize = 2000;
 
 /// More than any conversation needs, and soon made.
 const SMALL: Capacity = Capacity {
@@ -193,26 +191,37 @@ fn story(conversation: &Conversation, steps: usize) -> String {
                 what,
             } => {
                 let mut sent = Some((*from, frame.clone()));
-                while let Some((from, frame)) = sent {
-                    let eni = topology.eni_on(from).expect("guests hang on devices");
-                    let read = Parsed::read(&frame).map_or_else(|error| format!("{error}"), |p| summary(&p));
-                    let verdict = model.leave(eni, &frame, *tagged, now);
-                    let (became, arrived) = match verdict {
-                        Verdict::Delivered { eni, frame } => {
-                            let to = topology.bindings[&eni].device;
-                            let onward = relay(topology, to, &frame).map(|frame| (to, frame));
-                            (format!("to {} {:?}", to.0, model.last_way()), onward)
-                        }
-                        Verdict::Answered(_) => ("answered".to_owned(), None),
-                        Verdict::Dropped(drop) => (format!("{:?} {:?}", drop.reason, drop.rule), None),
-                    };
-                    lines.push(format!("{at:>4} device {} {what}: {read}: {became}", from.0));
-                    sent = arrived.filter(|_| lines.len() < MOST_LINES);
+                for _ in 0..=RELAYS {
+                    let Some((from, frame)) = sent else { break };
+                    let (told, onward) = retell(&mut model, topology, (from, &frame, *tagged), now);
+                    lines.push(format!("{at:>4} device {} {what}: {told}", from.0));
+                    sent = onward;
                 }
             }
         }
     }
     lines.join("\n")
+}
+
+/// A packet and what the model makes of it; and as a middlebox passes it on, if one does.
+fn retell(
+    model: &mut Model,
+    topology: &Topology,
+    (from, frame, tagged): (Device, &[u8], bool),
+    now: Duration,
+) -> (String, Option<(Device, Vec<u8>)>) {
+    let eni = topology.eni_on(from).expect("guests hang on devices");
+    let read = Parsed::read(frame).map_or_else(|error| format!("{error}"), |packet| summary(&packet));
+    let (became, onward) = match model.leave(eni, frame, tagged, now) {
+        Verdict::Delivered { eni, frame } => {
+            let to = topology.bindings[&eni].device;
+            let onward = relay(topology, to, &frame).map(|frame| (to, frame));
+            (format!("to {} {:?}", to.0, model.last_way()), onward)
+        }
+        Verdict::Answered(_) => ("answered".to_owned(), None),
+        Verdict::Dropped(drop) => (format!("{:?} {:?}", drop.reason, drop.rule), None),
+    };
+    (format!("{read}: {became}"), onward)
 }
 
 fn summary(packet: &Parsed) -> String {

@@ -1,8 +1,9 @@
 //! The first oracle: the reference model and the datapath on the host say the same of every packet of generated
 //! conversations: verdict, reason, destination and bytes.
 //!
-//! `GROUNDPLANE_PACKETS` sets how many packets at least, `GROUNDPLANE_SEED` under which seed; a failure names the
-//! conversation and the step, and the seed with the conversation's index gives it again.
+//! `GROUNDPLANE_PACKETS` sets how many packets at least (a hundred million take a quarter of an hour in a release build),
+//! `GROUNDPLANE_SEED` under which seed; a failure names the conversation and the step, and the seed with the
+//! conversation's index, `GROUNDPLANE_CONVERSATION`, gives it again.
 
 mod books;
 mod coverage;
@@ -12,9 +13,14 @@ mod reasons;
 use coverage::Coverage;
 use groundplane_tests::conversation;
 use std::io::Write;
+use std::ops::Range;
+use std::thread;
 
 const PACKETS: u64 = 1_000_000;
 const SEED: u64 = 0x6770_0001;
+/// Conversations between two looks at how many packets there were. Not dependent on the machine, so that the same seed
+/// gives the same coverage everywhere.
+const ROUND: u64 = 256;
 
 fn number(variable: &str, default: u64) -> u64 {
     let Ok(text) = std::env::var(variable) else {
@@ -24,24 +30,55 @@ fn number(variable: &str, default: u64) -> u64 {
         .unwrap_or_else(|_| panic!("{variable} must be a number, not {text:?}"))
 }
 
+/// Plays some conversations. The error is that of the first that model and datapath disagree about.
+fn play(seed: u64, conversations: impl Iterator<Item = u64>) -> Result<Coverage, (u64, String)> {
+    let mut coverage = Coverage::default();
+    for index in conversations {
+        let conversation = conversation::generate(seed, index);
+        judge::listen(&conversation, &mut coverage).map_err(|disagreement| (index, disagreement))?;
+    }
+    Ok(coverage)
+}
+
+/// Plays conversations on all cores.
+fn play_round(seed: u64, conversations: &Range<u64>) -> Result<Coverage, (u64, String)> {
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    let played = thread::scope(|scope| {
+        let threads: Vec<_> = (0..cores)
+            .map(|core| scope.spawn(move || play(seed, conversations.clone().skip(core).step_by(cores))))
+            .collect();
+        let joined = threads.into_iter().map(|thread| thread.join().expect("no test panics"));
+        joined.collect::<Vec<_>>()
+    });
+    // The conversation with the lowest number tells of a disagreement, whichever thread was the first to find one.
+    if let Some(first) = played.iter().filter_map(|part| part.as_ref().err()).min() {
+        return Err(first.clone());
+    }
+    Ok(played.into_iter().flatten().fold(Coverage::default(), Coverage::and))
+}
+
 #[test]
 fn model_and_datapath_say_the_same_of_every_packet() {
     let (packets, seed) = (number("GROUNDPLANE_PACKETS", PACKETS), number("GROUNDPLANE_SEED", SEED));
     let first = number("GROUNDPLANE_CONVERSATION", 0);
     let mut coverage = Coverage::default();
-    let mut index = first;
+    let mut next = first;
     while coverage.packets() < packets {
-        let conversation = conversation::generate(seed, index);
-        if let Err(disagreement) = judge::listen(&conversation, &mut coverage) {
-            panic!("GROUNDPLANE_SEED={seed} GROUNDPLANE_CONVERSATION={index}: {disagreement}");
+        // A round is no longer than needed: so one conversation can be asked for.
+        let conversations = next..next + ROUND.min(packets);
+        match play_round(seed, &conversations) {
+            Ok(played) => coverage = coverage.and(played),
+            Err((index, disagreement)) => {
+                panic!("GROUNDPLANE_SEED={seed} GROUNDPLANE_CONVERSATION={index}: {disagreement}")
+            }
         }
-        index += 1;
+        next = conversations.end;
     }
     // Not `println`, which shows only when the test fails.
     writeln!(
         std::io::stdout(),
         "seed {seed}, conversations {first} to {}\n{coverage}",
-        index - 1
+        next - 1
     )
     .expect("it is printed");
     coverage.check_floors();

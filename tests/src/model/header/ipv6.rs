@@ -44,52 +44,63 @@ pub(super) fn read(ip: &[u8]) -> Result<Network<'_>, Reason> {
 
 /// Goes from header to header up to the transport's, or to the payload of a later fragment.
 fn follow(ip: &[u8], total_len: usize) -> Result<Followed, Reason> {
-    let (mut next, mut len, mut fragment) = (ip[6], HEADER, None);
+    let mut at = Followed {
+        protocol: ip[6],
+        header_len: HEADER,
+        fragment: None,
+    };
     for place in 0..MOST {
-        let rest = ip.get(len..).unwrap_or_default();
-        match next {
+        let rest = ip.get(at.header_len..).unwrap_or_default();
+        match at.protocol {
             // RFC 8200 section 4.1: "restricted to appear immediately after an IPv6 header only".
             HOP_BY_HOP if place > 0 => return Err(Reason::ExtensionHeaders),
             HOP_BY_HOP | DESTINATION => {
                 let [following, eights, ..] = rest else {
                     return Err(Reason::EndsEarly);
                 };
-                (next, len) = (*following, len + (usize::from(*eights) + 1) * 8);
+                at.protocol = *following;
+                at.header_len += (usize::from(*eights) + 1) * 8;
             }
             // RFC 5095, and whatever else would choose its own way.
             ROUTING => return Err(Reason::ChoosesItsOwnWay),
-            FRAGMENT => {
-                let [following, _, o0, o1, i0, i1, i2, i3, ..] = *rest else {
-                    return Err(Reason::EndsEarly);
-                };
-                (next, len) = (following, len + 8);
-                let offset = usize::from(u16::from_be_bytes([o0, o1]) & 0xfff8);
-                let body = total_len.checked_sub(len).ok_or(Reason::OptionsDontAddUp)?;
-                check_fragment(next, 58, len, offset, body)?;
-                fragment = Some(Fragment {
-                    id: u32::from_be_bytes([i0, i1, i2, i3]),
-                    first: offset == 0,
-                });
-            }
+            FRAGMENT => read_fragment(&mut at, rest, total_len)?,
             _ => break,
         }
-        if fragment.is_some_and(|fragment| !fragment.first) {
+        if at.is_later_fragment() {
             break;
         }
-        if len > MOST_LEN {
+        if at.header_len > MOST_LEN {
             return Err(Reason::ExtensionHeaders);
         }
-        if len > total_len {
+        if at.header_len > total_len {
             return Err(Reason::OptionsDontAddUp);
         }
     }
-    let is_later = fragment.is_some_and(|fragment| !fragment.first);
-    if matches!(next, HOP_BY_HOP | ROUTING | FRAGMENT | DESTINATION) && !is_later {
+    let goes_on = matches!(at.protocol, HOP_BY_HOP | ROUTING | FRAGMENT | DESTINATION);
+    if goes_on && !at.is_later_fragment() {
         return Err(Reason::ExtensionHeaders);
     }
-    Ok(Followed {
-        protocol: next,
-        header_len: len,
-        fragment,
-    })
+    Ok(at)
+}
+
+fn read_fragment(at: &mut Followed, rest: &[u8], total_len: usize) -> Result<(), Reason> {
+    let [following, _, o0, o1, i0, i1, i2, i3, ..] = *rest else {
+        return Err(Reason::EndsEarly);
+    };
+    at.protocol = following;
+    at.header_len += 8;
+    let offset = usize::from(u16::from_be_bytes([o0, o1]) & 0xfff8);
+    let body = total_len.checked_sub(at.header_len).ok_or(Reason::OptionsDontAddUp)?;
+    check_fragment(following, 58, at.header_len, offset, body)?;
+    at.fragment = Some(Fragment {
+        id: u32::from_be_bytes([i0, i1, i2, i3]),
+        first: offset == 0,
+    });
+    Ok(())
+}
+
+impl Followed {
+    fn is_later_fragment(&self) -> bool {
+        self.fragment.is_some_and(|fragment| !fragment.first)
+    }
 }

@@ -304,7 +304,7 @@ impl Flow {
         }
     }
 
-    pub(super) fn whole(&self, act: Act) -> (Device, Packet) {
+    fn whole(&self, act: Act) -> (Device, Packet) {
         let (from, to) = self.sides(act);
         let ports = if act.is_the_servers() {
             (self.ports.1, self.ports.0)

@@ -12,13 +12,20 @@ const NOTED_FOR: Duration = Duration::from_secs(30);
 /// A packet of a flow, one way or the other, in fragments.
 pub(super) fn train(writer: &mut Writer) {
     let Some(at) = writer.pick_flow() else { return };
-    let asks = writer.random.random_bool(0.6);
-    let act = if asks { flow::Act::Ask } else { flow::Act::Answer };
-    let (from, packet) = writer.flows[at].whole(act);
+    let act = match writer.random.random_range(0..10) {
+        0..5 => flow::Act::Ask,
+        5..9 => flow::Act::Answer,
+        _ => flow::Act::Error,
+    };
+    let (from, packet) = writer.flows[at].packet(act, &mut writer.random);
     let number = writer.flows[at].number;
     let train = Train {
         from,
-        packet: packet.payload(&[7; 32]),
+        packet: if act == flow::Act::Error {
+            packet
+        } else {
+            packet.payload(&[7; 32])
+        },
         id: writer.random.random(),
     };
     match writer.random.random_range(0..6) {

@@ -81,8 +81,8 @@ impl Topology {
         self
     }
 
-    /// Takes the place of a route to the same destination that came into the table in the same way; a static route also
-    /// that of a local one (semantics 5.4).
+    /// Takes the place of a route to the same destination that came into the table in the same way. A static route to a
+    /// local one's destination replaces that one's target; it stays the local route (semantics 5.4).
     fn route(
         &mut self,
         subnet: &str,
@@ -98,13 +98,16 @@ impl Topology {
         let propagated = |origin| origin == RouteOrigin::EnableVgwRoutePropagation;
         let table = self.table_mut(subnet);
         let replaced = |old: &Route| old.destination == destination && propagated(old.origin) == propagated(origin);
-        table.routes.retain(|old| !replaced(old));
-        table.routes.push(Route {
-            destination,
-            target,
-            state,
-            origin,
-        });
+        if let Some(old) = table.routes.iter_mut().find(|old| replaced(old)) {
+            (old.target, old.state) = (target, state);
+        } else {
+            table.routes.push(Route {
+                destination,
+                target,
+                state,
+                origin,
+            });
+        }
         self
     }
 

@@ -112,7 +112,7 @@ fn who_is_in_both_documents_keeps_devices_namespace_and_processes() -> Result<()
     let (namespace, link, host_side) = (inode("db")?, inside()?.stdout, device(&lab.status()?, "db")?);
     let known = devices(&lab)?;
     let said = change(&lab, AFTER)?;
-    ensure!(said["outcome"] == "changed" && said["stayed"] == 3, "{:#}", said);
+    ensure!(said["outcome"] == "changed" && said["stayed"] == 3, "{said:#}");
     ensure!(said["made"] == serde_json::json!(["red/new"]) && said["removed"] == serde_json::json!(["red/old"]));
     ensure!(inode("db")? == namespace && inside()?.stdout == link);
     ensure!(device(&lab.status()?, "db")? == host_side);

@@ -20,7 +20,7 @@ const PACKETS: u64 = 1_000_000;
 const SEED: u64 = 0x6770_0001;
 /// Conversations between two looks at how many packets there were. Not dependent on the machine, so that the same seed
 /// gives the same coverage everywhere.
-const ROUND: u64 = 256;
+const ROUND: u64 = 64;
 
 fn number(variable: &str, default: u64) -> u64 {
     let Ok(text) = std::env::var(variable) else {

@@ -6,5 +6,7 @@ pub mod kernel;
 pub mod model;
 pub mod netns;
 pub mod packet;
+pub mod reasons;
+pub mod scenario;
 pub mod topology;
 pub mod twin;

@@ -62,4 +62,11 @@ impl Topology {
             .eni6("p3", "10.0.10.12", "2001:db8:a:10::12");
         topology
     }
+
+    /// The middlebox of several of T0's scenarios (semantics S10): `fw` in a subnet of its own, its check off.
+    pub fn firewall(&mut self) -> &mut Self {
+        self.subnet("A-FW", "10.0.20.0/24")
+            .eni("fw", "10.0.20.10")
+            .source_dest_check("fw", false)
+    }
 }

@@ -26,6 +26,27 @@ impl Topology {
         self
     }
 
+    /// This table becomes the VPC's main one. Subnets that used the main one before use this one at once.
+    pub fn main_table(&mut self, name: &str) -> &mut Self {
+        let tables = &mut self.resources.route_tables;
+        let found = tables.iter().find(|table| table.name == name);
+        let (id, vpc_id) = found
+            .map(|table| (table.route_table_id.clone(), table.vpc_id.clone()))
+            .unwrap_or_else(|| panic!("no route table {name}"));
+        let mut old = None;
+        for table in tables.iter_mut().filter(|table| table.vpc_id == vpc_id) {
+            if table.main {
+                old = Some(table.route_table_id.clone());
+            }
+            table.main = table.route_table_id == id;
+        }
+        let mut subnets = self.resources.subnets.iter_mut();
+        for subnet in subnets.by_ref().filter(|it| Some(&it.route_table_id) == old.as_ref()) {
+            subnet.route_table_id.clone_from(&id);
+        }
+        self
+    }
+
     /// The whole list of the subnet's NACL, both directions.
     pub fn nacl(&mut self, subnet: &str, entries: Vec<NetworkAclEntry>) -> &mut Self {
         let id = self.subnet_named(subnet).network_acl_id.clone();

@@ -2,7 +2,6 @@
 
 use super::books::Books;
 use super::coverage::Coverage;
-use super::reasons;
 use groundplane::simulate::Capacity;
 use groundplane_abi::Device;
 use groundplane_abi::eni::DropKey;
@@ -10,6 +9,7 @@ use groundplane_abi::nacl::direction;
 use groundplane_tests::conversation::{Conversation, Step, relay};
 use groundplane_tests::model::{Model, Verdict};
 use groundplane_tests::packet::Parsed;
+use groundplane_tests::reasons;
 use groundplane_tests::topology::Topology;
 use groundplane_tests::twin::{self, Heard, Twin};
 use std::time::Duration;

@@ -1,0 +1,291 @@
+//! A topology as the document that people write.
+//!
+//! What the document brings along by itself isn't written, so that it is what the tests meet: the default group, the
+//! default network ACL, the egress rules of a new group, local routes, the main table. A gateway's route can't be
+//! written yet; the scenarios that wait notice when it can.
+
+use crate::topology::{Topology, open_nacl};
+use groundplane::document::Severity;
+use groundplane::resources::{
+    Destination, NetworkAclEntry, NetworkInterface, Peer, Resources, Route, RouteTable, RouteTarget, RuleAction,
+    SecurityGroup, SecurityGroupRule, Vpc,
+};
+use std::fmt::Write as _;
+
+/// The document, in which `$` stands for the prefix of the guests' namespaces.
+#[must_use]
+pub fn document(topology: &Topology) -> String {
+    let writer = Writer {
+        resources: &topology.resources,
+    };
+    let mut text = "vpcs:\n".to_owned();
+    for vpc in &topology.resources.vpcs {
+        writer.vpc(&mut text, vpc);
+    }
+    if !topology.resources.prefix_lists.is_empty() {
+        text.push_str("prefix_lists:\n");
+    }
+    for list in &topology.resources.prefix_lists {
+        let entries = joined(list.entries.iter().map(|entry| format!("\"{entry}\"")));
+        let fields = format!("MaxEntries: {}, entries: [{entries}]", list.max_entries);
+        line(&mut text, 2, &list.name, &fields);
+    }
+    text
+}
+
+/// The codes of the problems that the topology has as a document; a problem without a code is "". Warnings aside.
+#[must_use]
+pub fn refusals(topology: &Topology) -> Vec<&'static str> {
+    match groundplane::document::parse("scenario.yaml", document(topology).replace('$', "").as_bytes()) {
+        Ok(_) => Vec::new(),
+        Err(diagnostics) => {
+            let problems = diagnostics.problems.iter();
+            let errors = problems.filter(|problem| problem.severity == Severity::Error);
+            errors.map(|problem| problem.code.unwrap_or_default()).collect()
+        }
+    }
+}
+
+/// What a new group lets out.
+const NEW_EGRESS: [&str; 2] = [
+    "IpProtocol: \"-1\", CidrIpv4: 0.0.0.0/0",
+    "IpProtocol: \"-1\", CidrIpv6: \"::/0\"",
+];
+
+struct Writer<'a> {
+    resources: &'a Resources,
+}
+
+fn line(text: &mut String, indent: usize, name: &str, fields: &str) {
+    writeln!(text, "{:indent$}{name}: {{ {fields} }}", "").expect("a string takes everything");
+}
+
+fn joined(words: impl Iterator<Item = String>) -> String {
+    words.collect::<Vec<_>>().join(", ")
+}
+
+fn items(text: &mut String, name: &str, items: &[String]) {
+    match items {
+        [] => writeln!(text, "        {name}: []"),
+        items => writeln!(text, "        {name}:\n{}", {
+            let lines = items.iter().map(|item| format!("          - {{ {item} }}"));
+            lines.collect::<Vec<_>>().join("\n")
+        }),
+    }
+    .expect("a string takes everything");
+}
+
+impl Writer<'_> {
+    fn vpc(&self, text: &mut String, vpc: &Vpc) {
+        let mut put = |words: std::fmt::Arguments<'_>| text.write_fmt(words).expect("a string takes everything");
+        put(format_args!("  {}:\n    CidrBlock: {}\n", vpc.name, vpc.cidr_block));
+        for block in &vpc.ipv6_cidr_blocks {
+            put(format_args!("    Ipv6CidrBlock: \"{block}\"\n"));
+        }
+        put(format_args!("    subnets:\n"));
+        for subnet in self.resources.subnets.iter().filter(|it| it.vpc_id == vpc.vpc_id) {
+            let ipv6 = subnet
+                .ipv6_cidr_block
+                .map(|block| format!(", Ipv6CidrBlock: \"{block}\""));
+            let fields = format!("CidrBlock: {}{}", subnet.cidr_block, ipv6.unwrap_or_default());
+            line(text, 6, &subnet.name, &fields);
+        }
+        text.push_str("    security_groups:\n");
+        let groups = self
+            .resources
+            .security_groups
+            .iter()
+            .filter(|it| it.vpc_id == vpc.vpc_id);
+        groups.for_each(|group| self.group(text, group));
+        self.network_acls(text, vpc);
+        self.route_tables(text, vpc);
+        text.push_str("    instances:\n");
+        let enis = self.resources.network_interfaces.iter();
+        for eni in enis.filter(|it| it.vpc_id == vpc.vpc_id) {
+            line(text, 6, &eni.name, &self.instance(eni));
+        }
+    }
+
+    /// The default group comes with the VPC.
+    fn group(&self, text: &mut String, group: &SecurityGroup) {
+        if group.group_name == "default" {
+            return;
+        }
+        let rules = |egress| {
+            let rules = group.rules.iter().filter(move |rule| rule.is_egress == egress);
+            rules.map(|rule| self.rule(rule)).collect::<Vec<_>>()
+        };
+        writeln!(text, "      {}:", group.group_name).expect("a string takes everything");
+        items(text, "ingress", &rules(false));
+        if rules(true) != NEW_EGRESS {
+            items(text, "egress", &rules(true));
+        }
+    }
+
+    fn rule(&self, rule: &SecurityGroupRule) -> String {
+        let peer = match &rule.peer {
+            Peer::Cidr(block) if block.addr().is_ipv4() => format!("CidrIpv4: {block}"),
+            Peer::Cidr(block) => format!("CidrIpv6: \"{block}\""),
+            Peer::PrefixList(id) => format!("prefix_list: {}", self.prefix_list(id)),
+            Peer::Group(id) => {
+                let mut groups = self.resources.security_groups.iter();
+                let group = groups
+                    .find(|group| group.group_id == *id)
+                    .expect("rules refer to groups");
+                format!("group: {}", group.group_name)
+            }
+        };
+        let ports = match (rule.port_range, rule.icmp_type_code) {
+            (Some((from, to)), _) => format!(", FromPort: {from}, ToPort: {to}"),
+            (None, Some(wanted)) => {
+                let [icmp_type, code] = numbers(wanted);
+                format!(", FromPort: {icmp_type}, ToPort: {code}")
+            }
+            (None, None) => String::new(),
+        };
+        format!("IpProtocol: \"{}\"{ports}, {peer}", protocol(rule.ip_protocol))
+    }
+
+    fn network_acls(&self, text: &mut String, vpc: &Vpc) {
+        let acls = self
+            .resources
+            .network_acls
+            .iter()
+            .filter(|acl| acl.vpc_id == vpc.vpc_id);
+        let changed: Vec<_> = acls.filter(|acl| acl.entries != open_nacl()).collect();
+        if !changed.is_empty() {
+            text.push_str("    network_acls:\n");
+        }
+        for acl in changed {
+            let users = self
+                .resources
+                .subnets
+                .iter()
+                .filter(|it| it.network_acl_id == acl.network_acl_id);
+            let users = joined(users.map(|subnet| subnet.name.clone()));
+            writeln!(text, "      {}:\n        subnets: [{users}]", acl.name).expect("a string takes everything");
+            for (name, egress) in [("ingress", false), ("egress", true)] {
+                let entries = acl.entries.iter().filter(|entry| entry.egress == egress);
+                items(text, name, &entries.map(entry).collect::<Vec<_>>());
+            }
+        }
+    }
+
+    /// Tables that do nothing are left out, and their subnets use the main one, unless there is another main one.
+    fn route_tables(&self, text: &mut String, vpc: &Vpc) {
+        let tables: Vec<_> = self
+            .resources
+            .route_tables
+            .iter()
+            .filter(|it| it.vpc_id == vpc.vpc_id)
+            .collect();
+        let has_main = tables.iter().any(|table| table.main);
+        let routes =
+            |table: &RouteTable| -> Vec<_> { table.routes.iter().filter_map(|route| self.route(route)).collect() };
+        let shown = |table: &&&RouteTable| has_main || !routes(table).is_empty();
+        if tables.iter().any(|table| shown(&table)) {
+            text.push_str("    route_tables:\n");
+        }
+        for table in tables.iter().filter(shown) {
+            writeln!(text, "      {}:", table.name).expect("a string takes everything");
+            let users = self
+                .resources
+                .subnets
+                .iter()
+                .filter(|it| it.route_table_id == table.route_table_id);
+            let users = joined(users.map(|subnet| subnet.name.clone()));
+            let whose = if table.main {
+                "main: true".to_owned()
+            } else {
+                format!("subnets: [{users}]")
+            };
+            writeln!(text, "        {whose}").expect("a string takes everything");
+            items(text, "routes", &routes(table));
+        }
+    }
+
+    fn route(&self, route: &Route) -> Option<String> {
+        let RouteTarget::NetworkInterface(target) = &route.target else {
+            return None;
+        };
+        let destination = match &route.destination {
+            Destination::Cidr(block) if block.addr().is_ipv4() => format!("DestinationCidrBlock: {block}"),
+            Destination::Cidr(block) => format!("DestinationIpv6CidrBlock: \"{block}\""),
+            Destination::PrefixList(id) => format!("prefix_list: {}", self.prefix_list(id)),
+        };
+        let mut enis = self.resources.network_interfaces.iter();
+        let instance = enis.find(|eni| eni.network_interface_id == *target)?;
+        Some(format!("{destination}, instance: {}", instance.name))
+    }
+
+    fn prefix_list(&self, id: &str) -> &str {
+        let mut lists = self.resources.prefix_lists.iter();
+        &lists
+            .find(|list| list.prefix_list_id == id)
+            .expect("rules refer to lists")
+            .name
+    }
+
+    fn instance(&self, eni: &NetworkInterface) -> String {
+        let subnet = self
+            .resources
+            .subnets
+            .iter()
+            .find(|subnet| subnet.subnet_id == eni.subnet_id);
+        let groups = self
+            .resources
+            .security_groups
+            .iter()
+            .filter(|it| eni.groups.contains(&it.group_id));
+        let addresses = joined(eni.private_ip_addresses.iter().map(ToString::to_string));
+        let addresses6 = joined(eni.ipv6_addresses.iter().map(|address| format!("\"{address}\"")));
+        let tracking = eni.connection_tracking;
+        format!(
+            "subnet: {}, PrivateIpAddresses: [{addresses}], Ipv6Addresses: [{addresses6}], groups: [{}], \
+             SourceDestCheck: {}, namespace: ${}, ConnectionTracking: {{ TcpEstablishedTimeout: {}, \
+             UdpStreamTimeout: {}, UdpTimeout: {} }}",
+            subnet.expect("every ENI is in a subnet").name,
+            joined(groups.map(|group| group.group_name.clone())),
+            eni.source_dest_check,
+            eni.name,
+            tracking.tcp_established_timeout,
+            tracking.udp_stream_timeout,
+            tracking.udp_timeout,
+        )
+    }
+}
+
+fn entry(entry: &NetworkAclEntry) -> String {
+    let block = match entry.cidr_block.addr().is_ipv4() {
+        true => format!("CidrBlock: {}", entry.cidr_block),
+        false => format!("Ipv6CidrBlock: \"{}\"", entry.cidr_block),
+    };
+    let ports = entry
+        .port_range
+        .map(|(from, to)| format!(", PortRange: {{ From: {from}, To: {to} }}"));
+    let types = entry.icmp_type_code.map(|wanted| {
+        let [icmp_type, code] = numbers(wanted);
+        format!(", IcmpTypeCode: {{ Type: {icmp_type}, Code: {code} }}")
+    });
+    let action = match entry.rule_action {
+        RuleAction::Allow => "allow",
+        RuleAction::Deny => "deny",
+    };
+    format!(
+        "RuleNumber: {}, RuleAction: {action}, Protocol: \"{}\", {block}{}{}",
+        entry.rule_number,
+        protocol(entry.protocol),
+        ports.unwrap_or_default(),
+        types.unwrap_or_default(),
+    )
+}
+
+/// -1 for all.
+fn protocol(number: Option<u8>) -> i16 {
+    number.map_or(-1, i16::from)
+}
+
+/// Type and code, -1 for all.
+fn numbers((icmp_type, code): (Option<u8>, Option<u8>)) -> [i16; 2] {
+    [icmp_type, code].map(|number| number.map_or(-1, i16::from))
+}

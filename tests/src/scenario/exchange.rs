@@ -1,0 +1,215 @@
+//! What guests say to each other.
+
+use crate::packet::{Packet, flag};
+use crate::topology::{Topology, address};
+use std::fmt;
+use std::net::IpAddr;
+
+/// The port that the first client port is above. Below what Linux takes by itself, and an ephemeral one to everybody.
+const CLIENT_PORTS: u16 = 20_000;
+
+/// Something that happens between guests.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Exchange {
+    Talk(Flow, Act),
+    /// One packet and nothing more, from one guest to another.
+    Only {
+        from: String,
+        to: String,
+        packet: Packet,
+    },
+}
+
+/// Which part of a conversation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Act {
+    /// The first packet and its answer; of TCP the whole handshake.
+    Opens,
+    ClientSpeaks,
+    ServerSpeaks,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    Tcp,
+    Udp,
+    /// Echo requests and replies.
+    Ping,
+    /// Another protocol of IP.
+    Other(u8),
+}
+
+/// A connection between guests, by their names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Flow {
+    pub protocol: Protocol,
+    pub client: String,
+    pub server: String,
+    /// The server's port, where there are ports.
+    pub port: u16,
+    /// Tells the flows of a scenario apart; 0 as long as it is none of them.
+    pub number: u16,
+    pub is_ipv6: bool,
+    /// An address of the client that isn't its primary one.
+    source: Option<IpAddr>,
+}
+
+#[must_use]
+pub fn tcp(client: &str, server: &str, port: u16) -> Flow {
+    flow(Protocol::Tcp, client, server, port)
+}
+
+#[must_use]
+pub fn udp(client: &str, server: &str, port: u16) -> Flow {
+    flow(Protocol::Udp, client, server, port)
+}
+
+#[must_use]
+pub fn ping(client: &str, server: &str) -> Flow {
+    flow(Protocol::Ping, client, server, 0)
+}
+
+#[must_use]
+pub fn protocol(number: u8, client: &str, server: &str) -> Flow {
+    flow(Protocol::Other(number), client, server, 0)
+}
+
+/// One packet. Addresses that it doesn't say are filled in from the guests.
+#[must_use]
+pub fn only(from: &str, to: &str, packet: Packet) -> Exchange {
+    Exchange::Only {
+        from: from.to_owned(),
+        to: to.to_owned(),
+        packet,
+    }
+}
+
+fn flow(protocol: Protocol, client: &str, server: &str, port: u16) -> Flow {
+    Flow {
+        protocol,
+        client: client.to_owned(),
+        server: server.to_owned(),
+        port,
+        number: 0,
+        is_ipv6: false,
+        source: None,
+    }
+}
+
+impl Flow {
+    /// From another address of the client.
+    #[must_use]
+    pub fn source(self, source: &str) -> Self {
+        Self {
+            source: Some(address(source)),
+            ..self
+        }
+    }
+
+    #[must_use]
+    pub fn ipv6(self) -> Self {
+        Self { is_ipv6: true, ..self }
+    }
+
+    #[must_use]
+    pub fn client_speaks(&self) -> Exchange {
+        Exchange::Talk(self.clone(), Act::ClientSpeaks)
+    }
+
+    #[must_use]
+    pub fn server_speaks(&self) -> Exchange {
+        Exchange::Talk(self.clone(), Act::ServerSpeaks)
+    }
+
+    pub(super) fn numbered(self, number: u16) -> Self {
+        Self { number, ..self }
+    }
+
+    #[must_use]
+    pub fn client_port(&self) -> u16 {
+        CLIENT_PORTS + self.number
+    }
+
+    #[must_use]
+    pub fn client_address(&self, topology: &Topology) -> IpAddr {
+        self.source.unwrap_or_else(|| self.address(topology, &self.client))
+    }
+
+    #[must_use]
+    pub fn server_address(&self, topology: &Topology) -> IpAddr {
+        self.address(topology, &self.server)
+    }
+
+    fn address(&self, topology: &Topology, guest: &str) -> IpAddr {
+        let guest = topology.guest(guest);
+        match guest.ip6 {
+            Some(address) if self.is_ipv6 => address.into(),
+            _ => guest.ip.into(),
+        }
+    }
+
+    /// A packet from the client, without link addresses.
+    #[must_use]
+    pub fn from_client(&self, topology: &Topology, tcp_flags: u8) -> Packet {
+        let packet = match self.protocol {
+            Protocol::Ping if self.is_ipv6 => Packet::ping6(self.client_port()),
+            Protocol::Ping => Packet::ping(self.client_port()),
+            _ => self.packet(tcp_flags),
+        };
+        packet
+            .ip_from(self.client_address(topology), self.client_port())
+            .ip_to(self.server_address(topology), self.port)
+    }
+
+    /// A packet from the server, likewise.
+    #[must_use]
+    pub fn from_server(&self, topology: &Topology, tcp_flags: u8) -> Packet {
+        let packet = match self.protocol {
+            Protocol::Ping if self.is_ipv6 => Packet::pong6(self.client_port()),
+            Protocol::Ping => Packet::pong(self.client_port()),
+            _ => self.packet(tcp_flags),
+        };
+        packet
+            .ip_from(self.server_address(topology), self.port)
+            .ip_to(self.client_address(topology), self.client_port())
+    }
+
+    fn packet(&self, tcp_flags: u8) -> Packet {
+        match self.protocol {
+            Protocol::Tcp => Packet::tcp().flags(tcp_flags),
+            Protocol::Udp => Packet::udp().payload(b"said"),
+            Protocol::Ping => Packet::ping(self.client_port()),
+            Protocol::Other(number) => Packet::protocol(number).payload(&[0; 8]),
+        }
+    }
+
+    /// The packets of an act: who sends each, the client or not, and with which TCP flags.
+    pub(super) fn packets(&self, act: Act) -> &'static [(bool, u8)] {
+        match (act, self.protocol) {
+            (Act::Opens, Protocol::Tcp) => &[(true, flag::SYN), (false, flag::SYN | flag::ACK), (true, flag::ACK)],
+            (Act::Opens, _) => &[(true, 0), (false, 0)],
+            (Act::ClientSpeaks, _) => &[(true, flag::PSH | flag::ACK)],
+            (Act::ServerSpeaks, _) => &[(false, flag::PSH | flag::ACK)],
+        }
+    }
+}
+
+impl From<Flow> for Exchange {
+    fn from(flow: Flow) -> Self {
+        Self::Talk(flow, Act::Opens)
+    }
+}
+
+impl fmt::Display for Exchange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Only { from, to, packet } => write!(f, "one packet from {from} to {to}: {packet:?}"),
+            Self::Talk(flow, act) => {
+                let Flow {
+                    client, server, port, ..
+                } = flow;
+                write!(f, "{:?} from {client} to {server}, port {port}, {act:?}", flow.protocol)
+            }
+        }
+    }
+}

@@ -338,47 +338,59 @@ mod tests {
     use crate::wire::protocol;
 
     #[test]
-    fn an_action_in_words_says_what_its_fields_say() {
-        let action = Action {
+    fn a_delivery_in_words_says_what_its_fields_say() {
+        let delivery = Delivery {
             near_mac: Mac([1, 2, 3, 4, 5, 6]),
             far_mac: Mac([7, 8, 9, 10, 11, 12]),
             out: Device(0x0a_bcde),
             kind: kind::TAP,
             flags: action_flag::ROUTED,
             reason: DropReason(7),
-            ..Action::default()
+            ..Delivery::default()
         };
-        let words = action.to_words();
+        let words = delivery.to_words();
         assert_eq!(
             (words.near_mac(), words.far_mac()),
-            (action.near_mac.to_le_bits(), action.far_mac.to_le_bits())
+            (delivery.near_mac.to_le_bits(), delivery.far_mac.to_le_bits())
         );
         assert_eq!(
             (words.out(), words.kind(), words.is_routed()),
-            (action.out, action.kind, true)
+            (delivery.out, delivery.kind, true)
         );
-        let reply = Action {
+        let reply = Delivery {
             flags: action_flag::REPLY,
-            ..action
+            ..delivery
         };
         assert!(!reply.to_words().is_routed());
     }
 
-    #[test]
-    fn the_answer_to_an_answer_is_the_question() {
-        for protocol in [protocol::ICMP, protocol::TCP, 47] {
+    fn check_key<I: Ip>(src: I, dst: I) {
+        for protocol in [I::ICMP, protocol::TCP, 47] {
             for icmp_type in 0..=255 {
-                let key = FlowKey::new(
-                    Device(7),
-                    protocol,
-                    Ip4([1; 4]),
-                    Ip4([2; 4]),
-                    Port([icmp_type, 3]),
-                    Port::new(9),
-                );
+                let key = FlowKey::new(Device(7), protocol, src, dst, Port([icmp_type, 3]), Port::new(9));
                 assert_eq!(key.reversed(Device(8)).reversed(Device(7)), key);
+                let parts = (key.device(), key.protocol(), key.src(), key.dst());
+                assert_eq!(parts, (Device(7), protocol, src, dst));
+                assert_eq!((key.src_port(), key.dst_port()), (Port([icmp_type, 3]), Port::new(9)));
             }
         }
+        let key = |src, dst, port| FlowKey::new(Device(7), protocol::TCP, src, dst, Port::new(port), Port::new(9));
+        let keys = [
+            key(src, dst, 1),
+            key(src, dst, 2),
+            key(dst, src, 1),
+            key(src, src, 1),
+            key(dst, dst, 1),
+        ];
+        for (index, one) in keys.iter().enumerate() {
+            assert_eq!(keys.iter().filter(|other| *other == one).count(), 1, "key {index}");
+        }
+    }
+
+    #[test]
+    fn a_key_holds_its_parts_and_the_answer_to_an_answer_is_the_question() {
+        check_key(Ip4([1; 4]), Ip4([2; 4]));
+        check_key(Ip6::new([1; 16]), Ip6::new([2; 16]));
     }
 
     #[test]
@@ -400,6 +412,18 @@ mod tests {
             Port::new(9),
         );
         assert_eq!(ping.reversed(Device(8)), pong);
+        let key = |device, icmp_type| {
+            let (src, dst) = (Ip6::new([1; 16]), Ip6::new([1; 16]));
+            FlowKey::new(
+                Device(device),
+                protocol::ICMPV6,
+                src,
+                dst,
+                Port([icmp_type, 0]),
+                Port::new(9),
+            )
+        };
+        assert_eq!(key(7, 128).reversed(Device(8)), key(8, 129));
     }
 
     #[test]

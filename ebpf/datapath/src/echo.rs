@@ -32,35 +32,44 @@ pub(crate) fn write_answer6(frame: &mut impl Frame, guest: Mac) -> Option<()> {
     readdress(frame, guest, Mac::ROUTER)
 }
 
-/// A checksum after one word of what it is over has changed (RFC 1624).
+/// A checksum after one word of what it is over has changed (RFC 1624). Never zero: of the two zeros of one's complement
+/// the other is right whatever the words are, zero isn't if all of them are.
 #[inline(always)]
 const fn adjusted(checksum: [u8; 2], old: u16, new: u16) -> [u8; 2] {
     let sum = !u16::from_be_bytes(checksum) as u32 + !old as u32 + new as u32;
     let folded = (sum & 0xffff) + (sum >> 16);
-    (!(folded + (folded >> 16)) as u16).to_be_bytes()
+    let adjusted = !(folded + (folded >> 16)) as u16;
+    let adjusted = if adjusted == 0 { u16::MAX } else { adjusted };
+    adjusted.to_be_bytes()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// The sum of the words, which is all ones if the checksum among them is right.
+    fn sum(words: &[u16]) -> u16 {
+        let mut sum: u32 = words.iter().map(|&word| u32::from(word)).sum();
+        while sum > 0xffff {
+            sum = (sum & 0xffff) + (sum >> 16);
+        }
+        sum as u16
+    }
+
     #[test]
-    fn an_adjusted_checksum_is_that_of_the_new_words() {
-        let sum = |words: [u16; 3]| {
-            let sum: u32 = words.iter().map(|&word| u32::from(word)).sum();
-            !(((sum & 0xffff) + (sum >> 16)) as u16)
-        };
-        for rest in [[0, 0], [0x1234, 0xffff], [0xf7ff, 0]] {
-            let of = |first| sum([first, rest[0], rest[1]]);
-            assert_eq!(
-                adjusted(of(0x0800).to_be_bytes(), 0x0800, 0),
-                of(0).to_be_bytes(),
-                "{rest:x?}"
-            );
-            assert_eq!(
-                adjusted(of(0x8000).to_be_bytes(), 0x8000, 0x8100),
-                of(0x8100).to_be_bytes()
-            );
+    fn an_adjusted_checksum_is_right_whatever_the_words() {
+        for [a, b] in [
+            [0, 0],
+            [0x1234, 0xffff],
+            [0xf7ff, 0],
+            [0xffff, 0xffff],
+            [0x7eff, 0x8100],
+        ] {
+            for (old, new) in [(0x0800, 0x0000), (0x8000, 0x8100)] {
+                let before = !sum(&[old, a, b]);
+                let after = u16::from_be_bytes(adjusted(before.to_be_bytes(), old, new));
+                assert_eq!(sum(&[new, a, b, after]), 0xffff, "{a:x} {b:x}");
+            }
         }
     }
 }

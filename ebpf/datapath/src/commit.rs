@@ -224,8 +224,9 @@ fn install<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I>) -> Res
         old_place::MAIN => {
             stages.retire(&scratch.entry.key, scratch.old.stamp);
         }
-        // If the flow lives on by another way, the other direction's entry is what the other ENI remembers (see `replace`).
-        old_place::EMBRYOS if scratch.old.over != 0 => {
+        // If the flow lives on by another way, the other direction's entry is what the other ENI remembers (see `replace`);
+        // and if that one has come to know another since, the entry isn't this one's other half any more.
+        old_place::EMBRYOS if scratch.old.over != 0 && is_half_of_old(stages, scratch) => {
             stages.remove(FlowTable::Embryos, &scratch.old.twin_key);
         }
         _ => {}
@@ -236,6 +237,13 @@ fn install<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I>) -> Res
         insert_embryos(stages, scratch);
     }
     Ok(())
+}
+
+/// Whether what stands among the embryos under the old twin's key is that twin.
+#[inline(always)]
+fn is_half_of_old<I: Family, S: Stages<I>>(stages: &S, scratch: &Scratch<I>) -> bool {
+    let answers_to = stages.look_up(FlowTable::Embryos, scratch.old.twin_key, |twin| twin.twin_device);
+    answers_to == Some(scratch.entry.key.device())
 }
 
 /// Notes the ports of a first fragment for those that follow (semantics 7.7).

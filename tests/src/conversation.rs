@@ -26,7 +26,7 @@ pub use relay::relay;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
     /// The guest on a device sends a frame. If it reaches a middlebox that can pass it on, the middlebox does (see
-    /// [`relay`]).
+    /// [`relay()`]).
     Send {
         from: Device,
         frame: Vec<u8>,

@@ -21,6 +21,7 @@ const UNSAFE_ALLOWED: &[(&str, &str)] = &[
     ),
     ("userspace/src/install/tap.rs", "the kernel's calls for taps"),
     ("userspace/src/probe/process.rs", "what happens between fork and exec"),
+    ("tests/src/bin/bench/program.rs", "marks a plain type for aya"),
 ];
 /// Rooms that must compile for the kernel.
 const WITHOUT_STD: [&str; 2] = ["ebpf/abi/src/", "ebpf/datapath/src/"];

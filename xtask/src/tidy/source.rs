@@ -11,6 +11,7 @@ const UNSAFE_ALLOWED: &[(&str, &str)] = &[
     ("ebpf/src/maps.rs", "values of maps by pointer"),
     ("ebpf/src/maps/family.rs", "values of maps by pointer"),
     ("ebpf/src/stages.rs", "global functions, which get pointers"),
+    ("tests/src/bin/bench/program.rs", "marks a plain type for aya"),
     (
         "userspace/src/install/kernel/events.rs",
         "a ring buffer shared with the kernel",
@@ -21,7 +22,6 @@ const UNSAFE_ALLOWED: &[(&str, &str)] = &[
     ),
     ("userspace/src/install/tap.rs", "the kernel's calls for taps"),
     ("userspace/src/probe/process.rs", "what happens between fork and exec"),
-    ("tests/src/bin/bench/program.rs", "marks a plain type for aya"),
 ];
 /// Rooms that must compile for the kernel.
 const WITHOUT_STD: [&str; 2] = ["ebpf/abi/src/", "ebpf/datapath/src/"];

@@ -20,7 +20,7 @@ use groundplane_abi::security_group::{
 };
 use groundplane_abi::{Device, ScopeId};
 use groundplane_datapath::Tables;
-use groundplane_datapath::tables::Clock;
+use groundplane_datapath::tables::{Account, Clock};
 
 pub(crate) use family::Maps;
 
@@ -171,20 +171,20 @@ impl Tables for Kernel {
         }
     }
 
-    fn tracked(&self, device: Device) -> u64 {
-        let state = ENI_STATES.get_ptr(device);
+    fn charged(&self, device: Device, account: Account) -> u64 {
+        let state = ENI_STATES.get_ptr_mut(device);
         // SAFETY: a pointer from the map is valid; other cores count meanwhile.
-        state.map_or(0, |state| unsafe { ptr::read_volatile(&raw const (*state).tracked) })
+        state.map_or(0, |state| unsafe { ptr::read_volatile(count(state, account as u32)) })
     }
 
     #[inline(always)]
-    fn charge(&self, device: Device, most: u32) -> bool {
-        charge(device.0, most) != 0
+    fn charge(&self, device: Device, account: Account, most: u32) -> bool {
+        charge(device.0, account as u32, most) != 0
     }
 
     #[inline(always)]
-    fn discharge(&self, device: Device) {
-        discharge(device.0);
+    fn discharge(&self, device: Device, account: Account) {
+        discharge(device.0, account as u32);
     }
 
     fn take_first_packet(&self, device: Device, low: u64, high: u64) -> bool {
@@ -230,18 +230,35 @@ impl Tables for Kernel {
     }
 }
 
+/// The count of an account.
+///
+/// # Safety
+/// The pointer is one into the map.
+#[inline(always)]
+unsafe fn count(state: *mut EniState, account: u32) -> *mut u64 {
+    // SAFETY: the caller's promise.
+    unsafe {
+        if account == Account::Tracked as u32 {
+            &raw mut (*state).tracked
+        } else {
+            &raw mut (*state).untracked
+        }
+    }
+}
+
 /// A global function, as [`report`] is. Install makes the row of every ENI.
 #[unsafe(no_mangle)]
 #[inline(never)]
-pub(crate) extern "C" fn charge(device: u32, most: u32) -> u32 {
+pub(crate) extern "C" fn charge(device: u32, account: u32, most: u32) -> u32 {
     let Some(state) = ENI_STATES.get_ptr_mut(Device(device)) else {
         return 0;
     };
     // SAFETY: a pointer from the map is valid, and the word is changed only by atomics.
     unsafe {
-        let charged = atomic::take(&raw mut (*state).tracked, 1) < u64::from(most);
+        let count = count(state, account);
+        let charged = atomic::take(count, 1) < u64::from(most);
         if !charged {
-            atomic::add(&raw mut (*state).tracked, u64::MAX);
+            atomic::add(count, u64::MAX);
         }
         u32::from(charged)
     }
@@ -250,10 +267,10 @@ pub(crate) extern "C" fn charge(device: u32, most: u32) -> u32 {
 /// A global function, as [`report`] is.
 #[unsafe(no_mangle)]
 #[inline(never)]
-pub(crate) extern "C" fn discharge(device: u32) -> u32 {
+pub(crate) extern "C" fn discharge(device: u32, account: u32) -> u32 {
     if let Some(state) = ENI_STATES.get_ptr_mut(Device(device)) {
         // SAFETY: as in `charge`.
-        unsafe { atomic::add(&raw mut (*state).tracked, u64::MAX) };
+        unsafe { atomic::add(count(state, account), u64::MAX) };
     }
     0
 }

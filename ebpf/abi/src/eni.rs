@@ -130,6 +130,8 @@ pub struct EniTotals {
 pub struct EniState {
     /// Connections that the ENI tracks.
     pub tracked: u64,
+    /// Connections in the main table that it opened and doesn't track.
+    pub untracked: u64,
     /// The bucket of first packets: how many there would have been since boot, had the ENI always used its rate up. The
     /// clock, counted in first packets, runs ahead of it by what may still come at once.
     pub first_packets: u64,
@@ -141,7 +143,7 @@ plain!(
     EniEntry = 40,
     SubnetKey = 8,
     SubnetEntry = 40,
-    EniState = 16,
+    EniState = 24,
     MacKey = 16,
     DropKey = 8,
     Counter = 16,

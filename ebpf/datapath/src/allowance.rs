@@ -1,11 +1,17 @@
 //! What an ENI may use of the tables that all share: connections tracked at a time, and first packets of new ones.
 //!
-//! A connection is charged to each ENI that tracks it, when it comes into the main table. Half-open ones aren't: a bucket
-//! of first packets bounds them, so that a flood turns over no more of the embryos' table than its ENI's share.
+//! A connection is charged to each ENI that tracks it, when it comes into the main table. One that the ENI opened and
+//! doesn't track is charged to it as well, on another account: nothing tells it that such flows are limited, but once
+//! the account is used up they go without entries, so that no ENI fills the table alone.
+//!
+//! Half-open flows aren't charged: a bucket of first packets bounds them, so that a flood turns over no more of the
+//! embryos' table than its ENI's share.
 
+use crate::Tables;
 use crate::family::Family;
 use crate::scratch::Scratch;
 use crate::stages::Stages;
+use crate::tables::Account;
 use groundplane_abi::eni::EniKey;
 use groundplane_abi::flow::FlowEntry;
 use groundplane_abi::nacl::direction;
@@ -14,13 +20,13 @@ use groundplane_abi::{Device, DropReason};
 /// Charges a connection that comes into the main table: all or nothing.
 #[inline(always)]
 pub(crate) fn charge<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I>) -> Result<(), DropReason> {
-    let (entry, twin) = (payer(&scratch.entry), payer(&scratch.twin));
-    if !charge_one(stages, scratch, entry) {
-        return exceeded(scratch, entry);
+    let (entry, twin) = (Bill::of(&scratch.entry), Bill::of(&scratch.twin));
+    if !entry.charge(stages, scratch) {
+        return exceeded(scratch, entry.payer);
     }
-    if !charge_one(stages, scratch, twin) {
-        discharge_one(stages, entry);
-        return exceeded(scratch, twin);
+    if !twin.charge(stages, scratch) {
+        entry.discharge(stages);
+        return exceeded(scratch, twin.payer);
     }
     Ok(())
 }
@@ -28,16 +34,16 @@ pub(crate) fn charge<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<
 /// Takes back what [`charge`] did.
 #[inline(always)]
 pub(crate) fn discharge<I: Family, S: Stages<I>>(stages: &S, scratch: &Scratch<I>) {
-    discharge_one(stages, payer(&scratch.entry));
-    discharge_one(stages, payer(&scratch.twin));
+    Bill::of(&scratch.entry).discharge(stages);
+    Bill::of(&scratch.twin).discharge(stages);
 }
 
-/// Whether a new flow may have entries: its ENIs may track another connection, and its sender may open one now.
+/// Whether a new flow may have entries: its ENIs may have another connection, and its sender may open one now.
 #[inline(always)]
 pub(crate) fn admit<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I>) -> Result<(), DropReason> {
-    for payer in [payer(&scratch.entry), payer(&scratch.twin)] {
-        if payer != Device::NONE && stages.tracked(payer) >= u64::from(connections(stages, scratch, payer)) {
-            return exceeded(scratch, payer);
+    for bill in [Bill::of(&scratch.entry), Bill::of(&scratch.twin)] {
+        if bill.is_too_much(stages, scratch) {
+            return exceeded(scratch, bill.payer);
         }
     }
     let eni = &scratch.there.near;
@@ -59,33 +65,57 @@ pub(crate) fn admit<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I
     Err(DropReason::FIRST_PACKET_ALLOWANCE)
 }
 
-/// The ENI that an entry is charged to: where its packets come in, if that ENI tracks the connection.
-#[inline(always)]
-fn payer<I: Family>(entry: &FlowEntry<I>) -> Device {
-    if entry.near.is_tracked() {
-        entry.key.device()
-    } else {
-        Device::NONE
+/// To whom an entry of the main table is charged, if to anybody, and on which account.
+#[derive(Clone, Copy)]
+pub(crate) struct Bill {
+    payer: Device,
+    account: Account,
+}
+
+impl Bill {
+    /// The ENI where the entry's packets come in pays, if it tracks the connection or has opened it.
+    #[inline(always)]
+    pub(crate) fn of<I: Family>(entry: &FlowEntry<I>) -> Self {
+        let tracked = entry.near.is_tracked();
+        Self {
+            payer: if tracked || !entry.action.is_reply() {
+                entry.key.device()
+            } else {
+                Device::NONE
+            },
+            account: if tracked { Account::Tracked } else { Account::Untracked },
+        }
     }
-}
 
-#[inline(always)]
-fn charge_one<I: Family, S: Stages<I>>(stages: &S, scratch: &Scratch<I>, payer: Device) -> bool {
-    payer == Device::NONE || stages.charge(payer, connections(stages, scratch, payer))
-}
-
-#[inline(always)]
-fn discharge_one<I: Family, S: Stages<I>>(stages: &S, payer: Device) {
-    if payer != Device::NONE {
-        stages.discharge(payer);
+    #[inline(always)]
+    fn charge<I: Family, S: Stages<I>>(self, stages: &S, scratch: &Scratch<I>) -> bool {
+        self.payer == Device::NONE || stages.charge(self.payer, self.account, self.most(stages, scratch))
     }
-}
 
-/// How many connections an ENI may track. One that is gone may not.
-#[inline(always)]
-fn connections<I: Family, S: Stages<I>>(stages: &S, scratch: &Scratch<I>, device: Device) -> u32 {
-    let bank = scratch.there.generation.bank();
-    stages.eni(&EniKey { bank, device }).map_or(0, |eni| eni.connections)
+    #[inline(always)]
+    pub(crate) fn discharge<T: Tables>(self, tables: &T) {
+        if self.payer != Device::NONE {
+            tables.discharge(self.payer, self.account);
+        }
+    }
+
+    #[inline(always)]
+    fn is_too_much<I: Family, S: Stages<I>>(self, stages: &S, scratch: &Scratch<I>) -> bool {
+        self.payer != Device::NONE && stages.charged(self.payer, self.account) >= u64::from(self.most(stages, scratch))
+    }
+
+    /// How many connections the payer may have on the account; half as many of those that need not be in the table. An
+    /// ENI that is gone may have none.
+    #[inline(always)]
+    fn most<I: Family, S: Stages<I>>(self, stages: &S, scratch: &Scratch<I>) -> u32 {
+        let bank = scratch.there.generation.bank();
+        let device = self.payer;
+        let most = stages.eni(&EniKey { bank, device }).map_or(0, |eni| eni.connections);
+        match self.account {
+            Account::Tracked => most,
+            Account::Untracked => most / 2,
+        }
+    }
 }
 
 /// Says where the allowance is used up.

@@ -22,9 +22,12 @@ pub fn commit<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I>) -> 
         effect::PROMOTE => {
             // First, so that what has expired makes room.
             stages.reclaim(&mut scratch.there);
-            scratch.twin.key = scratch.old.twin_key;
-            make_room(stages, scratch);
-            return stages.promote(scratch).check();
+            if take_embryos(stages, scratch) {
+                make_room(stages, scratch);
+                return stages.promote(scratch).check();
+            }
+            // Evicted between decision and commit. The packet was judged; the next one starts anew.
+            stages.count_sent(device, 1, u64::from(len));
         }
         effect::INSTALL => return install(stages, scratch),
         effect::REPLACE => stages.replace(scratch),
@@ -69,22 +72,23 @@ fn restamp<I: Family, S: Stages<I>>(stages: &S, table: FlowTable, flow: S::FlowR
     }
 }
 
-/// Moves a connection from the embryos to the main table.
+/// Takes both embryos in hand, if they are still there.
+#[inline(always)]
+fn take_embryos<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I>) -> bool {
+    let embryos = FlowTable::Embryos;
+    // The key beside the place it is copied to.
+    scratch.twin.key = scratch.entry.key;
+    conntrack::copy(stages, embryos, &scratch.twin.key, &mut scratch.entry)
+        && conntrack::copy(stages, embryos, &scratch.old.twin_key, &mut scratch.twin)
+}
+
+/// Moves a connection, whose embryos are in hand, from their table to the main one.
 ///
 /// Several cores may try at once. The one whose insert of the original's key succeeds counts the connection and puts it
 /// in the ring; the others find it in place. The embryos stay and only say that they were promoted: deleting them would
 /// let a core that has just looked in the main table find neither.
 pub fn promote<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I>) -> Result<(), DropReason> {
     let (now, len) = (scratch.there.now, scratch.there.packet.len);
-    let key = scratch.entry.key;
-    let embryos = FlowTable::Embryos;
-    if !conntrack::copy(stages, embryos, &key, &mut scratch.entry)
-        || !conntrack::copy(stages, embryos, &scratch.old.twin_key, &mut scratch.twin)
-    {
-        // Evicted between decision and commit. The packet was judged; the next one starts anew.
-        stages.count_sent(key.device(), 1, u64::from(len));
-        return Ok(());
-    }
     // What the embryos have sent was counted at once, since they may be evicted; from now on the entries hold it.
     uncount(stages, &scratch.entry);
     uncount(stages, &scratch.twin);
@@ -111,8 +115,8 @@ pub fn promote<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I>) ->
     stay_embryo(stages, scratch, charged)
 }
 
-/// A connection that could not be promoted: because another core was faster, because an ENI may track no more, or because
-/// the table is full.
+/// A connection that could not be promoted: because another core was faster, because an ENI may have no more, because one
+/// of its ENIs knows the connection from another one (see [`make_room`]), or because the table is full.
 fn stay_embryo<I: Family, S: Stages<I>>(
     stages: &S,
     scratch: &Scratch<I>,
@@ -122,7 +126,8 @@ fn stay_embryo<I: Family, S: Stages<I>>(
     if stages.find(FlowTable::Main, key).is_some() {
         return Ok(());
     }
-    if conntrack::is_tracked(&scratch.entry) {
+    let is_known = charged.is_ok() && stages.find(FlowTable::Main, &scratch.twin.key).is_some();
+    if conntrack::is_tracked(&scratch.entry) && !is_known {
         // It isn't sent after all.
         stages.count_sent(key.device(), 1_u64.wrapping_neg(), u64::from(len).wrapping_neg());
         charged?;
@@ -157,6 +162,9 @@ fn uncount<I: Family, S: Stages<I>>(stages: &S, entry: &FlowEntry<I>) {
 ///
 /// A route that changes leads a connection another way, and its pairs on the two ways share an entry: that of the ENI
 /// which both end at. The older pair goes; what its other ENI remembers stays among the embryos (see [`replace`]).
+///
+/// No route has changed if the other pair is fresh. If its packets are also answered where they go to, and ours come from
+/// an ENI that the answers don't go to, somebody pretends to be the other; then it is the other that stays.
 #[inline(always)]
 fn make_room<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I>) {
     stages.displace(scratch, false);
@@ -165,26 +173,45 @@ fn make_room<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I>) {
 
 /// Takes out the pair that has the key of the entry in hand, or of its twin.
 pub fn displace<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I>, by_twin: bool) {
-    let (key, partner) = if by_twin {
-        (&scratch.twin.key, &scratch.entry.key)
-    } else {
-        (&scratch.entry.key, &scratch.twin.key)
-    };
-    if !conntrack::copy(stages, FlowTable::Main, key, &mut scratch.back.found) {
-        return;
+    let stamp = pair_in_the_way(stages, scratch, by_twin);
+    if stamp != 0 {
+        let key = if by_twin { &scratch.twin.key } else { &scratch.entry.key };
+        stages.retire(key, stamp as u32);
     }
-    let (stamp, other) = (scratch.back.found.stamp as u32, scratch.back.found.twin_key());
+}
+
+/// The stamp of the entry that has to go, or 0. Apart, so that the stack doesn't hold its keys any more when it goes.
+#[inline(never)]
+fn pair_in_the_way<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I>, by_twin: bool) -> u64 {
+    let (ours, partner) = if by_twin {
+        (&scratch.twin, &scratch.entry.key)
+    } else {
+        (&scratch.entry, &scratch.twin.key)
+    };
+    let found = &mut scratch.back.found;
+    if !conntrack::copy(stages, FlowTable::Main, &ours.key, found) {
+        return 0;
+    }
+    let (stamp, other) = (found.stamp, found.twin_key());
+    let is_pretended = is_answered_where_it_goes(found)
+        && !is_answered_where_it_goes(ours)
+        && conntrack::is_fresh(stages, found.validity, &scratch.there);
     // With the same partner it is this very connection, put there by another core.
-    if other == *partner {
-        return;
+    if other == *partner || is_pretended {
+        return 0;
     }
     // A live embryo is what that ENI has come to know since; one that was promoted is left over.
-    let found = &mut scratch.back.found;
     let is_known = conntrack::copy(stages, FlowTable::Embryos, &other, found) && found.state == state::LIVE;
     if !is_known && conntrack::copy(stages, FlowTable::Main, &other, found) {
         insert_embryo(stages, found);
     }
-    stages.retire(key, stamp);
+    stamp
+}
+
+/// Whether the other entry's packets come in at the ENI that this one's are delivered to.
+#[inline(always)]
+fn is_answered_where_it_goes<I: Family>(entry: &FlowEntry<I>) -> bool {
+    entry.twin_device == entry.action.delivery.out
 }
 
 /// Inserts the pair into the main table, original first, and into the ring. All or nothing.

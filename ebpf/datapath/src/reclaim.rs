@@ -5,6 +5,7 @@
 //! are, give or take stale slots (a connection that was replaced has a slot under its old stamp), and where stale slots
 //! could pile up the hand takes longer strides.
 
+use crate::allowance::Bill;
 use crate::conntrack::{self, Pulse};
 use crate::family::Family;
 use crate::stages::Stages;
@@ -149,15 +150,15 @@ fn claim<I: Family, T: TablesOf<I>>(tables: &T, key: &FlowKey<I>) -> bool {
     false
 }
 
-/// Deletes a claimed entry; what it has counted goes to its ENI's totals, and the ENI may track another one.
+/// Deletes a claimed entry; what it has counted goes to its ENI's totals, and the ENI may have another one.
 #[inline(never)]
 fn take_out<I: Family, T: TablesOf<I>>(tables: &T, key: &FlowKey<I>) {
-    let look = |entry: &FlowEntry<I>| (entry.packets, entry.bytes, entry.near.is_tracked());
-    let Some((packets, bytes, tracked)) = tables.look_up(FlowTable::Main, *key, look) else {
+    let look = |entry: &FlowEntry<I>| (entry.packets, entry.bytes, Bill::of(entry));
+    let Some((packets, bytes, bill)) = tables.look_up(FlowTable::Main, *key, look) else {
         return;
     };
     tables.count_sent(key.device(), packets, bytes);
-    if tables.remove(FlowTable::Main, key) && tracked {
-        tables.discharge(key.device());
+    if tables.remove(FlowTable::Main, key) {
+        bill.discharge(tables);
     }
 }

@@ -19,6 +19,15 @@ pub struct Clock {
     pub ticks_per_second: u32,
 }
 
+/// What an ENI's connections in the main table are counted by.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u32)]
+pub enum Account {
+    Tracked,
+    /// Opened by the ENI, which doesn't track it.
+    Untracked,
+}
+
 /// Which of a family's two flow tables is meant.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum FlowTable {
@@ -58,12 +67,12 @@ pub trait Tables {
     /// A number that differs from every other since boot.
     fn new_stamp(&self) -> u64;
 
-    /// How many connections an ENI tracks.
-    fn tracked(&self, device: Device) -> u64;
-    /// Adds a connection to those an ENI tracks, unless that makes more than `most`, and says whether it did. Two cores
-    /// that take the last place at once may both be refused.
-    fn charge(&self, device: Device, most: u32) -> bool;
-    fn discharge(&self, device: Device);
+    /// How many connections an ENI has on an account.
+    fn charged(&self, device: Device, account: Account) -> u64;
+    /// Adds a connection to an ENI's account, unless that makes more than `most`, and says whether it did. Two cores that
+    /// take the last place at once may both be refused.
+    fn charge(&self, device: Device, account: Account, most: u32) -> bool;
+    fn discharge(&self, device: Device, account: Account);
     /// Takes one out of the bucket of first packets: moves its count up to `low` if it is below, and on by one if it is
     /// below `high`. Says whether it was. A count beyond `high` and what two cores may add is of another rate, and is
     /// set to `low` as well.

@@ -17,7 +17,7 @@ use groundplane_abi::security_group::{
     GroupSetEntry, GroupSetKey, PeerKey, ReferenceKey, RuleBits, Selector, SelectorKey,
 };
 use groundplane_abi::{Bank, Device, Ip, ScopeId};
-use groundplane_datapath::tables::Clock;
+use groundplane_datapath::tables::{Account, Clock};
 use groundplane_datapath::{FlowTable, Tables, TablesOf};
 use std::cell::RefCell;
 
@@ -54,6 +54,14 @@ impl Simulation {
 
     fn with_state<R>(&self, device: Device, change: impl FnOnce(&mut EniState) -> R) -> R {
         change(self.states.borrow_mut().entry(device).or_default())
+    }
+}
+
+/// The count of an account.
+fn count(state: &mut EniState, account: Account) -> &mut u64 {
+    match account {
+        Account::Tracked => &mut state.tracked,
+        Account::Untracked => &mut state.untracked,
     }
 }
 
@@ -132,20 +140,24 @@ impl Tables for Simulation {
         self.stamps.get()
     }
 
-    fn tracked(&self, device: Device) -> u64 {
-        self.with_state(device, |state| state.tracked)
+    fn charged(&self, device: Device, account: Account) -> u64 {
+        self.with_state(device, |state| *count(state, account))
     }
 
-    fn charge(&self, device: Device, most: u32) -> bool {
+    fn charge(&self, device: Device, account: Account, most: u32) -> bool {
         self.with_state(device, |state| {
-            let charged = state.tracked < u64::from(most);
-            state.tracked += u64::from(charged);
+            let count = count(state, account);
+            let charged = *count < u64::from(most);
+            *count += u64::from(charged);
             charged
         })
     }
 
-    fn discharge(&self, device: Device) {
-        self.with_state(device, |state| state.tracked = state.tracked.wrapping_sub(1));
+    fn discharge(&self, device: Device, account: Account) {
+        self.with_state(device, |state| {
+            let count = count(state, account);
+            *count = count.wrapping_sub(1);
+        });
     }
 
     fn take_first_packet(&self, device: Device, low: u64, high: u64) -> bool {

@@ -5,4 +5,5 @@
 
 mod churn;
 mod differential;
+mod flood;
 mod stress;

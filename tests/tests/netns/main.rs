@@ -6,6 +6,7 @@ mod lifecycle;
 mod monitor;
 mod mtu;
 mod reach;
+mod scan;
 mod scenarios;
 mod tap;
 mod update;

@@ -89,7 +89,7 @@ fn hping3(lab: &Lab, address: &str) -> Result<BTreeSet<u16>> {
         .success()?
         .stdout;
     let answers = said.lines().filter(|line| line.contains(".S..A..."));
-    let number = |line: &str| Some(line.split_once(':')?.0.split_whitespace().next()?.parse().ok()?);
+    let number = |line: &str| line.split_once(':')?.0.split_whitespace().next()?.parse().ok();
     Ok(answers.filter_map(number).collect())
 }
 

@@ -28,7 +28,7 @@ const PACKAGES: [&str; 4] = [
 ];
 
 /// The targets of them that do. `.cargo/mutants.toml` names these too.
-const TARGETS: [&str; 5] = ["--lib", "--test", "model", "--test", "semantics"];
+const TARGETS: [&str; 7] = ["--lib", "--test", "model", "--test", "semantics", "--test", "scenarios"];
 
 /// How many packets the model judges for each fault: fewer than otherwise, since it does so for every fault that the
 /// libraries' tests let through.

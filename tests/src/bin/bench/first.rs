@@ -34,6 +34,9 @@ pub(crate) fn measure(options: &Options) -> Result<Vec<Row>> {
     Ok(rows)
 }
 
+/// What the first packet takes, and what the first one the other way.
+type Halves = [f64; 2];
+
 /// Whose program answers which packets.
 #[derive(Clone, Copy)]
 enum Side {
@@ -85,40 +88,33 @@ impl Bench {
         }
         self.check(version)?;
         let how = if one_by_one { "one by one" } else { "in a row" };
-        let what = format!("first packet and reply, {how}, {}", ten.name());
-        let [ours, floor, empty, many] = samples;
-        let with_many = (Sample::of(many)?, Sample::of(ours.clone())?, Sample::of(empty.clone())?);
-        let mut rows: Vec<_> = Row::with_and_without_empty(&what, [ours, floor, empty], FLOOR_BAR)?.into();
-        let (many, ours, empty) = with_many;
-        let what = format!("{what}, 1000 group rules");
-        let against = ("10 group rules", ours.less(&empty)?);
-        rows.push(Row::new(what, "ns", many.less(&empty)?, against, RULES_BAR)?);
-        Ok(rows)
+        rows(&format!("first packet and reply, {how}, {}", ten.name()), &samples)
     }
 
-    /// The median over connections of what their two packets take.
-    fn one_by_one(&self, flow: &Flow, side: Side, round: u32) -> Result<f64> {
-        let (programs, verdict) = self.programs(side)?;
-        let mut sums = Vec::new();
+    /// The medians over connections of what their two packets take.
+    fn one_by_one(&self, flow: &Flow, side: Side, round: u32) -> Result<Halves> {
+        let (programs, verdict) = programs(self.bed.kernel.program(), &self.floor, side)?;
+        let mut halves = [Vec::new(), Vec::new()];
         let first = round * self.connections;
         for number in first..first + self.connections {
             let there = flow.there(number, flag::SYN);
             let back = flow.back(number, flag::SYN | flag::ACK);
-            let asked = time(programs[0], &there, flow.from.device, 1, verdict)?;
-            sums.push(asked + time(programs[1], &back, flow.to.device, 1, verdict)?);
+            halves[0].push(time(programs[0], &there, flow.from.device, 1, verdict)?);
+            halves[1].push(time(programs[1], &back, flow.to.device, 1, verdict)?);
         }
-        Ok(Sample::of(sums)?.median)
+        let [first, reply] = halves.map(Sample::of);
+        Ok([first?.median, reply?.median])
     }
 
-    /// The mean: first all the first packets, then all that answer.
-    fn in_a_row(&mut self, flow: &Flow, side: Side, round: u32) -> Result<f64> {
+    /// The means: first all the first packets, then all that answer.
+    fn in_a_row(&mut self, flow: &Flow, side: Side, round: u32) -> Result<Halves> {
         let frames = [
             (flow.there(0, flag::SYN), flow.from.device),
             (flow.back(0, flag::SYN | flag::ACK), flow.to.device),
         ];
-        let mut sum = 0.0;
+        let (programs, verdict) = programs(self.bed.kernel.program(), &self.floor, side)?;
+        let mut halves = [0.0; 2];
         for (answers, (frame, device)) in (0..).zip(&frames) {
-            let (programs, verdict) = programs(self.bed.kernel.program(), &self.floor, side)?;
             let ports = Ports {
                 number: round * self.connections,
                 base: PORT,
@@ -130,15 +126,10 @@ impl Bench {
                 repeat: self.connections,
                 verdict,
             };
-            sum += self
-                .vary
-                .time(programs[usize::from(answers)], Next::InTurn, ports, run)?;
+            let half = usize::from(answers);
+            halves[half] = self.vary.time(programs[half], Next::InTurn, ports, run)?;
         }
-        Ok(sum)
-    }
-
-    fn programs(&self, side: Side) -> Result<([&SchedClassifier; 2], u32)> {
-        programs(self.bed.kernel.program(), &self.floor, side)
+        Ok(halves)
     }
 
     /// Looks whether all connections are established, ours and the floor's.
@@ -166,6 +157,39 @@ impl Bench {
         );
         Ok(())
     }
+}
+
+/// The rows of what ours took with ten group rules, the floor, an empty program, and ours with many.
+fn rows(what: &str, samples: &[Vec<Halves>; 4]) -> Result<Vec<Row>> {
+    let sums = |sample: &[Halves]| sample.iter().map(|halves| halves[0] + halves[1]).collect::<Vec<_>>();
+    let [ten, floor, empty, many] = samples;
+    let mut rows: Vec<_> = Row::with_and_without_empty(what, [sums(ten), sums(floor), sums(empty)], FLOOR_BAR)?.into();
+    let median = |sample: &[Halves], half: usize| {
+        Ok::<_, anyhow::Error>(Sample::of(sample.iter().map(|halves| halves[half]).collect())?.median)
+    };
+    for row in &mut rows {
+        row.note = Some(format!(
+            "first packet {:.0}, reply {:.0} ns; floor {:.0} and {:.0}, empty {:.0} and {:.0}",
+            median(ten, 0)?,
+            median(ten, 1)?,
+            median(floor, 0)?,
+            median(floor, 1)?,
+            median(empty, 0)?,
+            median(empty, 1)?
+        ));
+        break;
+    }
+    let empty = Sample::of(sums(empty))?;
+    let net = |sample: &[Halves]| Sample::of(sums(sample))?.less(&empty);
+    let what = format!("{what}, 1000 group rules");
+    rows.push(Row::new(
+        what,
+        "ns",
+        net(many)?,
+        ("10 group rules", net(ten)?),
+        RULES_BAR,
+    )?);
+    Ok(rows)
 }
 
 fn floor_entries<K: aya::Pod, V: aya::Pod>(floor: &Ebpf, name: &str) -> Result<usize> {

@@ -23,14 +23,20 @@ pub fn commit<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I>) -> 
             // First, so that what has expired makes room.
             stages.reclaim(&mut scratch.there);
             if take_embryos(stages, scratch) {
-                make_room(stages, scratch);
+                // Its own key isn't in the main table, or it would have been found there.
+                stages.displace(scratch, true);
                 return stages.promote(scratch).check();
             }
             // Evicted between decision and commit. The packet was judged; the next one starts anew.
             stages.count_sent(device, 1, u64::from(len));
         }
         effect::INSTALL => return install(stages, scratch),
-        effect::REPLACE => stages.replace(scratch),
+        effect::REPLACE => {
+            stages.replace(scratch);
+            // The old slot stays behind, so that without this the ring would overflow. Afterwards, because the old pair may
+            // have expired, and what it has counted goes to the new one.
+            stages.reclaim(&mut scratch.there);
+        }
         _ => {}
     }
     Ok(())
@@ -229,7 +235,7 @@ fn insert_pair<I: Family, S: Stages<I>>(stages: &S, scratch: &Scratch<I>) -> boo
         stages.remove(FlowTable::Main, &original.key);
         return false;
     }
-    reclaim::push(stages, &original.key, original.stamp as u32);
+    reclaim::push(stages, &original.key, original.stamp as u32, original.last_seen);
     stages.count_opened(original.key.device());
     true
 }

@@ -1,12 +1,15 @@
 //! Taking expired connections out of the main table, without anybody's help.
 //!
-//! The ring is a queue of all connections, oldest first. Every new connection looks at the two at the head: what has
-//! expired is deleted, what lives goes to the end of the queue. So the queue is never longer than the connections there
-//! are, give or take stale slots (a connection that was replaced has a slot under its old stamp), and where stale slots
-//! could pile up the hand takes longer strides.
+//! The ring is a queue of all connections, oldest first. Whoever puts one into it looks at the two at the
+//! head: what has expired is deleted, what lives goes to the end of the queue. So the queue is never longer than the
+//! connections there are, give or take stale slots (a connection that was replaced has a slot under its old stamp), and
+//! where stale slots could pile up the hand takes longer strides.
+//!
+//! An entry far down the queue is in nobody's cache, and looking at it costs more than all else that a new connection
+//! does. So a slot says until when looking is useless.
 
 use crate::allowance::Bill;
-use crate::conntrack::{self, Pulse};
+use crate::conntrack::{self, Pulse, idle};
 use crate::family::Family;
 use crate::stages::Stages;
 use crate::walk::Walk;
@@ -20,13 +23,16 @@ const STRIDE: u32 = 2;
 /// When the ring is nearly full: at most an eighth of it can then be stale.
 const LONG_STRIDE: u32 = 8;
 
-/// Moves the hand on, as every new connection does.
+/// For so many seconds after its last packet no connection expires, whatever becomes of it.
+const QUIET: u16 = idle::TCP_CLOSING as u16;
+
+/// Moves the hand on, as whoever fills a slot does.
 pub fn advance<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) {
-    let slots = u64::from(stages.ring_slots());
-    let used = stages
-        .ring_hand(ring_hand::TAIL)
-        .wrapping_sub(stages.ring_hand(ring_hand::HEAD));
-    let stride = if used > slots - slots / 8 { LONG_STRIDE } else { STRIDE };
+    let stride = if is_crowded::<I, S>(stages) {
+        LONG_STRIDE
+    } else {
+        STRIDE
+    };
     for step in 0..LONG_STRIDE {
         if step >= stride || !stages.examine(walk) {
             break;
@@ -34,55 +40,91 @@ pub fn advance<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) {
     }
 }
 
+/// Whether the ring is nearly full.
+#[inline(always)]
+fn is_crowded<I: Family, T: TablesOf<I>>(tables: &T) -> bool {
+    let slots = u64::from(tables.ring_slots());
+    let used = tables
+        .ring_hand(ring_hand::TAIL)
+        .wrapping_sub(tables.ring_hand(ring_hand::HEAD));
+    used > slots - slots / 8
+}
+
 /// Looks at the connection at the head. False if there is none.
 pub fn examine<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> bool {
     let head = stages.ring_hand(ring_hand::HEAD);
-    let Some(slot) = slot_at::<I, S>(stages, head).and_then(|index| stages.ring_slot(index)) else {
+    let Some((index, turn)) = place_of::<I, S>(stages, head) else {
+        return false;
+    };
+    let Some(slot) = stages.ring_slot(index) else {
         return false;
     };
     // Nobody has been here yet, or somebody has taken the position and is about to fill it. Not skipped: the slot would
     // be lost.
-    if slot.turn != turn_of(head) {
+    if slot.turn != turn {
         return false;
     }
+    if !stages.ring_advance_head(head) {
+        return true;
+    }
+    // In a crowded ring stale slots have to go, and only a look tells them from others.
+    if is_quiet(slot.quiet_until, second(stages, walk.now)) && !is_crowded::<I, S>(stages) {
+        put(stages, &slot.key, slot.stamp, slot.quiet_until);
+        return true;
+    }
     // Gone, or another connection by now, which has a slot of its own: the slot is stale.
-    let listed = stages.ring_advance_head(head)
-        && conntrack::copy(stages, FlowTable::Main, &slot.key, &mut walk.found)
-        && walk.found.stamp as u32 == slot.stamp;
+    let listed =
+        conntrack::copy(stages, FlowTable::Main, &slot.key, &mut walk.found) && walk.found.stamp as u32 == slot.stamp;
     if listed {
         let pulse = Pulse::take(stages, FlowTable::Main, &walk.found, walk.now);
         // A packet may come between the look and the deletion. It had the connection's whole idle limit to come in.
         if !pulse.is_expired(&walk.found) || !stages.retire(&slot.key, slot.stamp) {
-            push(stages, &slot.key, slot.stamp);
+            push(stages, &slot.key, slot.stamp, walk.found.last_seen);
         }
     }
     true
 }
 
 /// Puts a connection at the end of the queue.
-pub(crate) fn push<I: Family, T: TablesOf<I>>(tables: &T, key: &FlowKey<I>, stamp: u32) {
+pub(crate) fn push<I: Family, T: TablesOf<I>>(tables: &T, key: &FlowKey<I>, stamp: u32, last_seen: u64) {
+    put(tables, key, stamp, second(tables, last_seen).wrapping_add(QUIET));
+}
+
+#[inline(always)]
+fn put<I: Family, T: TablesOf<I>>(tables: &T, key: &FlowKey<I>, stamp: u32, quiet_until: u16) {
     let tail = tables.ring_take_tail();
-    if let Some(index) = slot_at::<I, T>(tables, tail) {
-        tables.set_ring_slot(
-            index,
-            &RingSlot {
-                key: *key,
-                stamp,
-                turn: turn_of(tail),
-            },
-        );
+    if let Some((index, turn)) = place_of::<I, T>(tables, tail) {
+        let slot = RingSlot {
+            key: *key,
+            stamp,
+            turn,
+            quiet_until,
+        };
+        tables.set_ring_slot(index, &slot);
     }
 }
 
-fn slot_at<I: Family, T: TablesOf<I>>(tables: &T, position: u64) -> Option<u32> {
-    position
-        .checked_rem(u64::from(tables.ring_slots()))
-        .map(|index| index as u32)
+/// The low bits of the second that a tick is in.
+#[inline(always)]
+fn second<I: Family, T: TablesOf<I>>(tables: &T, ticks: u64) -> u16 {
+    ticks.checked_div(u64::from(tables.ticks_per_second())).unwrap_or(0) as u16
 }
 
-/// Never the zero of an empty slot at the same position.
-const fn turn_of(position: u64) -> u32 {
-    (position as u32).wrapping_add(1)
+/// A second from long ago is none to come, although its low bits may be: nothing is quiet for longer than [`QUIET`].
+#[inline(always)]
+const fn is_quiet(until: u16, now: u16) -> bool {
+    let left = until.wrapping_sub(now);
+    left > 0 && left <= QUIET
+}
+
+/// The slot of a position, and its turn there: never the zero of an empty slot before the ring has gone round 65,535
+/// times.
+#[inline(always)]
+fn place_of<I: Family, T: TablesOf<I>>(tables: &T, position: u64) -> Option<(u32, u16)> {
+    let slots = u64::from(tables.ring_slots());
+    let round = position.checked_div(slots)?;
+    let index = position.wrapping_sub(round.wrapping_mul(slots));
+    Some((index as u32, (round as u16).wrapping_add(1)))
 }
 
 /// Takes the connection of a key out of the main table, if the entry there still has this stamp, and says whether this

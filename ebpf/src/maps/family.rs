@@ -316,6 +316,7 @@ impl<I: Family + Maps> TablesOf<I> for Kernel {
             unsafe {
                 (*place).key = slot.key;
                 (*place).stamp = slot.stamp;
+                (*place).quiet_until = slot.quiet_until;
                 atomic::compiler_barrier();
                 ptr::write_volatile(&raw mut (*place).turn, slot.turn);
             }

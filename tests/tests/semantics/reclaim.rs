@@ -60,6 +60,57 @@ fn each_new_connection_takes_out_two_that_have_expired() {
     assert_eq!(ended(&world), 6);
 }
 
+/// Judges a connection anew, by a change that has nothing to do with it.
+fn judge_anew(world: &mut World, port: u16, turn: u64) {
+    let groups = if turn.is_multiple_of(2) {
+        Groups::OPEN
+    } else {
+        Groups::CLOSED
+    };
+    world.change(|topology| {
+        topology.groups("web2", groups);
+    });
+    assert_eq!(say(world, port), Some(Path::Fast));
+}
+
+#[test]
+fn the_hand_doesnt_look_at_what_cannot_have_expired() {
+    let mut world = small(|topology| {
+        topology.groups("web", Groups::OUTBOUND);
+    });
+    connect_from(&mut world, 1);
+    judge_anew(&mut world, 1, 1);
+    assert_eq!(held(&world), (1, 2), "the old slot is left");
+    world.wait(9);
+    connect_from(&mut world, 2);
+    assert_eq!(held(&world), (2, 3), "nobody has looked whether it is stale");
+    world.wait(1);
+    connect_from(&mut world, 3);
+    assert_eq!(held(&world), (3, 3));
+}
+
+#[test]
+fn a_connection_that_is_judged_anew_for_ever_is_reclaimed_like_any_other() {
+    let mut world = small(|topology| {
+        topology.groups("web", Groups::OUTBOUND);
+    });
+    let slots = u64::from(SMALL.ring_slots());
+    connect_from(&mut world, 1);
+    for turn in 1..=3 * slots {
+        judge_anew(&mut world, 1, turn);
+        assert!(held(&world).1 <= slots, "after change {turn}");
+    }
+    assert_eq!(ended(&world), 3 * slots, "once for each time it was judged anew");
+    world.wait(432_001);
+    let mut new = 0;
+    while ended(&world) == 3 * slots {
+        new += 1;
+        connect_from(&mut world, 1 + new);
+        assert!(u64::from(new) <= slots / 2, "each new connection looks at two slots");
+    }
+    assert_eq!(held(&world).0, usize::from(new));
+}
+
 /// A connection that is judged anew after a change has a new slot; the old one stays behind until the hand comes by.
 #[test]
 fn stale_slots_are_passed_faster_when_the_ring_is_nearly_full() {
@@ -69,13 +120,10 @@ fn stale_slots_are_passed_faster_when_the_ring_is_nearly_full() {
         let mut world = small(|_| {});
         connect_from(&mut world, 1);
         for turn in 1..used {
-            let groups = if turn % 2 == 0 { Groups::OPEN } else { Groups::CLOSED };
-            world.change(|topology| {
-                topology.groups("web2", groups);
-            });
-            assert_eq!(say(&mut world, 1), Some(Path::Fast));
+            judge_anew(&mut world, 1, turn);
         }
         assert_eq!(held(&world), (1, used));
+        world.wait(10);
         connect_from(&mut world, 2);
         assert_eq!(held(&world), (2, used - stride + 1));
     }

@@ -41,8 +41,10 @@ pub(crate) fn discharge<I: Family, S: Stages<I>>(stages: &S, scratch: &Scratch<I
 /// Whether a new flow may have entries: its ENIs may have another connection, and its sender may open one now.
 #[inline(always)]
 pub(crate) fn admit<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I>) -> Result<(), DropReason> {
-    for bill in [Bill::of(&scratch.entry), Bill::of(&scratch.twin)] {
-        if bill.is_too_much(stages, scratch) {
+    // The packet has arrived, so the ENIs of its walk are those that may pay.
+    let (near, far) = (scratch.there.near.connections, scratch.there.far.connections);
+    for (bill, connections) in [(Bill::of(&scratch.entry), near), (Bill::of(&scratch.twin), far)] {
+        if bill.is_too_much(stages, connections) {
             return exceeded(scratch, bill.payer);
         }
     }
@@ -99,21 +101,26 @@ impl Bill {
         }
     }
 
+    /// Whether the payer, which may have so many connections, has all of them.
     #[inline(always)]
-    fn is_too_much<I: Family, S: Stages<I>>(self, stages: &S, scratch: &Scratch<I>) -> bool {
-        self.payer != Device::NONE && stages.charged(self.payer, self.account) >= u64::from(self.most(stages, scratch))
+    fn is_too_much<T: Tables>(self, tables: &T, connections: u32) -> bool {
+        self.payer != Device::NONE && tables.charged(self.payer, self.account) >= u64::from(self.share(connections))
     }
 
-    /// How many connections the payer may have on the account; half as many of those that need not be in the table. An
-    /// ENI that is gone may have none.
+    /// How many connections the payer may have on the account. An ENI that is gone may have none.
     #[inline(always)]
     fn most<I: Family, S: Stages<I>>(self, stages: &S, scratch: &Scratch<I>) -> u32 {
         let bank = scratch.there.generation.bank();
         let device = self.payer;
-        let most = stages.eni(&EniKey { bank, device }).map_or(0, |eni| eni.connections);
+        self.share(stages.eni(&EniKey { bank, device }).map_or(0, |eni| eni.connections))
+    }
+
+    /// Of those that need not be in the table an ENI may have half as many.
+    #[inline(always)]
+    const fn share(self, connections: u32) -> u32 {
         match self.account {
-            Account::Tracked => most,
-            Account::Untracked => most / 2,
+            Account::Tracked => connections,
+            Account::Untracked => connections / 2,
         }
     }
 }

@@ -153,15 +153,16 @@ fn mark_promoted<I: Family, S: Stages<I>>(stages: &S, key: &FlowKey<I>) {
 }
 
 fn recount<I: Family, S: Stages<I>>(stages: &S, entry: &FlowEntry<I>) {
-    stages.count_sent(entry.key.device(), entry.packets, entry.bytes);
+    if entry.packets != 0 {
+        stages.count_sent(entry.key.device(), entry.packets, entry.bytes);
+    }
 }
 
 fn uncount<I: Family, S: Stages<I>>(stages: &S, entry: &FlowEntry<I>) {
-    stages.count_sent(
-        entry.key.device(),
-        entry.packets.wrapping_neg(),
-        entry.bytes.wrapping_neg(),
-    );
+    if entry.packets != 0 {
+        let (packets, bytes) = (entry.packets.wrapping_neg(), entry.bytes.wrapping_neg());
+        stages.count_sent(entry.key.device(), packets, bytes);
+    }
 }
 
 /// Takes other connections' entries out of the pair's way.
@@ -298,10 +299,12 @@ fn insert_embryos<I: Family, S: Stages<I>>(stages: &S, scratch: &Scratch<I>) {
 
 #[inline(never)]
 fn insert_embryo<I: Family, S: Stages<I>>(stages: &S, entry: &FlowEntry<I>) {
-    // Left over from an older connection under the same key, perhaps; or put there by another core just now, whose
-    // judgement was the same.
-    stages.remove(FlowTable::Embryos, &entry.key);
-    stages.insert(FlowTable::Embryos, entry);
+    if !stages.insert(FlowTable::Embryos, entry) {
+        // Left over from an older connection under the same key; or put there by another core just now, whose judgement
+        // was the same.
+        stages.remove(FlowTable::Embryos, &entry.key);
+        stages.insert(FlowTable::Embryos, entry);
+    }
 }
 
 /// Puts the pair in the place of the one in the main table. Between the two a packet on another core finds the pair

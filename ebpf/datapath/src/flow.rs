@@ -67,6 +67,7 @@ pub fn slow<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I>) -> Re
             return DropReason(found as u16).check();
         }
     }
+    scratch.there.is_new = u32::from(scratch.old.place == old_place::NOWHERE);
     stages.walk(&mut scratch.there).check()?;
     compose(stages, scratch);
     scratch.effect = effect::COUNT;

@@ -42,10 +42,12 @@ pub fn egress<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result
     if walk.near_gate.is_tracked() {
         return Ok(());
     }
-    let key = walk.packet.key(walk.near_device);
-    if let Some(gate) = known(stages, walk, &key) {
-        walk.near_gate = gate;
-        return Ok(());
+    if walk.is_new == 0 {
+        let key = walk.packet.key(walk.near_device);
+        if let Some(gate) = known(stages, walk, &key) {
+            walk.near_gate = gate;
+            return Ok(());
+        }
     }
     ask(&mut walk.question, &walk.packet, walk.near.group_set, direction::EGRESS);
     stages.classify(walk).check()?;

@@ -55,6 +55,8 @@ pub struct Walk<I: Ip> {
     /// state, its groups are not asked; if it ends anywhere else they are.
     pub origin: Device,
     pub origin_gate: Gate,
+    /// Neither flow table has an entry of the packet's key.
+    pub is_new: u32,
     /// What the groups are being asked.
     pub question: Question<I>,
     /// Room for the flow entry that is being looked at.
@@ -80,6 +82,7 @@ impl<I: Family> Walk<I> {
         self.at = device;
         self.direction = direction::EGRESS;
         self.rule = 0;
+        self.is_new = 0;
         self.origin = Device::NONE;
         self.origin_gate = NO_GATE;
     }

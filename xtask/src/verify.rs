@@ -22,9 +22,9 @@ pub(crate) fn run_command() -> Result<()> {
     let text = std::fs::read_to_string(root().join("ebpf/budget.toml")).context("can't read ebpf/budget.toml")?;
     let budget = budget::parse(&text)?;
     let stacks = stack::depths(&std::fs::read(build::object())?)?;
-    for program in budget.program.keys() {
-        // Before anything is loaded: where a kernel refuses a program for its stack, this says whose it is.
-        if let Some(chain) = stacks.get(program) {
+    for (program, limits) in &budget.program {
+        // Before anything is loaded: a kernel that refuses a program for its stack doesn't say whose it is.
+        if let Some(chain) = stacks.get(program).filter(|chain| chain.bytes > limits.stack) {
             note(format_args!("deepest stack: {chain}"));
         }
     }

@@ -45,14 +45,7 @@ fn load_all(object: &[u8], pins: &Path) -> Result<()> {
     programs.sort_by_key(|(name, _)| *name);
     ensure!(!programs.is_empty(), "the object has no programs");
     for (name, program) in programs {
-        let start = Instant::now();
-        match program {
-            Program::SchedClassifier(program) => program.load(),
-            Program::Xdp(program) => program.load(),
-            _ => bail!("{name}: a type of program that the loader doesn't know"),
-        }
-        .with_context(|| format!("loading {name}"))?;
-        let load_ms = u64::try_from(start.elapsed().as_millis())?;
+        let load_ms = load(name, program)?;
         let info = program.info()?;
         let verified = info
             .verified_instruction_count()
@@ -66,4 +59,22 @@ fn load_all(object: &[u8], pins: &Path) -> Result<()> {
         );
     }
     Ok(())
+}
+
+/// Loads a program a few times and says how many milliseconds it took at best: the others tell what else the machine did.
+fn load(name: &str, program: &mut Program) -> Result<u64> {
+    const TIMES: usize = 5;
+    let Program::SchedClassifier(program) = program else {
+        bail!("{name}: a type of program that the loader doesn't know");
+    };
+    let mut best = u128::MAX;
+    for time in 0..TIMES {
+        if time > 0 {
+            program.unload()?;
+        }
+        let start = Instant::now();
+        program.load().with_context(|| format!("loading {name}"))?;
+        best = best.min(start.elapsed().as_millis());
+    }
+    Ok(u64::try_from(best)?)
 }

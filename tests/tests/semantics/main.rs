@@ -1,15 +1,19 @@
 //! The specification's promises by name, on the datapath's host twin: a few lines each.
 
+mod allowance;
 mod arp;
 mod configuration;
 mod connection;
 mod documentation;
 mod fragment;
+mod icmp_error;
 mod malformed;
+mod neighbor;
 mod reclaim;
 mod rerouted;
 mod routing;
 mod tables;
+mod timeout;
 
 use groundplane_abi::event::Event;
 use groundplane_abi::{DropReason, Ip4, Ip6};

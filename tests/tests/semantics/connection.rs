@@ -142,23 +142,6 @@ fn a_syn_on_a_closing_connection_opens_another_one() {
 }
 
 #[test]
-fn icmp_error_needs_a_rule_even_about_a_tracked_flow() {
-    let mut world = one_way();
-    world.connect("web", "db");
-    let about = world.there("web", "db", Packet::tcp());
-    let error = world.back("db", "web", Packet::icmp_error(3, 4, &about));
-    world.is_dropped("db", &error, DropReason::GROUP_EGRESS);
-    world.change(|topology| {
-        topology.groups("db", Groups::OPEN);
-    });
-    world.is_dropped("db", &error, DropReason::GROUP_INGRESS);
-    world.change(|topology| {
-        topology.groups("web", Groups::OPEN);
-    });
-    world.arrives("db", &error, "web");
-}
-
-#[test]
 fn icmp_errors_are_judged_one_by_one() {
     let mut world = World::open();
     world.connect("web", "db");

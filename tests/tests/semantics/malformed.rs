@@ -1,6 +1,6 @@
 //! Malformed packets of every kind have a reason, and none passes by accident.
 
-use super::World;
+use super::{VERSIONS, World};
 use groundplane_abi::DropReason;
 use groundplane_tests::packet::{Damage, Packet, ethertype};
 use groundplane_tests::twin::Heard;
@@ -146,4 +146,21 @@ fn option_without_room_for_its_length_is_no_option_even_at_the_end_of_the_frame(
     let mut world = World::open();
     let packet = world.there("web", "db", Packet::protocol(77).options(&[1, 1, 1, RECORD_ROUTE]));
     world.is_dropped("web", &packet, DropReason::BAD_OPTIONS);
+}
+
+/// Semantics 23: nothing larger fits into a VPC, and nobody is told.
+#[test]
+fn packet_of_9001_bytes_is_the_largest() {
+    for version in VERSIONS {
+        let headers = if version == 4 { 20 + 8 } else { 40 + 8 };
+        for (len, fits) in [(9001, true), (9002, false)] {
+            let mut world = World::open().speaking(version);
+            let packet = world.there("web", "db", Packet::udp().payload(&vec![0; len - headers]));
+            if fits {
+                world.arrives("web", &packet, "db");
+            } else {
+                world.is_dropped("web", &packet, DropReason::MTU_EXCEEDED);
+            }
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! Semantics 5.1: a route that changes leads live connections another way, and each ENI remembers what it has seen.
 
-use super::World;
+use super::{VERSIONS, World};
 use groundplane_abi::Ip4;
 use groundplane_abi::flow::{FlowEntry, state};
 use groundplane_datapath::FlowTable;
@@ -75,5 +75,37 @@ fn half_open_flow_that_takes_another_way_is_still_known_where_it_was() {
             known,
             "after {pause} s"
         );
+    }
+}
+
+/// Found by a flood: two guests whose packets are of one connection share the entry of the ENI at the other end, and
+/// whoever came last took the other's connection out of the table.
+#[test]
+fn guest_that_pretends_to_be_another_takes_nothing_from_it() {
+    for version in VERSIONS {
+        let mut world = World::with(|topology| {
+            topology.groups("web", Groups::OUTBOUND).groups("db", Groups::INBOUND);
+        })
+        .speaking(version);
+        world.connect("web", "db");
+        let entries = world.flows(FlowTable::Main);
+        let more = world.there("web", "db", Packet::tcp());
+        let pretended = more.clone().from_mac(world.topology.guest("box").mac);
+        let (answer, reset) = (
+            world.back("db", "web", Packet::tcp()),
+            pretended.clone().flags(flag::RST),
+        );
+        for packet in [&pretended, &reset, &pretended.clone().flags(flag::SYN)] {
+            // Enough for an entry of its own, were it alone.
+            for _ in 0..9 {
+                world.arrives("box", packet, "db");
+            }
+            world.wait(2);
+            world.arrives("box", packet, "db");
+            assert_eq!(world.send("web", &more).1, Some(Path::Fast));
+            assert_eq!(world.send("db", &answer).1, Some(Path::Fast));
+            world.arrives("db", &answer, "web");
+        }
+        assert_eq!(world.flows(FlowTable::Main), entries);
     }
 }

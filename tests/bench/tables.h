@@ -72,7 +72,7 @@ struct route {
 };
 
 struct state {
-	__u64 tracked, first_packets;
+	__u64 tracked, untracked, first_packets;
 };
 
 struct totals {

@@ -20,7 +20,10 @@ pub(crate) fn load_near<I: Family, T: Tables>(tables: &T, walk: &mut Walk<I>) ->
 
 /// A packet leaves its ENI: who sent it, is it who it says, and is it for the platform itself.
 pub fn leave<I: Family, T: TablesOf<I>>(tables: &T, walk: &mut Walk<I>) -> Result<(), DropReason> {
-    load_near(tables, walk)?;
+    let is_known = walk.is_mirrored != 0;
+    if !is_known {
+        load_near(tables, walk)?;
+    }
     if walk.packet.src_mac != walk.near.mac {
         return Err(DropReason::SOURCE_MAC);
     }
@@ -28,13 +31,16 @@ pub fn leave<I: Family, T: TablesOf<I>>(tables: &T, walk: &mut Walk<I>) -> Resul
         return Err(DropReason::LINK_LOCAL_SERVICE);
     }
     I::check_addresses(&walk.packet, &walk.place)?;
-    let own = owner(tables, walk, walk.packet.src) == Some(walk.near_device);
+    if !is_known {
+        walk.source = owner(tables, walk, walk.packet.src).unwrap_or(Device::NONE);
+    }
+    let own = walk.source == walk.near_device;
     if !own && walk.near.flags & eni_flag::SOURCE_DEST_CHECK != 0 {
         return Err(DropReason::SOURCE_CHECK);
     }
     // An appliance that passes on somebody else's packet has no identity to give it (semantics 4.1).
     walk.identity = if own { walk.near.group_set } else { GroupSetId::NONE };
-    find_owner(tables, walk)
+    if is_known { Ok(()) } else { find_owner(tables, walk) }
 }
 
 /// Who has the destination address. Asked once: where the packet goes, and whether it may, both depend on it.

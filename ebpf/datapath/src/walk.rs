@@ -33,6 +33,8 @@ pub struct Walk<I: Ip> {
     /// The ENI it leaves from.
     pub near_device: Device,
     pub near: EniEntry,
+    /// The ENI of the VPC that has the source address, or none.
+    pub source: Device,
     /// The ENI of the VPC that has the destination address, or none; `far` until the packet arrives.
     pub owner: Device,
     /// The ENI it arrives at.
@@ -57,6 +59,8 @@ pub struct Walk<I: Ip> {
     pub origin_gate: Gate,
     /// Neither flow table has an entry of the packet's key.
     pub is_new: u32,
+    /// On the way back: both ENIs have the packet's addresses, and what is to be known of them is here already.
+    pub is_mirrored: u32,
     /// What the groups are being asked.
     pub question: Question<I>,
     /// Room for the flow entry that is being looked at.
@@ -83,6 +87,7 @@ impl<I: Family> Walk<I> {
         self.direction = direction::EGRESS;
         self.rule = 0;
         self.is_new = 0;
+        self.is_mirrored = 0;
         self.origin = Device::NONE;
         self.origin_gate = NO_GATE;
     }
@@ -113,6 +118,22 @@ impl<I: Family> Walk<I> {
         self.near_gate = there.far_gate;
         self.origin = there.near_device;
         self.origin_gate = there.near_gate;
+        if there.source == there.near_device && there.owner == there.far_device {
+            self.mirror(there);
+        }
+    }
+
+    /// The rows of the way there, the other way round.
+    #[inline(always)]
+    fn mirror(&mut self, there: &Self) {
+        self.is_mirrored = 1;
+        self.near = there.far;
+        self.far = there.near;
+        self.source = there.owner;
+        self.owner = there.source;
+        // It has arrived in the subnet of the ENI that answers.
+        self.place_id = there.place_id;
+        self.place = there.place;
     }
 
     #[must_use]

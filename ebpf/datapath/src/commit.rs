@@ -20,9 +20,9 @@ pub fn commit<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I>) -> 
         effect::COUNT => stages.count_sent(device, 1, u64::from(len)),
         effect::TOUCH => touch(stages, scratch),
         effect::PROMOTE => {
-            // First, so that what has expired makes room.
-            stages.reclaim(&mut scratch.there);
             if take_embryos(stages, scratch) {
+                // First, so that what has expired makes room.
+                stages.reclaim(&mut scratch.there);
                 // Its own key isn't in the main table, or it would have been found there.
                 stages.displace(scratch, true);
                 return stages.promote(scratch).check();
@@ -78,14 +78,11 @@ fn restamp<I: Family, S: Stages<I>>(stages: &S, table: FlowTable, flow: S::FlowR
     }
 }
 
-/// Takes both embryos in hand, if they are still there.
+/// Takes both embryos in hand: the one that the packet has met, and the other, if it is still there.
 #[inline(always)]
 fn take_embryos<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I>) -> bool {
-    let embryos = FlowTable::Embryos;
-    // The key beside the place it is copied to.
-    scratch.twin.key = scratch.entry.key;
-    conntrack::copy(stages, embryos, &scratch.twin.key, &mut scratch.entry)
-        && conntrack::copy(stages, embryos, &scratch.old.twin_key, &mut scratch.twin)
+    scratch.entry = scratch.there.found;
+    conntrack::copy(stages, FlowTable::Embryos, &scratch.old.twin_key, &mut scratch.twin)
 }
 
 /// Moves a connection, whose embryos are in hand, from their table to the main one.

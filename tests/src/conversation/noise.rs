@@ -116,7 +116,7 @@ fn strange(like: IpAddr, random: &mut ChaCha8Rng) -> IpAddr {
 fn stray(me: End, other: End, number: u16, random: &mut ChaCha8Rng) -> Packet {
     let packet = any_packet(me.ip, number, random).from(me.mac, me.ip, 1000 + number);
     let strange = strange(me.ip, random);
-    match random.random_range(0..20) {
+    match random.random_range(0..21) {
         0..3 => packet.to(ROUTER, strange, 80),
         16..20 => orphan(me, other, number, random),
         3 => packet.to(BROADCAST, other.ip, 80),
@@ -128,7 +128,7 @@ fn stray(me: End, other: End, number: u16, random: &mut ChaCha8Rng) -> Packet {
         11 => packet.to([2, 9, 9, 9, 9, 9], other.ip, 80),
         // Switched to a neighbour that isn't meant, if it is one.
         12 | 13 => packet.to(other.mac, inside(me.ip, subnet_of(me.ip), 123), 80),
-        14 => Packet::udp()
+        14 | 20 => Packet::udp()
             .payload(&vec![0; 9001 - 28 + random.random_range(0..2)])
             .from(me.mac, me.ip, 1000 + number)
             .to(ROUTER, other.ip, 80),

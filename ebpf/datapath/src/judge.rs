@@ -73,6 +73,11 @@ fn recall_ports<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) {
         walk.packet.src_port = note.src_port;
         walk.packet.dst_port = note.dst_port;
         walk.packet.flags &= !packet_flag::LATER_FRAGMENT;
+        let [icmp_type, _] = note.src_port.0;
+        // It is a part of the error, and no more a part of a flow than the error is.
+        if walk.packet.protocol == I::ICMP && I::is_icmp_error(icmp_type) {
+            walk.packet.flags |= packet_flag::ICMP_ERROR;
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 //!
 //! Needs root and BPF, and fails where it has neither.
 
+mod allowance;
 mod churn;
 mod differential;
 mod flood;

@@ -127,27 +127,18 @@ pub(crate) const fn is_tracked<I: Family>(entry: &FlowEntry<I>) -> bool {
     entry.near.is_tracked() || entry.far.is_tracked()
 }
 
-/// The gate of the ENI where packets of this key come in, if it has state that admits the walk's packet.
+/// The gate of the ENI where packets of the walk's own key come in, if it has state that admits the walk's packet.
 ///
 /// Both tables are asked: after a change of routes the main table may still hold the entry of the old way, while what
 /// the ENI remembers since stands among the embryos.
 #[inline(always)]
-pub(crate) fn gate_with_state<I: Family, T: TablesOf<I>>(
-    tables: &T,
-    walk: &mut Walk<I>,
-    key: &FlowKey<I>,
-) -> Option<Gate> {
-    gate_in(tables, FlowTable::Main, walk, key).or_else(|| gate_in(tables, FlowTable::Embryos, walk, key))
+pub(crate) fn gate_with_state<I: Family, T: TablesOf<I>>(tables: &T, walk: &mut Walk<I>) -> Option<Gate> {
+    gate_in(tables, FlowTable::Main, walk).or_else(|| gate_in(tables, FlowTable::Embryos, walk))
 }
 
 #[inline(always)]
-fn gate_in<I: Family, T: TablesOf<I>>(
-    tables: &T,
-    table: FlowTable,
-    walk: &mut Walk<I>,
-    key: &FlowKey<I>,
-) -> Option<Gate> {
-    if !copy(tables, table, key, &mut walk.found) {
+fn gate_in<I: Family, T: TablesOf<I>>(tables: &T, table: FlowTable, walk: &mut Walk<I>) -> Option<Gate> {
+    if !copy(tables, table, &walk.own_key, &mut walk.found) {
         return None;
     }
     let entry = &walk.found;
@@ -156,7 +147,7 @@ fn gate_in<I: Family, T: TablesOf<I>>(
     }
     let pulse = Pulse::take(tables, table, entry, walk.now);
     let reopened = pulse.closing && walk.packet.opens();
-    (!reopened && pulse.keeps(&entry.near, key.protocol())).then_some(entry.near)
+    (!reopened && pulse.keeps(&entry.near, entry.key.protocol())).then_some(entry.near)
 }
 
 /// Where the entry of a key stands, and the entry.

@@ -43,8 +43,8 @@ pub fn egress<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result
         return Ok(());
     }
     if walk.is_new == 0 {
-        let key = walk.packet.key(walk.near_device);
-        if let Some(gate) = known(stages, walk, &key) {
+        walk.own_key = walk.packet.key(walk.near_device);
+        if let Some(gate) = known(stages, walk) {
             walk.near_gate = gate;
             return Ok(());
         }
@@ -64,8 +64,8 @@ pub fn egress<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result
         walk.near_gate = conntrack::new_gate::<I>(&walk.near, walk.packet.protocol, &walk.question);
         return Ok(());
     }
-    let key = walk.quoted.reversed(walk.near_device);
-    pass_error(stages, walk, walk.near_device, &key).ok_or(DropReason::GROUP_EGRESS)
+    walk.own_key = walk.quoted.reversed(walk.near_device);
+    pass_error(stages, walk, walk.near_device).ok_or(DropReason::GROUP_EGRESS)
 }
 
 /// The gate of the ENI a packet arrives at.
@@ -74,8 +74,8 @@ pub fn ingress<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Resul
         walk.far_gate = walk.origin_gate;
         return Ok(());
     }
-    let key = walk.packet.key(walk.near_device).reversed(walk.far_device);
-    if let Some(gate) = known(stages, walk, &key) {
+    walk.own_key = walk.packet.key(walk.near_device).reversed(walk.far_device);
+    if let Some(gate) = known(stages, walk) {
         walk.far_gate = gate;
         return Ok(());
     }
@@ -87,8 +87,8 @@ pub fn ingress<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Resul
         return Ok(());
     }
     let has_references = walk.question.has_references != 0;
-    let key = on_device(&walk.quoted, walk.far_device);
-    if pass_error(stages, walk, walk.far_device, &key).is_some() {
+    walk.own_key = on_device(&walk.quoted, walk.far_device);
+    if pass_error(stages, walk, walk.far_device).is_some() {
         return Ok(());
     }
     if has_references && is_reference_lost(stages, walk)? {
@@ -118,11 +118,11 @@ fn groups_of_owner<I: Family, T: TablesOf<I>>(tables: &T, walk: &Walk<I>, addres
 
 /// The gate of an ENI that has state of the packet's connection.
 #[inline(always)]
-fn known<I: Family, T: TablesOf<I>>(tables: &T, walk: &mut Walk<I>, key: &FlowKey<I>) -> Option<Gate> {
+fn known<I: Family, T: TablesOf<I>>(tables: &T, walk: &mut Walk<I>) -> Option<Gate> {
     if walk.is_uncached() {
         return None;
     }
-    conntrack::gate_with_state(tables, walk, key)
+    conntrack::gate_with_state(tables, walk)
 }
 
 #[inline(always)]
@@ -141,18 +141,13 @@ fn ask<I: Family>(question: &mut Question<I>, packet: &Packet<I>, group_set: Gro
 /// Whether an ICMP error that no rule admits passes an ENI all the same: if the connection it speaks of is automatically
 /// tracked there, or not tracked at all (semantics 7.6).
 ///
-/// `left` is the key of a packet of that connection as it leaves the ENI. What isn't tracked is told by the rules, not by
-/// an entry: an entry of an untracked flow is a cache, which may be gone.
-fn pass_error<I: Family, S: Stages<I>>(
-    stages: &S,
-    walk: &mut Walk<I>,
-    device: Device,
-    left: &FlowKey<I>,
-) -> Option<()> {
+/// The walk's own key is that of a packet of that connection as it leaves the ENI. What isn't tracked is told by the
+/// rules, not by an entry: an entry of an untracked flow is a cache, which may be gone.
+fn pass_error<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>, device: Device) -> Option<()> {
     if !walk.packet.has(packet_flag::QUOTES) {
         return None;
     }
-    if let Some(gate) = conntrack::gate_with_state(stages, walk, left) {
+    if let Some(gate) = conntrack::gate_with_state(stages, walk) {
         return (gate.flags & gate_flag::AUTOMATIC != 0).then_some(());
     }
     let eni = if device == walk.near_device {
@@ -165,18 +160,23 @@ fn pass_error<I: Family, S: Stages<I>>(
     }
     walk.question.group_set = eni.group_set;
     walk.question.member_of = GroupSetId::NONE;
-    walk.question.remote = left.dst();
-    let arrived = left.reversed(device);
+    walk.question.remote = walk.own_key.dst();
+    let (left, arrived) = (selector_of(&walk.own_key), selector_of(&walk.own_key.reversed(device)));
     let untracked =
-        is_untracked(stages, walk, direction::EGRESS, left) || is_untracked(stages, walk, direction::INGRESS, &arrived);
+        is_untracked(stages, walk, direction::EGRESS, left) || is_untracked(stages, walk, direction::INGRESS, arrived);
     untracked.then_some(())
+}
+
+#[inline(always)]
+fn selector_of<I: Family>(key: &FlowKey<I>) -> Selector {
+    selector::<I>(key.protocol(), key.src_port(), key.dst_port())
 }
 
 /// Whether the groups that are being asked admit a packet without tracking it.
 #[inline(always)]
-fn is_untracked<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>, direction: u32, key: &FlowKey<I>) -> bool {
+fn is_untracked<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>, direction: u32, selector: Selector) -> bool {
     walk.question.direction = direction;
-    walk.question.selector = selector::<I>(key.protocol(), key.src_port(), key.dst_port());
+    walk.question.selector = selector;
     stages.classify(walk).is_none() && walk.question.rule != 0 && walk.question.untracked != 0
 }
 

@@ -61,6 +61,8 @@ pub struct Walk<I: Ip> {
     pub is_new: u32,
     /// On the way back: both ENIs have the packet's addresses, and what is to be known of them is here already.
     pub is_mirrored: u32,
+    /// The key that the gate's own entry of the connection would have. Here and not on the stack, where it is large.
+    pub own_key: FlowKey<I>,
     /// What the groups are being asked.
     pub question: Question<I>,
     /// Room for the flow entry that is being looked at.

@@ -218,19 +218,21 @@ fn is_answered_where_it_goes<I: Family>(entry: &FlowEntry<I>) -> bool {
     entry.twin_device == entry.action.delivery.out
 }
 
-/// Inserts the pair into the main table, original first, and into the ring. All or nothing.
+/// Inserts the pair into the main table, and into the ring. All or nothing.
+///
+/// The reply first: whoever wants to take a connection out claims the original's entry, so nobody takes out half a pair.
 fn insert_pair<I: Family, S: Stages<I>>(stages: &S, scratch: &Scratch<I>) -> bool {
     let (original, reply) = if scratch.entry.action.is_reply() {
         (&scratch.twin, &scratch.entry)
     } else {
         (&scratch.entry, &scratch.twin)
     };
-    if !stages.insert(FlowTable::Main, original) {
+    if !stages.insert(FlowTable::Main, reply) {
         return false;
     }
-    if !stages.insert(FlowTable::Main, reply) {
-        // Readers of the original meanwhile were right to use it: it was judged.
-        stages.remove(FlowTable::Main, &original.key);
+    if !stages.insert(FlowTable::Main, original) {
+        // Readers of the reply meanwhile were right to use it: it was judged.
+        stages.remove(FlowTable::Main, &reply.key);
         return false;
     }
     reclaim::push(stages, &original.key, original.stamp as u32, original.last_seen);

@@ -34,7 +34,7 @@ impl Family for Ip4 {
             return None;
         }
         let total_len = u32::from((third as u16).swap_bytes());
-        if total_len > frame.len() - ETHERNET_LEN {
+        if total_len > frame.len() - ETHERNET_LEN || total_len > parse::MTU && !parse::fits(frame, HEADER_LEN) {
             return None;
         }
         let protocol = (third >> 56) as u8;

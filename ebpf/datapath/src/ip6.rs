@@ -73,7 +73,8 @@ impl Family for Ip6 {
             return None;
         }
         let payload_len = u32::from(((w2 >> 16) as u16).swap_bytes());
-        if HEADER_LEN + payload_len > frame.len() - ETHERNET_LEN {
+        let total_len = HEADER_LEN + payload_len;
+        if total_len > frame.len() - ETHERNET_LEN || total_len > parse::MTU && !parse::fits(frame, HEADER_LEN) {
             return None;
         }
         let protocol = (w2 >> 32) as u8;
@@ -165,7 +166,7 @@ impl Family for Ip6 {
             return Err(DropReason::NO_IPV6);
         }
         // Unspecified, loopback, IPv4 in disguise (RFC 4291 sections 2.5.2, 2.5.3, 2.5.5); link-local.
-        let unusable = |address: Self| address.0[0] as u8 == 0 || address.is_in(LINK_LOCAL, 10);
+        let unusable = |address: Self| address.to_words()[0] == 0 || address.is_in(LINK_LOCAL, 10);
         if unusable(src) || unusable(dst) || is_multicast(src) {
             return Err(DropReason::UNUSABLE_ADDRESS);
         }
@@ -228,6 +229,11 @@ fn follow_extensions(
         if next == extension::FRAGMENT {
             let [following, _, o0, o1, i0, i1, i2, i3] =
                 frame.load::<8>(ETHERNET_LEN + len).ok_or(DropReason::TRUNCATED)?;
+            // Part of the packet that was taken apart: whose ports these are, only that part would say, and the other fragments
+            // don't have it.
+            if extension::is_one(following) {
+                return Err(DropReason::EXTENSION_HEADERS);
+            }
             next = following;
             len += 8;
             packet.identification = u32::from_be_bytes([i0, i1, i2, i3]);

@@ -62,9 +62,6 @@ pub fn fast<I: Family, S: Stages<I>>(stages: &S, frame: &S::Frame, device: Devic
 #[inline(always)]
 pub fn commit<I: Family, S: Stages<I>>(stages: &S) -> Verdict {
     let verdict = stages.with_scratch(|scratch| {
-        if scratch.first_fragment != 0 {
-            commit::note_fragment(stages, scratch);
-        }
         if scratch.effect != effect::NONE && !scratch.verdict.is_drop() {
             let reason = stages.commit(scratch);
             if !reason.is_none() {
@@ -73,6 +70,8 @@ pub fn commit<I: Family, S: Stages<I>>(stages: &S) -> Verdict {
         }
         if scratch.verdict.is_drop() {
             report::drop(stages, scratch);
+        } else if scratch.first_fragment != 0 {
+            commit::note_fragment(stages, scratch);
         }
         scratch.verdict
     });

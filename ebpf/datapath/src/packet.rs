@@ -94,12 +94,6 @@ impl<I: Ip> Packet<I> {
         }
     }
 
-    /// Whether a rule can ask for its destination port.
-    #[must_use]
-    pub const fn has_ports(&self) -> bool {
-        has_ports(self.protocol) && !self.has(packet_flag::LATER_FRAGMENT)
-    }
-
     /// A TCP segment that opens a connection.
     #[must_use]
     pub const fn opens(&self) -> bool {

@@ -19,7 +19,7 @@ const SHORT_HEADER_LEN: u32 = 8;
 /// what follows that.
 const HEADERS_LEN: u32 = ETHERNET_LEN + 160 + SHORT_HEADER_LEN + 40 + SHORT_HEADER_LEN;
 /// The largest packet inside a VPC (semantics 23).
-const MTU: u32 = 9001;
+pub(crate) const MTU: u32 = 9001;
 
 mod ethertype {
     pub(super) const ARP: u16 = 0x0806;
@@ -62,18 +62,20 @@ pub fn parse<I: Family>(frame: &mut impl Frame, packet: &mut Packet<I>) -> DropR
 fn parse_ip<I: Family>(frame: &impl Frame, packet: &mut Packet<I>) -> Result<(), DropReason> {
     let payload_len = I::parse_header(frame, packet)?;
     let header_len = u32::from(packet.header_len);
-    // What segmentation will make of it counts, not the length of the whole.
-    let largest = match frame.segment_len() {
-        0 => header_len + payload_len,
-        segment_len => header_len + TCP_MIN_LEN + segment_len,
-    };
-    if largest > MTU {
+    if header_len + payload_len > MTU && !fits(frame, header_len) {
         return Err(DropReason::MTU_EXCEEDED);
     }
     if packet.has(packet_flag::LATER_FRAGMENT) {
         return Ok(());
     }
     parse_transport(frame, packet, payload_len)
+}
+
+/// Whether a packet larger than the MTU goes on in pieces that are not: what segmentation will make of it counts.
+#[inline(always)]
+pub(crate) fn fits(frame: &impl Frame, header_len: u32) -> bool {
+    let segment_len = frame.segment_len();
+    segment_len != 0 && header_len + TCP_MIN_LEN + segment_len <= MTU
 }
 
 /// Notes that a packet is a fragment, and whether the first.

@@ -65,7 +65,7 @@ pub fn egress<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result
         return Ok(());
     }
     walk.own_key = walk.quoted.reversed(walk.near_device);
-    pass_error(stages, walk, walk.near_device).ok_or(DropReason::GROUP_EGRESS)
+    pass_error(stages, walk, direction::EGRESS).ok_or(DropReason::GROUP_EGRESS)
 }
 
 /// The gate of the ENI a packet arrives at.
@@ -88,7 +88,7 @@ pub fn ingress<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Resul
     }
     let has_references = walk.question.has_references != 0;
     walk.own_key = on_device(&walk.quoted, walk.far_device);
-    if pass_error(stages, walk, walk.far_device).is_some() {
+    if pass_error(stages, walk, direction::INGRESS).is_some() {
         return Ok(());
     }
     if has_references && is_reference_lost(stages, walk)? {
@@ -143,25 +143,27 @@ fn ask<I: Family>(question: &mut Question<I>, packet: &Packet<I>, group_set: Gro
 ///
 /// The walk's own key is that of a packet of that connection as it leaves the ENI. What isn't tracked is told by the
 /// rules, not by an entry: an entry of an untracked flow is a cache, which may be gone.
-fn pass_error<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>, device: Device) -> Option<()> {
-    if !walk.packet.has(packet_flag::QUOTES) {
+fn pass_error<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>, direction: u32) -> Option<()> {
+    let leaves = direction == direction::EGRESS;
+    // Nobody quotes a connection of the ENI but to it or from it; anything else is made up, or another's.
+    let own = if leaves { walk.packet.src } else { walk.packet.dst };
+    if !walk.packet.has(packet_flag::QUOTES) || walk.own_key.src() != own {
         return None;
     }
     if let Some(gate) = conntrack::gate_with_state(stages, walk) {
         return (gate.flags & gate_flag::AUTOMATIC != 0).then_some(());
     }
-    let eni = if device == walk.near_device {
-        &walk.near
-    } else {
-        &walk.far
-    };
+    let eni = if leaves { &walk.near } else { &walk.far };
     if eni.flags & eni_flag::AUTOMATICALLY_TRACKED != 0 {
         return None;
     }
     walk.question.group_set = eni.group_set;
     walk.question.member_of = GroupSetId::NONE;
     walk.question.remote = walk.own_key.dst();
-    let (left, arrived) = (selector_of(&walk.own_key), selector_of(&walk.own_key.reversed(device)));
+    let (left, arrived) = (
+        selector_of(&walk.own_key),
+        selector_of(&walk.own_key.reversed(walk.own_key.device())),
+    );
     let untracked =
         is_untracked(stages, walk, direction::EGRESS, left) || is_untracked(stages, walk, direction::INGRESS, arrived);
     untracked.then_some(())

@@ -57,7 +57,7 @@ macro_rules! maps {
         #[map]
         static $ring: Array<RingSlot<$ip>> = Array::with_max_entries(81_928, 0);
         #[map]
-        static $fragments: LruHashMap<FragmentKey<$ip>, FragmentNote> = LruHashMap::with_max_entries(8_192, 0);
+        static $fragments: LruHashMap<FragmentKey<$ip>, FragmentNote> = LruHashMap::with_max_entries(32_768, 0);
         /// Where an entry lies while it is inserted.
         #[map]
         static $outbox: PerCpuArray<FlowEntry<$ip>> = PerCpuArray::with_max_entries(1, 0);

@@ -52,6 +52,6 @@ pub(super) fn is_nobodys(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => matches!(address.octets()[0], 0 | 127 | 240..),
         // With unspecified, loopback and IPv4 in disguise (RFC 4291).
-        IpAddr::V6(address) => address.octets()[0] == 0 || address.is_unicast_link_local(),
+        IpAddr::V6(address) => address.segments()[..4] == [0; 4] || address.is_unicast_link_local(),
     }
 }

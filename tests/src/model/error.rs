@@ -1,7 +1,7 @@
 //! ICMP errors (semantics 7.6): not related to the connection they speak of, unless nobody has state of it or it is
 //! automatically tracked.
 
-use super::header::Selector;
+use super::header::{Header, Selector};
 use super::security_group::{self, Question};
 use super::tracking::{Direction, Tuple};
 use super::world::Eni;
@@ -9,15 +9,20 @@ use super::{Model, Pass};
 use std::net::IpAddr;
 use std::time::Duration;
 
-/// Why an ENI lets an error pass that no rule admits, if it does. `quoted` is the packet it speaks of.
+/// Why an ENI lets an error pass that no rule admits, if it does. It quotes the packet it speaks of.
 ///
 /// "only if (a) the flow is automatically tracked, or (b) the flow is untracked".
-pub(super) fn passes(model: &Model, eni: Eni, direction: Direction, quoted: &Tuple, now: Duration) -> Option<Pass> {
+pub(super) fn passes(model: &Model, eni: Eni, direction: Direction, error: &Header, now: Duration) -> Option<Pass> {
+    let quoted = error.quoted.as_ref()?;
     // Where the error arrives the quoted packet has left, where it leaves the quoted packet has arrived.
-    let left = match direction {
-        Direction::Ingress => *quoted,
-        Direction::Egress => quoted.answered(),
+    let (left, own) = match direction {
+        Direction::Ingress => (*quoted, error.dst),
+        Direction::Egress => (quoted.answered(), error.src),
     };
+    // It speaks of a packet that this end neither sent nor got.
+    if left.src != own {
+        return None;
+    }
     let automatic = model.interface(eni).interface_type.is_automatically_tracked() && matches!(left.protocol, 6 | 17);
     if model.knows(eni, &left, 0, now) {
         return automatic.then_some(Pass::ErrorAboutAutomatic);

@@ -181,6 +181,7 @@ impl Model {
         check_options(&header.options).map_err(told)?;
         let by_note = self.recall_ports(eni, &mut header, now);
         let arrival = walk::leave(self, eni, &header, now)?;
+        self.note_ports(eni, &header, now);
         for passage in arrival.passages {
             self.remember(passage, header.tcp_flags, now);
         }
@@ -195,17 +196,23 @@ impl Model {
         Ok(Verdict::Delivered { eni, frame })
     }
 
-    /// A first fragment notes its ports, whatever becomes of it; a later one is judged by what was noted, if anything
-    /// was.
+    /// A first fragment that has arrived notes its ports for those that follow.
+    fn note_ports(&mut self, eni: Eni, header: &Header, now: Duration) {
+        if let Some(Fragment { id, first: true }) = header.fragment {
+            let (src, dst, protocol) = (header.src, header.dst, header.protocol);
+            let key = (eni, Fragmented { src, dst, protocol, id });
+            self.notes.insert(key, (header.selector, now));
+        }
+    }
+
+    /// A later fragment is judged by what was noted, if anything was.
     fn recall_ports(&mut self, eni: Eni, header: &mut Header, now: Duration) -> bool {
-        let Some(Fragment { id, first }) = header.fragment else {
+        let Some(Fragment { id, first: false }) = header.fragment else {
             return false;
         };
         let (src, dst, protocol) = (header.src, header.dst, header.protocol);
         let key = (eni, Fragmented { src, dst, protocol, id });
-        if first {
-            self.notes.insert(key, (header.selector, now));
-        } else if let Some((selector, noted)) = self.notes.get(&key)
+        if let Some((selector, noted)) = self.notes.get(&key)
             && now - *noted <= NOTED_FOR
         {
             header.selector = *selector;

@@ -156,7 +156,7 @@ fn pass_groups(
     let admitted = security_group::admits(&model.world, eni, &question);
     let alone = header.stands_alone();
     let by_rule = admitted.map(|admitted| admitted.by);
-    let by_quote = || error::passes(model, eni, direction, header.quoted.as_ref()?, now);
+    let by_quote = || error::passes(model, eni, direction, header, now);
     let by = if !alone && model.knows(eni, &tuple, header.tcp_flags, now) {
         Some(Pass::State)
     } else {

@@ -87,6 +87,10 @@ fn read_fragment(at: &mut Followed, rest: &[u8], total_len: usize) -> Result<(),
     let [following, _, o0, o1, i0, i1, i2, i3, ..] = *rest else {
         return Err(Reason::EndsEarly);
     };
+    // The rest of the packet's headers went with the first fragment alone.
+    if matches!(following, HOP_BY_HOP | ROUTING | FRAGMENT | DESTINATION) {
+        return Err(Reason::ExtensionHeaders);
+    }
     at.protocol = following;
     at.header_len += 8;
     let offset = usize::from(u16::from_be_bytes([o0, o1]) & 0xfff8);

@@ -222,7 +222,8 @@ fn sender(number: u64) -> ([u8; 4], u16) {
     ([100, 64 | a, b, c], 1024 + (mixed >> 22) as u16)
 }
 
-fn withstand(name: &str, targets: Groups) {
+/// Both tenants, with the connections that stand throughout.
+fn prepare(name: &str, targets: Groups) -> Room {
     let topology = tenants(targets);
     let mut kernel = LoadedKernel::load(name, FLOWS).expect("the datapath loads");
     kernel.configure(&topology).expect("the topology is applied");
@@ -235,41 +236,44 @@ fn withstand(name: &str, targets: Groups) {
             );
         }
     }
-    let before = room.entries();
-    let most = std::env::var("GROUNDPLANE_FLOOD")
-        .ok()
-        .map(|text| text.parse::<u64>().expect("a number"));
+    room
+}
+
+/// The flood, and the other tenant beside it: how many connections that one opened, and how many came about.
+fn run(room: &Room, tally: &Tally) -> (u32, u32) {
+    let most = std::env::var("GROUNDPLANE_FLOOD").ok();
+    let most = most.map(|text| text.parse::<u64>().expect("a number"));
     let started = Instant::now();
     let until = |number| match most {
         Some(most) => number < most,
         None => started.elapsed() < Duration::from_secs(SECONDS),
     };
-    let (tally, flooding) = (Tally::default(), AtomicU64::new(FLOODERS));
-    let (opened, succeeded) = thread::scope(|scope| {
+    let flooding = &AtomicU64::new(FLOODERS);
+    thread::scope(|scope| {
         for first in 0..FLOODERS {
-            let (room, tally, flooding) = (&room, &tally, &flooding);
             scope.spawn(move || {
                 room.flood(first, tally, until);
                 flooding.fetch_sub(1, Ordering::Relaxed);
             });
         }
         room.open_connections(|| flooding.load(Ordering::Relaxed) > 0)
-    });
+    })
+}
+
+fn withstand(name: &str, targets: Groups) {
+    let room = prepare(name, targets);
+    let (before, started, tally) = (room.entries(), Instant::now(), Tally::default());
+    let (opened, succeeded) = run(&room, &tally);
     let took = started.elapsed().as_secs_f64();
-    let intact = room.intact(&before);
+    let (intact, all) = (room.intact(&before), usize::from(2 * ESTABLISHED));
     let sent = tally.sent.load(Ordering::Relaxed);
     println!(
-        "{name}: {sent} packets in {took:.0} s ({:.0} a second), {tally:?}\n  {intact} of {} established connections \
+        "{name}: {sent} packets in {took:.0} s ({:.0} a second), {tally:?}\n  {intact} of {all} established connections \
          intact, {succeeded} of {opened} new ones of another tenant succeeded, {} entries",
         sent as f64 / took,
-        2 * ESTABLISHED,
         room.entries().len(),
     );
-    assert_eq!(
-        intact,
-        usize::from(2 * ESTABLISHED),
-        "established connections that are intact"
-    );
+    assert_eq!(intact, all, "established connections that are intact");
     assert!(opened > 100, "nothing was tested");
     assert!(
         succeeded * 100 >= opened * 99,

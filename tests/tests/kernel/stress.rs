@@ -15,7 +15,7 @@ use groundplane_tests::packet::{Packet, ROUTER};
 use nix::sched::{CpuSet, sched_setaffinity};
 use nix::unistd::Pid;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -64,8 +64,7 @@ fn pin_to(cpu: usize) {
     sched_setaffinity(Pid::from_raw(0), &cpus).expect("this test needs two CPUs");
 }
 
-/// Deletes and inserts both keys in turn until told to stop; how often the other key's bytes stood in the element that
-/// a lookup of this one had found, as a plain reader sees it.
+/// Deletes and inserts both keys in turn until told to stop.
 fn churn<I: Ip>(
     mut flows: HashMap<MapData, FlowKey<I>, FlowEntry<I>>,
     mut own: FlowEntry<I>,
@@ -134,41 +133,50 @@ fn read_beside_a_writer<I: Ip + Send + Sync>(
         .build();
     let own = entry(addresses.src, addresses.own, OWN, &kernel);
     let stranger = entry(addresses.src, addresses.stranger, STRANGER, &kernel);
-    let (stop, torn) = (AtomicBool::new(false), AtomicU64::new(0));
-    let (mut hits, mut misses) = (0_u64, 0_u64);
-    thread::scope(|scope| {
+    let stop = AtomicBool::new(false);
+    let met = thread::scope(|scope| {
         let flows = kernel.flows::<I>(table).expect("the table opens");
         scope.spawn(|| churn(flows, own, stranger, &stop));
-        let flows = kernel.flows::<I>(table).expect("the table opens");
-        pin_to(1);
-        let started = Instant::now();
-        while hits < HITS {
-            let run = kernel.run(SENDER, &frame).expect("the program runs");
-            match (run.out, run.reason) {
-                (OWN, DropReason::NONE) => hits += 1,
-                (Device::NONE, DropReason::NO_ENI) => misses += 1,
-                other => {
-                    stop.store(true, Ordering::Relaxed);
-                    panic!("a packet of one key was treated as {other:?} after {hits} hits");
-                }
-            }
-            // What a reader without the check would meet.
-            if flows
-                .get(&own.key, 0)
-                .is_ok_and(|found| found.key != own.key || found.stamp != found.stamp_end)
-            {
-                torn.fetch_add(1, Ordering::Relaxed);
-            }
-            if started.elapsed() > PATIENCE {
-                stop.store(true, Ordering::Relaxed);
-                panic!("only {hits} hits and {misses} misses in {PATIENCE:?}");
-            }
-        }
+        let met = read(&kernel, table, &frame, &own.key);
         stop.store(true, Ordering::Relaxed);
+        met
     });
-    println!(
-        "{hits} hits, {misses} misses, 0 misdeliveries; a plain lookup met {} strangers",
-        torn.into_inner()
-    );
+    let Met { hits, misses, torn } = met.unwrap_or_else(|complaint| panic!("{complaint}"));
+    println!("{hits} hits, {misses} misses, 0 misdeliveries; a plain lookup met {torn} strangers");
     assert!(misses > 0, "the entry was never away, so nothing was tested");
+}
+
+/// What the reader met.
+#[derive(Debug, Default)]
+struct Met {
+    hits: u64,
+    misses: u64,
+    /// What a reader without the check would have met.
+    torn: u64,
+}
+
+/// Sends packets of one key until enough have hit.
+fn read<I: Ip>(kernel: &LoadedKernel, table: &str, frame: &[u8], key: &FlowKey<I>) -> Result<Met, String>
+where
+    FlowKey<I>: aya::Pod,
+    FlowEntry<I>: aya::Pod,
+{
+    let flows = kernel.flows::<I>(table).expect("the table opens");
+    pin_to(1);
+    let started = Instant::now();
+    let mut met = Met::default();
+    while met.hits < HITS {
+        let run = kernel.run(SENDER, frame).expect("the program runs");
+        match (run.out, run.reason) {
+            (OWN, DropReason::NONE) => met.hits += 1,
+            (Device::NONE, DropReason::NO_ENI) => met.misses += 1,
+            other => return Err(format!("a packet of one key was treated as {other:?} after {met:?}")),
+        }
+        let found = flows.get(key, 0);
+        met.torn += u64::from(found.is_ok_and(|found| found.key != *key || found.stamp != found.stamp_end));
+        if started.elapsed() > PATIENCE {
+            return Err(format!("only {met:?} in {PATIENCE:?}"));
+        }
+    }
+    Ok(met)
 }

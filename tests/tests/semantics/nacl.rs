@@ -29,24 +29,12 @@ fn entries(egress: bool) -> Vec<NetworkAclEntry> {
 #[test]
 fn drop_names_the_rule_the_eni_and_the_direction() {
     for version in VERSIONS {
-        for (subnet, egress, at) in [("front", true, "web"), ("back", false, "db")] {
+        let second = u16::from(version == 6) * 10;
+        for (subnet, direction) in [("front", direction::EGRESS), ("back", direction::INGRESS)] {
             let mut world = World::with(|topology| {
-                topology.nacl(subnet, entries(egress));
+                topology.nacl(subnet, entries(direction == direction::EGRESS));
             })
             .speaking(version);
-            let (device, direction, reason) = match egress {
-                true => (
-                    world.topology.guest(at).device,
-                    direction::EGRESS,
-                    DropReason::NACL_EGRESS,
-                ),
-                false => (
-                    world.topology.guest(at).device,
-                    direction::INGRESS,
-                    DropReason::NACL_INGRESS,
-                ),
-            };
-            let second = u16::from(version == 6) * 10;
             for (packet, port, rule) in [
                 (Packet::udp(), 80, 300 + second),
                 (Packet::udp(), 81, 200 + second),
@@ -54,22 +42,32 @@ fn drop_names_the_rule_the_eni_and_the_direction() {
                 (Packet::protocol(47), 0, implicit_deny(version)),
             ] {
                 let packet = world.there("web", "db", packet).ip_to(world.ip("db"), port);
-                world.is_dropped("web", &packet, reason);
-                let event = world.last_drop();
-                let sender = world.topology.guest("web").device;
-                assert_eq!((event.sender, event.at, event.rule), (sender, device, rule));
-                assert_eq!(u32::from(event.direction), direction);
-                assert_eq!((event.version, event.dst_port.get()), (version, port));
-                let key = DropKey { device, reason, rule };
-                assert!(
-                    world.twin.tables().drops().contains_key(&key),
-                    "counted there, by the rule"
-                );
+                is_denied(&mut world, &packet, (port, rule, direction));
             }
             let allowed = world.there("web", "db", Packet::tcp());
             world.arrives("web", &allowed, "db");
         }
     }
+}
+
+/// Dropped by the rule, told so, and counted where it happened.
+#[track_caller]
+fn is_denied(world: &mut World, packet: &Packet, (port, rule, direction): (u16, u16, u32)) {
+    let (at, reason) = match direction {
+        direction::EGRESS => ("web", DropReason::NACL_EGRESS),
+        _ => ("db", DropReason::NACL_INGRESS),
+    };
+    world.is_dropped("web", packet, reason);
+    let (sender, device) = (world.topology.guest("web").device, world.topology.guest(at).device);
+    let event = world.last_drop();
+    assert_eq!((event.sender, event.at, event.rule), (sender, device, rule));
+    assert_eq!(u32::from(event.direction), direction);
+    assert_eq!((event.version, event.dst_port.get()), (world.version, port));
+    let key = DropKey { device, reason, rule };
+    assert!(
+        world.twin.tables().drops().contains_key(&key),
+        "counted there, by the rule"
+    );
 }
 
 #[test]

@@ -25,7 +25,8 @@ fn impatient(guest: &str) -> World {
 
 /// A packet, how often each side has said it, and after how many seconds of silence one of the ENIs has forgotten it:
 /// with its own timeout, and by default.
-const CASES: [(fn() -> Packet, usize, u64, u64); 5] = [
+type Case = (fn() -> Packet, usize, u64, u64);
+const CASES: [Case; 5] = [
     (Packet::tcp, 2, 350, 432_000),
     (Packet::udp, 2, 120, 180),
     (Packet::udp, 1, 45, 30),

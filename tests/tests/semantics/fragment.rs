@@ -155,3 +155,23 @@ fn fragment_nobody_knows_is_dropped_where_a_nacl_asks_for_its_port() {
         world.arrives("web", &more, "db");
     }
 }
+
+/// Or a guest could push the notes of others out with fragments that go nowhere.
+#[test]
+fn first_fragment_that_was_denied_leaves_no_note() {
+    for version in VERSIONS {
+        let mut world = World::with(|topology| {
+            on_port(topology, 80);
+            topology.nacl("back", about_udp(10, RuleAction::Deny, (80, 80)));
+        })
+        .speaking(version);
+        let (asked, more) = (world.there("web", "db", first()), world.there("web", "db", later()));
+        world.is_dropped("web", &asked, DropReason::NACL_INGRESS);
+        world.change(|topology| {
+            topology.nacl("back", open_nacl());
+        });
+        world.is_dropped("web", &more, DropReason::GROUP_INGRESS);
+        world.arrives("web", &asked, "db");
+        world.arrives("web", &more, "db");
+    }
+}

@@ -140,3 +140,15 @@ fn nacl_is_asked_about_errors_like_about_anything() {
         assert_eq!(world.last_drop().rule, if version == 4 { 10 } else { 11 });
     }
 }
+
+#[test]
+fn error_about_somebody_elses_packet_needs_a_rule() {
+    for version in VERSIONS {
+        let mut world = World::with(|topology| tcp_everywhere(topology, "web")).speaking(version);
+        let others = world.there("web2", "db", Packet::tcp());
+        let packet = error(&world, &others);
+        world.is_dropped("db", &packet, DropReason::GROUP_INGRESS);
+        let packet = error(&world, &about(&world));
+        world.arrives("db", &packet, "web");
+    }
+}

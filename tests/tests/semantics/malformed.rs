@@ -164,3 +164,33 @@ fn packet_of_9001_bytes_is_the_largest() {
         }
     }
 }
+
+/// A header that went with the first fragment alone would say whose ports the others have.
+#[test]
+fn nothing_but_the_transport_follows_a_fragments_header() {
+    const FOLLOWING: usize = 14 + 40;
+    const DESTINATION_OPTIONS: u8 = 60;
+    for (offset, more) in [(0, true), (4, false)] {
+        let mut world = World::open().speaking(6);
+        let fragment = udp().fragment(7, offset, more);
+        let packet = fragment.damaged(Damage::Byte(FOLLOWING, DESTINATION_OPTIONS));
+        let packet = world.there("web", "db", packet);
+        world.is_dropped("web", &packet, DropReason::EXTENSION_HEADERS);
+    }
+}
+
+#[test]
+fn established_flow_has_no_larger_packets_than_any_other() {
+    for version in VERSIONS {
+        let mut world = World::open().speaking(version);
+        world.connect("web", "db");
+        let headers = if version == 4 { 20 + 20 } else { 40 + 20 };
+        let packet = |len: usize| Packet::tcp().payload(&vec![0; len - headers]);
+        let packets = [
+            world.there("web", "db", packet(9001)),
+            world.there("web", "db", packet(9002)),
+        ];
+        world.arrives("web", &packets[0], "db");
+        world.is_dropped("web", &packets[1], DropReason::MTU_EXCEEDED);
+    }
+}

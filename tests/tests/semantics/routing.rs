@@ -220,3 +220,15 @@ fn two_vpcs_with_the_same_cidr_never_meet() {
     let to_blue = world.there("red-1", "blue-4", Packet::udp());
     world.is_dropped("red-1", &to_blue, DropReason::NO_OWNER);
 }
+
+/// RFC 6052: where IPv4 is reached by way of a translator.
+#[test]
+fn addresses_of_the_ipv4_internet_in_ipv6_can_be_routed() {
+    let mut world = World::with(|topology| {
+        topology.route_via("front", "64:ff9b::/96", "box");
+    })
+    .speaking(6);
+    let far: std::net::IpAddr = "64:ff9b::c633:6407".parse().expect("an address");
+    let packet = world.there("web", "db", Packet::tcp().flags(flag::SYN)).ip_to(far, 443);
+    world.arrives("web", &packet, "box");
+}

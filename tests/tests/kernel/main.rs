@@ -7,4 +7,5 @@ mod allowance;
 mod churn;
 mod differential;
 mod flood;
+mod gone;
 mod stress;

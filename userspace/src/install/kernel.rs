@@ -24,7 +24,7 @@ use groundplane_abi::control::{Generation, Settings};
 use groundplane_abi::eni::{Counter, DropKey, EniEntry, EniKey, EniState, EniTotals};
 use groundplane_abi::flow::{FlowEntry, FlowKey};
 use groundplane_abi::{Device, Ip4, Ip6, LAYOUT_VERSION, map, program};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs::File;
 use std::io::Read as _;
@@ -235,8 +235,11 @@ impl Datapath {
     pub fn apply(&mut self, plan: &Plan) -> Result<Generation> {
         let current = self.generation.get();
         let next = Generation(current.0 + 1);
+        let in_force = self.tables.read(current.bank())?;
+        let devices = |plan: &Plan| plan.enis.keys().map(|key| key.device).collect::<BTreeSet<_>>();
+        self.forget_all_but(&(&devices(&in_force) | &devices(plan)))?;
         self.make_totals(plan)?;
-        let changed = changed_scopes(&self.tables.read(current.bank())?, plan);
+        let changed = changed_scopes(&in_force, plan);
         self.tables.write(current.idle_bank(), plan)?;
         for scope in changed {
             // A packet that sees this early judges its flow anew by the old plan, and again after the flip.
@@ -250,7 +253,34 @@ impl Datapath {
         Ok(next)
     }
 
-    /// Gives every ENI its row of totals and of state. Rows of ENIs that are gone stay: counters go on.
+    /// Deletes the counters of devices that were gone before the last change: a device's number doesn't come again, so
+    /// the tables would fill up.
+    fn forget_all_but(&mut self, devices: &BTreeSet<Device>) -> Result<()> {
+        let is_gone = |device: &Device| !devices.contains(device);
+        for device in all(&self.totals, self.totals.iter(), map::ENI_TOTALS)?
+            .into_keys()
+            .filter(is_gone)
+        {
+            bpf(self.totals.remove(&device), || {
+                "delete from table ENI_TOTALS".to_owned()
+            })?;
+        }
+        for device in all(&self.states, self.states.iter(), map::ENI_STATES)?
+            .into_keys()
+            .filter(is_gone)
+        {
+            bpf(self.states.remove(&device), || {
+                "delete from table ENI_STATES".to_owned()
+            })?;
+        }
+        let drops = all(&self.drops, self.drops.iter(), map::DROPS)?;
+        for key in drops.into_keys().filter(|key| is_gone(&key.device)) {
+            bpf(self.drops.remove(&key), || "delete from table DROPS".to_owned())?;
+        }
+        Ok(())
+    }
+
+    /// Gives every ENI its row of totals and of state.
     fn make_totals(&mut self, plan: &Plan) -> Result<()> {
         const NO_EXIST: u64 = 1;
         let cpus = nr_cpus().map_err(|(file, error)| Error::Io {

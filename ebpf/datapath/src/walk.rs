@@ -57,14 +57,17 @@ pub struct Walk<I: Ip> {
     /// state, its groups are not asked; if it ends anywhere else they are.
     pub origin: Device,
     pub origin_gate: Gate,
+    /// What the groups are being asked.
+    pub question: Question<I>,
     /// Neither flow table has an entry of the packet's key.
     pub is_new: u32,
     /// On the way back: both ENIs have the packet's addresses, and what is to be known of them is here already.
     pub is_mirrored: u32,
     /// The key that the gate's own entry of the connection would have. Here and not on the stack, where it is large.
     pub own_key: FlowKey<I>,
-    /// What the groups are being asked.
-    pub question: Question<I>,
+    /// Zeros, to be copied. Of zeros in its code the compiler makes a call of `memset`, a loop over bytes; where they are
+    /// set one by one, no more than eight bytes of them lie side by side.
+    blank: Packet<I>,
     /// Room for the flow entry that is being looked at.
     pub found: FlowEntry<I>,
 }
@@ -82,7 +85,7 @@ impl<I: Family> Walk<I> {
     pub fn begin(&mut self, device: Device, generation: Generation, now: u64) {
         self.generation = generation;
         self.now = now;
-        self.packet = Packet::default();
+        self.packet = self.blank;
         self.near_device = device;
         self.near_gate = NO_GATE;
         self.at = device;

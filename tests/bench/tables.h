@@ -85,7 +85,7 @@ struct settings {
 };
 
 struct delivery {
-	__u8 near_mac[6], far_mac[6];
+	__u8 far_mac[6], near_mac[6];
 	__u32 out;
 	__u8 kind, flags;
 	__u16 reason, src_port, dst_port;

@@ -108,10 +108,10 @@ impl<I: Ip> fmt::Debug for FlowKey<I> {
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Pod, Zeroable)]
 #[repr(C, align(8))]
 pub struct Delivery {
+    /// The MAC of the ENI it is delivered to. The two MACs are in a frame's order, so that both can be compared at once.
+    pub far_mac: Mac,
     /// The source MAC a frame must have to be of this flow.
     pub near_mac: Mac,
-    /// The MAC of the ENI it is delivered to.
-    pub far_mac: Mac,
     /// The device of the ENI it is delivered to.
     pub out: Device,
     /// One of [`kind`].
@@ -151,23 +151,30 @@ pub mod action_flag {
     pub const REPLY: u8 = 2;
 }
 
+const SIX_BYTES: u64 = 0xffff_ffff_ffff;
+
 /// A delivery in whole words, as the fast path reads it: by its fields the compiler loads it piece by piece.
 #[derive(Clone, Copy, Debug)]
 pub struct DeliveryWords([u64; 3]);
 
 impl DeliveryWords {
-    /// [`Mac::to_le_bits`] of `near_mac`.
-    #[must_use]
-    #[inline(always)]
-    pub const fn near_mac(&self) -> u64 {
-        self.0[0] & 0xffff_ffff_ffff
-    }
-
     /// [`Mac::to_le_bits`] of `far_mac`.
     #[must_use]
     #[inline(always)]
     pub const fn far_mac(&self) -> u64 {
-        self.0[0] >> 48 | (self.0[1] & 0xffff_ffff) << 16
+        self.0[0] & SIX_BYTES
+    }
+
+    /// Zero if a frame that begins with these words has the MACs of the flow.
+    #[must_use]
+    #[inline(always)]
+    pub const fn mac_difference(&self, [first, second]: [u64; 2]) -> u64 {
+        let expected = if self.is_routed() {
+            self.0[0] & !SIX_BYTES | Mac::ROUTER.to_le_bits()
+        } else {
+            self.0[0]
+        };
+        (first ^ expected) | (second ^ self.0[1]) & 0xffff_ffff
     }
 
     #[must_use]
@@ -349,14 +356,26 @@ mod tests {
             ..Delivery::default()
         };
         let words = delivery.to_words();
-        assert_eq!(
-            (words.near_mac(), words.far_mac()),
-            (delivery.near_mac.to_le_bits(), delivery.far_mac.to_le_bits())
-        );
+        assert_eq!(words.far_mac(), delivery.far_mac.to_le_bits());
         assert_eq!(
             (words.out(), words.kind(), words.is_routed()),
             (delivery.out, delivery.kind, true)
         );
+        // Ethernet: destination, source, then whatever.
+        let head = |destination: Mac, source: Mac| {
+            let mut bytes = [0xee; 16];
+            bytes[..6].copy_from_slice(&destination.0);
+            bytes[6..12].copy_from_slice(&source.0);
+            let [first, second] = [0, 8].map(|at| bytes[at..at + 8].try_into().map(u64::from_le_bytes));
+            [first.unwrap(), second.unwrap()]
+        };
+        assert_eq!(words.mac_difference(head(Mac::ROUTER, delivery.near_mac)), 0);
+        assert_ne!(words.mac_difference(head(delivery.far_mac, delivery.near_mac)), 0);
+        assert_ne!(words.mac_difference(head(Mac::ROUTER, delivery.far_mac)), 0);
+        let switched = Delivery { flags: 0, ..delivery }.to_words();
+        assert_eq!(switched.mac_difference(head(delivery.far_mac, delivery.near_mac)), 0);
+        assert_ne!(switched.mac_difference(head(Mac::ROUTER, delivery.near_mac)), 0);
+        assert_ne!(switched.mac_difference(head(delivery.far_mac, Mac::ROUTER)), 0);
         let reply = Delivery {
             flags: action_flag::REPLY,
             ..delivery

@@ -12,9 +12,8 @@ use groundplane_abi::{Device, DropReason, Ip};
 #[derive(Clone, Copy, Debug)]
 pub struct Glance<I: Ip> {
     pub key: FlowKey<I>,
-    /// [`groundplane_abi::Mac::to_le_bits`] of source and destination.
-    pub src_mac: u64,
-    pub dst_mac: u64,
+    /// The first words of the frame, in which its MACs are.
+    pub head: [u64; 2],
 }
 
 /// An address family, as the datapath needs it.

@@ -33,16 +33,10 @@ pub(crate) fn hit<I: Family, T: TablesOf<I>>(tables: &T, glance: &Glance<I>) -> 
     // Differences instead of conditions: one branch for all of them.
     let look = |entry: &FlowEntry<I>| {
         let delivery = entry.action.delivery.to_words();
-        let expected = if delivery.is_routed() {
-            Mac::ROUTER.to_le_bits()
-        } else {
-            delivery.far_mac()
-        };
         let difference = entry.validity.difference(generation)
             | u64::from(entry.state ^ state::LIVE)
             | u64::from(entry.tcp)
-            | glance.src_mac ^ delivery.near_mac()
-            | glance.dst_mac ^ expected;
+            | delivery.mac_difference(glance.head);
         (difference, entry.last_seen, Verdict::of_words(&delivery))
     };
     let (0, last_seen, verdict) = tables.read(flow, &glance.key, look)? else {

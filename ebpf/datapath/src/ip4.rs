@@ -14,7 +14,6 @@ const ETHERNET_LEN: u32 = 14;
 const HEADER_LEN: u32 = 20;
 const UDP_LEN: u32 = 8;
 const TCP_LEN: u32 = 20;
-const SIX_BYTES: u64 = 0xffff_ffff_ffff;
 /// Bytes 12 to 14: IPv4, version 4, a header of five words.
 const WITHOUT_OPTIONS: u64 = 0x45_0008;
 /// Bytes 20 and 21: more fragments, and the offset, but not "don't fragment".
@@ -60,8 +59,7 @@ impl Family for Ip4 {
                 u64::from(device.0 << 8 | u32::from(protocol)) | source << 32,
                 fourth >> 48 | fifth << 16,
             ]),
-            src_mac: first >> 48 | (second & 0xffff_ffff) << 16,
-            dst_mac: first & SIX_BYTES,
+            head: [first, second],
         })
     }
 

@@ -14,7 +14,6 @@ const ETHERNET_LEN: u32 = 14;
 const HEADER_LEN: u32 = 40;
 const UDP_LEN: u32 = 8;
 const TCP_LEN: u32 = 20;
-const SIX_BYTES: u64 = 0xffff_ffff_ffff;
 /// Bytes 12 and 13, and the upper half of 14: IPv6, version 6.
 const IPV6: u64 = 0x60_dd86;
 const IPV6_MASK: u64 = 0xf0_ffff;
@@ -98,8 +97,7 @@ impl Family for Ip6 {
                 w4 >> 48 | w5 << 16,
                 w5 >> 48 | w6 << 16,
             ]),
-            src_mac: first >> 48 | (second & 0xffff_ffff) << 16,
-            dst_mac: first & SIX_BYTES,
+            head: [first, second],
         })
     }
 

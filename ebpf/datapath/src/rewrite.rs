@@ -27,6 +27,10 @@ fn write_answer<I: Family>(frame: &mut impl Frame, verdict: &Verdict) -> Option<
 #[inline(always)]
 pub(crate) fn readdress(frame: &mut impl Frame, destination: Mac, source: Mac) -> Option<()> {
     let (destination, source) = (destination.to_le_bits(), source.to_le_bits());
-    frame.store(0, (destination | source << 48).to_le_bytes())?;
-    frame.store(8, ((source >> 16) as u32).to_le_bytes())
+    let words = [
+        destination as u32,
+        (destination >> 32 | source << 16) as u32,
+        (source >> 16) as u32,
+    ];
+    frame.store_words(0, words)
 }

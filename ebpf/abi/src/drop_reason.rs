@@ -47,7 +47,7 @@ reasons! {
     6  SOURCE_ROUTED        "SourceRouted"       "parse"    ""  "a source-routing IP option, which would choose its own way"
     7  VLAN_TAGGED          "VlanTagged"         "parse"    "X_L2_INVALID" "a VLAN tag; a VPC has none"
     8  NOT_IP               "NotIp"              "parse"    "X_L2_INVALID" "neither IP nor ARP"
-    9  NO_IPV6              "NoIpv6"             "parse"    "X_L2_INVALID" "IPv6 from an ENI that has no IPv6 address"
+    9  NO_IPV6              "NoIpv6"             "parse"    "X_L2_INVALID" "IPv6 from an ENI whose subnet has no IPv6 block"
     10 MULTICAST            "Multicast"          "parse"    "X_L2_INVALID" "broadcast or multicast; a VPC has neither"
     11 UNUSABLE_ADDRESS     "UnusableAddress"    "parse"    ""  "a loopback, unspecified or reserved address as source or destination"
     12 SOURCE_MAC           "SourceMac"          "eni"      "X_L2_INVALID" "the frame's source MAC is not the ENI's"
@@ -82,7 +82,7 @@ reasons! {
     41 NEIGHBOR_INVALID     "NeighborInvalid"    "neighbor" ""  "a neighbour discovery message that is no solicitation, or a malformed one"
     42 NEIGHBOR_SPOOFED     "NeighborSpoofed"    "neighbor" ""  "the sender of a neighbour discovery message is not this ENI"
     43 NEIGHBOR_UNANSWERED  "NeighborUnanswered" "neighbor" ""  "nobody in the subnet has the address asked for, or the asker has it itself"
-    44 EXTENSION_HEADERS    "ExtensionHeaders"   "parse"    ""  "IPv6 extension headers that are too many, too long or of a kind nobody knows"
+    44 EXTENSION_HEADERS    "ExtensionHeaders"   "parse"    ""  "IPv6 extension headers that are too many, too long or in a place where none may be"
 }
 
 impl DropReason {

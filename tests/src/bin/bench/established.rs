@@ -116,7 +116,7 @@ impl Bench {
         Row::new(what, "ns", net(large_sample)?, (few, net(small_sample)?), SCALE_BAR)
     }
 
-    /// Looks whether all packets took the fast path: there the entry counts them.
+    /// Looks whether all packets were of the connection: then its entry has counted them.
     fn check(&self, flow: &Flow, before: u64, programs: u64) -> Result<()> {
         let counted = flow.packets(&self.bed.kernel, ONE)? - before;
         let sent = programs * u64::from(self.rounds) * u64::from(self.repeat);

@@ -16,7 +16,7 @@ mod throughput;
 
 use anyhow::{Result, bail, ensure};
 use clap::{Parser, ValueEnum};
-use report::{Report, Row};
+use report::{Report, Row, Section};
 use std::path::PathBuf;
 
 /// Measures Groundplane against the least that the same thing can cost.
@@ -59,6 +59,13 @@ enum Output {
 }
 
 impl Measurement {
+    /// What measures just this.
+    fn command(self, options: &Options) -> String {
+        let name = self.to_possible_value().map(|value| value.get_name().to_owned());
+        let quick = if options.quick { " --quick" } else { "" };
+        format!("cargo xtask bench{quick} --only {}", name.unwrap_or_default())
+    }
+
     fn run(self, options: &Options) -> Result<Vec<Row>> {
         match self {
             Self::Throughput => throughput::measure(options),
@@ -95,7 +102,10 @@ fn main() -> Result<()> {
     let mut report = Report::of_this_machine(options.quick)?;
     for measurement in Measurement::value_variants() {
         if options.only.is_none_or(|only| only == *measurement) {
-            report.rows.extend(measurement.run(&options)?);
+            report.sections.push(Section {
+                command: measurement.command(&options),
+                rows: measurement.run(&options)?,
+            });
         }
     }
     match options.output {

@@ -142,13 +142,20 @@ impl Row {
     }
 }
 
+/// What one measurement has given, and how to measure it again.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+pub(crate) struct Section {
+    pub(crate) command: String,
+    pub(crate) rows: Vec<Row>,
+}
+
 /// Everything that was measured, and on what.
 #[derive(Clone, PartialEq, Debug, Serialize)]
 pub(crate) struct Report {
     pub(crate) kernel: String,
     pub(crate) cpus: usize,
     pub(crate) quick: bool,
-    pub(crate) rows: Vec<Row>,
+    pub(crate) sections: Vec<Section>,
 }
 
 impl Report {
@@ -158,7 +165,7 @@ impl Report {
             kernel: release.trim().to_owned(),
             cpus: std::thread::available_parallelism()?.get(),
             quick,
-            rows: Vec::new(),
+            sections: Vec::new(),
         })
     }
 }
@@ -166,32 +173,40 @@ impl Report {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let quick = if self.quick { ", quick" } else { "" };
-        writeln!(f, "Linux {}, {} CPUs{quick}\n", self.kernel, self.cpus)?;
+        writeln!(f, "Linux {}, {} CPUs{quick}", self.kernel, self.cpus)?;
+        self.sections.iter().try_for_each(|section| write!(f, "{section}"))
+    }
+}
+
+impl fmt::Display for Section {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "{:<66} {:<7} {:>24}   {:<20} {:>24} {:>7}  {:<13}",
-            "", "", "ours (spread)", "against", "theirs (spread)", "ratio", "bar"
+            "\n{:<67} {:<8} {:>24}   {:<18} {:>24} {:>7}  bar",
+            self.command, "", "ours (spread)", "against", "theirs (spread)", "ratio"
         )?;
-        for row in &self.rows {
-            let met = if row.met { "met" } else { "missed" };
-            writeln!(
-                f,
-                "{:<66} {:<7} {:>24}   {:<20} {:>24} {:>7.3}  {:<13} {met}",
-                row.what,
-                row.unit,
-                spread(&row.ours),
-                row.against,
-                spread(&row.theirs),
-                row.ratio,
-                row.bar.to_string(),
-            )?;
+        self.rows.iter().try_for_each(|row| write!(f, "{row}"))
+    }
+}
+
+impl fmt::Display for Row {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "  {:<65} {:<8} {:>24}   {:<18} {:>24} {:>7.3}  {:<13} {}",
+            self.what,
+            self.unit,
+            spread(&self.ours),
+            self.against,
+            spread(&self.theirs),
+            self.ratio,
+            self.bar.to_string(),
+            if self.met { "met" } else { "missed" },
+        )?;
+        match &self.note {
+            Some(note) => writeln!(f, "    {note}"),
+            None => Ok(()),
         }
-        for row in &self.rows {
-            if let Some(note) = &row.note {
-                writeln!(f, "\n{}: {note}", row.what)?;
-            }
-        }
-        Ok(())
     }
 }
 

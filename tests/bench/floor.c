@@ -2,7 +2,7 @@
  * The least that the same thing can cost, whoever writes the program: the headers are checked as eni_egress checks them,
  * the same questions are asked of the same tables, entries of the same size are written under the same keys, the MACs are
  * written, and the frame is redirected. What Groundplane does beyond that (safe reading, generations, gates, walks that
- * may be eight hops long, reclaiming) is not here: that is what the ratio is about.
+ * may be eight hops long, taking out what has expired) is not here: that is what the ratio is about.
  */
 #include "tables.h"
 

@@ -182,7 +182,7 @@ impl fmt::Display for Section {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "\n{:<67} {:<8} {:>24}   {:<18} {:>24} {:>7}  bar",
+            "\n{:<72} {:<8} {:>24}   {:<18} {:>24} {:>7}  bar",
             self.command, "", "ours (spread)", "against", "theirs (spread)", "ratio"
         )?;
         self.rows.iter().try_for_each(|row| write!(f, "{row}"))
@@ -193,7 +193,7 @@ impl fmt::Display for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "  {:<65} {:<8} {:>24}   {:<18} {:>24} {:>7.3}  {:<13} {}",
+            "  {:<70} {:<8} {:>24}   {:<18} {:>24} {:>7.3}  {:<13} {}",
             self.what,
             self.unit,
             spread(&self.ours),

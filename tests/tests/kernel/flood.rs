@@ -17,7 +17,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 const FLOWS: u32 = 131_072;
-const SECONDS: u64 = 20;
+const SECONDS: u64 = 15;
 const FLOODERS: u64 = 2;
 const TARGETS: [&str; 4] = ["target1", "target2", "target3", "target4"];
 /// Of each of two tenants.
@@ -213,6 +213,28 @@ impl Room {
         }
         intact
     }
+
+    /// Every entry has its other one and is charged to whom it should be, however many cores were at it.
+    fn check_books(&self) {
+        let entries = self.entries();
+        let mut charged: BTreeMap<Device, [u64; 2]> = BTreeMap::new();
+        for (key, entry) in &entries {
+            assert!(entries.contains_key(&entry.twin_key()), "{key:?} is alone");
+            let accounts = charged.entry(key.device()).or_default();
+            accounts[0] += u64::from(entry.near.is_tracked());
+            accounts[1] += u64::from(!entry.near.is_tracked() && !entry.action.is_reply());
+        }
+        charged.retain(|_, accounts| *accounts != [0, 0]);
+        let states = self.kernel.states().expect("states are read").into_iter();
+        let mut counted: BTreeMap<_, _> = states
+            .map(|(device, state)| (device, [state.tracked, state.untracked]))
+            .collect();
+        counted.retain(|_, accounts| *accounts != [0, 0]);
+        assert_eq!(
+            charged, counted,
+            "connections there are, tracked and not, and those counted (right)"
+        );
+    }
 }
 
 /// Ten million numbers, each with a sender of its own, in no order.
@@ -273,6 +295,7 @@ fn withstand(name: &str, targets: Groups) {
         sent as f64 / took,
         room.entries().len(),
     );
+    room.check_books();
     assert_eq!(intact, all, "established connections that are intact");
     assert!(opened > 100, "nothing was tested");
     assert!(

@@ -118,6 +118,11 @@ impl LoadedKernel {
         Ok(())
     }
 
+    /// The same datapath once more, to be changed while others send.
+    pub fn open_again(&self) -> Result<Datapath> {
+        Ok(Datapath::open(&self.pins)?)
+    }
+
     pub fn apply(&mut self, plan: &Plan) -> Result<Generation> {
         Ok(self.datapath.apply(plan)?)
     }

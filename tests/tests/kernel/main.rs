@@ -8,4 +8,5 @@ mod churn;
 mod differential;
 mod flood;
 mod gone;
+mod race;
 mod stress;

@@ -27,8 +27,8 @@ pub fn commit<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I>) -> 
                 stages.displace(scratch, true);
                 return stages.promote(scratch).check();
             }
-            // Evicted between decision and commit. The packet was judged; the next one starts anew.
-            stages.count_sent(device, 1, u64::from(len));
+            // Evicted, or in the place of another by now. The packet was judged, and what its ENI remembers it keeps.
+            touch(stages, scratch);
         }
         effect::INSTALL => return install(stages, scratch),
         effect::REPLACE => {
@@ -79,10 +79,17 @@ fn restamp<I: Family, S: Stages<I>>(stages: &S, table: FlowTable, flow: S::FlowR
 }
 
 /// Takes both embryos in hand: the one that the packet has met, and the other, if it is still there.
+///
+/// What is there may be of another flow that ends at the same ENI, of one that was promoted since, or of the same one as
+/// another core judged it, by a packet the other way.
 #[inline(always)]
 fn take_embryos<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I>) -> bool {
     scratch.entry = scratch.there.found;
-    conntrack::copy(stages, FlowTable::Embryos, &scratch.old.twin_key, &mut scratch.twin)
+    let (entry, twin) = (&scratch.entry, &mut scratch.twin);
+    conntrack::copy(stages, FlowTable::Embryos, &scratch.old.twin_key, twin)
+        && twin.state == state::LIVE
+        && twin.twin_key() == entry.key
+        && twin.action.is_reply() != entry.action.is_reply()
 }
 
 /// Moves a connection, whose embryos are in hand, from their table to the main one.

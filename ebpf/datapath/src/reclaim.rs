@@ -136,10 +136,10 @@ pub fn retire<I: Family, T: TablesOf<I>>(tables: &T, key: &FlowKey<I>, stamp: u3
         Half::Original => (key, &twin_key),
         Half::Reply => (&twin_key, key),
     };
-    if !claim(tables, original) {
+    if !claim(tables, original, reply) {
         return false;
     }
-    if claim(tables, reply) {
+    if claim(tables, reply, original) {
         take_out(tables, reply);
     }
     take_out(tables, original);
@@ -170,18 +170,21 @@ fn look<I: Family, T: TablesOf<I>>(tables: &T, key: &FlowKey<I>, stamp: u32, twi
     tables.look_up(FlowTable::Main, *key, take).unwrap_or(Half::None)
 }
 
-/// Moves an entry from live to dead, and says whether this core did it.
+/// Moves an entry from live to dead, and says whether this core did it. Another connection's isn't touched: two may share
+/// a key, and one of them is then in the other's place (see [`crate::commit::displace`]).
 ///
 /// Between finding the element and moving its state it may have become another entry. Then the move is taken back: that
 /// entry was live, and nobody else can have claimed it while it was dead.
 #[inline(never)]
-fn claim<I: Family, T: TablesOf<I>>(tables: &T, key: &FlowKey<I>) -> bool {
+fn claim<I: Family, T: TablesOf<I>>(tables: &T, key: &FlowKey<I>, partner: &FlowKey<I>) -> bool {
     let Some(flow) = tables.find(FlowTable::Main, key) else {
         return false;
     };
-    let Some(stamp) = tables.read(flow, key, |entry| entry.stamp) else {
+    let stamp_if_ours = |entry: &FlowEntry<I>| if entry.twin_key() == *partner { entry.stamp } else { 0 };
+    let stamp = tables.read(flow, key, stamp_if_ours).unwrap_or(0);
+    if stamp == 0 {
         return false;
-    };
+    }
     if !tables.claim(flow, state::LIVE, state::DEAD) {
         return false;
     }

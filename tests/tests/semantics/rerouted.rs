@@ -109,3 +109,33 @@ fn guest_that_pretends_to_be_another_takes_nothing_from_it() {
         assert_eq!(world.flows(FlowTable::Main), entries);
     }
 }
+
+/// Found by several cores at the same connections: the embryo of one flow was promoted together with that of another.
+#[test]
+fn half_open_flow_goes_on_beside_one_that_pretends_to_be_it() {
+    for version in VERSIONS {
+        let mut world = World::with(|topology| {
+            topology.groups("web", Groups::OUTBOUND).groups("db", Groups::INBOUND);
+        })
+        .speaking(version);
+        let syn = world.there("web", "db", Packet::tcp().flags(flag::SYN));
+        let pretended = syn.clone().from_mac(world.topology.guest("box").mac);
+        let (more, answer) = (
+            world.there("web", "db", Packet::tcp()),
+            world.back("db", "web", Packet::tcp()),
+        );
+        world.arrives("web", &syn, "db");
+        world.arrives("box", &pretended, "db");
+        for _ in 0..10 {
+            world.arrives("db", &answer, "web");
+            world.arrives("web", &more, "db");
+            world.wait(1);
+        }
+        assert_eq!(world.flows(FlowTable::Main) % 2, 0, "pairs, and nothing else");
+        world.change(|topology| {
+            topology.groups("web", Groups::CLOSED).groups("db", Groups::CLOSED);
+        });
+        world.arrives("web", &more, "db");
+        world.arrives("db", &answer, "web");
+    }
+}

@@ -21,7 +21,11 @@ const SEED: u64 = 0x6770_0003;
 /// `web` may only open connections, `db` may only be asked, `web2` and `box` anything.
 fn topology(turn: u32) -> Topology {
     let mut topology = Topology::three_subnets();
-    let groups = if turn % 2 == 0 { Groups::OPEN } else { Groups::CLOSED };
+    let groups = if turn.is_multiple_of(2) {
+        Groups::OPEN
+    } else {
+        Groups::CLOSED
+    };
     topology
         .groups("web", Groups::OUTBOUND)
         .groups("db", Groups::INBOUND)

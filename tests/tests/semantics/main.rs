@@ -2,6 +2,7 @@
 
 mod allowance;
 mod arp;
+mod classification;
 mod configuration;
 mod connection;
 mod documentation;

@@ -59,13 +59,13 @@ fn port_prefixes(
     all_ports: RuleBits,
     some_ports: impl Iterator<Item = (usize, (u16, u16))>,
 ) -> Vec<(u16, u8, RuleBits)> {
-    const END: u32 = 1 << u16::BITS;
     let mut borders: BTreeMap<u32, Vec<(usize, bool)>> = BTreeMap::new();
     for (rule, (from, to)) in some_ports.filter(|(_, (from, to))| from <= to) {
         borders.entry(u32::from(from)).or_default().push((rule, true));
         borders.entry(u32::from(to) + 1).or_default().push((rule, false));
     }
-    let ends = borders.keys().copied().skip(1).chain([END]);
+    // Behind the last border none of them is left.
+    let ends = borders.keys().copied().skip(1);
     let mut rules = all_ports;
     let mut pieces = Vec::new();
     for ((&start, changes), end) in borders.iter().zip(ends) {

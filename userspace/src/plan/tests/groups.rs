@@ -209,3 +209,15 @@ fn a_thousand_ragged_ranges_fit_many_times_over() {
     let plan = plan_with((0..1000).map(ragged).collect());
     assert!(plan.selectors.len() < 12_000, "{} rows", plan.selectors.len());
 }
+
+#[test]
+fn block_that_a_list_names_twice_is_named_once() {
+    let with_list = |entries: &[&str]| {
+        plan_of(|resources| {
+            resources.prefix_lists = vec![prefix_list("pl-1", entries)];
+            resources.security_groups[0].rules = vec![rule("sgr-1", false, Peer::PrefixList("pl-1".into()))];
+        })
+    };
+    let once = with_list(&["10.1.0.0/16", "10.2.0.0/16"]);
+    assert_eq!(with_list(&["10.1.0.0/16", "10.2.0.0/16", "10.1.0.0/16"]), once);
+}

@@ -1,0 +1,78 @@
+//! Half-open flows: what is judged anew is no new flow, and what is over takes nobody else's with it.
+
+use super::{VERSIONS, World};
+use groundplane::resources::Allowance;
+use groundplane_abi::DropReason;
+use groundplane_abi::{Device, Ip4, Ip6};
+use groundplane_datapath::FlowTable;
+use groundplane_tests::packet::{Packet, flag};
+use groundplane_tests::topology::{Groups, Topology};
+
+/// Everything to `db` goes by way of `box`.
+fn through_the_box(topology: &mut Topology) {
+    topology
+        .route_via("front", "10.0.2.0/24", "box")
+        .route_via("front", "2001:db8:1:2::/64", "box");
+}
+
+impl World {
+    fn syn(&self, port: u16) -> Packet {
+        let syn = self.there("web", "db", Packet::tcp().flags(flag::SYN));
+        syn.ip_from(self.ip("web"), port)
+    }
+
+    fn knows_half_open(&self, device: Device) -> bool {
+        let tables = self.twin.tables();
+        match self.version {
+            4 => tables
+                .entries::<Ip4>(FlowTable::Embryos)
+                .keys()
+                .any(|key| key.device() == device),
+            _ => tables
+                .entries::<Ip6>(FlowTable::Embryos)
+                .keys()
+                .any(|key| key.device() == device),
+        }
+    }
+}
+
+#[test]
+fn flow_that_is_led_another_way_is_no_new_one_until_it_is_over() {
+    for version in VERSIONS {
+        let mut world = World::with(|topology| {
+            let once_a_second = Allowance {
+                first_packets: 1,
+                first_packets_burst: 1,
+                ..Allowance::default()
+            };
+            topology.groups("web", Groups::OUTBOUND).allowance("web", once_a_second);
+        })
+        .speaking(version);
+        let (first, second) = (world.syn(1), world.syn(2));
+        world.arrives("web", &first, "db");
+        world.change(through_the_box);
+        world.arrives("web", &first, "box");
+        world.wait(61);
+        world.arrives("web", &second, "box");
+        world.is_dropped("web", &first, DropReason::FIRST_PACKET_ALLOWANCE);
+    }
+}
+
+#[test]
+fn flow_that_is_over_leaves_what_another_has_made_known_since() {
+    for version in VERSIONS {
+        let mut world = World::with(|topology| {
+            topology.groups("web", Groups::OUTBOUND).groups("db", Groups::INBOUND);
+        })
+        .speaking(version);
+        let syn = world.syn(1);
+        world.arrives("web", &syn, "db");
+        world.wait(50);
+        let same = syn.clone().from_mac(world.topology.guest("box").mac);
+        world.arrives("box", &same, "db");
+        world.wait(15);
+        world.change(through_the_box);
+        world.arrives("web", &syn, "box");
+        assert!(world.knows_half_open(world.topology.guest("db").device));
+    }
+}

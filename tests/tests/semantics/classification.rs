@@ -7,8 +7,8 @@ use groundplane_abi::DropReason;
 use groundplane_tests::packet::Packet;
 use groundplane_tests::topology::{Groups, nacl_rule, nacl_rule6, net};
 
-/// Whether `db` is let be by a NACL whose only rule allows this block, protocol, and ports.
-fn is_allowed(version: u8, block: &str, protocol: u8, ports: (u16, u16)) -> bool {
+/// Whether a packet to `db` passes a NACL whose only rule allows this block, protocol, and ports.
+fn is_allowed(packet: Packet, version: u8, block: &str, protocol: u8, ports: (u16, u16)) -> bool {
     let any = if version == 4 { nacl_rule } else { nacl_rule6 };
     let rule = NetworkAclEntry {
         cidr_block: net(block),
@@ -20,7 +20,7 @@ fn is_allowed(version: u8, block: &str, protocol: u8, ports: (u16, u16)) -> bool
         topology.nacl("front", vec![rule]);
     })
     .speaking(version);
-    let packet = world.there("web", "db", Packet::tcp());
+    let packet = world.there("web", "db", packet);
     world.send("web", &packet);
     world
         .twin
@@ -34,12 +34,14 @@ fn nacl_rule_that_is_wrong_in_two_ways_is_not_right() {
         (4, "10.0.2.10/32", "10.0.2.11/32", "10.0.2.29/32"),
         (6, "2001:db8:1:2::10/128", "2001:db8:1:2::11/128", "2001:db8:1:2::7/128"),
     ] {
-        assert!(is_allowed(version, db, 6, (80, 80)));
+        assert!(is_allowed(Packet::tcp(), version, db, 6, (80, 80)));
         // Each time the two differences are the same number: 1, and 6 ^ 17.
-        assert!(!is_allowed(version, beside, 6, (81, 81)));
-        assert!(!is_allowed(version, far, 17, (80, 80)));
+        assert!(!is_allowed(Packet::tcp(), version, beside, 6, (81, 81)));
+        assert!(!is_allowed(Packet::tcp(), version, far, 17, (80, 80)));
+        // Protocol 7, and port 0.
+        assert!(!is_allowed(Packet::protocol(7), version, db, 6, (80, 80)));
         // A range that ends before it begins holds no port, not even one between.
-        assert!(!is_allowed(version, db, 6, (90, 70)));
+        assert!(!is_allowed(Packet::tcp(), version, db, 6, (90, 70)));
     }
 }
 

@@ -67,10 +67,9 @@ fn flow_that_is_over_leaves_what_another_has_made_known_since() {
         .speaking(version);
         let syn = world.syn(1);
         world.arrives("web", &syn, "db");
-        world.wait(50);
+        world.wait(61);
         let same = syn.clone().from_mac(world.topology.guest("box").mac);
         world.arrives("box", &same, "db");
-        world.wait(15);
         world.change(through_the_box);
         world.arrives("web", &syn, "box");
         assert!(world.knows_half_open(world.topology.guest("db").device));

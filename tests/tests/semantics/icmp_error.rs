@@ -152,3 +152,20 @@ fn error_about_somebody_elses_packet_needs_a_rule() {
         world.arrives("db", &packet, "web");
     }
 }
+
+/// What a later fragment begins with is anything, and so are the ports an error would find there.
+#[test]
+fn error_about_a_later_fragment_speaks_of_no_connection() {
+    let mut world = World::with(|topology| {
+        tcp_everywhere(topology, "web");
+        tcp_everywhere(topology, "db");
+    });
+    world.connect("web", "db");
+    let ports = [40_000_u16.to_be_bytes(), 80_u16.to_be_bytes()].concat();
+    let segment = [&ports[..], &[0; 16]].concat();
+    let whole = error(&world, &about(&world));
+    world.arrives("db", &whole, "web");
+    let later = about(&world).payload(&segment).fragment(1, 3, false);
+    let later = error(&world, &later);
+    world.is_dropped("db", &later, DropReason::GROUP_EGRESS);
+}

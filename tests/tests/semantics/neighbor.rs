@@ -218,3 +218,16 @@ fn router_of_another_subnet_and_whatever_else_the_router_is_asked_go_unanswered(
         }
     }
 }
+
+/// The sum is folded twice, which few answers need.
+#[test]
+fn answers_have_their_checksum_whatever_they_add_up_to() {
+    let mut world = World::open().speaking(6);
+    let (web, web2) = (world.topology.guest("web"), world.topology.guest("web2"));
+    let wanted = web2.ip6.expect("an address");
+    let mut from = address(LINK_LOCAL);
+    for last in (0..=u16::MAX).step_by(2) {
+        from[14..].copy_from_slice(&last.to_be_bytes());
+        answer(&mut world, &Packet::neighbour_solicitation(web.mac, from, wanted));
+    }
+}

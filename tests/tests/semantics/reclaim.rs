@@ -116,15 +116,20 @@ fn a_connection_that_is_judged_anew_for_ever_is_reclaimed_like_any_other() {
 fn stale_slots_are_passed_faster_when_the_ring_is_nearly_full() {
     let slots = u64::from(SMALL.ring_slots());
     let limit = slots - slots / 8;
-    for (used, stride) in [(limit, 2), (limit + 1, 8)] {
+    for (crowded, stride) in [(false, 2), (true, 8)] {
         let mut world = small(|_| {});
         connect_from(&mut world, 1);
-        for turn in 1..used {
+        for turn in 1..limit {
             judge_anew(&mut world, 1, turn);
         }
-        assert_eq!(held(&world), (1, used));
+        let (mut connections, mut used) = (1, limit);
+        if crowded {
+            connect_from(&mut world, 2);
+            (connections, used) = (2, limit + 1);
+        }
+        assert_eq!(held(&world), (connections, used), "too early for the hand");
         world.wait(10);
-        connect_from(&mut world, 2);
-        assert_eq!(held(&world), (2, used - stride + 1));
+        connect_from(&mut world, 3);
+        assert_eq!(held(&world), (connections + 1, used - stride + 1));
     }
 }

@@ -139,3 +139,49 @@ fn half_open_flow_goes_on_beside_one_that_pretends_to_be_it() {
         world.arrives("db", &answer, "web");
     }
 }
+
+#[test]
+fn middlebox_that_comes_into_the_way_takes_the_place_of_the_direct_way() {
+    for version in VERSIONS {
+        let mut world = World::open().speaking(version);
+        world.connect("web", "db");
+        world.change(|topology| {
+            topology
+                .route_via("front", "10.0.2.0/24", "box")
+                .route_via("front", "2001:db8:1:2::/64", "box");
+        });
+        let middlebox = world.topology.guest("box");
+        let onward = world.there("web", "db", Packet::tcp()).from_mac(middlebox.mac);
+        // `web` hasn't spoken since, but what was on its way comes through the box.
+        for _ in 0..8 {
+            world.arrives("box", &onward, "db");
+        }
+        world.wait(1);
+        assert_eq!(world.send("box", &onward).1, Some(Path::Promoted));
+        assert_eq!(world.send("box", &onward).1, Some(Path::Fast));
+        let more = world.there("web", "db", Packet::tcp());
+        world.arrives("web", &more, "box");
+        let answer = world.back("db", "web", Packet::tcp());
+        world.arrives("db", &answer, "web");
+    }
+}
+
+#[test]
+fn one_way_stream_is_not_promoted_with_the_other_half_of_another() {
+    let mut world = World::open();
+    let packet = world.there("web", "db", Packet::udp());
+    let pretended = packet.clone().from_mac(world.topology.guest("box").mac);
+    for _ in 0..9 {
+        world.arrives("web", &packet, "db");
+    }
+    world.arrives("box", &pretended, "db");
+    world.wait(1);
+    world.arrives("web", &packet, "db");
+    let entries = world.twin.tables().entries::<Ip4>(FlowTable::Main);
+    let has_other = |entry: &FlowEntry<Ip4>| {
+        entries
+            .get(&entry.twin_key())
+            .is_some_and(|twin| twin.twin_key() == entry.key)
+    };
+    assert!(entries.values().all(has_other), "{entries:#?}");
+}

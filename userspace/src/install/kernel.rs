@@ -15,7 +15,7 @@ use crate::install::bpffs;
 use crate::install::error::{Doing as _, Error, Result, bpf};
 use crate::plan::{Plan, changed_scopes};
 use aya::maps::{Array, HashMap, IterableMap, MapData, MapIter, PerCpuHashMap, PerCpuValues, ProgramArray};
-use aya::programs::SchedClassifier;
+use aya::programs::{ProgramError, SchedClassifier};
 use aya::util::{KernelVersion, nr_cpus};
 use aya::{Ebpf, EbpfLoader, Pod};
 use count::FlowCount;
@@ -27,7 +27,7 @@ use groundplane_abi::{Device, Ip4, Ip6, LAYOUT_VERSION, map, program};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs::File;
-use std::io::Read as _;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use table::open;
@@ -341,8 +341,21 @@ impl Datapath {
 fn loaded<'a>(object: &'a mut Ebpf, name: &'static str) -> Result<&'a mut SchedClassifier> {
     let program = object.program_mut(name).ok_or(Error::NoProgram(name))?;
     let program: &mut SchedClassifier = bpf(program.try_into(), || format!("take program {name}"))?;
-    bpf(program.load(), || format!("load program {name}"))?;
+    bpf(load(program), || format!("load program {name}"))?;
     Ok(program)
+}
+
+/// Loads a program. The kernel gives up verifying when a signal comes in, which says nothing about the program; then it
+/// is asked again.
+fn load(program: &mut SchedClassifier) -> std::result::Result<(), ProgramError> {
+    const ATTEMPTS: u32 = 10;
+    for _ in 1..ATTEMPTS {
+        match program.load() {
+            Err(ProgramError::LoadError { io_error, .. }) if io_error.kind() == io::ErrorKind::WouldBlock => {}
+            other => return other,
+        }
+    }
+    program.load()
 }
 
 /// How many elements a pinned map has room for.

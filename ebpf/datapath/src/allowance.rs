@@ -14,7 +14,6 @@ use crate::stages::Stages;
 use crate::tables::Account;
 use groundplane_abi::eni::EniKey;
 use groundplane_abi::flow::FlowEntry;
-use groundplane_abi::nacl::direction;
 use groundplane_abi::{Device, DropReason};
 
 /// Charges a connection that comes into the main table: all or nothing.
@@ -62,8 +61,7 @@ pub(crate) fn admit<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I
     if stages.take_first_packet(scratch.there.near_device, low, high) {
         return Ok(());
     }
-    scratch.there.at = scratch.there.near_device;
-    scratch.there.direction = direction::EGRESS;
+    scratch.there.drops_at(scratch.there.near_device);
     Err(DropReason::FIRST_PACKET_ALLOWANCE)
 }
 
@@ -128,11 +126,6 @@ impl Bill {
 /// Says where the allowance is used up.
 #[inline(always)]
 fn exceeded<I: Family>(scratch: &mut Scratch<I>, at: Device) -> Result<(), DropReason> {
-    scratch.there.at = at;
-    scratch.there.direction = if at == scratch.there.near_device {
-        direction::EGRESS
-    } else {
-        direction::INGRESS
-    };
+    scratch.there.drops_at(at);
     Err(DropReason::CONNECTION_ALLOWANCE)
 }

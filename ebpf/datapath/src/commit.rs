@@ -94,8 +94,8 @@ fn take_embryos<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I>) -
 
 /// Moves a connection, whose embryos are in hand, from their table to the main one.
 ///
-/// Several cores may try at once. The one whose insert of the original's key succeeds counts the connection and puts it
-/// in the ring; the others find it in place. The embryos stay and only say that they were promoted: deleting them would
+/// Several cores may try at once. The one whose inserts succeed counts the connection and puts it in the ring; the
+/// others find it in place. The embryos stay and only say that they were promoted: deleting them would
 /// let a core that has just looked in the main table find neither.
 pub fn promote<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I>) -> Result<(), DropReason> {
     let (now, len) = (scratch.there.now, scratch.there.packet.len);

@@ -15,7 +15,6 @@ use crate::walk::Walk;
 use crate::{FlowTable, TablesOf};
 use groundplane_abi::control::Validity;
 use groundplane_abi::flow::{Action, Delivery, FlowEntry, action_flag, kind, state, tcp_seen};
-use groundplane_abi::nacl::direction;
 use groundplane_abi::{Device, DropReason, Mac, ScopeId};
 
 /// A flow still one-way after this many packets and one second has its place in the main table (syslog, media).
@@ -148,14 +147,8 @@ pub fn resume<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I>) -> 
 /// Where and by which rule answers are denied, as [`compose_twin`] wrote it down.
 #[inline(always)]
 fn recall_denial<I: Family>(walk: &mut Walk<I>) {
-    let entry = &walk.found;
-    walk.at = entry.action.delivery.out;
-    walk.direction = if walk.at == walk.near_device {
-        direction::EGRESS
-    } else {
-        direction::INGRESS
-    };
-    walk.rule = u32::from(entry.far.rule);
+    walk.rule = u32::from(walk.found.far.rule);
+    walk.drops_at(walk.found.action.delivery.out);
 }
 
 #[inline(always)]

@@ -1,7 +1,7 @@
 //! IPv4.
 
 use crate::family::{Family, Glance};
-use crate::packet::{Packet, packet_flag, tcp_flag};
+use crate::packet::{Packet, packet_flag};
 use crate::verdict::{Answer, Verdict, rewrite};
 use crate::walk::Walk;
 use crate::{Frame, TablesOf, arp, echo, options, parse};
@@ -12,8 +12,6 @@ use groundplane_abi::{Device, DropReason, Ip as _, Ip4, Port};
 
 const ETHERNET_LEN: u32 = 14;
 const HEADER_LEN: u32 = 20;
-const UDP_LEN: u32 = 8;
-const TCP_LEN: u32 = 20;
 /// Bytes 12 to 14: IPv4, version 4, a header of five words.
 const WITHOUT_OPTIONS: u64 = 0x45_0008;
 /// Bytes 20 and 21: more fragments, and the offset, but not "don't fragment".
@@ -37,21 +35,9 @@ impl Family for Ip4 {
             return None;
         }
         let protocol = (third >> 56) as u8;
-        match protocol {
-            protocol::TCP => {
-                let [data_offset, flags] = frame.load::<2>(46)?;
-                let header_len = u32::from(data_offset >> 4) * 4;
-                if header_len < TCP_LEN || HEADER_LEN + header_len > total_len || flags & tcp_flag::STATE != 0 {
-                    return None;
-                }
-            }
-            protocol::UDP => {
-                let datagram_len = u32::from(((fifth >> 48) as u16).swap_bytes());
-                if datagram_len < UDP_LEN || HEADER_LEN + datagram_len > total_len {
-                    return None;
-                }
-            }
-            _ => return None,
+        let datagram_len = u32::from(((fifth >> 48) as u16).swap_bytes());
+        if !parse::is_usual(frame, protocol, [HEADER_LEN, total_len], datagram_len)? {
+            return None;
         }
         let source = u64::from((fourth >> 16) as u32);
         Some(Glance {

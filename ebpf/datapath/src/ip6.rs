@@ -1,7 +1,7 @@
 //! IPv6 (semantics 27).
 
 use crate::family::{Family, Glance};
-use crate::packet::{Packet, packet_flag, tcp_flag};
+use crate::packet::{Packet, packet_flag};
 use crate::verdict::{Answer, Verdict, rewrite};
 use crate::walk::Walk;
 use crate::{Frame, TablesOf, echo, neighbor, parse};
@@ -12,8 +12,6 @@ use groundplane_abi::{Device, DropReason, Ip as _, Ip6, Port};
 
 const ETHERNET_LEN: u32 = 14;
 const HEADER_LEN: u32 = 40;
-const UDP_LEN: u32 = 8;
-const TCP_LEN: u32 = 20;
 /// Bytes 12 and 13, and the upper half of 14: IPv6, version 6.
 const IPV6: u64 = 0x60_dd86;
 const IPV6_MASK: u64 = 0xf0_ffff;
@@ -77,15 +75,8 @@ impl Family for Ip6 {
             return None;
         }
         let protocol = (w2 >> 32) as u8;
-        let is_usual = match protocol {
-            protocol::TCP => is_usual_tcp(frame.load::<2>(66)?, payload_len),
-            protocol::UDP => {
-                let datagram_len = u32::from(((w7 >> 16) as u16).swap_bytes());
-                datagram_len >= UDP_LEN && datagram_len <= payload_len
-            }
-            _ => false,
-        };
-        if !is_usual {
+        let datagram_len = u32::from(((w7 >> 16) as u16).swap_bytes());
+        if !parse::is_usual(frame, protocol, [HEADER_LEN, total_len], datagram_len)? {
             return None;
         }
         let ports = w6 >> 48 | (w7 & 0xffff) << 16;
@@ -198,13 +189,6 @@ const ALL_DHCP_SERVERS: Ip6 = Ip6::new([0xff, 0x02, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
 pub(crate) const ROUTER: Ip6 = Ip6::new([0xfe, 0x80, 0x0e, 0xc2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
 /// The same by its MAC (RFC 4291, appendix A).
 const ROUTER_BY_MAC: Ip6 = Ip6::new([0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0x67, 0x70, 0xff, 0xfe, 0, 0, 1]);
-
-/// A TCP header of sound length that changes no state.
-#[inline(always)]
-const fn is_usual_tcp([data_offset, flags]: [u8; 2], payload_len: u32) -> bool {
-    let header_len = (data_offset >> 4) as u32 * 4;
-    header_len >= TCP_LEN && header_len <= payload_len && flags & tcp_flag::STATE == 0
-}
 
 #[inline(always)]
 const fn is_multicast(address: Ip6) -> bool {

@@ -5,7 +5,7 @@
 //! transport header.
 
 use crate::family::Family;
-use crate::packet::{Packet, packet_flag};
+use crate::packet::{Packet, packet_flag, tcp_flag};
 use crate::{Frame, neighbor};
 use groundplane_abi::flow::FlowKey;
 use groundplane_abi::wire::protocol;
@@ -76,6 +76,26 @@ fn parse_ip<I: Family>(frame: &impl Frame, packet: &mut Packet<I>) -> Result<(),
 pub(crate) fn fits(frame: &impl Frame, header_len: u32) -> bool {
     let segment_len = frame.segment_len();
     segment_len != 0 && header_len + TCP_MIN_LEN + segment_len <= MTU
+}
+
+/// Whether the transport is what established flows consist of: TCP that changes no state, or UDP, of sound length. Of an
+/// IP header of known length and the whole packet's; nothing if the frame ends before.
+#[inline(always)]
+pub(crate) fn is_usual(
+    frame: &impl Frame,
+    protocol: u8,
+    [header_len, total_len]: [u32; 2],
+    datagram_len: u32,
+) -> Option<bool> {
+    Some(match protocol {
+        protocol::TCP => {
+            let [data_offset, flags] = frame.load::<2>(ETHERNET_LEN + header_len + 12)?;
+            let tcp_len = u32::from(data_offset >> 4) * 4;
+            tcp_len >= TCP_MIN_LEN && header_len + tcp_len <= total_len && flags & tcp_flag::STATE == 0
+        }
+        protocol::UDP => datagram_len >= SHORT_HEADER_LEN && header_len + datagram_len <= total_len,
+        _ => false,
+    })
 }
 
 /// Notes that a packet is a fragment, and whether the first.

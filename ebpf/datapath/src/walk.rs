@@ -141,6 +141,17 @@ impl<I: Family> Walk<I> {
         self.place = there.place;
     }
 
+    /// Says at which of its ENIs the packet is dropped, where no stage has said so.
+    #[inline(always)]
+    pub(crate) fn drops_at(&mut self, device: Device) {
+        self.at = device;
+        self.direction = if device == self.near_device {
+            direction::EGRESS
+        } else {
+            direction::INGRESS
+        };
+    }
+
     #[must_use]
     pub const fn is_uncached(&self) -> bool {
         self.packet.flags & packet_flag::UNCACHED != 0

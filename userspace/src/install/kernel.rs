@@ -237,8 +237,7 @@ impl Datapath {
         let next = Generation(current.0 + 1);
         let in_force = self.tables.read(current.bank())?;
         let devices = |plan: &Plan| plan.enis.keys().map(|key| key.device).collect::<BTreeSet<_>>();
-        self.forget_all_but(&(&devices(&in_force) | &devices(plan)))?;
-        self.make_totals(plan)?;
+        self.settle_rows(plan, &(&devices(&in_force) | &devices(plan)))?;
         let changed = changed_scopes(&in_force, plan);
         self.tables.write(current.idle_bank(), plan)?;
         for scope in changed {
@@ -253,42 +252,22 @@ impl Datapath {
         Ok(next)
     }
 
-    /// Deletes the counters of devices that were gone before the last change: a device's number doesn't come again, so
-    /// the tables would fill up.
-    fn forget_all_but(&mut self, devices: &BTreeSet<Device>) -> Result<()> {
-        let is_gone = |device: &Device| !devices.contains(device);
-        for device in all(&self.totals, self.totals.iter(), map::ENI_TOTALS)?
-            .into_keys()
-            .filter(is_gone)
-        {
-            bpf(self.totals.remove(&device), || {
-                "delete from table ENI_TOTALS".to_owned()
-            })?;
-        }
-        for device in all(&self.states, self.states.iter(), map::ENI_STATES)?
-            .into_keys()
-            .filter(is_gone)
-        {
-            bpf(self.states.remove(&device), || {
-                "delete from table ENI_STATES".to_owned()
-            })?;
-        }
-        let drops = all(&self.drops, self.drops.iter(), map::DROPS)?;
-        for key in drops.into_keys().filter(|key| is_gone(&key.device)) {
-            bpf(self.drops.remove(&key), || "delete from table DROPS".to_owned())?;
-        }
-        Ok(())
-    }
-
-    /// Gives every ENI its row of totals and of state.
-    fn make_totals(&mut self, plan: &Plan) -> Result<()> {
+    /// Sees to the rows of totals and of state: every ENI of the plan has its own, and devices that were gone before the
+    /// last change have none. A device's number doesn't come again, so the tables would fill up.
+    fn settle_rows(&mut self, plan: &Plan, kept: &BTreeSet<Device>) -> Result<()> {
         const NO_EXIST: u64 = 1;
         let cpus = nr_cpus().map_err(|(file, error)| Error::Io {
             what: format!("read {file}"),
             error,
         })?;
         let totals = all(&self.totals, self.totals.iter(), map::ENI_TOTALS)?;
+        for gone in totals.keys().filter(|device| !kept.contains(device)) {
+            bpf(self.totals.remove(gone), || "delete from table ENI_TOTALS".to_owned())?;
+        }
         let states = all(&self.states, self.states.iter(), map::ENI_STATES)?;
+        for gone in states.keys().filter(|device| !kept.contains(device)) {
+            bpf(self.states.remove(gone), || "delete from table ENI_STATES".to_owned())?;
+        }
         for device in plan.enis.keys().map(|key| key.device) {
             if !totals.contains_key(&device) {
                 let zeros =
@@ -302,6 +281,14 @@ impl Datapath {
                     "write table ENI_STATES".to_owned()
                 })?;
             }
+        }
+        self.forget_drops(kept)
+    }
+
+    fn forget_drops(&mut self, kept: &BTreeSet<Device>) -> Result<()> {
+        let drops = all(&self.drops, self.drops.iter(), map::DROPS)?;
+        for key in drops.into_keys().filter(|key| !kept.contains(&key.device)) {
+            bpf(self.drops.remove(&key), || "delete from table DROPS".to_owned())?;
         }
         Ok(())
     }

@@ -36,12 +36,23 @@ pub struct Diagnostic {
     /// The error code of AWS's API for the same thing, where there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<&'static str>,
+    /// Which of the usual misconfigurations it is (semantics 31), if it is one of them: `M1` to `M70`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub number: Option<&'static str>,
     pub message: String,
     /// What to do about it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub help: Option<String>,
     #[serde(skip)]
     excerpt: Excerpt,
+}
+
+impl Diagnostic {
+    /// What stands in brackets: a misconfiguration's number, else AWS's code.
+    #[must_use]
+    pub fn label(&self) -> Option<&'static str> {
+        self.number.or(self.code)
+    }
 }
 
 /// The part of a line that is shown, and what of it is underlined.
@@ -102,8 +113,8 @@ impl Rendered<'_> {
             Severity::Warning => ("warning", self.paint("\x1b[1;33m")),
         };
         let (bold, blue, plain) = (self.paint("\x1b[1m"), self.paint("\x1b[1;34m"), self.paint("\x1b[0m"));
-        let code = problem.code.map(|code| format!("[{code}]")).unwrap_or_default();
-        writeln!(f, "{colour}{word}{code}{plain}{bold}: {}{plain}", problem.message)?;
+        let label = problem.label().map(|label| format!("[{label}]")).unwrap_or_default();
+        writeln!(f, "{colour}{word}{label}{plain}{bold}: {}{plain}", problem.message)?;
         let Diagnostic {
             line, column, excerpt, ..
         } = problem;
@@ -141,7 +152,8 @@ impl fmt::Display for Rendered<'_> {
     }
 }
 
-/// How many problems are listed; nobody reads more, and a large document could have hundreds of thousands.
+/// How many errors are listed, and how many warnings; nobody reads more, and a large document could have hundreds of
+/// thousands.
 const LISTED: usize = 100;
 
 /// A problem while the document is being read.
@@ -150,6 +162,7 @@ pub(super) struct Problem {
     severity: Severity,
     span: Span,
     code: Option<&'static str>,
+    number: Option<&'static str>,
     message: String,
     help: Option<String>,
 }
@@ -160,6 +173,7 @@ impl Problem {
             severity: Severity::Error,
             span,
             code: None,
+            number: None,
             message: message.into(),
             help: None,
         }
@@ -180,6 +194,14 @@ impl Problem {
         }
     }
 
+    /// Which of the usual misconfigurations it is (semantics 31).
+    pub(super) fn number(self, number: &'static str) -> Self {
+        Self {
+            number: Some(number),
+            ..self
+        }
+    }
+
     pub(super) fn help(self, help: impl Into<String>) -> Self {
         Self {
             help: Some(help.into()),
@@ -192,36 +214,40 @@ impl Problem {
 #[derive(Debug, Default)]
 pub(super) struct Problems {
     listed: Vec<Problem>,
-    omitted: usize,
-    errors: bool,
+    errors: usize,
+    warnings: usize,
 }
 
 impl Problems {
     pub(super) fn report(&mut self, problem: Problem) {
-        self.errors |= problem.severity == Severity::Error;
-        if self.is_full() {
-            self.omitted += 1;
-        } else {
+        let count = match problem.severity {
+            Severity::Error => &mut self.errors,
+            Severity::Warning => &mut self.warnings,
+        };
+        *count += 1;
+        if *count <= LISTED {
             self.listed.push(problem);
         }
     }
 
-    /// Whether another problem would only be counted, so that working out a suggestion for it is wasted.
+    /// Whether another error would only be counted, so that working out a suggestion for it is wasted.
     pub(super) fn is_full(&self) -> bool {
-        self.listed.len() >= LISTED
+        self.errors >= LISTED
     }
 
-    pub(super) fn any_error(&self) -> bool {
+    /// How many errors there are so far.
+    pub(super) fn errors(&self) -> usize {
         self.errors
     }
 
     pub(super) fn into_diagnostics(mut self, file_name: &str, text: &str) -> Diagnostics {
         self.listed.sort_by_key(|problem| problem.span);
+        let omitted = self.errors + self.warnings - self.listed.len();
         let problems = self.listed.into_iter().map(|problem| locate(problem, text)).collect();
         Diagnostics {
             file: file_name.to_owned(),
             problems,
-            omitted: self.omitted,
+            omitted,
         }
     }
 }
@@ -231,6 +257,7 @@ fn locate(problem: Problem, text: &str) -> Diagnostic {
         severity,
         span,
         code,
+        number,
         message,
         help,
     } = problem;
@@ -256,6 +283,7 @@ fn locate(problem: Problem, text: &str) -> Diagnostic {
         line,
         column,
         code,
+        number,
         message,
         help,
         excerpt,

@@ -74,7 +74,7 @@ fn read(file_name: &str, bytes: &[u8], namespaces: Option<&[String]>) -> Result<
         resolve::resolve(&document, namespaces, &mut problems)
     });
     match resolved {
-        Some((resources, guests)) if !problems.any_error() => Ok(Resolved {
+        Some((resources, guests)) if problems.errors() == 0 => Ok(Resolved {
             resources,
             guests,
             warnings: problems.into_diagnostics(file_name, text),

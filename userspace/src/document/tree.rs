@@ -96,7 +96,7 @@ pub(super) fn read(text: &str, problems: &mut Problems) -> Option<Node> {
         }
     }
     let Builder { root, .. } = builder;
-    if root.is_none() && !problems.any_error() {
+    if root.is_none() && problems.errors() == 0 {
         problems.report(Problem::error(Span::default(), "the document is empty").help("begin with `vpcs:`"));
     }
     root

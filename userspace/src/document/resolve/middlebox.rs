@@ -69,7 +69,7 @@ fn report(scope: &Scope<'_>, (from, to): (usize, usize), span: Span, what: &str,
         quote(name(to))
     );
     let help = "admit by address, with CidrIpv4 or CidrIpv6";
-    problems.report(Problem::warning(span, message).help(help));
+    problems.report(Problem::warning(span, message).number("M12").help(help));
 }
 
 /// An instance's groups by name.

@@ -77,7 +77,7 @@ fn warn_of_same_subnet(
             if subnet::blocks(only).any(|own| own.value == block) {
                 let message = format!("only subnet {} uses this route, to itself", quote(only.name.value));
                 let help = "traffic inside a subnet follows no route: remove it";
-                problems.report(Problem::warning(span, message).help(help));
+                problems.report(Problem::warning(span, message).number("M29").help(help));
             }
         }
     }
@@ -258,7 +258,8 @@ fn find_target(
             "instance {} gets packets for others, which its source/destination check drops",
             quote(name)
         );
-        problems.report(Problem::warning(span, message).help("give the instance SourceDestCheck: false"));
+        let problem = Problem::warning(span, message).number("M28");
+        problems.report(problem.help("give the instance SourceDestCheck: false"));
     }
     Some(scope.id("eni", name))
 }

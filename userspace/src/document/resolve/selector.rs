@@ -36,7 +36,8 @@ impl Selector {
             _ => return,
         };
         let message = format!("no packet is ever matched: this is not the ICMP of {other}");
-        problems.report(Problem::warning(span, message).help(format!("the ICMP of {other} is {right}")));
+        let problem = Problem::warning(span, message).number("M61");
+        problems.report(problem.help(format!("the ICMP of {other} is {right}")));
     }
 }
 
@@ -201,6 +202,7 @@ impl Reading<'_> {
     fn ignored(&mut self, span: Span) {
         let message = "the protocol has none of these, so they are ignored";
         let help = "remove them, or name the protocol they are meant for";
-        self.problems.report(Problem::warning(span, message).help(help));
+        self.problems
+            .report(Problem::warning(span, message).number("M69").help(help));
     }
 }

@@ -276,7 +276,7 @@ fn a_rules_id_stays_when_other_rules_come_and_go() {
 
 #[test]
 fn ports_of_a_protocol_without_them_are_ignored_with_a_warning() {
-    let message = "the protocol has none of these, so they are ignored";
+    let message = "M69: the protocol has none of these, so they are ignored";
     check_warned(
         &with_rule("{ IpProtocol: -1, FromPort: 22, ToPort: 22, group: g }"),
         &[&format!("4:41 {message}")],
@@ -289,7 +289,7 @@ fn ports_of_a_protocol_without_them_are_ignored_with_a_warning() {
 
 #[test]
 fn the_icmp_of_the_other_family_is_worth_a_warning() {
-    let warning = |family: &str| format!("4:13 no packet is ever matched: this is not the ICMP of {family}");
+    let warning = |family: &str| format!("4:13 M61: no packet is ever matched: this is not the ICMP of {family}");
     check_warned(
         &with_rule("{ IpProtocol: icmp, FromPort: 8, ToPort: 0, CidrIpv6: \"::/0\" }"),
         &[&warning("IPv6")],
@@ -326,7 +326,7 @@ fn s10_a_reference_to_a_group_behind_a_middlebox_is_worth_a_warning() {
     };
     let message = "matches nothing between subnets \"a2\" and \"a1\": a route leads through an instance, and what it passes on is in no other's group";
     let warnings = |more: &str| lines_after(&accept(&document(more)).warnings, T0_LINES);
-    assert_eq!(warnings(INSPECTED), [format!("5:75 this rule {message}")]);
+    assert_eq!(warnings(INSPECTED), [format!("5:75 M12: this rule {message}")]);
     assert_eq!(warnings(""), Vec::<String>::new());
     // One direction is enough: the answers of the other are judged with the connection, not its first packets.
     let one_way = INSPECTED.lines().take(2).collect::<Vec<_>>().join("\n") + "\n";
@@ -340,7 +340,7 @@ fn s10_a_reference_to_a_group_behind_a_middlebox_is_worth_a_warning() {
 fn s10_the_vpcs_own_group_behind_a_middlebox_is_worth_a_warning() {
     let message = "the rule of the VPC's own group, default, that admits its members, matches nothing between subnets \"a1\" and \"a2\": a route leads through an instance, and what it passes on is in no other's group";
     let resolved = accept(&t0(INSPECTED));
-    assert_eq!(lines(&resolved.warnings), [format!("10:7 {message}")]);
+    assert_eq!(lines(&resolved.warnings), [format!("10:7 M12: {message}")]);
     let edited = "    security_groups: { default: { ingress: [{ IpProtocol: -1, CidrIpv4: 10.0.0.0/16 }] } }\n";
     assert_eq!(accept(&t0(&format!("{edited}{INSPECTED}"))).warnings.problems, []);
 }

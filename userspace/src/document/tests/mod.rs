@@ -41,14 +41,10 @@ fn small(from: &str, to: &str) -> String {
 fn lines(diagnostics: &Diagnostics) -> Vec<String> {
     let line = |problem: &Diagnostic| {
         let Diagnostic {
-            line,
-            column,
-            code,
-            message,
-            ..
+            line, column, message, ..
         } = problem;
-        let code = code.map(|code| format!("{code}: ")).unwrap_or_default();
-        format!("{line}:{column} {code}{message}")
+        let label = problem.label().map(|label| format!("{label}: ")).unwrap_or_default();
+        format!("{line}:{column} {label}{message}")
     };
     diagnostics.problems.iter().map(line).collect()
 }

@@ -187,7 +187,10 @@ fn an_entry_says_all_that_its_protocol_needs() {
 #[test]
 fn s32_a_port_range_of_all_protocols_is_kept_and_worth_a_warning() {
     let more = with_entry("Protocol: -1, PortRange: { From: 22, To: 22 }, CidrBlock: 0.0.0.0/0");
-    let warning = format!("4:{} the protocol has none of these, so they are ignored", COLUMN + 25);
+    let warning = format!(
+        "4:{} M69: the protocol has none of these, so they are ignored",
+        COLUMN + 25
+    );
     check_warned(&more, &[&warning]);
     assert_eq!(
         entries(&accept(&t0(&more)), "n", false),
@@ -197,7 +200,7 @@ fn s32_a_port_range_of_all_protocols_is_kept_and_worth_a_warning() {
 
 #[test]
 fn an_entry_for_the_icmp_of_the_other_family_is_worth_a_warning() {
-    let warning = |family: &str| format!("4:13 no packet is ever matched: this is not the ICMP of {family}");
+    let warning = |family: &str| format!("4:13 M61: no packet is ever matched: this is not the ICMP of {family}");
     check_warned(
         &with_entry("Protocol: 1, IcmpTypeCode: { Type: 8, Code: 0 }, Ipv6CidrBlock: \"::/0\""),
         &[&warning("IPv6")],

@@ -161,7 +161,7 @@ fn the_main_table_can_be_edited() {
 
 #[test]
 fn s41_a_route_to_the_subnet_that_follows_it_is_taken_and_idle() {
-    let message = "only subnet \"a1\" uses this route, to itself";
+    let message = "M29: only subnet \"a1\" uses this route, to itself";
     check_warned(
         &with_routes(&["DestinationCidrBlock: 10.0.1.0/24, instance: fw"]),
         &[&format!("5:37 {message}")],

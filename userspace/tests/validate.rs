@@ -48,10 +48,10 @@ fn a_right_document_is_told_in_a_line_and_exits_0() {
 }
 
 #[test]
-fn a_wrong_document_is_explained_without_colours_in_a_pipe_and_exits_2() {
+fn a_wrong_document_is_explained_without_colours_in_a_pipe_and_exits_4() {
     let document = Document::new("wrong", "vpcs: { a: { CidrBlock: 10.0.0.0/8 }, b: {} }\n");
     let output = groundplane(&["validate", document.path()]);
-    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(output.status.code(), Some(4));
     assert_eq!(
         text(&output.stdout),
         format!("{} is wrong: 2 problems\n", document.path())
@@ -72,7 +72,7 @@ fn a_wrong_document_is_explained_without_colours_in_a_pipe_and_exits_2() {
 fn json_has_every_problem_with_its_place_and_code() {
     let document = Document::new("json", "vpcs: { a: { CidrBlock: 10.0.0.0/8 } }\n");
     let output = groundplane(&["--output", "json", "validate", document.path()]);
-    assert_eq!((output.status.code(), text(&output.stderr)), (Some(2), ""));
+    assert_eq!((output.status.code(), text(&output.stderr)), (Some(4), ""));
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
     let expected = serde_json::json!({
         "valid": false,
@@ -128,10 +128,10 @@ fn a_warning_is_told_and_exits_0() {
 }
 
 #[test]
-fn a_wrong_command_line_exits_2() {
+fn a_wrong_command_line_exits_64() {
     for arguments in [&["validate", "no-such-file"][..], &["validate"], &["vlidate", "x"], &[]] {
         let output = groundplane(arguments);
-        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert_eq!(output.status.code(), Some(64), "{arguments:?}");
         assert!(!output.stderr.is_empty(), "{arguments:?}");
     }
 }

@@ -103,7 +103,7 @@ fn wrong_document_names_every_problem_and_changes_nothing() -> Result<()> {
 ",
     )?;
     let output = lab.groundplane(&["up", &path.to_string_lossy()])?;
-    ensure!(output.code == Some(2), "{output}");
+    ensure!(output.code == Some(4), "{output}");
     let text = format!("{}{}", output.stdout, output.stderr);
     for line in [3, 4, 9, 12, 13, 14] {
         ensure!(

@@ -1,7 +1,10 @@
 //! The verbs, one file each. `run` reads the command line, calls the verb and turns what comes of it into an exit code.
 
+mod completions;
 mod down;
+mod exit;
 mod file;
+mod man;
 mod monitor;
 mod output;
 mod progress;
@@ -10,6 +13,7 @@ mod up;
 mod validate;
 
 use clap::{Parser, Subcommand};
+use exit::Outcome;
 use groundplane::install::store::DEFAULT_DIRECTORY;
 use output::Output;
 use std::path::PathBuf;
@@ -17,7 +21,7 @@ use std::process::ExitCode;
 
 /// VPC networks for plain Linux hosts, enforced in the kernel
 #[derive(Debug, Parser)]
-#[command(version, after_help = EXIT_CODES)]
+#[command(name = "groundplane", version, after_help = exit::CODES)]
 struct CommandLine {
     /// What to print: text for people, or JSON for programs
     #[arg(long, global = true, value_enum, value_name = "FORMAT", default_value_t = output::Format::Text)]
@@ -28,10 +32,6 @@ struct CommandLine {
     #[command(subcommand)]
     verb: Verb,
 }
-
-const EXIT_CODES: &str = "\
-Exit codes: 0 it worked; 1 it failed; 2 the document or the command line is wrong and nothing was changed;
-3 it is up, but the probe found something other than expected.";
 
 #[derive(Debug, Subcommand)]
 enum Verb {
@@ -48,25 +48,24 @@ enum Verb {
     Status,
     /// Show drops while they happen, one line each, until interrupted
     Monitor(monitor::Arguments),
-}
-
-/// How a verb ended, if it didn't fail.
-#[derive(Debug, PartialEq, Eq)]
-enum Outcome {
-    Done,
-    /// What the user wrote is wrong, and has been told so.
-    Refused,
-    /// It is up, but doesn't behave as expected.
-    Unexpected,
+    /// Print what makes a shell complete this command line
+    Completions {
+        /// Whose
+        shell: completions::Shell,
+    },
+    /// Print the manual page, or write those of all verbs into a directory
+    Man(man::Arguments),
 }
 
 pub(crate) fn run() -> ExitCode {
-    // A wrong command line ends here, with clap's message and exit code 2.
     let CommandLine {
         output,
         state_dir,
         verb,
-    } = CommandLine::parse();
+    } = match CommandLine::try_parse() {
+        Ok(parsed) => parsed,
+        Err(told) => return exit::told(&told),
+    };
     let output = Output::new(output);
     let outcome = match verb {
         Verb::Validate { file } => validate::run(&file, &output),
@@ -74,16 +73,16 @@ pub(crate) fn run() -> ExitCode {
         Verb::Down => down::run(&state_dir, &output),
         Verb::Status => status::run(&state_dir, &output),
         Verb::Monitor(arguments) => monitor::run(&arguments, &state_dir, &output),
+        Verb::Completions { shell } => completions::run(shell),
+        Verb::Man(arguments) => man::run(&arguments),
     };
-    match outcome {
-        Ok(Outcome::Done) => ExitCode::SUCCESS,
-        Ok(Outcome::Refused) => ExitCode::from(2),
-        Ok(Outcome::Unexpected) => ExitCode::from(3),
-        Err(error) => {
+    outcome.map_or_else(
+        |error| {
             output.failure(&error);
-            ExitCode::from(if error.is::<file::Unreadable>() { 2 } else { 1 })
-        }
-    }
+            exit::of_error(&error)
+        },
+        Outcome::code,
+    )
 }
 
 /// A directory is noted down and handed to servers, who run elsewhere, so it must not depend on where we are.

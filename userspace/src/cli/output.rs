@@ -6,6 +6,19 @@ use groundplane::document::Diagnostics;
 use serde::Serialize;
 use std::io::{IsTerminal, Write};
 
+/// Prints what has a form of its own, whatever the format.
+pub(super) fn bytes(bytes: &[u8]) -> anyhow::Result<()> {
+    wanted(std::io::stdout().lock().write_all(bytes))
+}
+
+/// Whoever closed the pipe, as `head` does when it has seen enough, doesn't want the rest.
+fn wanted(written: std::io::Result<()>) -> anyhow::Result<()> {
+    match written {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        other => Ok(other?),
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum Format {
     Text,
@@ -39,11 +52,7 @@ impl Output {
                 .map_err(std::io::Error::from)
                 .and_then(|()| writeln!(out)),
         };
-        match written {
-            // Whoever closed the pipe, as `head` does when it has seen enough, doesn't want the rest.
-            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-            other => Ok(other?),
-        }
+        wanted(written)
     }
 
     /// One of many results, each on a line of its own at once. Whether anybody still reads them.

@@ -99,6 +99,7 @@ impl Topology {
             cidr_block: net4(cidr),
             secondary_cidr_blocks: Vec::new(),
             ipv6_cidr_blocks: Vec::new(),
+            ..Vpc::default()
         });
         self.vpc = self.resources.vpcs.len() - 1;
         for groups in Groups::ALL {
@@ -135,6 +136,7 @@ impl Topology {
             vpc_id: vpc_id.clone(),
             is_default: false,
             entries: open_nacl(),
+            ..NetworkAcl::default()
         });
         let subnet_id = self.id("subnet");
         self.resources.subnets.push(Subnet {
@@ -145,6 +147,7 @@ impl Topology {
             ipv6_cidr_block: None,
             route_table_id,
             network_acl_id,
+            ..Subnet::default()
         });
         self.subnet = self.resources.subnets.len() - 1;
         self
@@ -183,6 +186,7 @@ impl Topology {
                 group_name: name.to_owned(),
                 vpc_id: self.resources.vpcs[self.vpc].vpc_id.clone(),
                 rules: Vec::new(),
+                ..SecurityGroup::default()
             };
             self.resources.security_groups.push(group);
             self.resources.security_groups.len() - 1
@@ -212,6 +216,7 @@ impl Topology {
             name: name.to_owned(),
             max_entries: 10,
             entries,
+            ..PrefixList::default()
         });
         self
     }

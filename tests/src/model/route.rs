@@ -10,7 +10,8 @@ use std::net::IpAddr;
 /// The target of the route that a destination selects.
 pub(super) fn select<'a>(world: &World, table: &'a RouteTable, destination: IpAddr) -> Result<&'a RouteTarget, Reason> {
     let mut best: Option<(Rank<'a>, &'a Route)> = None;
-    for route in &table.routes {
+    let is_there = |route: &&Route| route.state != RouteState::Filtered;
+    for route in table.routes.iter().filter(is_there) {
         for block in blocks(world, route) {
             if block.contains(&destination) && !is_beaten_by_local(table, route, block) {
                 let rank = rank(route, block);
@@ -22,7 +23,7 @@ pub(super) fn select<'a>(world: &World, table: &'a RouteTable, destination: IpAd
     }
     let (_, route) = best.ok_or(Reason::NoRoute)?;
     match route.state {
-        RouteState::Active => Ok(&route.target),
+        RouteState::Active | RouteState::Filtered => Ok(&route.target),
         RouteState::Blackhole => Err(Reason::RouteIsBlackhole),
     }
 }
@@ -62,5 +63,5 @@ fn is_beaten_by_local(table: &RouteTable, route: &Route, block: &IpNet) -> bool 
 }
 
 fn is_propagated(route: &Route) -> bool {
-    route.origin == RouteOrigin::EnableVgwRoutePropagation
+    route.origin.is_propagated()
 }

@@ -48,6 +48,7 @@ impl Topology {
             interface_type: InterfaceType::Interface,
             connection_tracking: ConnectionTracking::default(),
             allowance: Allowance::default(),
+            ..NetworkInterface::default()
         });
         self
     }

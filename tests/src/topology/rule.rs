@@ -142,6 +142,7 @@ impl Rule {
                 Named::Group(name) => Peer::Group(topology.group_id(&name)),
                 Named::List(name) => Peer::PrefixList(topology.prefix_list_id(&name)),
             },
+            ..SecurityGroupRule::default()
         }
     }
 }

@@ -141,6 +141,7 @@ impl Topology {
             vpc_id: vpc.vpc_id.clone(),
             main: false,
             routes: local_routes(vpc),
+            ..RouteTable::default()
         });
         route_table_id
     }

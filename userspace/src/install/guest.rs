@@ -206,6 +206,7 @@ mod tests {
             ipv6_cidr_block: Some("2001:db8:0:1::/64".parse().unwrap()),
             route_table_id: "rtb-1".to_owned(),
             network_acl_id: "acl-1".to_owned(),
+            ..Subnet::default()
         };
         let eni = NetworkInterface {
             network_interface_id: "eni-1".to_owned(),
@@ -222,6 +223,7 @@ mod tests {
             interface_type: InterfaceType::Interface,
             connection_tracking: ConnectionTracking::default(),
             allowance: Allowance::default(),
+            ..NetworkInterface::default()
         };
         Addressing::of(&eni, &subnet)
     }

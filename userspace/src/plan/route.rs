@@ -52,7 +52,8 @@ fn selected(lookup: &Lookup<'_>, table: &RouteTable, problems: &mut Problems) ->
     let is_local = |route: &&Route| route.origin == RouteOrigin::CreateRouteTable;
     let local_blocks: Vec<_> = table.routes.iter().filter(is_local).filter_map(cidr).collect();
     let mut best = BTreeMap::new();
-    for route in &table.routes {
+    let is_there = |route: &&Route| route.state != RouteState::Filtered;
+    for route in table.routes.iter().filter(is_there) {
         let entry = entry(lookup, table, route, problems);
         let precedence = precedence(route);
         for block in blocks(lookup, table, route, problems) {
@@ -77,7 +78,7 @@ fn selected(lookup: &Lookup<'_>, table: &RouteTable, problems: &mut Problems) ->
 
 fn precedence(route: &Route) -> Precedence<'_> {
     match (&route.destination, route.origin) {
-        (_, RouteOrigin::EnableVgwRoutePropagation) => Precedence::Propagated,
+        (_, origin) if origin.is_propagated() => Precedence::Propagated,
         (Destination::Cidr(_), _) => Precedence::Cidr,
         (Destination::PrefixList(id), _) => Precedence::PrefixList(id),
     }
@@ -111,6 +112,6 @@ fn entry(lookup: &Lookup<'_>, table: &RouteTable, route: &Route, problems: &mut 
             let device = lookup.device(eni, &table.route_table_id, &table.vpc_id, problems)?;
             Some(RouteEntry::new(Target::Eni(device)))
         }
-        (RouteState::Active, _) => Some(RouteEntry::UNUSABLE),
+        (RouteState::Active | RouteState::Filtered, _) => Some(RouteEntry::UNUSABLE),
     }
 }

@@ -168,6 +168,7 @@ fn make(scope: &Scope<'_>, instance: &Instance<'_>, subnet: &str, out: &mut Outp
         interface_type: instance.interface_type,
         connection_tracking: instance.connection_tracking,
         allowance: instance.allowance,
+        ..NetworkInterface::default()
     }
 }
 

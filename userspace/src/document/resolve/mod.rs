@@ -98,6 +98,7 @@ fn resolve_vpc<'a>(vpc: &'a schema::Vpc<'a>, common: &'a Common<'a>, out: &mut O
             cidr_block,
             secondary_cidr_blocks: scope.blocks.secondary.clone(),
             ipv6_cidr_blocks: scope.blocks.ipv6.clone(),
+            ..Vpc::default()
         });
     }
     subnet::check(&scope, problems);

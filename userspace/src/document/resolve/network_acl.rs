@@ -66,6 +66,7 @@ fn acl(scope: &Scope<'_>, name: &str, given: Option<&schema::NetworkAcl<'_>>, pr
         vpc_id: scope.vpc_id.clone(),
         is_default,
         entries: all,
+        ..NetworkAcl::default()
     }
 }
 

@@ -27,6 +27,7 @@ pub(super) fn resolve<'a>(
             name: name.to_owned(),
             max_entries: u32::try_from(max_entries(list)).unwrap_or(u32::MAX),
             entries: list.entries.iter().map(|entry| entry.value).collect(),
+            ..PrefixList::default()
         });
     }
     PrefixLists(lists.iter().map(|list| (list.name.value, list)).collect())

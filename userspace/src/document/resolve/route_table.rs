@@ -109,6 +109,7 @@ fn table(scope: &Scope<'_>, name: &str, main: &str, routes: Routes) -> RouteTabl
         vpc_id: scope.vpc_id.clone(),
         main: name == main,
         routes: routes.0,
+        ..RouteTable::default()
     }
 }
 

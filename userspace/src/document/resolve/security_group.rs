@@ -99,6 +99,7 @@ fn group(
         group_name: name.to_owned(),
         vpc_id: scope.vpc_id.clone(),
         rules,
+        ..SecurityGroup::default()
     }
 }
 
@@ -155,6 +156,7 @@ impl Direction<'_> {
                 port_range: selector.port_range,
                 icmp_type_code: selector.icmp_type_code,
                 peer,
+                ..SecurityGroupRule::default()
             });
         }
         is_new

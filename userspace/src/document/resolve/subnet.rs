@@ -105,6 +105,7 @@ pub(super) fn resolve(scope: &Scope<'_>, tables: &Associations<'_>, acls: &Assoc
             ipv6_cidr_block: subnet.ipv6_cidr_block.known().map(|block| block.value),
             route_table_id: scope.id("rtb", tables.of(name)),
             network_acl_id: scope.id("acl", acls.of(name)),
+            ..Subnet::default()
         });
     }
 }

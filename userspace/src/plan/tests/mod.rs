@@ -37,6 +37,7 @@ fn rule(id: &str, is_egress: bool, peer: Peer) -> SecurityGroupRule {
         port_range: None,
         icmp_type_code: None,
         peer,
+        ..SecurityGroupRule::default()
     }
 }
 
@@ -46,6 +47,7 @@ fn group(id: &str, vpc: &str, rules: Vec<SecurityGroupRule>) -> SecurityGroup {
         group_name: id.into(),
         vpc_id: vpc.into(),
         rules,
+        ..SecurityGroup::default()
     }
 }
 
@@ -81,6 +83,7 @@ fn prefix_list(id: &str, entries: &[&str]) -> PrefixList {
         name: id.into(),
         max_entries: 10,
         entries: entries.iter().map(|entry| cidr(entry)).collect(),
+        ..PrefixList::default()
     }
 }
 
@@ -100,6 +103,7 @@ fn eni(vpc: &str, last_octet: u8) -> NetworkInterface {
         interface_type: InterfaceType::Interface,
         connection_tracking: ConnectionTracking::default(),
         allowance: Allowance::default(),
+        ..NetworkInterface::default()
     }
 }
 
@@ -110,6 +114,7 @@ fn add_vpc(vpc: &str, all: &mut Resources) {
         cidr_block: "10.0.0.0/16".parse().expect("a block"),
         secondary_cidr_blocks: vec![],
         ipv6_cidr_blocks: vec!["2001:db8:a::/56".parse().expect("a block")],
+        ..Vpc::default()
     });
     all.subnets.push(Subnet {
         subnet_id: format!("subnet-{vpc}"),
@@ -119,6 +124,7 @@ fn add_vpc(vpc: &str, all: &mut Resources) {
         ipv6_cidr_block: Some("2001:db8:a:1::/64".parse().expect("a block")),
         route_table_id: format!("rtb-{vpc}"),
         network_acl_id: format!("acl-{vpc}"),
+        ..Subnet::default()
     });
     all.route_tables.push(RouteTable {
         route_table_id: format!("rtb-{vpc}"),
@@ -126,6 +132,7 @@ fn add_vpc(vpc: &str, all: &mut Resources) {
         vpc_id: vpc.into(),
         main: true,
         routes: vec![local("10.0.0.0/16"), local("2001:db8:a::/56")],
+        ..RouteTable::default()
     });
     all.network_acls.push(NetworkAcl {
         network_acl_id: format!("acl-{vpc}"),
@@ -133,6 +140,7 @@ fn add_vpc(vpc: &str, all: &mut Resources) {
         vpc_id: vpc.into(),
         is_default: true,
         entries: vec![entry(100, true), entry(100, false)],
+        ..NetworkAcl::default()
     });
     let open = vec![rule("sgr-1", true, anywhere()), rule("sgr-2", false, anywhere())];
     all.security_groups.push(group(&format!("sg-{vpc}"), vpc, open));

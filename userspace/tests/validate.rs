@@ -79,6 +79,7 @@ fn json_has_every_problem_with_its_place_and_code() {
         "file": document.path(),
         "problems": [{
             "severity": "error",
+            "file": document.path(),
             "line": 1,
             "column": 25,
             "code": "InvalidVpc.Range",

@@ -3,7 +3,7 @@
 use super::output::Output;
 use super::{Outcome, file, progress};
 use anyhow::Context;
-use groundplane::document;
+use groundplane::document::{self, Host, Source};
 use groundplane::install::state::State;
 use groundplane::install::store::{self, DEFAULT_DIRECTORY};
 use groundplane::install::{self, Deployment, LoadOptions, UpOptions};
@@ -37,9 +37,12 @@ struct Result<'a> {
 }
 
 pub(super) fn run(arguments: &Arguments, state_dir: &Path, output: &Output) -> anyhow::Result<Outcome> {
-    let namespaces = install::netns::list()?;
+    let host = Host {
+        namespaces: install::netns::list()?,
+        devices: Vec::new(),
+    };
     let resolved = file::read(&arguments.file, |name, bytes| {
-        document::parse_for_host(name, bytes, &namespaces)
+        document::read(&[Source::new(name, bytes)], Some(&host))
     })?;
     let resolved = match resolved {
         Ok(resolved) => resolved,

@@ -55,12 +55,9 @@ pub(super) fn run(path: &Path, output: &Output) -> anyhow::Result<Outcome> {
     } else {
         Outcome::Refused
     };
-    let text = summary(&diagnostics, counts.as_ref());
-    let Diagnostics {
-        file,
-        problems,
-        omitted,
-    } = diagnostics;
+    let file = path.display().to_string();
+    let text = summary(&file, &diagnostics, counts.as_ref());
+    let Diagnostics { problems, omitted } = diagnostics;
     output.result(
         &text,
         &Report {
@@ -74,8 +71,7 @@ pub(super) fn run(path: &Path, output: &Output) -> anyhow::Result<Outcome> {
     Ok(outcome)
 }
 
-fn summary(diagnostics: &Diagnostics, counts: Option<&Counts>) -> String {
-    let file = &diagnostics.file;
+fn summary(file: &str, diagnostics: &Diagnostics, counts: Option<&Counts>) -> String {
     let problems = number(diagnostics.problems.len() + diagnostics.omitted, "problem");
     let Some(counts) = counts else {
         return format!("{file} is wrong: {problems}");

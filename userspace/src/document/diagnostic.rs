@@ -1,17 +1,24 @@
 //! What is wrong with a document, and where, printed the way compilers do.
 
+use super::source::{Located, SourceMap};
 use serde::Serialize;
 use std::fmt;
 
-/// Bytes of the document from `start` to before `end`.
+/// Bytes of the sources, which share one space of offsets, from `start` to before `end`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Span {
     pub(super) start: usize,
     pub(super) end: usize,
 }
 
+impl Span {
+    pub(super) const fn at(start: usize) -> Self {
+        Self { start, end: start }
+    }
+}
+
 /// A value and where it stands.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Spanned<T> {
     pub(super) value: T,
     pub(super) span: Span,
@@ -25,14 +32,15 @@ pub enum Severity {
     Warning,
 }
 
-/// One problem of a document.
+/// One problem of a configuration.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Diagnostic {
     pub severity: Severity,
-    /// Counted from 1.
-    pub line: usize,
-    /// Counted from 1, in characters.
-    pub column: usize,
+    #[serde(flatten)]
+    pub place: Place,
+    /// Another place that has to do with it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub other: Option<Place>,
     /// The error code of AWS's API for the same thing, where there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<&'static str>,
@@ -55,8 +63,24 @@ impl Diagnostic {
     }
 }
 
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Place {
+    /// The source's name.
+    pub file: String,
+    /// Counted from 1.
+    pub line: usize,
+    /// Counted from 1, in characters.
+    pub column: usize,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}", printable(&self.file), self.line, self.column)
+    }
+}
+
 /// The part of a line that is shown, and what of it is underlined.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Excerpt {
     text: String,
     /// Characters before the underlined ones.
@@ -64,10 +88,9 @@ struct Excerpt {
     underlined: usize,
 }
 
-/// All problems of a document, in order of place.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+/// All problems of a configuration, in order of place.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Diagnostics {
-    pub file: String,
     pub problems: Vec<Diagnostic>,
     /// How many more there are than are listed.
     pub omitted: usize,
@@ -115,21 +138,18 @@ impl Rendered<'_> {
         let (bold, blue, plain) = (self.paint("\x1b[1m"), self.paint("\x1b[1;34m"), self.paint("\x1b[0m"));
         let label = problem.label().map(|label| format!("[{label}]")).unwrap_or_default();
         writeln!(f, "{colour}{word}{label}{plain}{bold}: {}{plain}", problem.message)?;
-        let Diagnostic {
-            line, column, excerpt, ..
-        } = problem;
-        let number = line.to_string();
+        let Diagnostic { place, excerpt, .. } = problem;
+        let number = place.line.to_string();
         let gutter = " ".repeat(number.len());
-        writeln!(
-            f,
-            "{gutter}{blue}-->{plain} {}:{line}:{column}",
-            printable(&self.diagnostics.file)
-        )?;
+        writeln!(f, "{gutter}{blue}-->{plain} {place}")?;
         writeln!(f, "{gutter} {blue}|{plain}")?;
         writeln!(f, "{blue}{number} |{plain} {}", excerpt.text)?;
         let before = " ".repeat(excerpt.before);
         let carets = "^".repeat(excerpt.underlined);
         writeln!(f, "{gutter} {blue}|{plain} {before}{colour}{carets}{plain}")?;
+        if let Some(other) = &problem.other {
+            writeln!(f, "{gutter} {blue}={plain} {bold}other{plain}: {other}")?;
+        }
         if let Some(help) = &problem.help {
             writeln!(f, "{gutter} {blue}={plain} {bold}help{plain}: {help}")?;
         }
@@ -161,6 +181,7 @@ const LISTED: usize = 100;
 pub(super) struct Problem {
     severity: Severity,
     span: Span,
+    other: Option<Span>,
     code: Option<&'static str>,
     number: Option<&'static str>,
     message: String,
@@ -172,6 +193,7 @@ impl Problem {
         Self {
             severity: Severity::Error,
             span,
+            other: None,
             code: None,
             number: None,
             message: message.into(),
@@ -198,6 +220,14 @@ impl Problem {
     pub(super) fn number(self, number: &'static str) -> Self {
         Self {
             number: Some(number),
+            ..self
+        }
+    }
+
+    /// Another place that has to do with it.
+    pub(super) fn other(self, other: Span) -> Self {
+        Self {
+            other: Some(other),
             ..self
         }
     }
@@ -240,53 +270,47 @@ impl Problems {
         self.errors
     }
 
-    pub(super) fn into_diagnostics(mut self, file_name: &str, text: &str) -> Diagnostics {
+    pub(super) fn into_diagnostics(mut self, sources: &SourceMap<'_>) -> Diagnostics {
         self.listed.sort_by_key(|problem| problem.span);
         let omitted = self.errors + self.warnings - self.listed.len();
-        let problems = self.listed.into_iter().map(|problem| locate(problem, text)).collect();
-        Diagnostics {
-            file: file_name.to_owned(),
-            problems,
-            omitted,
-        }
+        let problems = self
+            .listed
+            .into_iter()
+            .map(|problem| locate(problem, sources))
+            .collect();
+        Diagnostics { problems, omitted }
     }
 }
 
-fn locate(problem: Problem, text: &str) -> Diagnostic {
+fn locate(problem: Problem, sources: &SourceMap<'_>) -> Diagnostic {
     let Problem {
         severity,
         span,
+        other,
         code,
         number,
         message,
         help,
     } = problem;
-    let before = text.get(..span.start).unwrap_or(text);
-    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-    let line = before.bytes().filter(|&byte| byte == b'\n').count() + 1;
-    let column = before.get(line_start..).unwrap_or_default().chars().count() + 1;
-    let line_text = text
-        .get(line_start..)
-        .unwrap_or_default()
-        .lines()
-        .next()
-        .unwrap_or_default();
-    let underlined = text
-        .get(span.start..span.end)
-        .unwrap_or_default()
-        .lines()
-        .next()
-        .unwrap_or_default();
-    let excerpt = excerpt(line_text, column - 1, underlined.chars().count());
+    let located = sources.locate(span);
+    let excerpt = located.as_ref().map(|located| {
+        let underlined = located.text.chars().count();
+        excerpt(located.line_text, located.column - 1, underlined)
+    });
+    let place = |located: Located<'_>| Place {
+        file: located.file.to_owned(),
+        line: located.line,
+        column: located.column,
+    };
     Diagnostic {
         severity,
-        line,
-        column,
+        place: located.map(place).unwrap_or_default(),
+        other: other.and_then(|other| sources.locate(other)).map(place),
         code,
         number,
         message,
         help,
-        excerpt,
+        excerpt: excerpt.unwrap_or_default(),
     }
 }
 

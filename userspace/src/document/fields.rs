@@ -39,8 +39,14 @@ impl<'a> Fields<'a> {
 
     /// Where a field is that no object of this kind may have; it is not among those that are suggested.
     pub(super) fn refuse(&mut self, name: &'static str) -> Option<Span> {
-        let entry = self.entries.iter().find(|entry| entry.key == name)?;
+        let span = self.place(name)?;
         self.known.push(name);
+        Some(span)
+    }
+
+    /// Where a field is.
+    pub(super) fn place(&self, name: &str) -> Option<Span> {
+        let entry = self.entries.iter().find(|entry| entry.key == name)?;
         Some(entry.key_span)
     }
 

@@ -8,26 +8,28 @@ mod fields;
 mod ids;
 mod names;
 mod notation;
+mod places;
 mod quotas;
 mod resolve;
 mod schema;
+mod source;
 #[cfg(test)]
 mod tests;
 mod tree;
 
-pub use diagnostic::{Diagnostic, Diagnostics, Severity};
+pub use diagnostic::{Diagnostic, Diagnostics, Place, Severity};
+pub use source::{LoadError, MAX_LEN, Source, load};
 
 use crate::resources::Resources;
-use diagnostic::{Problem, Problems, Span};
+use diagnostic::Problems;
+use places::Places;
+use source::SourceMap;
 
-/// The longest document, in bytes.
-pub const MAX_LEN: usize = 1 << 20;
-
-/// What a document means.
+/// What a configuration means.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Resolved {
     pub resources: Resources,
-    /// In the order of the document.
+    /// In the order of the sources.
     pub guests: Vec<Guest>,
     /// What AWS would accept as well, but hardly does what it is meant to do.
     pub warnings: Diagnostics,
@@ -50,54 +52,37 @@ pub enum Attachment {
     Tap { device: String },
 }
 
-/// Reads a document. The file's name is only for the messages.
-pub fn parse(file_name: &str, bytes: &[u8]) -> Result<Resolved, Diagnostics> {
-    read(file_name, bytes, None)
+/// What the host has that a configuration may want to take.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Host {
+    /// Network namespaces by name.
+    pub namespaces: Vec<String>,
+    /// Network devices by name, outside of all namespaces.
+    pub devices: Vec<String>,
 }
 
-/// Reads a document for a host that has these network namespaces: one to be adopted must be among them.
-pub fn parse_for_host(file_name: &str, bytes: &[u8], namespaces: &[String]) -> Result<Resolved, Diagnostics> {
-    read(file_name, bytes, Some(namespaces))
+/// Reads a configuration of one source.
+pub fn parse(name: &str, bytes: &[u8]) -> Result<Resolved, Diagnostics> {
+    read(&[Source::new(name, bytes)], None)
 }
 
-fn read(file_name: &str, bytes: &[u8], namespaces: Option<&[String]>) -> Result<Resolved, Diagnostics> {
+/// Reads a configuration: the objects of all sources together, for this host if it is known.
+pub fn read(sources: &[Source], host: Option<&Host>) -> Result<Resolved, Diagnostics> {
     let mut problems = Problems::default();
-    let text = match readable(bytes) {
-        Ok(text) => text,
-        Err((text, problem)) => {
-            problems.report(problem);
-            return Err(problems.into_diagnostics(file_name, text));
-        }
-    };
-    let resolved = tree::read(text, &mut problems).map(|root| {
-        let document = schema::read(&root, &mut problems);
-        resolve::resolve(&document, namespaces, &mut problems)
+    let map = SourceMap::of(sources, &mut problems);
+    let resolved = (problems.errors() == 0).then(|| {
+        let roots: Vec<_> = map.files().filter_map(|file| tree::read(file, &mut problems)).collect();
+        let whole = roots.len() == sources.len();
+        let document = schema::read(&roots, &mut problems);
+        // What is in a source that can't be read would be missed everywhere.
+        whole.then(|| resolve::resolve(&document, host, Places::new(&map), &mut problems))
     });
-    match resolved {
+    match resolved.flatten() {
         Some((resources, guests)) if problems.errors() == 0 => Ok(Resolved {
             resources,
             guests,
-            warnings: problems.into_diagnostics(file_name, text),
+            warnings: problems.into_diagnostics(&map),
         }),
-        _ => Err(problems.into_diagnostics(file_name, text)),
+        _ => Err(problems.into_diagnostics(&map)),
     }
-}
-
-/// The bytes as text, or as much of them as is text and what is wrong after it.
-fn readable(bytes: &[u8]) -> Result<&str, (&str, Problem)> {
-    if bytes.len() > MAX_LEN {
-        let message = format!("the document has {} bytes, more than {MAX_LEN}", bytes.len());
-        return Err(("", Problem::error(Span::default(), message)));
-    }
-    std::str::from_utf8(bytes).map_err(|error| {
-        let end = error.valid_up_to();
-        let text = bytes
-            .get(..end)
-            .and_then(|valid| std::str::from_utf8(valid).ok())
-            .unwrap_or_default();
-        (
-            text,
-            Problem::error(Span { start: end, end }, "not text in UTF-8").help("save the file as UTF-8"),
-        )
-    })
 }

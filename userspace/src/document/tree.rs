@@ -5,6 +5,7 @@
 //! recursion over the tree safe.
 
 use super::diagnostic::{Problem, Problems, Span, quote};
+use super::source::SourceText;
 use granit_parser::{Event, Options, Parser, ScalarStyle};
 use std::collections::HashSet;
 
@@ -40,10 +41,7 @@ pub(super) struct Entry {
 impl Node {
     /// Where it begins, for problems of all of it, which would underline too much.
     pub(super) fn start(&self) -> Span {
-        Span {
-            start: self.span.start,
-            end: self.span.start,
-        }
+        Span::at(self.span.start)
     }
 
     /// What people call this kind of value.
@@ -66,8 +64,17 @@ impl Node {
     }
 }
 
-/// Reads a document. Without a root there is nothing more to be checked.
-pub(super) fn read(text: &str, problems: &mut Problems) -> Option<Node> {
+/// Reads a source. Without a root there is nothing more to be checked.
+pub(super) fn read(source: SourceText<'_>, problems: &mut Problems) -> Option<Node> {
+    let SourceText { text, base, .. } = source;
+    let bytes_of = |span: granit_parser::Span| {
+        let bytes = span.byte_range().unwrap_or_default();
+        Span {
+            start: base + bytes.start,
+            end: base + bytes.end,
+        }
+    };
+    let errors_before = problems.errors();
     let mut options = Options::default();
     options.flow_nesting_limit = DEPTH;
     options.block_nesting_limit = DEPTH;
@@ -86,28 +93,18 @@ pub(super) fn read(text: &str, problems: &mut Problems) -> Option<Node> {
                 builder.event(event, bytes_of(span));
             }
             Err(error) => {
-                let start = error.marker().byte_offset().unwrap_or(text.len());
-                builder.problems.report(Problem::error(
-                    Span { start, end: start },
-                    format!("not YAML: {}", error.info()),
-                ));
+                let start = base + error.marker().byte_offset().unwrap_or(text.len());
+                let message = format!("not YAML: {}", error.info());
+                builder.problems.report(Problem::error(Span::at(start), message));
                 return None;
             }
         }
     }
     let Builder { root, .. } = builder;
-    if root.is_none() && problems.errors() == 0 {
-        problems.report(Problem::error(Span::default(), "the document is empty").help("begin with `vpcs:`"));
+    if root.is_none() && problems.errors() == errors_before {
+        problems.report(Problem::error(Span::at(base), "the document is empty").help("begin with `vpcs:`"));
     }
     root
-}
-
-fn bytes_of(span: granit_parser::Span) -> Span {
-    let bytes = span.byte_range().unwrap_or_default();
-    Span {
-        start: bytes.start,
-        end: bytes.end,
-    }
 }
 
 struct Builder<'a> {

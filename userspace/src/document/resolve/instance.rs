@@ -29,6 +29,7 @@ pub(super) fn resolve<'a>(scope: &Scope<'a>, out: &mut Output<'a>, problems: &mu
         if let (false, Some(subnet), Some(attachment)) = (ipv4.is_empty(), instance.subnet, instance.attachment) {
             let eni = make(scope, instance, subnet.value, out);
             let network_interface_id = eni.network_interface_id.clone();
+            out.places.add(&network_interface_id, instance.name.span);
             out.resources.network_interfaces.push(NetworkInterface {
                 private_ip_addresses: ipv4,
                 ipv6_addresses: ipv6,

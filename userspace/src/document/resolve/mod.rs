@@ -14,30 +14,37 @@ mod selector;
 mod subnet;
 mod vpc;
 
-use super::Guest;
 use super::diagnostic::{Problem, Problems, Spanned, quote};
 use super::ids::{Macs, id};
 use super::names;
+use super::places::Places;
 use super::quotas::Quotas;
 use super::schema;
+use super::{Guest, Host};
 use crate::resources::{Resources, Vpc};
 use prefix_list::PrefixLists;
 use std::collections::HashMap;
 use vpc::Blocks;
 
-/// What comes of the document, on a host with these namespaces if the host is known. It is complete only if no error
-/// was reported.
+/// What comes of the document, on this host if it is known. It is complete only if no error was reported.
 pub(super) fn resolve(
     document: &schema::Document<'_>,
-    namespaces: Option<&[String]>,
+    host: Option<&Host>,
+    places: Places<'_>,
     problems: &mut Problems,
 ) -> (Resources, Vec<Guest>) {
-    let mut out = Output::default();
-    let lists = prefix_list::resolve(&document.prefix_lists, &mut out.resources, problems);
+    let mut out = Output {
+        resources: Resources::default(),
+        guests: Vec::new(),
+        macs: Macs::default(),
+        taken: HashMap::new(),
+        places,
+    };
+    let lists = prefix_list::resolve(&document.prefix_lists, &mut out, problems);
     let common = Common {
         quotas: &document.quotas,
         prefix_lists: &lists,
-        namespaces,
+        host,
     };
     for vpc in limit::VPCS.apply(0, &document.vpcs, |vpc| vpc.name.span, problems) {
         resolve_vpc(vpc, &common, &mut out, problems);
@@ -55,13 +62,13 @@ pub(super) fn resolve(
 }
 
 /// What has been resolved so far, and what is unique in the whole document.
-#[derive(Default)]
 struct Output<'a> {
     resources: Resources,
     guests: Vec<Guest>,
     macs: Macs,
     /// The instance in each namespace and on each tap.
-    places: HashMap<place::Place<'a>, &'a str>,
+    taken: HashMap<place::Place<'a>, &'a str>,
+    places: Places<'a>,
 }
 
 /// A VPC while its objects are resolved.
@@ -79,8 +86,8 @@ struct Scope<'a> {
 struct Common<'a> {
     quotas: &'a Quotas,
     prefix_lists: &'a PrefixLists<'a>,
-    /// Those that the host has, or `None` if the host isn't known.
-    namespaces: Option<&'a [String]>,
+    /// `None` if it isn't known.
+    host: Option<&'a Host>,
 }
 
 impl Scope<'_> {
@@ -91,6 +98,7 @@ impl Scope<'_> {
 
 fn resolve_vpc<'a>(vpc: &'a schema::Vpc<'a>, common: &'a Common<'a>, out: &mut Output<'a>, problems: &mut Problems) {
     let scope = scope(vpc, common, out, problems);
+    out.places.add(&scope.vpc_id, vpc.name.span);
     if let Some(cidr_block) = scope.blocks.primary {
         out.resources.vpcs.push(Vpc {
             vpc_id: scope.vpc_id.clone(),

@@ -29,7 +29,9 @@ pub(super) fn resolve<'a>(
         for &subnet in &given.subnets {
             associate(scope, subnet, ("network ACL", name), &mut explicit, problems);
         }
-        out.resources.network_acls.push(acl(scope, name, Some(given), problems));
+        let acl = acl(scope, name, Some(given), problems);
+        out.places.add(&acl.network_acl_id, given.name.span);
+        out.resources.network_acls.push(acl);
     }
     Associations {
         explicit,

@@ -32,7 +32,7 @@ pub(super) fn check<'a>(scope: &Scope<'a>, instance: &Instance<'a>, out: &mut Ou
     if let schema::Attachment::Namespace { name, adopt: true } = attachment {
         check_adopted(scope, Spanned { value: name, span }, problems);
     }
-    if let Some(other) = out.places.insert(place, instance.name.value) {
+    if let Some(other) = out.taken.insert(place, instance.name.value) {
         let message = format!("{kind} {} is instance {}'s", quote(name), quote(other));
         problems.report(Problem::error(span, message).help(format!("give each instance a {kind} of its own")));
     }
@@ -41,11 +41,11 @@ pub(super) fn check<'a>(scope: &Scope<'a>, instance: &Instance<'a>, out: &mut Ou
 /// Checks that the host has a namespace, if the host is known.
 fn check_adopted(scope: &Scope<'_>, name: Spanned<&str>, problems: &mut Problems) {
     let Spanned { value: name, span } = name;
-    let Some(namespaces) = scope.common.namespaces else {
+    let Some(host) = scope.common.host else {
         return;
     };
     // What can't be a namespace's name has been reported.
-    if names::is_namespace(name) && !namespaces.iter().any(|namespace| namespace == name) {
+    if names::is_namespace(name) && !host.namespaces.iter().any(|namespace| namespace == name) {
         let message = format!("this host has no network namespace {}", quote(name));
         let help = format!("make it with `ip netns add {name}`, or remove adopt to have it made");
         problems.report(Problem::error(span, message).help(help));

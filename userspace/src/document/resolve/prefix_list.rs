@@ -1,11 +1,11 @@
 //! Managed prefix lists (semantics 12).
 
-use super::{limit, not_found};
+use super::{Output, limit, not_found};
 use crate::document::diagnostic::{Problem, Problems, Spanned};
 use crate::document::family::{ByFamily, Family};
 use crate::document::ids::id;
 use crate::document::schema;
-use crate::resources::{PrefixList, Resources};
+use crate::resources::PrefixList;
 use ipnet::IpNet;
 use std::collections::{HashMap, HashSet};
 
@@ -15,15 +15,17 @@ pub(super) struct PrefixLists<'a>(HashMap<&'a str, &'a schema::PrefixList<'a>>);
 /// Makes the lists.
 pub(super) fn resolve<'a>(
     lists: &'a [schema::PrefixList<'a>],
-    resources: &mut Resources,
+    out: &mut Output<'_>,
     problems: &mut Problems,
 ) -> PrefixLists<'a> {
     let lists = limit::PREFIX_LISTS.apply(0, lists, |list| list.name.span, problems);
     for list in lists {
         check(list, problems);
         let name = list.name.value;
-        resources.prefix_lists.push(PrefixList {
-            prefix_list_id: prefix_list_id(name),
+        let prefix_list_id = prefix_list_id(name);
+        out.places.add(&prefix_list_id, list.name.span);
+        out.resources.prefix_lists.push(PrefixList {
+            prefix_list_id,
             name: name.to_owned(),
             max_entries: u32::try_from(max_entries(list)).unwrap_or(u32::MAX),
             entries: list.entries.iter().map(|entry| entry.value).collect(),

@@ -45,7 +45,9 @@ pub(super) fn resolve<'a>(
             associate(scope, subnet, ("route table", name), &mut explicit, problems);
         }
         let routes = routes(scope, &targets, entry, problems);
-        out.resources.route_tables.push(table(scope, name, main, routes));
+        let table = table(scope, name, main, routes);
+        out.places.add(&table.route_table_id, entry.name.span);
+        out.resources.route_tables.push(table);
     }
     let associations = Associations {
         explicit,

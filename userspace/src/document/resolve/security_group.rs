@@ -27,6 +27,7 @@ pub(super) fn resolve<'a>(scope: &Scope<'a>, out: &mut Output<'a>, problems: &mu
     }
     for given in scope.security_groups {
         let made = group(scope, given.name.value, Some(given), problems);
+        out.places.add(&made.group_id, given.name.span);
         out.resources.security_groups.push(made);
     }
 }

@@ -97,8 +97,10 @@ pub(super) fn resolve(scope: &Scope<'_>, tables: &Associations<'_>, acls: &Assoc
     for subnet in scope.subnets {
         let Some(block) = subnet.cidr_block else { continue };
         let name = subnet.name.value;
+        let subnet_id = scope.id("subnet", name);
+        out.places.add(&subnet_id, subnet.name.span);
         out.resources.subnets.push(Subnet {
-            subnet_id: scope.id("subnet", name),
+            subnet_id,
             name: name.to_owned(),
             vpc_id: scope.vpc_id.clone(),
             cidr_block: block.value,

@@ -15,11 +15,12 @@ pub(super) use prefix_list::PrefixList;
 pub(super) use route_table::{Destination, RouteTable};
 pub(super) use security_group::{Peer, Rule, SecurityGroup};
 
-use super::diagnostic::{Problem, Problems, Spanned, quote};
+use super::diagnostic::{Problem, Problems, Span, Spanned, quote};
 use super::fields::{Field, Fields};
 use super::quotas::{self, Quotas};
 use super::tree::{Entry, Node};
 use ipnet::{Ipv4Net, Ipv6Net};
+use std::collections::HashMap;
 
 #[derive(Debug, Default)]
 pub(super) struct Document<'a> {
@@ -49,28 +50,72 @@ pub(super) struct Subnet<'a> {
     pub(super) ipv6_cidr_block: Field<Spanned<Ipv6Net>>,
 }
 
-/// Everything in a document.
-pub(super) fn read<'a>(root: &'a Node, problems: &mut Problems) -> Document<'a> {
-    // A problem of the whole document is shown at its first character, not under all of its text.
-    let Some(mut fields) = Fields::of(root, "the document".to_owned(), root.start(), problems) else {
-        return Document::default();
-    };
-    let has_vpcs = fields.has("vpcs");
-    let vpcs = each(&mut fields, "vpcs", vpc, problems);
-    if !has_vpcs {
-        fields.missing(
-            "vpcs",
-            "begin with `vpcs:` and a VPC's name and CidrBlock below it",
-            problems,
+/// Everything in the sources.
+pub(super) fn read<'a>(roots: &'a [Node], problems: &mut Problems) -> Document<'a> {
+    let mut document = Document::default();
+    let mut sections = Sections::default();
+    let mut whole = true;
+    for root in roots {
+        // A problem of a whole source is shown at its first character, not under all of its text.
+        if let Some(mut fields) = Fields::of(root, "the document".to_owned(), root.start(), problems) {
+            document.add(&mut fields, &mut sections, problems);
+            fields.finish(problems);
+        } else {
+            whole = false;
+        }
+    }
+    if let (true, None, Some(root)) = (whole, sections.vpcs, roots.first()) {
+        let message = "the document is missing vpcs";
+        let help = "begin with `vpcs:` and a VPC's name and CidrBlock below it";
+        problems.report(
+            Problem::error(root.start(), message)
+                .code("MissingParameter")
+                .help(help),
         );
     }
-    let prefix_lists = each(&mut fields, "prefix_lists", prefix_list::read, problems);
-    let quotas = quotas::read(&mut fields, problems);
-    fields.finish(problems);
-    Document {
-        quotas,
-        prefix_lists,
-        vpcs,
+    once(document.vpcs.iter().map(|vpc| vpc.name), "VPC", problems);
+    once(
+        document.prefix_lists.iter().map(|list| list.name),
+        "prefix list",
+        problems,
+    );
+    document
+}
+
+/// Where the sections are that there is one of, or at least one.
+#[derive(Default)]
+struct Sections {
+    vpcs: Option<Span>,
+    quotas: Option<Span>,
+}
+
+impl<'a> Document<'a> {
+    /// Adds what is in another source.
+    fn add(&mut self, fields: &mut Fields<'a>, sections: &mut Sections, problems: &mut Problems) {
+        sections.vpcs = sections.vpcs.or(fields.place("vpcs"));
+        self.vpcs.extend(each(fields, "vpcs", vpc, problems));
+        let lists = each(fields, "prefix_lists", prefix_list::read, problems);
+        self.prefix_lists.extend(lists);
+        let Some(span) = fields.place("quotas") else {
+            return;
+        };
+        self.quotas = quotas::read(fields, problems);
+        if let Some(other) = sections.quotas.replace(span) {
+            let problem = Problem::error(span, "there are quotas already").other(other);
+            problems.report(problem.help("put all of them into one of the sources"));
+        }
+    }
+}
+
+/// Checks that objects of different sources have different names. Inside of one the tree is particular about it.
+fn once<'a>(names: impl Iterator<Item = Spanned<&'a str>>, kind: &str, problems: &mut Problems) {
+    let mut seen = HashMap::new();
+    for Spanned { value: name, span } in names {
+        if let Some(other) = seen.insert(name, span) {
+            let message = format!("{kind} {} is there twice", quote(name));
+            let help = "give one of them another name, or remove it";
+            problems.report(Problem::error(span, message).other(other).help(help));
+        }
     }
 }
 

@@ -8,6 +8,7 @@ mod prefix_lists;
 mod quotas;
 mod refused;
 mod routes;
+mod sources;
 mod told;
 mod yaml;
 
@@ -41,7 +42,9 @@ fn small(from: &str, to: &str) -> String {
 fn lines(diagnostics: &Diagnostics) -> Vec<String> {
     let line = |problem: &Diagnostic| {
         let Diagnostic {
-            line, column, message, ..
+            place: Place { line, column, .. },
+            message,
+            ..
         } = problem;
         let label = problem.label().map(|label| format!("{label}: ")).unwrap_or_default();
         format!("{line}:{column} {label}{message}")
@@ -140,7 +143,7 @@ fn check_warned(more: &str, expected: &[&str]) {
 fn lines_after(diagnostics: &Diagnostics, lines_before: usize) -> Vec<String> {
     let mut moved = diagnostics.clone();
     for problem in &mut moved.problems {
-        problem.line -= lines_before;
+        problem.place.line -= lines_before;
     }
     lines(&moved)
 }

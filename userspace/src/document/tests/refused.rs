@@ -217,7 +217,11 @@ fn a_guest_is_in_one_place_and_alone_there() {
 #[test]
 fn a_namespace_to_be_adopted_is_on_the_host() {
     let adopts = |name: &str| small(INSTANCE, &format!("{{ subnet: web, namespace: {name}, adopt: true }}"));
-    let on_host = |document: &str| parse_for_host("blue.yaml", document.as_bytes(), &["n1".to_owned()]);
+    let host = Host {
+        namespaces: vec!["n1".to_owned()],
+        devices: Vec::new(),
+    };
+    let on_host = |document: &str| read(&[Source::new("blue.yaml", document.as_bytes())], Some(&host));
     let refused = |document: &str| on_host(document).expect_err("problems");
     assert_eq!(on_host(&adopts("n1")), Ok(accept(&adopts("n1"))));
     // Without adopt it is made. On an unknown host nothing is missing.
@@ -237,7 +241,7 @@ fn a_namespace_to_be_adopted_is_on_the_host() {
     let both = adopts("n2").replace("10.0.2.0/24", "10.0.1.0/24");
     let told = refused(&both);
     assert_eq!(told.problems.len(), 2, "{told}");
-    assert_eq!((told.problems[0].line, told.problems[1].line), (6, 8));
+    assert_eq!((told.problems[0].place.line, told.problems[1].place.line), (6, 8));
 }
 
 #[test]

@@ -17,7 +17,7 @@ fn what_is_no_text_is_told_with_its_place() {
     let problems = parse("x", &vec![b' '; MAX_LEN + 1]).expect_err("a problem");
     assert_eq!(
         lines(&problems),
-        ["1:1 the document has 1048577 bytes, more than 1048576"]
+        ["1:1 the sources have more than 67108864 bytes in all"]
     );
     assert_eq!(
         lines(&parse("x", &vec![b' '; MAX_LEN]).expect_err("a problem")),

@@ -1,0 +1,149 @@
+//! Where objects and their fields are, by the objects' ids.
+//!
+//! Checks that run on resolved objects report problems at places they ask for here. Only the place of each object is
+//! remembered; a source is read again when the place of a field is wanted, which is when there is a problem.
+
+use super::diagnostic::{Problems, Span};
+use super::source::SourceMap;
+use super::tree::{self, Node, Value};
+use std::cell::RefCell;
+use std::collections::HashMap;
+
+pub(super) struct Places<'a> {
+    sources: &'a SourceMap<'a>,
+    /// The span of an object's name, or where it begins if it stands in a list.
+    objects: HashMap<String, Span>,
+    /// Sources that were read again, by the offset of their first byte.
+    roots: RefCell<HashMap<usize, Option<Node>>>,
+}
+
+impl<'a> Places<'a> {
+    pub(super) fn new(sources: &'a SourceMap<'a>) -> Self {
+        Self {
+            sources,
+            objects: HashMap::new(),
+            roots: RefCell::default(),
+        }
+    }
+
+    /// Remembers where an object is: at its name, or at its first character if it stands in a list.
+    pub(super) fn add(&mut self, id: &str, span: Span) {
+        self.objects.insert(id.to_owned(), span);
+    }
+
+    /// Where an object is. What every VPC comes with, and nobody wrote, is nowhere.
+    pub(super) fn object(&self, id: &str) -> Option<Span> {
+        self.objects.get(id).copied()
+    }
+
+    /// Where a field of an object is, or else what there is of the way to it. Items of a list are counted from 0.
+    pub(super) fn field(&self, id: &str, path: &[&str]) -> Span {
+        let Some(object) = self.object(id) else {
+            return Span::default();
+        };
+        let Some(file) = self.sources.file(object) else {
+            return object;
+        };
+        let mut roots = self.roots.borrow_mut();
+        let root = roots
+            .entry(file.base)
+            .or_insert_with(|| tree::read(file, &mut Problems::default()));
+        let node = root.as_ref().and_then(|root| find(root, object));
+        node.map_or(object, |node| follow(node, object, path))
+    }
+}
+
+/// The value of the name at a place, or the item that begins there.
+fn find(node: &Node, place: Span) -> Option<&Node> {
+    match &node.value {
+        Value::Mapping(entries) => {
+            let after = entries.partition_point(|entry| entry.key_span.start <= place.start);
+            let entry = entries.get(after.checked_sub(1)?)?;
+            if entry.key_span.start == place.start {
+                Some(&entry.value)
+            } else {
+                find(&entry.value, place)
+            }
+        }
+        Value::List(items) => {
+            let after = items.partition_point(|item| item.span.start <= place.start);
+            let item = items.get(after.checked_sub(1)?)?;
+            if item.span.start == place.start {
+                Some(item)
+            } else {
+                find(item, place)
+            }
+        }
+        Value::Scalar { .. } | Value::Refused => None,
+    }
+}
+
+/// The last step of the way shows the value; if the way ends before, the name of the last field there is.
+fn follow(node: &Node, object: Span, path: &[&str]) -> Span {
+    let Some((step, rest)) = path.split_first() else {
+        return object;
+    };
+    match &node.value {
+        Value::Mapping(entries) => match entries.iter().find(|entry| entry.key == *step) {
+            Some(entry) if rest.is_empty() => shown(&entry.value, entry.key_span),
+            Some(entry) => follow(&entry.value, entry.key_span, rest),
+            None => object,
+        },
+        Value::List(items) => match step.parse().ok().and_then(|index: usize| items.get(index)) {
+            Some(item) if rest.is_empty() => shown(item, item.start()),
+            Some(item) => follow(item, item.start(), rest),
+            None => object,
+        },
+        Value::Scalar { .. } | Value::Refused => object,
+    }
+}
+
+/// A word is shown itself; anything larger by its name.
+fn shown(node: &Node, otherwise: Span) -> Span {
+    match &node.value {
+        Value::Scalar { .. } if !node.is_empty() => node.span,
+        _ => otherwise,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::document::Source;
+
+    const TEXT: &str =
+        "vpcs:\n  a:\n    CidrBlock: 10.0.0.0/16\n    ids: [x, y]\nNatGateways:\n- NatGatewayId: nat-1\n";
+
+    fn place(object: &str, path: &[&str]) -> String {
+        let sources = [
+            Source::new("first", *b"vpcs:\n"),
+            Source::new("second", TEXT.as_bytes()),
+        ];
+        let map = SourceMap::of(&sources, &mut Problems::default());
+        let mut places = Places::new(&map);
+        let start = map.files().nth(1).expect("a source").base + TEXT.find(object).expect("an object");
+        let end = start + 1;
+        places.add("id", Span { start, end });
+        let span = places.field("id", path);
+        let located = map.locate(span).expect("a place");
+        format!("{} {}:{} {}", located.file, located.line, located.column, located.text)
+    }
+
+    #[test]
+    fn a_field_is_shown_or_what_there_is_of_the_way_to_it() {
+        assert_eq!(place("a:", &["CidrBlock"]), "second 3:16 10.0.0.0/16");
+        assert_eq!(place("a:", &["ids", "1"]), "second 4:14 y");
+        assert_eq!(place("a:", &["ids", "7"]), "second 4:5 ids");
+        assert_eq!(place("a:", &["ids"]), "second 4:5 ids");
+        assert_eq!(place("a:", &["nothing"]), "second 2:3 a");
+        assert_eq!(place("NatGatewayId", &["NatGatewayId"]), "second 6:17 nat-1");
+        assert_eq!(place("NatGatewayId", &["SubnetId"]), "second 6:3 N");
+    }
+
+    #[test]
+    fn what_nobody_wrote_is_nowhere() {
+        let map = SourceMap::default();
+        let places = Places::new(&map);
+        assert_eq!(places.field("acl-1", &["Entries"]), Span::default());
+    }
+}

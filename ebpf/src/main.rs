@@ -20,11 +20,13 @@ use aya_ebpf::macros::classifier;
 use aya_ebpf::programs::TcContext;
 use frame::SkbFrame;
 use groundplane_abi::event::Event;
-use groundplane_abi::flow::kind;
+use groundplane_abi::flow::{FlowKey, RETIREMENT_OFFSET, kind};
 use groundplane_abi::nacl::direction;
 use groundplane_abi::program::slot;
 use groundplane_abi::{Device, DropReason, Ip4, Ip6};
-use groundplane_datapath::{Family, Stages, Tables as _, TablesOf as _, commit, fast, judge, parse, rewrite};
+use groundplane_datapath::{
+    Family, Frame as _, Stages, Tables as _, TablesOf as _, commit, fast, judge, parse, rewrite,
+};
 use maps::{Kernel, PROGRAMS};
 
 /// `PACKET_HOST` of linux/if_packet.h.
@@ -150,6 +152,41 @@ pub(crate) fn clock_probe(context: TcContext) -> i32 {
     let now = unsafe { bpf_jiffies64() };
     SkbFrame::new(context.skb.skb).leave_note([now as u32, (now >> 32) as u32, 0]);
     TC_ACT_OK
+}
+
+/// Ends the connection that a test run's frame names, for whoever wants to be rid of it: 1 if there was one. Deleting the
+/// entries from outside would leave their ENIs charged for them, and could meet a connection that has come in their place.
+#[classifier]
+pub(crate) fn retire_ip4(context: TcContext) -> i32 {
+    let frame = SkbFrame::new(context.skb.skb);
+    match frame.words(RETIREMENT_OFFSET) {
+        Some([a, b, c, d, stamp]) => retire::<Ip4>(&FlowKey([word(a, b), word(c, d)]), stamp),
+        None => 0,
+    }
+}
+
+#[classifier]
+pub(crate) fn retire_ip6(context: TcContext) -> i32 {
+    let frame = SkbFrame::new(context.skb.skb);
+    match frame.words(RETIREMENT_OFFSET) {
+        Some([a, b, c, d, e, f, g, h, i, j, stamp]) => {
+            let key = [word(a, b), word(c, d), word(e, f), word(g, h), word(i, j)];
+            retire::<Ip6>(&FlowKey(key), stamp)
+        }
+        None => 0,
+    }
+}
+
+fn word(low: u32, high: u32) -> u64 {
+    u64::from(high) << 32 | u64::from(low)
+}
+
+#[inline(always)]
+fn retire<I: Family>(key: &FlowKey<I>, stamp: u32) -> i32
+where
+    Kernel: Stages<I>,
+{
+    i32::from(Stages::<I>::retire(&Kernel, key, stamp))
 }
 
 fn drop(frame: &SkbFrame, reason: DropReason) -> i32 {

@@ -91,7 +91,7 @@ impl LoadedKernel {
             Datapath::unload(&pins).context("remove what was pinned")?;
         }
         let datapath = loaded.context("load the datapath")?;
-        let program = SchedClassifier::from_pin(pins.join(program::ENI_EGRESS)).context("find the program")?;
+        let program = datapath.program(program::ENI_EGRESS).context("find the program")?;
         Ok(Self {
             pins,
             datapath,
@@ -115,6 +115,13 @@ impl LoadedKernel {
             made.status.success() || told.contains("exists"),
             "make device {name}: {told}"
         );
+        Ok(())
+    }
+
+    /// Takes up the programs that are there now.
+    pub fn reopen(&mut self) -> Result<()> {
+        self.datapath = self.open_again()?;
+        self.program = self.datapath.program(program::ENI_EGRESS)?;
         Ok(())
     }
 

@@ -10,3 +10,4 @@ pub mod reasons;
 pub mod scenario;
 pub mod topology;
 pub mod twin;
+pub mod variant;

@@ -231,8 +231,27 @@ impl<I: Ip> FlowEntry<I> {
     }
 }
 
+/// The frame that a program which ends connections is run with: which one.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+#[repr(C)]
+pub struct Retirement<I: Ip> {
+    /// In the place of an Ethernet header, which the kernel takes off every frame of a test run.
+    pub header: [u64; 2],
+    /// Of one of its two entries.
+    pub key: FlowKey<I>,
+    /// That entry's: another connection which has come in its place stays.
+    pub stamp: u64,
+}
+
+/// Where the key stands; the low half of the stamp follows it.
+pub const RETIREMENT_OFFSET: u32 = 16;
+
+const _: () = assert!(core::mem::offset_of!(Retirement<Ip4>, key) == RETIREMENT_OFFSET as usize);
+
 plain!(Delivery = 24, Gate = 8);
 plain_of!(
+    Retirement<Ip4> = 16 + 16 + 8,
+    Retirement<Ip6> = 16 + 40 + 8,
     Action<Ip4> = 24 + 4 + 4,
     Action<Ip6> = 24 + 16 + 16,
     FlowEntry<Ip4> = 16 + 8 + 8 + 32 + 3 * 8 + 2 * 4 + 2 * 8 + 2 * 4 + 8,

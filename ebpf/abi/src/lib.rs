@@ -51,7 +51,7 @@ pub use ip::Ip;
 pub use wire::{Ip4, Ip6, Mac, Port};
 
 /// Number of the layout of all tables together. Raise it with every change to a key, an entry or a table.
-pub const LAYOUT_VERSION: u32 = 2;
+pub const LAYOUT_VERSION: u32 = 3;
 
 /// Names of the maps, equal to the names of the statics in the BPF object. What holds addresses is there for each family.
 pub mod map {
@@ -88,9 +88,7 @@ pub mod map {
                 pub const OUTBOX: &str = concat!("OUTBOX", $family);
                 pub const SCRATCH: &str = concat!("SCRATCH", $family);
 
-                pub const ALL: [&str; 10] = [
-                    ADDRESSES, ROUTES, NACLS, PEERS, FLOWS, EMBRYOS, RING, FRAGMENTS, OUTBOX, SCRATCH,
-                ];
+                pub const ALL: [&str; 8] = [ADDRESSES, ROUTES, NACLS, PEERS, FLOWS, EMBRYOS, RING, FRAGMENTS];
             }
         };
     }
@@ -98,7 +96,7 @@ pub mod map {
     of_family!("4", ip4);
     of_family!("6", ip6);
 
-    const SHARED: [&str; 17] = [
+    const SHARED: [&str; 16] = [
         GENERATION,
         SETTINGS,
         SCOPES,
@@ -115,11 +113,13 @@ pub mod map {
         EVENTS,
         EVENT_LIMITS,
         STAMPS,
-        PROGRAMS,
     ];
 
-    /// Every map. All are pinned and outlive the agent. The scratch, the outbox and the stamps hold nothing between two
-    /// packets that matters, yet programs share them, so they are pinned as well.
+    /// What belongs to the programs that were loaded together: what they call, and what they hand each other while a
+    /// packet is judged. Other programs, which take their place, bring their own.
+    pub const OF_PROGRAMS: [&str; 5] = [PROGRAMS, ip4::OUTBOX, ip4::SCRATCH, ip6::OUTBOX, ip6::SCRATCH];
+
+    /// Every other map. All are pinned and outlive the agent and its programs.
     pub fn all() -> impl Iterator<Item = &'static str> {
         SHARED.into_iter().chain(ip4::ALL).chain(ip6::ALL)
     }
@@ -135,6 +135,10 @@ pub mod program {
     /// The parts of `eni_egress` that the fast path isn't. Each goes on in the next by a tail call: that gives it a stack
     /// of its own and keeps every program far below the verifier's limits.
     pub const STAGES: [&str; 4] = ["judge_ip4", "judge_ip6", "commit_ip4", "commit_ip6"];
+
+    /// Not attached but run by the agent, each for one connection of its family: ends it.
+    pub const RETIRE_IP4: &str = "retire_ip4";
+    pub const RETIRE_IP6: &str = "retire_ip6";
 
     /// Slots of the program array, in the order of [`STAGES`].
     pub mod slot {

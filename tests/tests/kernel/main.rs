@@ -9,4 +9,6 @@ mod differential;
 mod flood;
 mod gone;
 mod race;
+mod retire;
 mod stress;
+mod upgrade;

@@ -71,6 +71,27 @@ pub fn unpin(path: &Path) -> Result<()> {
     ignore_missing(std::fs::remove_file(path)).doing(|| format!("unpin {}", path.display()))
 }
 
+/// Removes a directory of pins with everything in it; one that isn't there is no error. Attempts all and reports what
+/// failed.
+pub fn remove_all(path: &Path) -> Result<()> {
+    let what = || format!("read {}", path.display());
+    let entries = match std::fs::read_dir(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        other => other.doing(what)?,
+    };
+    let mut errors = Vec::new();
+    for entry in entries {
+        let entry = entry.doing(what)?;
+        let result = match entry.file_type().doing(what)?.is_dir() {
+            true => remove_all(&entry.path()),
+            false => unpin(&entry.path()),
+        };
+        errors.extend(result.err());
+    }
+    errors.extend(remove_directory(path).err());
+    Error::collect(errors)
+}
+
 /// Removes an empty directory; one that isn't there is no error.
 pub fn remove_directory(path: &Path) -> Result<()> {
     ignore_missing(std::fs::remove_dir(path)).doing(|| format!("remove {}", path.display()))

@@ -9,7 +9,7 @@ use crate::install::deployment::{Deployment, binding};
 use crate::install::down::remove_guests;
 use crate::install::error::{Error, Result};
 use crate::install::guest;
-use crate::install::kernel::Datapath;
+use crate::install::kernel::{Datapath, Hooked};
 use crate::install::link;
 use crate::install::names::GUEST_DEVICE;
 use crate::install::netlink::{Link, Netlink};
@@ -89,7 +89,11 @@ impl Change<'_> {
                 link::create_veth(&guest.device, &guest.alias, namespace, guest.guest_device(), mac)?
             }
         };
-        datapath.attach(&guest.device, &guest.pin)?;
+        let host_side = Hooked {
+            device: &guest.device,
+            pin: &guest.pin,
+        };
+        datapath.attach(&[host_side])?;
         if let Some(namespace) = guest.place.namespace() {
             guest::configure(namespace, guest.guest_device(), &guest.addressing)?;
         }

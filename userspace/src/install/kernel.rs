@@ -3,31 +3,39 @@
 mod clock;
 mod count;
 mod events;
+mod expedited;
 mod generation;
 mod hook;
+mod programs;
+mod retire;
 mod table;
 mod tables;
 
 pub use count::{Counters, DropCause, EniCounters};
 pub use events::Events;
+pub use hook::Hooked;
+pub use programs::LoadOptions;
+pub use retire::{Connection, Family};
 
 use crate::install::bpffs;
 use crate::install::error::{Doing as _, Error, Result, bpf};
 use crate::plan::{Plan, changed_scopes};
-use aya::maps::{Array, HashMap, IterableMap, MapData, MapIter, PerCpuHashMap, PerCpuValues, ProgramArray};
-use aya::programs::{ProgramError, SchedClassifier};
+use aya::Pod;
+use aya::maps::{Array, HashMap, IterableMap, MapData, MapIter, PerCpuHashMap, PerCpuValues};
+use aya::programs::SchedClassifier;
 use aya::util::{KernelVersion, nr_cpus};
-use aya::{Ebpf, EbpfLoader, Pod};
 use count::FlowCount;
+use expedited::Expedited;
 use generation::GenerationWord;
 use groundplane_abi::control::{Generation, Settings};
 use groundplane_abi::eni::{Counter, DropKey, EniEntry, EniKey, EniState, EniTotals};
 use groundplane_abi::flow::{FlowEntry, FlowKey};
-use groundplane_abi::{Device, Ip4, Ip6, LAYOUT_VERSION, map, program};
+use groundplane_abi::{Device, Ip4, Ip6, LAYOUT_VERSION, map};
+use programs::Programs;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs::File;
-use std::io::{self, Read as _};
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use table::open;
@@ -36,23 +44,13 @@ use tables::BankedTables;
 /// Where a host's own datapath is pinned.
 pub const DEFAULT_PINS: &str = "/sys/fs/bpf/groundplane";
 
-/// The programs that devices are attached to; what they call stands in a table.
-const PINNED: [&str; 2] = [program::ENI_EGRESS, program::ENI_GUARD];
-
 /// Drops that one CPU tells of in a second: more than anybody reads, and far below what a ring buffer of a megabyte holds.
 const EVENTS_PER_SECOND: u32 = 1_000;
-
-/// What is loaded, and how large its tables are.
-#[derive(Clone, Debug, Default)]
-pub struct LoadOptions<'a> {
-    pub object: &'a [u8],
-    /// Sizes other than the object's own, by the map's name.
-    pub capacities: Vec<(&'a str, u32)>,
-}
 
 /// The loaded programs and tables, reached through their pins.
 pub struct Datapath {
     pins: PathBuf,
+    programs: Programs,
     generation: GenerationWord,
     settings: Array<MapData, Settings>,
     scopes: Array<MapData, Generation>,
@@ -62,6 +60,16 @@ pub struct Datapath {
     totals: PerCpuHashMap<MapData, Device, EniTotals>,
     states: HashMap<MapData, Device, EniState>,
     drops: PerCpuHashMap<MapData, DropKey, Counter>,
+}
+
+/// What became of the programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Upgrade {
+    /// They are the same already.
+    Current,
+    Replaced {
+        devices: usize,
+    },
 }
 
 impl fmt::Debug for Datapath {
@@ -103,8 +111,10 @@ impl Datapath {
                 });
             }
         }
+        let programs = Programs::newest(pins)?.ok_or_else(|| Error::NotLoaded(pins.to_owned()))?;
         Ok(Self {
             pins: pins.to_owned(),
+            programs,
             generation: GenerationWord::open(pins)?,
             settings,
             scopes: open(pins, map::SCOPES)?,
@@ -130,31 +140,11 @@ impl Datapath {
 
     fn load(pins: &Path, options: &LoadOptions<'_>) -> Result<Self> {
         bpffs::create_directory(pins)?;
-        let mut loader = EbpfLoader::new();
-        for name in map::all() {
-            loader.map_pin_path(name, pins.join(name));
-        }
-        for (name, capacity) in &options.capacities {
-            loader.map_max_entries(name, *capacity);
-        }
-        let mut object = bpf(loader.load(options.object), || "load the BPF object".to_owned())?;
-        // Its parts before the program itself: without them it drops.
-        let mut stages: ProgramArray<_> = open(pins, map::PROGRAMS)?;
-        for (slot, name) in (0..).zip(program::STAGES) {
-            let stage = loaded(&mut object, name)?;
-            let descriptor = bpf(stage.fd(), || format!("take program {name}"))?;
-            bpf(stages.set(slot, descriptor, 0), || "write table PROGRAMS".to_owned())?;
-        }
-        for name in PINNED {
-            let pin = pins.join(name);
-            bpf(loaded(&mut object, name)?.pin(&pin), || {
-                format!("pin {}", pin.display())
-            })?;
-        }
+        let (_, mut object) = Programs::load(pins, options)?;
         let settings = Settings {
             clock_mask: u64::MAX,
             clock_offset: 0,
-            ticks_per_second: clock::ticks_per_second(loaded(&mut object, clock::PROBE)?)?,
+            ticks_per_second: clock::ticks_per_second(programs::loaded(&mut object, clock::PROBE)?)?,
             mark: random_mark()?,
             ring_slots4: capacity(pins, map::ip4::RING)?,
             ring_slots6: capacity(pins, map::ip6::RING)?,
@@ -166,22 +156,38 @@ impl Datapath {
         Self::open(pins)
     }
 
-    /// Removes every pin that loading and attaching made, and with them programs and tables. Attempts all and reports
-    /// what failed.
-    pub fn unload(pins: &Path) -> Result<()> {
-        let mut errors = Vec::new();
-        for name in map::all().chain(PINNED) {
-            errors.extend(bpffs::unpin(&pins.join(name)).err());
+    /// Replaces the programs by those of another object, if they aren't the same, while packets go on through them: each
+    /// hook changes between two packets, and tables stay what they are. Also finishes what an earlier replacement that
+    /// was killed has begun.
+    pub fn upgrade(&mut self, options: &LoadOptions<'_>) -> Result<Upgrade> {
+        Expedited::turn_off_if_left_on(&self.pins);
+        let before = Programs::all(&self.pins)?;
+        let (programs, _) = Programs::load(&self.pins, options)?;
+        if let [only] = &*before
+            && only.is_same(&programs)?
+        {
+            programs.remove()?;
+            return Ok(Upgrade::Current);
         }
-        errors.extend(bpffs::remove_directory(&hook::links(pins)).err());
-        errors.extend(bpffs::remove_directory(pins).err());
-        Error::collect(errors)
+        let devices = hook::hand_over(&self.pins, &programs)?;
+        self.programs = programs;
+        for old in before {
+            old.remove()?;
+        }
+        Ok(Upgrade::Replaced { devices })
     }
 
-    /// Attaches the programs to an ENI's host side. The device ought to be down until then. The links are pinned under
-    /// a name of their own, since a device may change its.
-    pub fn attach(&self, device: &str, pin: &str) -> Result<()> {
-        hook::attach(&self.pins, device, pin)
+    /// Removes every pin that loading and attaching made, and with them programs and tables: all that is in the directory,
+    /// so that another version's are removed as well. Attempts all and reports what failed.
+    pub fn unload(pins: &Path) -> Result<()> {
+        Expedited::turn_off_if_left_on(pins);
+        bpffs::remove_all(pins)
+    }
+
+    /// Attaches the programs to ENIs' host sides. The devices ought to be down until then. The links are pinned under
+    /// names of their own, since a device may change its. Many at once cost a fraction each of what one costs.
+    pub fn attach(&self, devices: &[Hooked<'_>]) -> Result<()> {
+        hook::attach(&self.pins, &self.programs, devices)
     }
 
     /// Takes the programs off the device whose links are pinned under a name; also works when nothing can be opened
@@ -192,7 +198,7 @@ impl Datapath {
 
     /// Whether the kernel runs our programs, before all others, on both hooks of a device.
     pub fn is_attached(&self, device: &str) -> Result<bool> {
-        hook::is_attached(&self.pins, device)
+        hook::is_attached(&self.programs, device)
     }
 
     /// The generation in force.
@@ -318,31 +324,24 @@ impl Datapath {
         ))
     }
 
+    /// Ends connections that somebody has seen in the tables, and says how many of them there still were.
+    pub fn retire<I: Family>(&self, connections: &[Connection<I>]) -> Result<usize>
+    where
+        FlowKey<I>: Pod,
+        FlowEntry<I>: Pod,
+    {
+        retire::retire(&self.pins, &self.programs, connections)
+    }
+
+    /// A program of those that run now. For tests, which run it on frames of their own.
+    pub fn program(&self, name: &str) -> Result<SchedClassifier> {
+        self.programs.program(name)
+    }
+
     /// The drops that are told of from now on.
     pub fn events(&self) -> Result<Events> {
         Events::open(&self.pins)
     }
-}
-
-/// A program of the object, loaded into the kernel.
-fn loaded<'a>(object: &'a mut Ebpf, name: &'static str) -> Result<&'a mut SchedClassifier> {
-    let program = object.program_mut(name).ok_or(Error::NoProgram(name))?;
-    let program: &mut SchedClassifier = bpf(program.try_into(), || format!("take program {name}"))?;
-    bpf(load(program), || format!("load program {name}"))?;
-    Ok(program)
-}
-
-/// Loads a program. The kernel gives up verifying when a signal comes in, which says nothing about the program; then it
-/// is asked again.
-fn load(program: &mut SchedClassifier) -> std::result::Result<(), ProgramError> {
-    const ATTEMPTS: u32 = 10;
-    for _ in 1..ATTEMPTS {
-        match program.load() {
-            Err(ProgramError::LoadError { io_error, .. }) if io_error.kind() == io::ErrorKind::WouldBlock => {}
-            other => return other,
-        }
-    }
-    program.load()
 }
 
 /// How many elements a pinned map has room for.

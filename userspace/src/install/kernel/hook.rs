@@ -1,11 +1,14 @@
-//! The programs at a device's hooks.
+//! The programs at devices' hooks.
 
+use super::expedited::Expedited;
+use super::programs::Programs;
 use crate::install::bpffs;
-use crate::install::error::{Result, bpf};
-use aya::programs::links::FdLink;
-use aya::programs::tc::TcAttachOptions;
+use crate::install::error::{Doing as _, Result, bpf};
+use aya::programs::links::{FdLink, PinnedLink};
+use aya::programs::tc::{SchedClassifierLink, TcAttachOptions};
 use aya::programs::{LinkOrder, SchedClassifier, TcAttachType};
 use groundplane_abi::program;
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// Each program and its hook.
@@ -14,24 +17,73 @@ const HOOKS: [(&str, TcAttachType); 2] = [
     (program::ENI_GUARD, TcAttachType::Egress),
 ];
 
-/// Attaches both programs in front of all others, and pins the links, so that they stay when this process ends. A
-/// hook that has its program keeps it.
-pub(super) fn attach(pins: &Path, device: &str, pin: &str) -> Result<()> {
-    let directory = links(pins).join(pin);
-    bpffs::create_directory(&directory)?;
+/// A device and the name its links are pinned under.
+#[derive(Clone, Copy, Debug)]
+pub struct Hooked<'a> {
+    pub device: &'a str,
+    pub pin: &'a str,
+}
+
+/// Attaches both programs to each device in front of all others, and pins the links, so that they stay when this process
+/// ends. A hook that has its program keeps it.
+pub(super) fn attach(pins: &Path, programs: &Programs, devices: &[Hooked<'_>]) -> Result<()> {
+    let _expedited = Expedited::for_many(pins, HOOKS.len() * devices.len());
     for (name, hook) in HOOKS {
-        let pin = directory.join(name);
-        if pin.exists() {
-            continue;
+        let mut program = programs.program(name)?;
+        for Hooked { device, pin } in devices {
+            let directory = links(pins).join(pin);
+            bpffs::create_directory(&directory)?;
+            let pin = directory.join(name);
+            if pin.exists() {
+                continue;
+            }
+            let what = || format!("attach {name} to interface {device}");
+            let order = TcAttachOptions::TcxOrder(LinkOrder::first());
+            let id = bpf(program.attach_with_options(device, hook, order), what)?;
+            let link: FdLink = bpf(bpf(program.take_link(id), what)?.try_into(), what)?;
+            bpf(link.pin(&pin), || format!("pin {}", pin.display()))?;
         }
-        let what = || format!("attach {name} to interface {device}");
-        let mut program = bpf(SchedClassifier::from_pin(pins.join(name)), what)?;
-        let order = TcAttachOptions::TcxOrder(LinkOrder::first());
-        let id = bpf(program.attach_with_options(device, hook, order), what)?;
-        let link: FdLink = bpf(bpf(program.take_link(id), what)?.try_into(), what)?;
-        bpf(link.pin(&pin), || format!("pin {}", pin.display()))?;
     }
     Ok(())
+}
+
+/// Hands every device over to these programs. Each hook changes between two packets: none is lost, none sees both. A link
+/// whose device is gone has nothing to change.
+pub(super) fn hand_over(pins: &Path, programs: &Programs) -> Result<usize> {
+    let pinned = pinned_links(pins)?;
+    let _expedited = Expedited::for_many(pins, HOOKS.len() * pinned.len());
+    for (name, _) in HOOKS {
+        let mut program = programs.program(name)?;
+        for directory in &pinned {
+            replace(&directory.join(name), &mut program)?;
+        }
+    }
+    Ok(pinned.len())
+}
+
+fn replace(pin: &Path, program: &mut SchedClassifier) -> Result<()> {
+    let what = || format!("replace the program at {}", pin.display());
+    if !pin.exists() {
+        return Ok(());
+    }
+    let link = FdLink::from(bpf(PinnedLink::from_pin(pin), what)?);
+    let link: SchedClassifierLink = bpf(link.try_into(), what)?;
+    match program.attach_to_link(link) {
+        Ok(id) => {
+            // Ours to close, the kernel's to keep: it stays pinned.
+            let link: FdLink = bpf(bpf(program.take_link(id), what)?.try_into(), what)?;
+            drop(link);
+            Ok(())
+        }
+        Err(error) if is_of_no_device(&error) => Ok(()),
+        Err(error) => bpf(Err(error), what),
+    }
+}
+
+/// What the kernel says of a link whose device is gone.
+fn is_of_no_device(error: &aya::programs::ProgramError) -> bool {
+    use aya::programs::ProgramError::SyscallError;
+    matches!(error, SyscallError(call) if call.io_error.raw_os_error() == Some(nix::errno::Errno::ENOLINK as i32))
 }
 
 /// Detaches both programs. A device that is gone already is no error.
@@ -44,10 +96,10 @@ pub(super) fn detach(pins: &Path, pin: &str) -> Result<()> {
 }
 
 /// Whether both hooks really run our programs before any other: the kernel is asked, not the pins.
-pub(super) fn is_attached(pins: &Path, device: &str) -> Result<bool> {
+pub(super) fn is_attached(programs: &Programs, device: &str) -> Result<bool> {
     for (name, hook) in HOOKS {
         let what = || format!("ask for the programs of interface {device}");
-        let ours = bpf(bpf(SchedClassifier::from_pin(pins.join(name)), what)?.info(), what)?.id();
+        let ours = bpf(programs.program(name)?.info(), what)?.id();
         let (_, programs) = bpf(SchedClassifier::query_tcx(device, hook), what)?;
         if programs.first().is_none_or(|first| first.id() != ours) {
             return Ok(false);
@@ -59,4 +111,19 @@ pub(super) fn is_attached(pins: &Path, device: &str) -> Result<bool> {
 /// Where links are pinned, a directory for each device.
 pub(super) fn links(pins: &Path) -> PathBuf {
     pins.join("links")
+}
+
+fn pinned_links(pins: &Path) -> Result<Vec<PathBuf>> {
+    let links = links(pins);
+    let what = || format!("read {}", links.display());
+    let entries = match std::fs::read_dir(&links) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        other => other.doing(what)?,
+    };
+    let mut directories = entries
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect::<io::Result<Vec<_>>>()
+        .doing(what)?;
+    directories.sort();
+    Ok(directories)
 }

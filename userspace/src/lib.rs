@@ -1,5 +1,6 @@
 //! VPC networks for plain Linux hosts, enforced in the kernel.
 
+pub mod api;
 pub mod document;
 pub mod install;
 pub mod monitor;

@@ -2,6 +2,7 @@
 //!
 //! Three steps, none of which stops at a problem: `tree` reads YAML, `schema` the fields, `resolve` what they mean.
 
+mod check;
 mod diagnostic;
 mod family;
 mod fields;

@@ -16,7 +16,11 @@ const EPHEMERAL: u16 = 32_768;
 
 pub(super) fn check(view: &View<'_>, problems: &mut Problems) {
     for acl in &view.network_acls {
-        let users: Vec<_> = view.subnets.iter().filter(|subnet| subnet.network_acl_id == acl.acl.network_acl_id).collect();
+        let users: Vec<_> = view
+            .subnets
+            .iter()
+            .filter(|subnet| subnet.network_acl_id == acl.acl.network_acl_id)
+            .collect();
         let Some(&first) = users.first() else { continue };
         if is_silent(acl) {
             report_silent(acl, first, problems);
@@ -42,21 +46,34 @@ fn is_silent(acl: &Acl<'_>) -> bool {
 
 fn report_silent(acl: &Acl<'_>, user: &Subnet, problems: &mut Problems) {
     let name = quote(acl.name.value);
-    let message = format!("network ACL {name} has no entries, so nothing enters or leaves subnet {}", quote(&user.name));
+    let message = format!(
+        "network ACL {name} has no entries, so nothing enters or leaves subnet {}",
+        quote(&user.name)
+    );
     let help = "an ACL denies what no entry allows: add entries to ingress and to egress";
-    problems.report(Problem::warning(acl.name.span, message).number("M3").code(RESTRICTION).help(help));
+    problems.report(
+        Problem::warning(acl.name.span, message)
+            .number("M3")
+            .code(RESTRICTION)
+            .help(help),
+    );
 }
 
 /// Answers need an entry of their own, to the port that was asked from (M1), which isn't the port that was asked (M5).
 fn answers(there: &[Entry<'_>], back: &[Entry<'_>], problems: &mut Problems) {
     for (index, service) in there.iter().enumerate().filter(|(_, entry)| is_service(entry.it)) {
-        let denied = there.iter().take(index).any(|earlier| earlier.it.rule_action == RuleAction::Deny && covers(earlier.it, service.it));
+        let denied = there
+            .iter()
+            .take(index)
+            .any(|earlier| earlier.it.rule_action == RuleAction::Deny && covers(earlier.it, service.it));
         if denied || back.iter().any(|entry| answers_to(service.it, entry.it)) {
             continue;
         }
         let block = service.it.cidr_block;
         let other = direction(!service.it.egress);
-        let mirrored = |entry: &&Entry<'_>| is_service(entry.it) && entry.it.port_range == service.it.port_range && overlap(entry.it.cidr_block, block);
+        let mirrored = |entry: &&Entry<'_>| {
+            is_service(entry.it) && entry.it.port_range == service.it.port_range && overlap(entry.it.cidr_block, block)
+        };
         let help = format!("allow tcp 1024 to 65535 of {block} in {other}");
         let problem = if let Some(mirror) = back.iter().find(mirrored) {
             let message = "a port here is the one a packet goes to, and answers go to the one that was asked from";
@@ -69,10 +86,15 @@ fn answers(there: &[Entry<'_>], back: &[Entry<'_>], problems: &mut Problems) {
     }
 }
 
-/// Whether an entry lets somebody ask: TCP to ports below those that answers go to.
+/// Whether an entry lets somebody ask: TCP to ports below those that answers go to, and not to so many of them that it
+/// was meant for answers.
 fn is_service(entry: &NetworkAclEntry) -> bool {
     let is_tcp = entry.protocol == Protocol::TCP.0;
-    entry.rule_action == RuleAction::Allow && is_tcp && entry.port_range.is_some_and(|(_, to)| to < EPHEMERAL)
+    entry.rule_action == RuleAction::Allow
+        && is_tcp
+        && entry
+            .port_range
+            .is_some_and(|(from, to)| to < EPHEMERAL && to - from < 4096)
 }
 
 /// Whether an entry lets an answer pass to somebody who may ask.
@@ -84,11 +106,18 @@ fn answers_to(service: &NetworkAclEntry, entry: &NetworkAclEntry) -> bool {
 
 /// A deny all of whose packets an earlier entry has allowed (M4).
 fn idle_denies(entries: &[Entry<'_>], problems: &mut Problems) {
-    for (index, deny) in entries.iter().enumerate().filter(|(_, entry)| entry.it.rule_action == RuleAction::Deny) {
+    for (index, deny) in entries
+        .iter()
+        .enumerate()
+        .filter(|(_, entry)| entry.it.rule_action == RuleAction::Deny)
+    {
         let mut earlier = entries.iter().take(index);
         let allows = |entry: &&Entry<'_>| entry.it.rule_action == RuleAction::Allow && covers(entry.it, deny.it);
         if let Some(allow) = earlier.find(allows) {
-            let message = format!("entry {} denies nothing: entry {} allows all of it first", deny.it.rule_number, allow.it.rule_number);
+            let message = format!(
+                "entry {} denies nothing: entry {} allows all of it first",
+                deny.it.rule_number, allow.it.rule_number
+            );
             let help = "the lowest number that matches decides: give the deny a lower one";
             problems.report(Problem::warning(deny.span, message).number("M4").help(help));
         }
@@ -97,7 +126,10 @@ fn idle_denies(entries: &[Entry<'_>], problems: &mut Problems) {
 
 /// A deny of the subnet's own addresses, which no ACL is asked about (M2).
 fn denies_inside(entries: &[Entry<'_>], subnet: &Subnet, problems: &mut Problems) {
-    let blocks = [Some(IpNet::V4(subnet.cidr_block)), subnet.ipv6_cidr_block.map(IpNet::V6)];
+    let blocks = [
+        Some(IpNet::V4(subnet.cidr_block)),
+        subnet.ipv6_cidr_block.map(IpNet::V6),
+    ];
     for deny in entries.iter().filter(|entry| entry.it.rule_action == RuleAction::Deny) {
         if blocks.iter().flatten().any(|block| block.contains(&deny.it.cidr_block)) {
             let message = format!(
@@ -116,12 +148,23 @@ fn without_ipv6(entries: &[Entry<'_>], problems: &mut Problems) {
     let is_ipv6 = |entry: &Entry<'_>| matches!(entry.it.cidr_block, IpNet::V6(_));
     let all = entries.iter().find(|entry| {
         let it = entry.it;
-        it.rule_action == RuleAction::Allow && it.protocol.is_none() && !is_ipv6(entry) && it.cidr_block.prefix_len() == 0
+        it.rule_action == RuleAction::Allow
+            && it.protocol.is_none()
+            && !is_ipv6(entry)
+            && it.cidr_block.prefix_len() == 0
     });
     if let Some(all) = all.filter(|_| !entries.iter().any(is_ipv6)) {
-        let message = format!("{} allows all IPv4 and no IPv6, which the subnet has", direction(all.it.egress));
+        let message = format!(
+            "{} allows all IPv4 and no IPv6, which the subnet has",
+            direction(all.it.egress)
+        );
         let help = "add an entry with Ipv6CidrBlock: \"::/0\", or one that denies it if that is meant";
-        problems.report(Problem::warning(all.span, message).number("M61").code(RESTRICTION).help(help));
+        problems.report(
+            Problem::warning(all.span, message)
+                .number("M61")
+                .code(RESTRICTION)
+                .help(help),
+        );
     }
 }
 

@@ -45,7 +45,8 @@ fn has_ipv6(view: &View<'_>, group: &Group<'_>) -> bool {
 
 /// Everybody is admitted who comes by IPv4, and nobody who comes by IPv6 (M61).
 fn without_ipv6(group: &Group<'_>, problems: &mut Problems) {
-    let is_for_all = |rule: &Rule<'_>, len: fn(&IpNet) -> bool| matches!(&rule.it.peer, Peer::Cidr(block) if len(block));
+    let is_for_all =
+        |rule: &Rule<'_>, len: fn(&IpNet) -> bool| matches!(&rule.it.peer, Peer::Cidr(block) if len(block));
     let ipv4 = |block: &IpNet| matches!(block, IpNet::V4(block) if block.prefix_len() == 0);
     let ipv6 = |block: &IpNet| matches!(block, IpNet::V6(_));
     let ingress = || group.rules.iter().filter(|rule| !rule.it.is_egress);
@@ -78,7 +79,9 @@ fn icmp_as_port(rule: &Rule<'_>, problems: &mut Problems) {
         protocol if protocol == Protocol::ICMPV6.0 => (128, 129),
         _ => return,
     };
-    let Some((Some(kind), code)) = rule.it.icmp_type_code else { return };
+    let Some((Some(kind), code)) = rule.it.icmp_type_code else {
+        return;
+    };
     let is_echo = kind == request || kind == answer;
     let message = match code {
         Some(code) if is_echo && code != 0 => format!("this is type {kind} with code {code}, which no packet has"),

@@ -21,8 +21,6 @@ pub(super) struct Acl<'a> {
     /// In order of number.
     pub(super) ingress: Vec<Part<'a, NetworkAclEntry>>,
     pub(super) egress: Vec<Part<'a, NetworkAclEntry>>,
-    /// Whether a direction is what the document says, and not what AWS fills in.
-    pub(super) is_written: [bool; 2],
 }
 
 /// A group that somebody wrote.
@@ -68,7 +66,11 @@ fn written<'a, T, S>(made: &'a [T], given: &'a [S]) -> impl Iterator<Item = (&'a
 fn acl<'a>((acl, given): (&'a NetworkAcl, &'a schema::NetworkAcl<'a>)) -> Acl<'a> {
     let direction = |egress: bool, entries: Option<&[schema::NetworkAclEntry]>| {
         let made = acl.entries.iter().filter(move |entry| entry.egress == egress);
-        let mut parts = parts(made, entries.map(|entries| entries.iter().map(|entry| entry.span)), given.name.span);
+        let mut parts = parts(
+            made,
+            entries.map(|entries| entries.iter().map(|entry| entry.span)),
+            given.name.span,
+        );
         parts.sort_by_key(|part| part.it.rule_number);
         parts
     };
@@ -77,14 +79,17 @@ fn acl<'a>((acl, given): (&'a NetworkAcl, &'a schema::NetworkAcl<'a>)) -> Acl<'a
         name: given.name,
         ingress: direction(false, given.ingress.as_deref()),
         egress: direction(true, given.egress.as_deref()),
-        is_written: [given.ingress.is_some(), given.egress.is_some()],
     }
 }
 
 fn group<'a>((group, given): (&'a SecurityGroup, &'a schema::SecurityGroup<'a>)) -> Group<'a> {
     let direction = |is_egress: bool, rules: Option<&[schema::Rule<'_>]>| {
         let made = group.rules.iter().filter(move |rule| rule.is_egress == is_egress);
-        parts(made, rules.map(|rules| rules.iter().map(|rule| rule.span)), given.name.span)
+        parts(
+            made,
+            rules.map(|rules| rules.iter().map(|rule| rule.span)),
+            given.name.span,
+        )
     };
     let mut rules = direction(false, given.ingress.as_deref());
     rules.extend(direction(true, given.egress.as_deref()));

@@ -14,6 +14,7 @@ mod selector;
 mod subnet;
 mod vpc;
 
+use super::check;
 use super::diagnostic::{Problem, Problems, Spanned, quote};
 use super::ids::{Macs, id};
 use super::names;
@@ -97,6 +98,7 @@ impl Scope<'_> {
 }
 
 fn resolve_vpc<'a>(vpc: &'a schema::Vpc<'a>, common: &'a Common<'a>, out: &mut Output<'a>, problems: &mut Problems) {
+    let errors = problems.errors();
     let scope = scope(vpc, common, out, problems);
     out.places.add(&scope.vpc_id, vpc.name.span);
     if let Some(cidr_block) = scope.blocks.primary {
@@ -116,6 +118,11 @@ fn resolve_vpc<'a>(vpc: &'a schema::Vpc<'a>, common: &'a Common<'a>, out: &mut O
     let tables = route_table::resolve(&scope, &vpc.route_tables, out, problems);
     subnet::resolve(&scope, &tables, &acls, out);
     middlebox::warn(&scope, &vpc.route_tables, &tables, problems);
+    if problems.errors() == errors
+        && let Some(view) = check::view(vpc, &out.resources)
+    {
+        check::vpc(&view, problems);
+    }
 }
 
 fn scope<'a>(vpc: &'a schema::Vpc<'a>, common: &'a Common<'a>, out: &Output<'_>, problems: &mut Problems) -> Scope<'a> {

@@ -313,7 +313,7 @@ fn s10_a_reference_to_a_group_behind_a_middlebox_is_worth_a_warning() {
       app:
         ingress: [{ IpProtocol: -1, group: app }]
       db:
-        ingress: [{ IpProtocol: tcp, FromPort: 5432, ToPort: 5432, group: app }]
+        ingress: [{ IpProtocol: tcp, FromPort: 5432, ToPort: 5432, group: app }, { IpProtocol: 6, FromPort: 80, ToPort: 80, group: db }]
         egress: [{ IpProtocol: tcp, FromPort: 80, ToPort: 80, group: db }]
       fw:
 ";

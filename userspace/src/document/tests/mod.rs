@@ -10,6 +10,7 @@ mod refused;
 mod routes;
 mod sources;
 mod told;
+mod usual;
 mod yaml;
 
 use super::*;

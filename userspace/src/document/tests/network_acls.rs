@@ -57,7 +57,8 @@ fn an_acl_has_the_entries_it_says() {
           - { RuleNumber: 32766, RuleAction: deny, Protocol: icmpv6, IcmpTypeCode: { Type: -1, Code: -1 }, Ipv6CidrBlock: \"::/0\" }
         egress: [{ RuleNumber: 100, RuleAction: allow, Protocol: \"-1\", Ipv6CidrBlock: \"2001:db8:a:1::1/64\" }]
 "));
-    assert_eq!(resolved.warnings.problems, []);
+    let unanswered = "18:13 M1: the answers to what this entry allows are allowed by no entry of egress";
+    assert_eq!(lines(&resolved.warnings), [unanswered]);
     let ingress = [
         "100 allow (6) ((22, 23)) - 10.0.0.0/16",
         "90 deny (1) - (((3), (4))) 0.0.0.0/0",

@@ -97,6 +97,15 @@ pub struct Diagnostics {
 }
 
 impl Diagnostics {
+    /// The same problems, each of them an error.
+    #[must_use]
+    pub fn strict(mut self) -> Self {
+        for problem in &mut self.problems {
+            problem.severity = Severity::Error;
+        }
+        self
+    }
+
     /// The text people read, with colours or without.
     #[must_use]
     pub fn render(&self, colours: bool) -> String {

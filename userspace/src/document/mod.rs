@@ -67,6 +67,15 @@ pub fn parse(name: &str, bytes: &[u8]) -> Result<Resolved, Diagnostics> {
     read(&[Source::new(name, bytes)], None)
 }
 
+/// What was read, with warnings taken for errors.
+pub fn strict(read: Result<Resolved, Diagnostics>) -> Result<Resolved, Diagnostics> {
+    match read {
+        Ok(resolved) if resolved.warnings.problems.is_empty() => Ok(resolved),
+        Ok(Resolved { warnings, .. }) => Err(warnings.strict()),
+        Err(problems) => Err(problems.strict()),
+    }
+}
+
 /// Reads a configuration: the objects of all sources together, for this host if it is known.
 pub fn read(sources: &[Source], host: Option<&Host>) -> Result<Resolved, Diagnostics> {
     let mut problems = Problems::default();

@@ -109,6 +109,25 @@ fn m1_says_what_to_allow() {
 }
 
 #[test]
+fn strictly_a_warning_is_an_error() {
+    let warned = t0(&acl_of_a1(
+        &["1 deny -1 * ::/0"],
+        &["100 allow tcp 443-443 10.0.2.0/24"],
+    ));
+    let strict = |text: &str| strict(parse("a.yaml", text.as_bytes()));
+    let problems = strict(&warned).expect_err("a warning");
+    assert!(problems.to_string().starts_with("error[M1]: the answers"), "{problems}");
+    assert!(strict(&t0("")).is_ok());
+    let problems = strict(&warned.replace("/16", "/8")).expect_err("an error");
+    assert!(
+        problems
+            .problems
+            .iter()
+            .all(|problem| problem.severity == Severity::Error)
+    );
+}
+
+#[test]
 fn m2_a_deny_inside_a_subnet() {
     let idle = |line: usize, block: &str| {
         format!(

@@ -1,6 +1,7 @@
 //! End to end, with real sockets and tools between namespaces. Needs root, BPF, and the binary that `cargo xtask build`
 //! makes; fails, loudly, where it can't run.
 
+mod flip;
 mod isolation;
 mod lifecycle;
 mod monitor;
@@ -10,6 +11,7 @@ mod scan;
 mod scenarios;
 mod tap;
 mod update;
+mod upgrade;
 
 use anyhow::{Context, Result, ensure};
 use groundplane_tests::netns::{Lab, eventually};

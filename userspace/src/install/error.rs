@@ -23,8 +23,9 @@ pub enum Error {
     OldKernel(String),
     #[error("{} is not on a BPF file system; choose a --pin-dir under {}", .0.display(), super::bpffs::MOUNT_POINT)]
     NotBpffs(PathBuf),
-    #[error("{} holds tables of layout {found}, and this program works with layout {}; take the deployment down with \
-             the program that brought it up, then bring it up again", pins.display(), groundplane_abi::LAYOUT_VERSION)]
+    #[error("{} holds tables of layout {found}, and this program works with layout {}: run `groundplane down` and bring the \
+             deployment up again, which ends its connections; or go on with the program that brought it up",
+            pins.display(), groundplane_abi::LAYOUT_VERSION)]
     Layout { pins: PathBuf, found: u32 },
     #[error("nothing is up")]
     NothingUp,

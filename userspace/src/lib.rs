@@ -2,6 +2,7 @@
 
 pub mod api;
 pub mod document;
+pub mod flows;
 pub mod install;
 pub mod monitor;
 pub mod object;

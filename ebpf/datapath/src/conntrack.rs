@@ -44,7 +44,7 @@ pub(crate) fn new_gate<I: Family>(eni: &EniEntry, protocol: u8, question: &Quest
 
 /// What the two entries of a connection say together.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Pulse {
+pub struct Pulse {
     /// Ticks since the last packet either way.
     idle: u64,
     /// Both sides have spoken.
@@ -66,6 +66,18 @@ impl Pulse {
         let (twin_seen, twin_packets) = tables
             .look_up(table, entry.twin_key(), |twin| (twin.last_seen, twin.packets))
             .unwrap_or((0, 0));
+        Self::of(entry, (twin_seen, twin_packets), now, tables.ticks_per_second())
+    }
+
+    /// The pulse of an entry whose twin was last seen then and has this many packets.
+    #[must_use]
+    #[inline(always)]
+    pub fn of<I: Family>(
+        entry: &FlowEntry<I>,
+        (twin_seen, twin_packets): (u64, u64),
+        now: u64,
+        ticks_per_second: u32,
+    ) -> Self {
         let last_seen = entry.last_seen.max(twin_seen);
         let fewer = entry.packets.min(twin_packets);
         Self {
@@ -74,7 +86,7 @@ impl Pulse {
             two_way: fewer > 0,
             stream: fewer > 1,
             closing: tcp_seen::is_closing(entry.tcp),
-            ticks_per_second: tables.ticks_per_second(),
+            ticks_per_second,
         }
     }
 
@@ -84,7 +96,8 @@ impl Pulse {
     }
 
     /// Whether the connection can be taken out of the table: no gate has state, and nobody uses it as a cache.
-    pub(crate) fn is_expired<I: Family>(&self, entry: &FlowEntry<I>) -> bool {
+    #[must_use]
+    pub fn is_expired<I: Family>(&self, entry: &FlowEntry<I>) -> bool {
         if is_tracked(entry) {
             let protocol = entry.key.protocol();
             return !self.keeps(&entry.near, protocol) && !self.keeps(&entry.far, protocol);

@@ -4,11 +4,13 @@ mod completions;
 mod down;
 mod exit;
 mod file;
+mod flows;
 mod man;
 mod monitor;
 mod output;
 mod progress;
 mod status;
+mod table;
 mod up;
 mod validate;
 
@@ -48,6 +50,8 @@ enum Verb {
     Status,
     /// Show drops while they happen, one line each, until interrupted
     Monitor(monitor::Arguments),
+    /// List live connections
+    Flows(flows::Arguments),
     /// Print what makes a shell complete this command line
     Completions {
         /// Whose
@@ -73,6 +77,7 @@ pub(crate) fn run() -> ExitCode {
         Verb::Down => down::run(&state_dir, &output),
         Verb::Status => status::run(&state_dir, &output),
         Verb::Monitor(arguments) => monitor::run(&arguments, &state_dir, &output),
+        Verb::Flows(arguments) => flows::run(&arguments, &state_dir, &output),
         Verb::Completions { shell } => completions::run(shell),
         Verb::Man(arguments) => man::run(&arguments),
     };

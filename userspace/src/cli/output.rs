@@ -43,6 +43,15 @@ impl Output {
         }
     }
 
+    pub(super) const fn format(&self) -> Format {
+        self.format
+    }
+
+    /// Text for people.
+    pub(super) fn text(&self, text: &str) -> anyhow::Result<()> {
+        wanted(writeln!(std::io::stdout().lock(), "{text}"))
+    }
+
     /// The result: as text for people, or the value itself for programs.
     pub(super) fn result(&self, text: &str, value: &impl Serialize) -> anyhow::Result<()> {
         let mut out = std::io::stdout().lock();

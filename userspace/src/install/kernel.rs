@@ -1,9 +1,11 @@
 //! The datapath in the kernel: loading it, attaching it, and putting a plan in force.
 
+mod batch;
 mod clock;
 mod count;
 mod events;
 mod expedited;
+mod flows;
 mod generation;
 mod hook;
 mod programs;
@@ -13,6 +15,7 @@ mod tables;
 
 pub use count::{Counters, DropCause, EniCounters};
 pub use events::Events;
+pub use flows::{FlowTables, Moment, Stored};
 pub use hook::Hooked;
 pub use programs::LoadOptions;
 pub use retire::{Connection, Family};

@@ -12,6 +12,7 @@ const UNSAFE_ALLOWED: &[(&str, &str)] = &[
     ("ebpf/src/maps/family.rs", "values of maps by pointer"),
     ("ebpf/src/stages.rs", "global functions, which get pointers"),
     ("tests/src/bin/bench/program.rs", "marks a plain type for aya"),
+    ("userspace/src/install/kernel/batch.rs", "a call the libraries lack"),
     (
         "userspace/src/install/kernel/events.rs",
         "a ring buffer shared with the kernel",

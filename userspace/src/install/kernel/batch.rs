@@ -1,0 +1,124 @@
+//! Reading a hash table many elements at a time.
+//!
+//! Key by key, a table takes two system calls for each element, and an element that is deleted meanwhile makes the kernel
+//! begin again. In batches it goes bucket by bucket: everything that is there throughout is seen once.
+
+use crate::install::error::{Doing as _, Result};
+use aya::Pod;
+use bytemuck::Zeroable;
+use std::io;
+use std::ops::ControlFlow;
+use std::os::fd::{AsRawFd as _, BorrowedFd};
+
+/// How many elements are asked for at first. A bucket that has more is asked for again, with more room.
+const ROOM: usize = 1024;
+
+/// More than any bucket has: a table's elements spread over as many buckets as it has elements.
+const MOST_ROOM: usize = 1 << 20;
+
+/// `BPF_MAP_LOOKUP_BATCH` of the kernel's `enum bpf_cmd`.
+const LOOKUP_BATCH: libc::c_int = 24;
+
+/// The kernel's `struct { } batch` in `union bpf_attr`.
+#[repr(C)]
+struct Attributes {
+    in_batch: u64,
+    out_batch: u64,
+    keys: u64,
+    values: u64,
+    count: u32,
+    map: u32,
+    element_flags: u64,
+    flags: u64,
+}
+
+/// Where the kernel goes on: the number of a bucket.
+type Position = u32;
+
+/// One answer of the kernel's.
+enum Answer {
+    /// So many elements, and there are more from this position on.
+    More(usize, Position),
+    /// So many elements, and these are the last.
+    Last(usize),
+    /// The next bucket has more elements than there is room for.
+    TooSmall,
+}
+
+/// Visits the values of a hash table, until there are no more or the visitor breaks off.
+pub(super) fn each<K, V>(
+    map: BorrowedFd<'_>,
+    name: &str,
+    mut visit: impl FnMut(&V) -> ControlFlow<()>,
+) -> Result<ControlFlow<()>>
+where
+    K: Pod + Zeroable,
+    V: Pod + Zeroable,
+{
+    let (mut keys, mut values) = (vec![K::zeroed(); ROOM], vec![V::zeroed(); ROOM]);
+    let mut position = None;
+    loop {
+        let answer = ask(map, position, &mut keys, &mut values).doing(|| format!("read table {name}"))?;
+        let (count, next) = match answer {
+            Answer::More(count, next) => (count, Some(next)),
+            Answer::Last(count) => (count, None),
+            Answer::TooSmall if keys.len() < MOST_ROOM => {
+                keys.resize(2 * keys.len(), K::zeroed());
+                values.resize(keys.len(), V::zeroed());
+                continue;
+            }
+            Answer::TooSmall => {
+                return Err(io::Error::from(io::ErrorKind::OutOfMemory)).doing(|| format!("read table {name}"));
+            }
+        };
+        let flow = values.iter().take(count).try_for_each(&mut visit);
+        if flow.is_break() || next.is_none() {
+            return Ok(flow);
+        }
+        position = next;
+    }
+}
+
+fn ask<K: Pod, V: Pod>(
+    map: BorrowedFd<'_>,
+    position: Option<Position>,
+    keys: &mut [K],
+    values: &mut [V],
+) -> io::Result<Answer> {
+    let from = position.unwrap_or_default();
+    let mut next: Position = 0;
+    let address = |pointer: *const u8| pointer as u64;
+    let mut attributes = Attributes {
+        in_batch: if position.is_some() {
+            address((&raw const from).cast())
+        } else {
+            0
+        },
+        out_batch: address((&raw mut next).cast()),
+        keys: address(keys.as_mut_ptr().cast()),
+        values: address(values.as_mut_ptr().cast()),
+        count: u32::try_from(keys.len().min(values.len())).unwrap_or(u32::MAX),
+        map: u32::try_from(map.as_raw_fd()).unwrap_or(u32::MAX),
+        element_flags: 0,
+        flags: 0,
+    };
+    // SAFETY: the kernel writes at most `count` keys and values, for which there is room and of which any bytes are
+    // valid, since both are plain data; one position; and the attributes. All of it lives until the call returns.
+    let answer = unsafe {
+        libc::syscall(
+            libc::SYS_bpf,
+            LOOKUP_BATCH,
+            &raw mut attributes,
+            size_of::<Attributes>(),
+        )
+    };
+    let count = attributes.count as usize;
+    if answer == 0 {
+        return Ok(Answer::More(count, next));
+    }
+    match io::Error::last_os_error() {
+        error if error.raw_os_error() == Some(libc::ENOENT) => Ok(Answer::Last(count)),
+        error if error.raw_os_error() == Some(libc::ENOSPC) => Ok(Answer::TooSmall),
+        error => Err(error),
+    }
+}

@@ -34,11 +34,13 @@ use groundplane_abi::control::{Generation, Settings};
 use groundplane_abi::eni::{Counter, DropKey, EniEntry, EniKey, EniState, EniTotals};
 use groundplane_abi::flow::{FlowEntry, FlowKey};
 use groundplane_abi::{Device, Ip4, Ip6, LAYOUT_VERSION, map};
+use groundplane_datapath::FlowTable;
 use programs::Programs;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs::File;
 use std::io::Read as _;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use table::open;
@@ -58,8 +60,7 @@ pub struct Datapath {
     settings: Array<MapData, Settings>,
     scopes: Array<MapData, Generation>,
     tables: BankedTables,
-    flows4: HashMap<MapData, FlowKey<Ip4>, FlowEntry<Ip4>>,
-    flows6: HashMap<MapData, FlowKey<Ip6>, FlowEntry<Ip6>>,
+    flows: FlowTables,
     totals: PerCpuHashMap<MapData, Device, EniTotals>,
     states: HashMap<MapData, Device, EniState>,
     drops: PerCpuHashMap<MapData, DropKey, Counter>,
@@ -122,8 +123,7 @@ impl Datapath {
             settings,
             scopes: open(pins, map::SCOPES)?,
             tables: BankedTables::open(pins)?,
-            flows4: open(pins, map::ip4::FLOWS)?,
-            flows6: open(pins, map::ip6::FLOWS)?,
+            flows: FlowTables::open(pins)?,
             totals: open(pins, map::ENI_TOTALS)?,
             states: open(pins, map::ENI_STATES)?,
             drops: open(pins, map::DROPS)?,
@@ -312,15 +312,23 @@ impl Datapath {
     pub fn counters(&self) -> Result<Counters> {
         let totals = all(&self.totals, self.totals.iter(), map::ENI_TOTALS)?;
         let drops = all(&self.drops, self.drops.iter(), map::DROPS)?;
-        let flows4 = all(&self.flows4, self.flows4.iter(), map::ip4::FLOWS)?;
-        let flows6 = all(&self.flows6, self.flows6.iter(), map::ip6::FLOWS)?;
-        let flows4 = flows4.values().filter_map(FlowCount::of);
+        let mut flows = Vec::new();
+        let mut count = |flow: Option<FlowCount>| {
+            flows.extend(flow);
+            ControlFlow::Continue(())
+        };
+        _ = self
+            .flows
+            .each::<Ip4>(FlowTable::Main, |flow| count(FlowCount::of(flow)))?;
+        _ = self
+            .flows
+            .each::<Ip6>(FlowTable::Main, |flow| count(FlowCount::of(flow)))?;
         Ok(count::sum(
             totals
                 .into_iter()
                 .map(|(device, cpus): (_, PerCpuValues<_>)| (device, cpus.to_vec())),
             all(&self.states, self.states.iter(), map::ENI_STATES)?,
-            flows4.chain(flows6.values().filter_map(FlowCount::of)),
+            flows,
             drops
                 .into_iter()
                 .map(|(key, cpus): (_, PerCpuValues<_>)| (key, cpus.to_vec())),

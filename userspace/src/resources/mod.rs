@@ -4,37 +4,86 @@
 //! here: every subnet has a route table and a NACL, every ENI has groups. `document` makes these values, `plan`
 //! compiles them, and the reference model in the tests reads nothing else.
 
+mod api_gateway;
 mod details;
+mod direct_connect;
+mod dns;
+mod endpoint;
+mod instance;
+mod internet;
+mod ipam;
+mod kind;
+mod load_balancer;
 mod network_acl;
 mod network_interface;
+mod observe;
+mod peering;
 mod prefix_list;
+mod rest;
 mod route_table;
 mod security_group;
 mod subnet;
+#[cfg(test)]
+mod tests;
+mod transit_gateway;
 mod vpc;
+mod vpn;
 mod wire;
 
+pub use api_gateway::{RestVpcLink, VpcLink};
 pub use details::{Details, Rest, Tags};
+pub use direct_connect::{
+    AssociatedGateway, BgpPeer, DirectConnectGateway, DirectConnectGatewayAssociation, RouteFilterPrefix,
+    VirtualInterface,
+};
+pub use dns::{
+    AliasTarget, DhcpConfiguration, DhcpOptions, DhcpValue, HostedZone, HostedZoneConfig, HostedZoneVpc,
+    ResolverEndpoint, ResolverIpAddress, ResolverRule, ResolverRuleAssociation, ResourceRecord, ResourceRecordSet,
+    TargetAddress,
+};
+pub use endpoint::{
+    AllowedPrincipal, DnsEntry, DnsOptions, EndpointError, EndpointGroup, EndpointPrefixes, EndpointServiceType,
+    PrivateDnsNameConfiguration, SupportedRegion, VpcEndpoint, VpcEndpointConnection, VpcEndpointService,
+};
+pub use instance::{AvailabilityZone, Instance, InstanceNetworkInterface, InstanceState, Placement, Reservation};
+pub use internet::{
+    Address, EgressOnlyInternetGateway, GatewayAttachment, InternetGateway, NatGateway, NatGatewayAddress,
+    VpcBlockPublicAccessExclusion, VpcBlockPublicAccessOptions,
+};
+pub use ipam::{
+    Ipam, IpamPool, IpamPoolAllocation, IpamPoolCidr, IpamScope, OperatingRegion, ResourceTag, SubnetCidrReservation,
+};
+pub use kind::{Kind, Object, Resources, kind, kind_of_id, kinds};
+pub use load_balancer::{
+    Action, Attribute, ForwardConfig, Listener, LoadBalancer, LoadBalancerAddress, LoadBalancerState, LoadBalancerZone,
+    Matcher, Target, TargetGroup, TargetGroupTuple, TargetHealth, TargetHealthDescription,
+};
 pub use network_acl::{NetworkAcl, NetworkAclEntry, RuleAction};
 pub use network_interface::{
     Allowance, ConnectionTracking, EniAssociation, EniAttachment, InterfaceType, NetworkInterface,
 };
+pub use observe::{
+    FlowLog, NetworkInsightsAnalysis, NetworkInsightsPath, PortRange, TrafficMirrorFilter, TrafficMirrorFilterRule,
+    TrafficMirrorSession, TrafficMirrorTarget,
+};
+pub use peering::{CidrBlock, Ipv6CidrBlock, PeeringOptions, PeeringStatus, PeeringVpcInfo, VpcPeeringConnection};
 pub use prefix_list::{AddressFamily, PrefixList};
+pub use rest::{difference, lay_over};
 pub use route_table::{Destination, Route, RouteOrigin, RouteState, RouteTable, RouteTarget};
 pub use security_group::{Peer, ReferencedGroup, SecurityGroup, SecurityGroupRule};
 pub use subnet::Subnet;
+pub use transit_gateway::{
+    AttachmentAssociation, ConnectPeerBgpConfiguration, ConnectPeerConfiguration, PeeringTgwInfo, TransitGateway,
+    TransitGatewayAttachment, TransitGatewayConnect, TransitGatewayConnectOptions, TransitGatewayConnectPeer,
+    TransitGatewayOptions, TransitGatewayPeeringAttachment, TransitGatewayPrefixListReference, TransitGatewayRoute,
+    TransitGatewayRouteAttachment, TransitGatewayRouteTable, TransitGatewayRouteTableAssociation,
+    TransitGatewayRouteTablePropagation, TransitGatewayStatus, TransitGatewayVpcAttachment,
+    TransitGatewayVpcAttachmentOptions,
+};
 pub use vpc::Vpc;
+pub use vpn::{
+    AuthorizationRule, ClientVpnEndpoint, ClientVpnRoute, ClientVpnStatus, CustomerGateway, NumberValue, TargetNetwork,
+    TextValue, TunnelOption, VgwTelemetry, VpnConnection, VpnConnectionOptions, VpnGateway, VpnStaticRoute,
+};
 
-use wire::wire;
-
-/// All resources of one document, each list in order of id.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Resources {
-    pub vpcs: Vec<Vpc>,
-    pub subnets: Vec<Subnet>,
-    pub route_tables: Vec<RouteTable>,
-    pub network_acls: Vec<NetworkAcl>,
-    pub security_groups: Vec<SecurityGroup>,
-    pub prefix_lists: Vec<PrefixList>,
-    pub network_interfaces: Vec<NetworkInterface>,
-}
+use wire::{noun, wire};

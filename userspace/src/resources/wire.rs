@@ -4,22 +4,112 @@
 //! struct needs to have all fields.
 
 /// Declares structs with the names of fields that the API uses, in PascalCase but for those that say otherwise. All
-/// fields are public and may be missing.
+/// fields are public and may be missing. Two services have camelCase.
 macro_rules! wire {
-    ($($(#[$meta:meta])* pub struct $name:ident { $($(#[$field_meta:meta])* $field:ident: $type:ty,)* })*) => {$(
-        $(#[$meta])*
+    (camelCase $($structs:tt)*) => { wire! { @as "camelCase" $($structs)* } };
+    (@as $case:literal $($(#[$meta:meta])* pub struct $name:ident { $($(#[$field_meta:meta])* $field:ident: $type:ty,)* })*) => {$(
         #[derive(Clone, Debug, Default, PartialEq, Eq, ::serde::Serialize, ::serde::Deserialize)]
-        #[serde(rename_all = "PascalCase", default)]
+        #[serde(rename_all = $case, default)]
+        $(#[$meta])*
         pub struct $name {$(
-            $(#[$field_meta])*
             #[serde(skip_serializing_if = "crate::resources::wire::is_default")]
+            $(#[$field_meta])*
             pub $field: $type,
         )*}
     )*};
+    ($($structs:tt)*) => { wire! { @as "PascalCase" $($structs)* } };
 }
 
-pub(super) use wire;
+/// The same for kinds of objects, which also have a name, tags, and a rest.
+macro_rules! noun {
+    (camelCase $($structs:tt)*) => { noun! { @as "camelCase" $($structs)* } };
+    (@as $case:literal $($(#[$meta:meta])* pub struct $name:ident { $($(#[$field_meta:meta])* $field:ident: $type:ty,)* })*) => {$(
+        #[derive(Clone, Debug, Default, PartialEq, Eq, ::serde::Serialize, ::serde::Deserialize)]
+        #[serde(rename_all = $case, default)]
+        $(#[$meta])*
+        pub struct $name {
+            /// The name in the document, or the `Name` tag of a dump.
+            #[serde(skip)]
+            pub name: String,
+            $(
+                #[serde(skip_serializing_if = "crate::resources::wire::is_default")]
+                $(#[$field_meta])*
+                pub $field: $type,
+            )*
+            #[serde(skip_serializing_if = "crate::resources::wire::is_default", with = "crate::resources::wire::tags")]
+            pub tags: crate::resources::Tags,
+            #[serde(skip)]
+            pub rest: crate::resources::Rest,
+        }
+
+        impl crate::resources::kind::Noun for $name {
+            fn labels(&mut self) -> (&mut String, &mut crate::resources::Rest) {
+                (&mut self.name, &mut self.rest)
+            }
+
+            fn rest(&self) -> &crate::resources::Rest {
+                &self.rest
+            }
+
+            fn name(&self) -> &str {
+                &self.name
+            }
+        }
+    )*};
+    ($($structs:tt)*) => { noun! { @as "PascalCase" $($structs)* } };
+}
+
+pub(super) use {noun, wire};
 
 pub(super) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
+}
+
+/// Tags as most of the API has them: a list of `Key` and `Value`. A few services print a mapping, or lower case.
+pub(super) mod tags {
+    use crate::resources::Tags;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[derive(Serialize, Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Tag<T> {
+        #[serde(alias = "key")]
+        key: T,
+        #[serde(alias = "value", default)]
+        value: T,
+    }
+
+    pub(in crate::resources) fn serialize<S: Serializer>(tags: &Tags, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_seq(tags.iter().map(|(key, value)| Tag { key, value }))
+    }
+
+    pub(in crate::resources) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Tags, D::Error> {
+        from.deserialize_any(Labels)
+    }
+
+    struct Labels;
+
+    impl<'de> serde::de::Visitor<'de> for Labels {
+        type Value = Tags;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("a list of tags, each with Key and Value")
+        }
+
+        fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut list: A) -> Result<Tags, A::Error> {
+            let mut tags = Tags::new();
+            while let Some(Tag { key, value }) = list.next_element::<Tag<String>>()? {
+                tags.insert(key, value);
+            }
+            Ok(tags)
+        }
+
+        fn visit_map<A: serde::de::MapAccess<'de>>(self, mut mapping: A) -> Result<Tags, A::Error> {
+            let mut tags = Tags::new();
+            while let Some((key, value)) = mapping.next_entry::<String, String>()? {
+                tags.insert(key, value);
+            }
+            Ok(tags)
+        }
+    }
 }

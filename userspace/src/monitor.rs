@@ -5,12 +5,12 @@ mod time;
 
 pub use packet::Packet;
 
+use crate::install::engine::require_root;
 use crate::install::error::{Error, Result};
 use crate::install::kernel::{Datapath, Events};
 use crate::install::netlink::Netlink;
 use crate::install::state::{GuestState, State};
 use crate::install::store;
-use crate::install::up::require_root;
 use crate::rule::Rule;
 use groundplane_abi::event::Event;
 use groundplane_abi::nacl::direction;

@@ -2,13 +2,13 @@
 
 mod text;
 
+use crate::install::engine::require_root;
 use crate::install::error::Result;
 use crate::install::kernel::{Counters, Datapath, DropCause, EniCounters};
 use crate::install::netlink::Netlink;
 use crate::install::netns;
 use crate::install::state::{GuestState, Named, Place, Stage, State};
 use crate::install::store;
-use crate::install::up::require_root;
 use crate::rule::Rule;
 use groundplane_abi::eni::Counter;
 use groundplane_abi::{Device, DropReason};

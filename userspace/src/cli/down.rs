@@ -2,12 +2,13 @@
 
 use super::output::Output;
 use super::{Outcome, progress};
-use groundplane::install;
+use groundplane::install::state::State;
+use groundplane::install::{self, Watched};
 use serde_json::json;
 use std::path::Path;
 
 pub(super) fn run(state_dir: &Path, output: &Output) -> anyhow::Result<Outcome> {
-    let result = install::down(state_dir, &progress::show);
+    let result = take_down(state_dir);
     progress::clear();
     let state = result?;
     let (text, enis) = match &state {
@@ -19,4 +20,12 @@ pub(super) fn run(state_dir: &Path, output: &Output) -> anyhow::Result<Outcome> 
     };
     output.result(&text, &json!({ "was_up": state.is_some(), "enis": enis }))?;
     Ok(Outcome::Done)
+}
+
+fn take_down(state_dir: &Path) -> anyhow::Result<Option<State>> {
+    let watched = Watched {
+        show: progress::show,
+        interrupted: progress::interrupted()?,
+    };
+    Ok(install::down(state_dir, &watched)?)
 }

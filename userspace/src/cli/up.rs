@@ -4,15 +4,17 @@ use super::output::Output;
 use super::{Outcome, file, progress};
 use anyhow::Context;
 use groundplane::document::{self, Host, Source};
+use groundplane::install::engine::Change;
 use groundplane::install::state::State;
 use groundplane::install::store::{self, DEFAULT_DIRECTORY};
-use groundplane::install::{self, Deployment, LoadOptions, UpOptions};
+use groundplane::install::{self, ApplyOptions, Candidate, Engine, EngineOptions, LoadOptions, Watched};
 use groundplane::object::object;
 use groundplane::probe::{self, Report};
 use groundplane::status;
 use serde::Serialize;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -41,36 +43,48 @@ pub(super) fn run(arguments: &Arguments, state_dir: &Path, output: &Output) -> a
         namespaces: install::netns::list()?,
         devices: Vec::new(),
     };
-    let resolved = file::read(&arguments.file, |name, bytes| {
-        document::read(&[Source::new(name, bytes)], Some(&host))
-    })?;
-    let resolved = match resolved {
+    let source = file::read(&arguments.file, |name, bytes| Source::new(name, bytes))?;
+    let sources = vec![source];
+    let resolved = match document::read(&sources, Some(&host)) {
         Ok(resolved) => resolved,
         Err(problems) => return output.refuse(problems),
     };
     output.diagnostics(&resolved.warnings);
-    let deployment = Deployment::from(resolved);
+    let candidate = Candidate::new(sources, resolved);
+    let resources = candidate.deployment.resources.clone();
     let interrupted = progress::interrupted()?;
-    let options = UpOptions {
-        state_dir: state_dir.to_owned(),
-        pins: arguments.pin_dir.clone(),
-        load: LoadOptions {
-            object: object()?,
-            ..LoadOptions::default()
-        },
-        interrupted,
-        progress: &progress::show,
-    };
-    let outcome = install::up(&deployment, &options);
+    let outcome = apply(candidate, arguments, state_dir, interrupted);
     progress::clear();
     let outcome = outcome?;
     let state = store::read(state_dir)?.context("the journal is gone")?;
     let report = arguments.probe.then(|| {
-        let report = probe::run(&deployment.resources, &state, state_dir, &progress::show, interrupted);
+        let report = probe::run(&resources, &state, state_dir, &progress::show, interrupted);
         progress::clear();
         report.context("it is up, but the probe could not run")
     });
     tell(&outcome, report.transpose()?.as_ref(), &state, state_dir, output)
+}
+
+fn apply(
+    candidate: Candidate,
+    arguments: &Arguments,
+    state_dir: &Path,
+    interrupted: &AtomicBool,
+) -> anyhow::Result<install::Outcome> {
+    let options = EngineOptions {
+        state_dir: state_dir.to_owned(),
+        pins: Some(arguments.pin_dir.clone()),
+        load: LoadOptions {
+            object: object()?,
+            ..LoadOptions::default()
+        },
+    };
+    let watched = Watched {
+        show: progress::show,
+        interrupted,
+    };
+    let (mut engine, _) = Engine::open(options, &watched)?;
+    Ok(engine.apply(candidate, ApplyOptions::default(), &watched)?)
 }
 
 fn tell(
@@ -90,11 +104,11 @@ fn tell(
 }
 
 fn text(outcome: &install::Outcome, report: Option<&Report>, state: &State, state_dir: &Path) -> String {
-    let mut text = match outcome {
-        install::Outcome::BroughtUp => "Up.\n".to_owned(),
-        install::Outcome::AlreadyUp => "Already up, whole and enforced; nothing was changed.\n".to_owned(),
-        install::Outcome::Changed { made, removed, stayed } => changed(made, removed, *stayed),
-        install::Outcome::Replaced => {
+    let mut text = match &outcome.change {
+        Change::BroughtUp => "Up.\n".to_owned(),
+        Change::AlreadyUp => "Already up, whole and enforced; nothing was changed.\n".to_owned(),
+        Change::Changed { made, removed, stayed } => changed(made, removed, *stayed),
+        Change::Replaced => {
             "Up. What was up before could not be changed any more, so it was taken down first.\n".to_owned()
         }
     };

@@ -5,33 +5,35 @@
 //! says before each step what may be there after it, so that a killed run is finished or removed by the next.
 
 use crate::install::arrangement::{Arrangement, Member};
-use crate::install::deployment::{Deployment, binding};
+use crate::install::deployment::binding;
 use crate::install::down::remove_guests;
 use crate::install::error::{Error, Result};
 use crate::install::guest;
+use crate::install::history::History;
 use crate::install::kernel::{Datapath, Hooked};
 use crate::install::link;
 use crate::install::names::GUEST_DEVICE;
 use crate::install::netlink::{Link, Netlink};
 use crate::install::netns;
+use crate::install::progress::Progress;
 use crate::install::state::{GuestState, Place, Renaming, Stage, State};
 use crate::install::store::Store;
-use crate::install::up::UpOptions;
+use crate::install::up::Wanted;
 use crate::plan::Bindings;
-use std::sync::atomic::Ordering;
+use groundplane_abi::control::Generation;
 
 /// A change under way.
-#[derive(Debug)]
-pub(super) struct Change<'a> {
-    pub(super) deployment: &'a Deployment,
-    pub(super) options: &'a UpOptions<'a>,
+pub(super) struct Changing<'a> {
+    pub(super) wanted: &'a Wanted<'a>,
+    pub(super) progress: &'a dyn Progress,
     pub(super) store: &'a Store,
+    pub(super) history: &'a mut History,
     pub(super) state: &'a mut State,
     /// Whether an earlier change was left half done, so that guests may lack what the journal says they have.
     pub(super) resumed: bool,
 }
 
-impl Change<'_> {
+impl Changing<'_> {
     /// Everything up to and with the configuration's being put in force. Whoever is told of an error here undoes it.
     pub(super) fn put_in_force(&mut self, arrangement: Arrangement, datapath: &mut Datapath) -> Result<()> {
         let mut members = arrangement.members;
@@ -51,11 +53,14 @@ impl Change<'_> {
             bindings.insert(member.guest.eni_id.clone(), binding);
         }
         self.check_interrupted()?;
-        (self.options.progress)("putting the configuration in force");
-        datapath.apply(&self.deployment.compile(&bindings)?)?;
+        self.progress.step("putting the configuration in force");
+        let plan = self.wanted.deployment.compile(&bindings)?;
+        let next = datapath.next_generation(Generation(self.history.last_generation()));
+        self.history
+            .announce(next.0, self.wanted.sources, self.wanted.rollback_to)?;
+        datapath.apply_as(&plan, next)?;
         self.state.guests = members.into_iter().map(in_force).collect();
         self.state.passing = arrangement.gone;
-        self.state.fingerprint = self.deployment.fingerprint();
         Ok(())
     }
 
@@ -72,7 +77,7 @@ impl Change<'_> {
 
     /// Makes a guest. Its host side stays down, so that nothing leaves it yet.
     fn make(&mut self, guest: &mut GuestState, datapath: &Datapath) -> Result<Link> {
-        (self.options.progress)(&format!("making {}", guest.name));
+        self.progress.step(&format!("making {}", guest.name));
         self.state.passing.push(guest.clone());
         self.store.write(self.state)?;
         if let Place::Made { namespace, inode } = &mut guest.place {
@@ -85,7 +90,7 @@ impl Change<'_> {
         let link = match guest.place.namespace() {
             None => link::create_tap(&guest.device, &guest.alias)?,
             Some(namespace) => {
-                let mac = self.deployment.mac(&guest.eni_id)?;
+                let mac = self.wanted.deployment.mac(&guest.eni_id)?;
                 link::create_veth(&guest.device, &guest.alias, namespace, guest.guest_device(), mac)?
             }
         };
@@ -110,6 +115,7 @@ impl Change<'_> {
     /// Takes back what [`Self::put_in_force`] did before it failed: `before` is the journal as it was.
     pub(super) fn undo(&mut self, before: State) -> Result<()> {
         let mut errors = Vec::new();
+        errors.extend(self.history.withdraw().err());
         for noted in &self.state.guests {
             let guest = before.guests.iter().find(|guest| guest.eni_id == noted.eni_id);
             errors.extend(guest.and_then(|guest| self.narrow(noted, guest).err()));
@@ -124,8 +130,9 @@ impl Change<'_> {
 
     /// Everything after the configuration's being put in force: guests come up, and what is gone is removed.
     pub(super) fn finish(&mut self) -> Result<()> {
+        self.history.confirm()?;
         self.store.write(self.state)?;
-        let wanted = self.deployment.guest_states()?;
+        let wanted = self.wanted.deployment.guest_states()?;
         let netlink = Netlink::open()?;
         for (guest, wanted) in self.state.guests.iter().zip(&wanted) {
             netlink.set_up(&guest.device)?;
@@ -173,7 +180,7 @@ impl Change<'_> {
     }
 
     fn check_interrupted(&self) -> Result<()> {
-        if self.options.interrupted.load(Ordering::Relaxed) {
+        if self.progress.is_interrupted() {
             Err(Error::Interrupted)
         } else {
             Ok(())

@@ -30,12 +30,6 @@ impl From<Resolved> for Deployment {
 }
 
 impl Deployment {
-    /// Tells deployments apart.
-    #[must_use]
-    pub fn fingerprint(&self) -> String {
-        names::fingerprint(&format!("{self:?}"))
-    }
-
     /// The rows for these devices.
     pub(super) fn compile(&self, bindings: &Bindings) -> Result<Plan> {
         plan::compile(&self.resources, bindings).map_err(Error::Plan)
@@ -86,9 +80,9 @@ impl Deployment {
     }
 
     /// Compiles the plan for devices that don't exist yet, so that nothing is made in vain.
-    pub(super) fn check_plan(&self, guests: &[GuestState]) -> Result<()> {
+    pub(super) fn check_plan(&self, guests: &[GuestState]) -> Result<Plan> {
         let bind = |(guest, index): (&GuestState, u32)| (guest.eni_id.clone(), binding(guest, Device(index)));
-        self.compile(&guests.iter().zip(1..).map(bind).collect()).map(drop)
+        self.compile(&guests.iter().zip(1..).map(bind).collect())
     }
 }
 

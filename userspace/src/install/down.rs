@@ -1,35 +1,36 @@
 //! Taking down what is up: exactly what the journal names, as far as it is there and ours.
 
 use crate::install::bpffs;
-use crate::install::error::{Doing as _, Error, Result};
+use crate::install::engine::require_root;
+use crate::install::error::{Error, Result};
 use crate::install::kernel::Datapath;
 use crate::install::link;
 use crate::install::netns;
+use crate::install::progress::Progress;
 use crate::install::state::{GuestState, Place, Renaming, State};
 use crate::install::store::Store;
-use crate::install::up::{probe_directory, require_root};
-use std::io;
+use crate::install::up::probe_directory;
+use crate::install::{files, history};
 use std::path::Path;
 
 /// Takes down what is up and forgets it. Nothing is up: `None`. Everything is tried, and what failed is reported
-/// together and kept in the journal, so that the next try knows of it.
-pub fn down(state_dir: &Path, progress: &dyn Fn(&str)) -> Result<Option<State>> {
+/// together and kept in the journal, so that the next try knows of it. Needs nothing of what is up to be whole.
+pub fn down(state_dir: &Path, progress: &dyn Progress) -> Result<Option<State>> {
     require_root()?;
-    let store = Store::lock(state_dir, || progress("waiting for another groundplane to finish"))?;
+    let store = Store::lock(state_dir, || {
+        progress.step("waiting for another groundplane to finish");
+    })?;
     let state = store.read()?;
-    if let Some(state) = &state {
-        remove(state)?;
-        remove_all(&probe_directory(state_dir))?;
-    }
-    store.remove()?;
-    Ok(state)
+    everything(&store, state.as_ref()).map(|()| state)
 }
 
-fn remove_all(directory: &Path) -> Result<()> {
-    match std::fs::remove_dir_all(directory) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        other => other.doing(|| format!("remove {}", directory.display())),
+pub(super) fn everything(store: &Store, state: Option<&State>) -> Result<()> {
+    if let Some(state) = state {
+        remove(state)?;
+        files::remove_all(&probe_directory(store.directory()))?;
     }
+    history::remove(store.directory())?;
+    store.remove()
 }
 
 /// Removes everything a journal names.

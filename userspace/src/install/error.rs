@@ -29,6 +29,12 @@ pub enum Error {
     Layout { pins: PathBuf, found: u32 },
     #[error("nothing is up")]
     NothingUp,
+    #[error("{} is not what was written there", .0.display())]
+    DamagedDocument(PathBuf),
+    #[error("the configuration of generation {generation} can't be read any more: {problems}")]
+    UnreadableGeneration { generation: u64, problems: String },
+    #[error("there is no configuration before the one in force")]
+    NothingBefore,
     #[error("nothing is loaded at {}", .0.display())]
     NotLoaded(PathBuf),
     #[error("the BPF object has no program {0}")]

@@ -242,8 +242,25 @@ impl Datapath {
     /// Puts a plan in force: no packet sees a mixture of it and the one before. When this fails or is killed, the one
     /// before stays in force wholly.
     pub fn apply(&mut self, plan: &Plan) -> Result<Generation> {
+        let next = self.next_generation(Generation(0));
+        self.apply_as(plan, next).map(|()| next)
+    }
+
+    /// The generation for the next plan: after all there have been, and with its rows in the bank nobody reads.
+    #[must_use]
+    pub fn next_generation(&self, last: Generation) -> Generation {
+        let current = self.generation();
+        let next = Generation(current.max(last).0 + 1);
+        if next.bank() == current.bank() {
+            Generation(next.0 + 1)
+        } else {
+            next
+        }
+    }
+
+    /// The same under a generation from [`Self::next_generation`].
+    pub fn apply_as(&mut self, plan: &Plan, next: Generation) -> Result<()> {
         let current = self.generation.get();
-        let next = Generation(current.0 + 1);
         let in_force = self.tables.read(current.bank())?;
         let devices = |plan: &Plan| plan.enis.keys().map(|key| key.device).collect::<BTreeSet<_>>();
         self.settle_rows(plan, &(&devices(&in_force) | &devices(plan)))?;
@@ -258,7 +275,7 @@ impl Datapath {
         self.generation.set(next);
         // The next plan is written over the bank that is left now.
         generation::wait_for_readers();
-        Ok(next)
+        Ok(())
     }
 
     /// Sees to the rows of totals and of state: every ENI of the plan has its own, and devices that were gone before the

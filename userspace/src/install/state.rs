@@ -9,7 +9,7 @@ use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
 /// Raised when a field changes its meaning.
-pub(super) const VERSION: u32 = 2;
+pub(super) const VERSION: u32 = 3;
 
 /// Everything `up` makes, and how far it got.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,8 +18,6 @@ pub struct State {
     /// The boot it was made in: after the next one, nothing of it exists, and a thing of the same name is another's.
     pub boot_id: String,
     pub stage: Stage,
-    /// Of the document, to tell whether another one is to be brought up.
-    pub fingerprint: String,
     pub pins: PathBuf,
     /// Whether `up` mounted the BPF file system.
     pub mounted_bpffs: bool,
@@ -152,7 +150,6 @@ impl State {
             version: VERSION,
             boot_id: current_boot()?,
             stage: Stage::Changing,
-            fingerprint: String::new(),
             pins,
             mounted_bpffs: false,
             guests: Vec::new(),

@@ -1,12 +1,13 @@
 //! Where the journal of what is up is kept: read by anybody, written by whoever has the lock, replaced as a whole.
 
 use crate::install::error::{Doing as _, Error, Result};
+use crate::install::files;
 use crate::install::state::{State, VERSION};
 use nix::fcntl::{Flock, FlockArg};
 use serde::Deserialize;
-use std::fs::{DirBuilder, File, OpenOptions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 /// Where a host's own deployment is noted down.
@@ -24,11 +25,7 @@ impl Store {
     pub fn lock(directory: &Path, on_wait: impl FnOnce()) -> Result<Self> {
         let mut on_wait = Some(on_wait);
         loop {
-            DirBuilder::new()
-                .recursive(true)
-                .mode(0o700)
-                .create(directory)
-                .doing(|| format!("make {}", directory.display()))?;
+            files::make_directory(directory)?;
             let what = || format!("lock {}", directory.display());
             let file = File::open(directory).doing(what)?;
             let lock = match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
@@ -66,23 +63,25 @@ impl Store {
     /// Writes the journal: after this returns, it is on the disk wholly, and before, the old one is.
     pub fn write(&self, state: &State) -> Result<()> {
         let path = path(&self.directory);
-        write(&path, &unfinished(&self.directory), state).doing(|| format!("write {}", path.display()))
+        let text = serde_json::to_vec(state).map_err(io::Error::from);
+        files::replace(&path, &text.doing(|| format!("write {}", path.display()))?)?;
+        files::sync(&self.directory)
     }
 
-    /// Removes the journal, one that somebody was killed while writing, and the directory if nothing else is in it.
-    pub fn remove(self) -> Result<()> {
-        for path in [unfinished(&self.directory), path(&self.directory)] {
-            match std::fs::remove_file(&path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    return Err(error).doing(|| format!("remove {}", path.display()));
-                }
-                _ => {}
-            }
-        }
-        match std::fs::remove_dir(&self.directory) {
-            Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => Ok(()),
-            other => other.doing(|| format!("remove {}", self.directory.display())),
-        }
+    /// Removes the journal and one that somebody was killed while writing.
+    pub fn remove(&self) -> Result<()> {
+        let path = path(&self.directory);
+        files::remove(&files::unfinished(&path))?;
+        files::remove(&path)
+    }
+}
+
+impl Drop for Store {
+    /// A directory that nothing is in is taken away: whoever is up has a journal there. Whoever waits for the lock
+    /// finds out and makes another.
+    fn drop(&mut self) {
+        // It fails if there is anything in it, which is as it should be.
+        let _ = std::fs::remove_dir(&self.directory);
     }
 }
 
@@ -110,27 +109,6 @@ pub fn read(directory: &Path) -> Result<Option<State>> {
 
 fn path(directory: &Path) -> PathBuf {
     directory.join("state.json")
-}
-
-/// A journal that is being written.
-fn unfinished(directory: &Path) -> PathBuf {
-    directory.join("state.json.new")
-}
-
-fn write(path: &Path, new: &Path, state: &State) -> io::Result<()> {
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(new)?;
-    serde_json::to_writer_pretty(&mut file, state)?;
-    file.write_all(b"\n")?;
-    file.sync_all()?;
-    std::fs::rename(new, path)?;
-    // The new name is on the disk only when the directory is.
-    path.parent()
-        .map_or(Ok(()), |directory| File::open(directory)?.sync_all())
 }
 
 #[cfg(test)]
@@ -182,7 +160,7 @@ mod tests {
         assert_eq!(read(&directory.0).unwrap(), Some(written));
         let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!((mode(&directory.0), mode(&path(&directory.0))), (0o700, 0o600));
-        assert!(!unfinished(&directory.0).exists());
+        assert!(!files::unfinished(&path(&directory.0)).exists());
     }
 
     #[test]
@@ -192,9 +170,10 @@ mod tests {
         store.write(&state()).unwrap();
         std::fs::write(directory.0.join("notes"), "mine").unwrap();
         store.remove().unwrap();
+        drop(store);
         assert!(directory.0.join("notes").exists());
         std::fs::remove_file(directory.0.join("notes")).unwrap();
-        Store::lock(&directory.0, || ()).unwrap().remove().unwrap();
+        drop(Store::lock(&directory.0, || ()).unwrap());
         assert!(!directory.0.exists());
     }
 
@@ -202,8 +181,9 @@ mod tests {
     fn who_is_killed_while_writing_the_journal_leaves_nothing_that_stays() {
         let directory = Directory::new("killed");
         let store = Store::lock(&directory.0, || ()).unwrap();
-        std::fs::write(unfinished(&directory.0), r#"{"version": 2, "boot"#).unwrap();
+        std::fs::write(files::unfinished(&path(&directory.0)), r#"{"version": 3, "boot"#).unwrap();
         store.remove().unwrap();
+        drop(store);
         assert!(!directory.0.exists());
     }
 
@@ -216,6 +196,7 @@ mod tests {
         let second = std::thread::spawn(move || Store::lock(&path, || waits.send(()).unwrap()).unwrap());
         waiting.recv().unwrap();
         first.remove().unwrap();
+        drop(first);
         let second = second.join().unwrap();
         second.write(&state()).unwrap();
         assert!(second.read().unwrap().is_some());
@@ -227,7 +208,7 @@ mod tests {
         std::fs::create_dir_all(&directory.0).unwrap();
         std::fs::write(path(&directory.0), r#"{"version": 99}"#).unwrap();
         assert!(matches!(read(&directory.0), Err(Error::StateVersion { found: 99, .. })));
-        std::fs::write(path(&directory.0), r#"{"version": 2, "boot"#).unwrap();
+        std::fs::write(path(&directory.0), r#"{"version": 3, "boot"#).unwrap();
         assert!(read(&directory.0).is_err());
     }
 }

@@ -1,69 +1,21 @@
 //! Bringing a deployment up, wholly or not at all: on a host where nothing is up, or in the place of what is.
 
+use crate::document::Source;
 use crate::install::arrangement::{Arrangement, Member};
 use crate::install::bpffs;
-use crate::install::change::{Change, settle};
+use crate::install::change::{Changing, settle};
 use crate::install::deployment::Deployment;
 use crate::install::down::remove;
+use crate::install::engine::{Applied, Change, Engine, EngineOptions};
 use crate::install::error::{Error, Result};
-use crate::install::kernel::{Datapath, LoadOptions};
+use crate::install::kernel::Datapath;
 use crate::install::netlink::Netlink;
 use crate::install::netns;
+use crate::install::progress::Progress;
 use crate::install::state::{GuestState, Place, Stage, State};
-use crate::install::store::Store;
-use serde::Serialize;
-use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
 
-/// Where things are kept, what is loaded, and who listens.
-pub struct UpOptions<'a> {
-    pub state_dir: PathBuf,
-    pub pins: PathBuf,
-    pub load: LoadOptions<'a>,
-    /// Looked at between steps; once it is set, what has been made is removed again.
-    pub interrupted: &'a AtomicBool,
-    /// Told of each step.
-    pub progress: &'a dyn Fn(&str),
-}
-
-impl fmt::Debug for UpOptions<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            state_dir,
-            pins,
-            load,
-            interrupted,
-            progress: _,
-        } = self;
-        let mut debug = f.debug_struct("UpOptions");
-        debug
-            .field("state_dir", state_dir)
-            .field("pins", pins)
-            .field("capacities", &load.capacities);
-        debug.field("interrupted", interrupted).finish_non_exhaustive()
-    }
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(tag = "outcome", rename_all = "snake_case")]
-pub enum Outcome {
-    BroughtUp,
-    /// The same deployment is up, whole and enforced; nothing was done.
-    AlreadyUp,
-    /// Another one was up, or this one was damaged, and was changed in place: who is in both has gone on.
-    Changed {
-        /// VPC and name of each guest that was made, and of each that was removed.
-        made: Vec<String>,
-        removed: Vec<String>,
-        /// How many guests stayed.
-        stayed: usize,
-    },
-    /// What was up could not be changed any more; it was taken down first.
-    Replaced,
-}
-
-impl Outcome {
+impl Change {
     fn of(arrangement: &Arrangement) -> Self {
         let name = |guest: &GuestState| format!("{}/{}", guest.vpc, guest.name);
         let (stay, made): (Vec<_>, Vec<_>) = arrangement.members.iter().partition(|member| member.before.is_some());
@@ -77,24 +29,35 @@ impl Outcome {
 
 /// Brings a deployment up. What stands in its way is reported before anything is changed. When a step fails or the
 /// process is interrupted before the configuration is in force, what was up before is up as it was.
-pub fn up(deployment: &Deployment, options: &UpOptions<'_>) -> Result<Outcome> {
-    require_root()?;
-    Datapath::check_kernel()?;
-    let store = Store::lock(&options.state_dir, || {
-        (options.progress)("waiting for another groundplane to finish");
-    })?;
-    let old = store.read()?;
-    if let Some(old) = &old
-        && let Some(datapath) = running(old, options)?
-    {
-        return change(deployment, options, &store, old.clone(), datapath);
+pub(super) fn up(
+    engine: &mut Engine,
+    sources: &[Source],
+    deployment: &Deployment,
+    rollback_to: Option<u64>,
+    progress: &dyn Progress,
+) -> Result<Change> {
+    let wanted = Wanted {
+        sources,
+        deployment,
+        rollback_to,
+    };
+    if engine.state.is_some() && engine.datapath.is_some() {
+        return change(engine, &wanted, progress);
     }
-    build(deployment, options, store, old)
+    build(engine, &wanted, progress)
+}
+
+/// What is to be put in force.
+#[derive(Debug)]
+pub(super) struct Wanted<'a> {
+    pub(super) sources: &'a [Source],
+    pub(super) deployment: &'a Deployment,
+    pub(super) rollback_to: Option<u64>,
 }
 
 /// The datapath of what is up, if that can be changed in place.
-fn running(old: &State, options: &UpOptions<'_>) -> Result<Option<Datapath>> {
-    if old.guests.is_empty() || old.pins != options.pins || !old.is_of_this_boot()? {
+pub(super) fn running(old: &State, options: &EngineOptions) -> Result<Option<Datapath>> {
+    if old.guests.is_empty() || old.pins != options.pins(Some(old)) || !old.is_of_this_boot()? {
         return Ok(None);
     }
     match Datapath::open(&old.pins) {
@@ -104,32 +67,31 @@ fn running(old: &State, options: &UpOptions<'_>) -> Result<Option<Datapath>> {
 }
 
 /// Changes what is up in place.
-fn change(
-    deployment: &Deployment,
-    options: &UpOptions<'_>,
-    store: &Store,
-    mut state: State,
-    mut datapath: Datapath,
-) -> Result<Outcome> {
-    if state.stage == Stage::Up && state.fingerprint == deployment.fingerprint() && is_whole(&state, &datapath)? {
-        return Ok(Outcome::AlreadyUp);
-    }
-    (options.progress)("comparing with what is up");
-    settle(store, &mut state)?;
-    let netlink = Netlink::open()?;
-    let stands = |guest: &GuestState| stands(guest, &datapath, &netlink);
-    let arrangement = Arrangement::new(deployment, &options.state_dir, &state.guests, stands)?;
-    let outcome = Outcome::of(&arrangement);
-    let before = state.clone();
-    let mut change = Change {
-        deployment,
-        options,
-        store,
-        resumed: before.stage == Stage::Changing,
-        state: &mut state,
+fn change(engine: &mut Engine, wanted: &Wanted<'_>, progress: &dyn Progress) -> Result<Change> {
+    let (Some(state), Some(datapath)) = (&mut engine.state, &mut engine.datapath) else {
+        return Err(Error::NothingUp);
     };
-    if let Err(error) = change.put_in_force(arrangement, &mut datapath) {
-        (options.progress)("undoing what was done");
+    let is_same = |applied: &Applied| applied.deployment == *wanted.deployment && applied.sources == wanted.sources;
+    if state.stage == Stage::Up && engine.applied.as_ref().is_some_and(is_same) && is_whole(state, datapath)? {
+        return Ok(Change::AlreadyUp);
+    }
+    progress.step("comparing with what is up");
+    settle(&engine.store, state)?;
+    let netlink = Netlink::open()?;
+    let stands = |guest: &GuestState| stands(guest, datapath, &netlink);
+    let arrangement = Arrangement::new(wanted.deployment, &engine.options.state_dir, &state.guests, stands)?;
+    let outcome = Change::of(&arrangement);
+    let before = state.clone();
+    let mut change = Changing {
+        wanted,
+        progress,
+        store: &engine.store,
+        history: &mut engine.history,
+        resumed: before.stage == Stage::Changing,
+        state,
+    };
+    if let Err(error) = change.put_in_force(arrangement, datapath) {
+        progress.step("undoing what was done");
         return Err(with_cleanup(error, change.undo(before)));
     }
     change.finish().map(|()| outcome)
@@ -163,68 +125,69 @@ fn stands(guest: &GuestState, datapath: &Datapath, netlink: &Netlink) -> Result<
 }
 
 /// Builds everything on a host where nothing is up, or where what is up can't be changed and is taken down first.
-fn build(deployment: &Deployment, options: &UpOptions<'_>, store: Store, old: Option<State>) -> Result<Outcome> {
-    if let Err(error) = check(deployment, options, old.as_ref()) {
-        return match old {
-            None => Err(with_cleanup(error, store.remove())),
-            Some(_) => Err(error),
-        };
-    }
-    let outcome = match &old {
-        None => Outcome::BroughtUp,
-        Some(old) => take_down(old, options.progress)?,
+fn build(engine: &mut Engine, wanted: &Wanted<'_>, progress: &dyn Progress) -> Result<Change> {
+    check(wanted.deployment, &engine.options, engine.state.as_ref())?;
+    let outcome = match &engine.state {
+        None => Change::BroughtUp,
+        Some(old) => take_down(old, progress)?,
     };
-    let mut state = State::new(options.pins.clone())?;
-    store.write(&state)?;
-    let built = build_into(deployment, options, &store, &mut state);
-    let Err(error) = built else {
+    let pins = engine.options.pins(engine.state.as_ref());
+    let state = engine.state.insert(State::new(pins)?);
+    engine.store.write(state)?;
+    let Err(error) = build_into(engine, wanted, progress) else {
         return Ok(outcome);
     };
-    (options.progress)("undoing what was done");
-    let undone = remove(&state).and_then(|()| store.remove());
-    Err(with_cleanup(error, undone))
+    progress.step("undoing what was done");
+    Err(with_cleanup(error, engine.forget()))
 }
 
 /// What stands in the way; `old` will be taken down first.
-fn check(deployment: &Deployment, options: &UpOptions<'_>, old: Option<&State>) -> Result<()> {
+fn check(deployment: &Deployment, options: &EngineOptions, old: Option<&State>) -> Result<()> {
     // What an earlier boot made is gone, so that whatever has the same names now is not ours to replace.
     let of_this_boot = old.map(State::is_of_this_boot).transpose()?.unwrap_or(false);
     let old = old.filter(|_| of_this_boot);
     let guests: Vec<_> = old.into_iter().flat_map(State::all_guests).cloned().collect();
     let mut errors = Vec::new();
     errors.extend(Arrangement::new(deployment, &options.state_dir, &guests, |_| Ok(false)).err());
-    if options.pins.exists() && old.is_none_or(|old| old.pins != options.pins) {
-        errors.push(Error::PinsTaken(options.pins.clone()));
+    let pins = options.pins(old);
+    if pins.exists() && old.is_none_or(|old| old.pins != pins) {
+        errors.push(Error::PinsTaken(pins));
     }
     Error::collect(errors)
 }
 
-fn take_down(old: &State, progress: &dyn Fn(&str)) -> Result<Outcome> {
+fn take_down(old: &State, progress: &dyn Progress) -> Result<Change> {
     let (message, outcome) = match (old.is_of_this_boot()?, old.guests.is_empty()) {
-        (false, _) => ("forgetting what was up before the last boot", Outcome::BroughtUp),
-        (true, true) => ("removing what an interrupted run left behind", Outcome::BroughtUp),
-        (true, false) => ("taking down what was up before", Outcome::Replaced),
+        (false, _) => ("forgetting what was up before the last boot", Change::BroughtUp),
+        (true, true) => ("removing what an interrupted run left behind", Change::BroughtUp),
+        (true, false) => ("taking down what was up before", Change::Replaced),
     };
-    progress(message);
+    progress.step(message);
     remove(old)?;
     Ok(outcome)
 }
 
-fn build_into(deployment: &Deployment, options: &UpOptions<'_>, store: &Store, state: &mut State) -> Result<()> {
-    (options.progress)("loading the programs");
+fn build_into(engine: &mut Engine, wanted: &Wanted<'_>, progress: &dyn Progress) -> Result<()> {
+    let Some(state) = &mut engine.state else {
+        return Err(Error::NothingUp);
+    };
+    progress.step("loading the programs");
     state.mounted_bpffs = !bpffs::is_mounted()?;
-    store.write(state)?;
+    engine.store.write(state)?;
     bpffs::ensure_mounted()?;
-    let mut datapath = Datapath::open_or_load(&state.pins, &options.load)?;
-    let arrangement = Arrangement::new(deployment, &options.state_dir, &[], |_| Ok(false))?;
-    let mut change = Change {
-        deployment,
-        options,
-        store,
+    let datapath = engine
+        .datapath
+        .insert(Datapath::open_or_load(&state.pins, &engine.options.load)?);
+    let arrangement = Arrangement::new(wanted.deployment, &engine.options.state_dir, &[], |_| Ok(false))?;
+    let mut change = Changing {
+        wanted,
+        progress,
+        store: &engine.store,
+        history: &mut engine.history,
         state,
         resumed: false,
     };
-    change.put_in_force(arrangement, &mut datapath)?;
+    change.put_in_force(arrangement, datapath)?;
     change.finish()
 }
 
@@ -239,12 +202,4 @@ fn with_cleanup(error: Error, cleanup: Result<()>) -> Error {
 #[must_use]
 pub fn probe_directory(state_dir: &Path) -> PathBuf {
     state_dir.join("probe")
-}
-
-pub(crate) fn require_root() -> Result<()> {
-    if nix::unistd::geteuid().is_root() {
-        Ok(())
-    } else {
-        Err(Error::NotRoot)
-    }
 }

@@ -1,0 +1,297 @@
+//! The one way to change a host: what is up, what a configuration would change, and putting it in force.
+
+use crate::document::{self, Diagnostics, Host, Resolved, Source};
+use crate::install::deployment::Deployment;
+use crate::install::down;
+use crate::install::error::{Error, Result};
+use crate::install::history::{History, Manifest};
+use crate::install::kernel::{DEFAULT_PINS, Datapath, LoadOptions};
+use crate::install::netns;
+use crate::install::progress::Progress;
+use crate::install::state::{Stage, State};
+use crate::install::store::Store;
+use crate::install::up;
+use crate::plan::Plan;
+use crate::resources::Resources;
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+
+/// Where things are kept, and what is loaded.
+#[derive(Clone, Debug)]
+pub struct EngineOptions {
+    pub state_dir: PathBuf,
+    /// Where programs and tables are pinned, if not where they are already, or at [`DEFAULT_PINS`].
+    pub pins: Option<PathBuf>,
+    pub load: LoadOptions<'static>,
+}
+
+/// A host under one hand: as long as it lives, nobody else changes it.
+#[derive(Debug)]
+pub struct Engine {
+    pub(super) options: EngineOptions,
+    pub(super) store: Store,
+    pub(super) history: History,
+    pub(super) state: Option<State>,
+    pub(super) datapath: Option<Datapath>,
+    pub(super) applied: Option<Applied>,
+}
+
+/// What was found when a host was taken over.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Adopted {
+    /// The generation in force; none if nothing is up.
+    pub generation: Option<u64>,
+    pub guests: usize,
+    /// What was not as it should be, and what was done about it.
+    pub findings: Vec<String>,
+}
+
+/// The configuration in force.
+#[derive(Clone, Debug)]
+pub struct Applied {
+    pub manifest: Manifest,
+    pub sources: Vec<Source>,
+    pub deployment: Deployment,
+}
+
+/// A configuration that has been read and found good.
+#[derive(Clone, Debug)]
+pub struct Candidate {
+    pub sources: Vec<Source>,
+    pub deployment: Deployment,
+    /// What AWS would accept as well, but hardly does what it is meant to do.
+    pub warnings: Diagnostics,
+}
+
+/// What a candidate would change.
+#[derive(Clone, Debug)]
+pub struct Preview {
+    /// What is in force; nothing if nothing is up.
+    pub before: Resources,
+    pub after: Resources,
+    /// The rows as they would be. Guests that don't exist yet have devices that nobody has.
+    pub plan: Plan,
+}
+
+/// How a candidate is to be put in force.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ApplyOptions {
+    /// Whether connections end that the new configuration would not admit.
+    pub cut: bool,
+}
+
+/// What came of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Outcome {
+    /// The generation in force now.
+    pub generation: u64,
+    #[serde(flatten)]
+    pub change: Change,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum Change {
+    BroughtUp,
+    /// The same configuration is up, whole and enforced; nothing was done.
+    AlreadyUp,
+    /// Another one was up, or this one was damaged, and was changed in place: who is in both has gone on.
+    Changed {
+        /// VPC and name of each guest that was made, and of each that was removed.
+        made: Vec<String>,
+        removed: Vec<String>,
+        /// How many guests stayed.
+        stayed: usize,
+    },
+    /// What was up could not be changed any more; it was taken down first.
+    Replaced,
+}
+
+impl Candidate {
+    #[must_use]
+    pub fn new(sources: Vec<Source>, resolved: Resolved) -> Self {
+        let warnings = resolved.warnings.clone();
+        Self {
+            sources,
+            deployment: resolved.into(),
+            warnings,
+        }
+    }
+}
+
+impl Engine {
+    /// Takes a host over: waits for whoever changes it now, and finds out what is up and what a killed run has left.
+    pub fn open(options: EngineOptions, progress: &dyn Progress) -> Result<(Self, Adopted)> {
+        require_root()?;
+        Datapath::check_kernel()?;
+        let store = Store::lock(&options.state_dir, || {
+            progress.step("waiting for another groundplane to finish");
+        })?;
+        let state = store.read()?;
+        let datapath = match &state {
+            Some(state) => up::running(state, &options)?,
+            None => None,
+        };
+        let mut engine = Self {
+            history: History::open(&options.state_dir)?,
+            options,
+            store,
+            state,
+            datapath,
+            applied: None,
+        };
+        let adopted = engine.adopt()?;
+        Ok((engine, adopted))
+    }
+
+    fn adopt(&mut self) -> Result<Adopted> {
+        let mut findings = Vec::new();
+        let generation = self.datapath.as_ref().map(|datapath| datapath.generation().0);
+        match self.history.settle(generation)? {
+            None => {}
+            Some(true) => findings.push("a change was killed after it was in force; it is in force".to_owned()),
+            Some(false) => findings.push("a change was killed before it was in force; the old one is".to_owned()),
+        }
+        if let Some(manifest) = self.history.newest().cloned() {
+            self.applied = Some(self.recall(manifest)?);
+        }
+        if self.state.as_ref().is_some_and(|state| state.stage == Stage::Changing) {
+            findings.push("an earlier run was killed".to_owned());
+        }
+        Ok(Adopted {
+            generation,
+            guests: self.state.as_ref().map_or(0, |state| state.guests.len()),
+            findings,
+        })
+    }
+
+    /// The configuration in force.
+    #[must_use]
+    pub fn applied(&self) -> Option<&Applied> {
+        self.applied.as_ref()
+    }
+
+    /// Configurations that are or were in force, the newest first.
+    pub fn generations(&self) -> impl Iterator<Item = &Manifest> {
+        self.history.manifests()
+    }
+
+    /// The journal of what is up.
+    #[must_use]
+    pub fn state(&self) -> Option<&State> {
+        self.state.as_ref()
+    }
+
+    /// The programs and tables, if they are loaded.
+    #[must_use]
+    pub fn datapath(&self) -> Option<&Datapath> {
+        self.datapath.as_ref()
+    }
+
+    pub fn datapath_mut(&mut self) -> Option<&mut Datapath> {
+        self.datapath.as_mut()
+    }
+
+    /// Reads a configuration for this host.
+    pub fn read(&mut self, sources: Vec<Source>) -> std::result::Result<Candidate, Diagnostics> {
+        let host = Host {
+            // What can't be listed is found missing, which is then told.
+            namespaces: netns::list().unwrap_or_default(),
+            ..Host::default()
+        };
+        let resolved = document::read(&sources, Some(&host))?;
+        Ok(Candidate::new(sources, resolved))
+    }
+
+    /// What a candidate would change. Nothing is touched.
+    pub fn plan(&self, candidate: &Candidate) -> Result<Preview> {
+        let guests = candidate.deployment.guest_states()?;
+        Ok(Preview {
+            before: self
+                .applied
+                .as_ref()
+                .map(|it| it.deployment.resources.clone())
+                .unwrap_or_default(),
+            after: candidate.deployment.resources.clone(),
+            plan: candidate.deployment.check_plan(&guests)?,
+        })
+    }
+
+    /// Puts a candidate in force. What stands in its way is reported before anything is changed. When a step fails or is
+    /// interrupted before the configuration is in force, what was up before is up as it was.
+    pub fn apply(&mut self, candidate: Candidate, _options: ApplyOptions, progress: &dyn Progress) -> Result<Outcome> {
+        self.put(candidate.sources, candidate.deployment, None, progress)
+    }
+
+    /// Puts the configuration before the one in force into force again, under a new generation.
+    pub fn rollback(&mut self, _options: ApplyOptions, progress: &dyn Progress) -> Result<Outcome> {
+        let before = self.history.manifests().nth(1).cloned().ok_or(Error::NothingBefore)?;
+        let Applied {
+            manifest,
+            sources,
+            deployment,
+        } = self.recall(before)?;
+        self.put(sources, deployment, Some(manifest.generation), progress)
+    }
+
+    /// Takes down what is up and forgets it: see [`down`].
+    pub fn down(mut self) -> Result<Option<State>> {
+        let state = self.state.clone();
+        self.forget().map(|()| state)
+    }
+
+    pub(super) fn forget(&mut self) -> Result<()> {
+        down::everything(&self.store, self.state.as_ref())?;
+        self.history = History::open(&self.options.state_dir)?;
+        (self.state, self.datapath, self.applied) = (None, None, None);
+        Ok(())
+    }
+
+    fn put(
+        &mut self,
+        sources: Vec<Source>,
+        deployment: Deployment,
+        rollback_to: Option<u64>,
+        progress: &dyn Progress,
+    ) -> Result<Outcome> {
+        let change = up::up(self, &sources, &deployment, rollback_to, progress)?;
+        let manifest = self.history.newest().cloned().ok_or(Error::NothingUp)?;
+        let generation = manifest.generation;
+        self.applied = Some(Applied {
+            manifest,
+            sources,
+            deployment,
+        });
+        Ok(Outcome { generation, change })
+    }
+
+    /// The configuration of a manifest.
+    fn recall(&mut self, manifest: Manifest) -> Result<Applied> {
+        let sources = self.history.sources(&manifest)?;
+        let resolved = document::read(&sources, None).map_err(|problems| Error::UnreadableGeneration {
+            generation: manifest.generation,
+            problems: problems.to_string(),
+        })?;
+        Ok(Applied {
+            manifest,
+            sources,
+            deployment: resolved.into(),
+        })
+    }
+}
+
+impl EngineOptions {
+    pub(super) fn pins(&self, state: Option<&State>) -> PathBuf {
+        let known = || state.map(|state| state.pins.clone());
+        let pins = self.pins.clone().or_else(known);
+        pins.unwrap_or_else(|| Path::new(DEFAULT_PINS).to_owned())
+    }
+}
+
+pub(crate) fn require_root() -> Result<()> {
+    if nix::unistd::geteuid().is_root() {
+        Ok(())
+    } else {
+        Err(Error::NotRoot)
+    }
+}

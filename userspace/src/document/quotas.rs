@@ -1,27 +1,77 @@
-//! AWS's quotas that can be raised, and how far (semantics 29).
+//! AWS's quotas (semantics 29), each with what AWS gives at first and how far it is raised.
 
-use super::diagnostic::{Problem, Problems};
+use super::diagnostic::{Problem, Problems, Span};
 use super::fields::Fields;
 
+/// Where AWS raises a quota on request and says no maximum.
+const ANY: usize = 1_000_000;
+
+/// How many there may be of something.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Quotas {
-    pub(super) cidr_blocks_per_vpc: usize,
-    pub(super) ipv6_cidr_blocks_per_vpc: usize,
-    pub(super) routes_per_route_table: usize,
-    pub(super) rules_per_network_acl: usize,
-    pub(super) rules_per_security_group: usize,
-    pub(super) security_groups_per_network_interface: usize,
+pub(super) struct Limit {
+    pub(super) most: usize,
+    /// What, and of whom.
+    pub(super) what: &'static str,
+    pub(super) code: Option<&'static str>,
+    /// The quota that raises it, and how far.
+    pub(super) raised_by: Option<(&'static str, usize)>,
 }
+
+macro_rules! quotas {
+    ($($quota:ident: $name:literal, $default:literal to $most:expr, $what:literal, $code:expr;)*) => {
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(super) enum Quota { $($quota),* }
+
+        /// Every quota in the order of its number, as it is before anybody raises it.
+        pub(super) const QUOTAS: &[(Quota, Limit)] = &[$((Quota::$quota, Limit {
+            most: $default,
+            what: $what,
+            code: $code,
+            raised_by: Some(($name, $most)),
+        })),*];
+    };
+}
+
+quotas! {
+    Vpcs: "vpcs_per_region", 200 to ANY, "VPCs in a document", Some("VpcLimitExceeded");
+    Subnets: "subnets_per_vpc", 200 to ANY, "subnets in a VPC", Some("SubnetLimitExceeded");
+    CidrBlocks: "cidr_blocks_per_vpc", 5 to 50, "IPv4 blocks in a VPC", Some("CidrLimitExceeded");
+    Ipv6CidrBlocks: "ipv6_cidr_blocks_per_vpc", 5 to 50, "IPv6 blocks in a VPC", Some("CidrLimitExceeded");
+    RouteTables: "route_tables_per_vpc", 200 to ANY, "route tables in a VPC", Some("RouteTableLimitExceeded");
+    Routes: "routes_per_route_table", 500 to 1000, "routes of one family in a table", Some("RouteLimitExceeded");
+    NetworkAcls: "network_acls_per_vpc", 200 to ANY, "network ACLs in a VPC", Some("NetworkAclLimitExceeded");
+    NetworkAclEntries: "rules_per_network_acl", 20 to 40,
+        "entries of one family and direction in a network ACL", Some("NetworkAclEntryLimitExceeded");
+    SecurityGroups: "security_groups_per_region", 2500 to ANY,
+        "security groups in a document", Some("SecurityGroupLimitExceeded");
+    SecurityGroupRules: "rules_per_security_group", 60 to 1000,
+        "rules of one family and direction in a security group", Some("RulesPerSecurityGroupLimitExceeded");
+    SecurityGroupsOfAnEni: "security_groups_per_network_interface", 5 to 16,
+        "security groups of an instance", Some("SecurityGroupsPerInterfaceLimitExceeded");
+    PrefixLists: "prefix_lists_per_region", 100 to ANY, "prefix lists in a document", None;
+}
+
+/// The quotas of a configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Quotas([usize; QUOTAS.len()]);
 
 impl Default for Quotas {
     fn default() -> Self {
-        Self {
-            cidr_blocks_per_vpc: 5,
-            ipv6_cidr_blocks_per_vpc: 5,
-            routes_per_route_table: 500,
-            rules_per_network_acl: 20,
-            rules_per_security_group: 60,
-            security_groups_per_network_interface: 5,
+        let mut quotas = Self([0; QUOTAS.len()]);
+        for (quota, (_, limit)) in quotas.0.iter_mut().zip(QUOTAS) {
+            *quota = limit.most;
+        }
+        quotas
+    }
+}
+
+impl Quotas {
+    /// How many there may be.
+    pub(super) fn limit(&self, quota: Quota) -> Limit {
+        let (_, limit) = QUOTAS[quota as usize];
+        Limit {
+            most: self.0[quota as usize],
+            ..limit
         }
     }
 }
@@ -35,28 +85,18 @@ pub(super) fn read(fields: &mut Fields<'_>, problems: &mut Problems) -> Quotas {
     let Some(mut fields) = fields.mapping("quotas", problems).known() else {
         return quotas;
     };
-    let mut read = |name, most, quota: &mut usize| {
+    for (number, (_, limit)) in quotas.0.iter_mut().zip(QUOTAS) {
+        let Some((name, most)) = limit.raised_by else { continue };
+        let most = i64::try_from(most).unwrap_or(i64::MAX);
         let given = fields.number(name, 1..=most, problems).known();
         if let Some(given) = given.and_then(|given| usize::try_from(given.value).ok()) {
-            *quota = given;
+            *number = given;
         }
-    };
-    read("cidr_blocks_per_vpc", 50, &mut quotas.cidr_blocks_per_vpc);
-    read("ipv6_cidr_blocks_per_vpc", 50, &mut quotas.ipv6_cidr_blocks_per_vpc);
-    read("routes_per_route_table", 1000, &mut quotas.routes_per_route_table);
-    read("rules_per_network_acl", 40, &mut quotas.rules_per_network_acl);
-    read("rules_per_security_group", 1000, &mut quotas.rules_per_security_group);
-    read(
-        "security_groups_per_network_interface",
-        16,
-        &mut quotas.security_groups_per_network_interface,
-    );
+    }
     let span = fields.span();
     fields.finish(problems);
-    let (rules, groups) = (
-        quotas.rules_per_security_group,
-        quotas.security_groups_per_network_interface,
-    );
+    let rules = quotas.limit(Quota::SecurityGroupRules).most;
+    let groups = quotas.limit(Quota::SecurityGroupsOfAnEni).most;
     if rules * groups > RULES_PER_NETWORK_INTERFACE {
         let message = format!(
             "{rules} rules in each of {groups} security groups are more than {RULES_PER_NETWORK_INTERFACE} for an instance"
@@ -69,4 +109,53 @@ pub(super) fn read(fields: &mut Fields<'_>, problems: &mut Problems) -> Quotas {
         );
     }
     quotas
+}
+
+impl Limit {
+    /// As many of the objects as there may be beside those so far, and a problem at the first one too many.
+    pub(super) fn apply<'a, T>(
+        &self,
+        so_far: usize,
+        objects: &'a [T],
+        span: impl Fn(&T) -> Span,
+        problems: &mut Problems,
+    ) -> &'a [T] {
+        let room = self.most.saturating_sub(so_far);
+        let Some(first_too_many) = objects.get(room) else {
+            return objects;
+        };
+        problems.report(self.exceeded(span(first_too_many)));
+        objects.get(..room).unwrap_or_default()
+    }
+
+    /// Checks a number that isn't that of objects in a list.
+    pub(super) fn check(&self, count: usize, span: Span, problems: &mut Problems) {
+        if count > self.most {
+            problems.report(self.exceeded(span));
+        }
+    }
+
+    /// That there are too many.
+    pub(super) fn exceeded(&self, span: Span) -> Problem {
+        let problem = Problem::error(span, format!("more than {} {}", self.most, self.what)).code(self.code);
+        match self.raised_by {
+            Some((quota, most)) if self.most < most => problem.help(format!(
+                "AWS raises this quota on request, here {quota} does below quotas"
+            )),
+            _ => problem,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quotas_number_is_its_place() {
+        for (index, (quota, limit)) in QUOTAS.iter().enumerate() {
+            assert_eq!(*quota as usize, index);
+            assert!(limit.raised_by.is_some_and(|(_, most)| limit.most <= most), "{quota:?}");
+        }
+    }
 }

@@ -3,6 +3,7 @@
 use super::address::{Addresses, Home};
 use super::{Output, Scope, limit, place, security_group, subnet};
 use crate::document::diagnostic::{Problem, Problems, Spanned, quote};
+use crate::document::quotas::Quota;
 use crate::document::schema::{self, Instance};
 use crate::document::{Attachment, Guest};
 use crate::resources::NetworkInterface;
@@ -143,7 +144,9 @@ fn groups(scope: &Scope<'_>, instance: &Instance<'_>, problems: &mut Problems) -
             problems.report(problem.help("remove one of the two"));
         }
     }
-    let names = limit::groups_of_an_eni(scope.common.quotas).apply(0, names, |name| name.span, problems);
+    let names = scope
+        .limit(Quota::SecurityGroupsOfAnEni)
+        .apply(0, names, |name| name.span, problems);
     let found = names
         .iter()
         .filter_map(|&name| security_group::find(scope, name, problems));

@@ -19,7 +19,7 @@ use super::diagnostic::{Problem, Problems, Spanned, quote};
 use super::ids::{Macs, id};
 use super::names;
 use super::places::Places;
-use super::quotas::Quotas;
+use super::quotas::{Limit, Quota, Quotas};
 use super::schema;
 use super::{Guest, Host};
 use crate::resources::{Resources, Vpc};
@@ -41,13 +41,17 @@ pub(super) fn resolve(
         taken: HashMap::new(),
         places,
     };
-    let lists = prefix_list::resolve(&document.prefix_lists, &mut out, problems);
+    let lists = prefix_list::resolve(&document.prefix_lists, &document.quotas, &mut out, problems);
     let common = Common {
         quotas: &document.quotas,
         prefix_lists: &lists,
         host,
     };
-    for vpc in limit::VPCS.apply(0, &document.vpcs, |vpc| vpc.name.span, problems) {
+    for vpc in common
+        .quotas
+        .limit(Quota::Vpcs)
+        .apply(0, &document.vpcs, |vpc| vpc.name.span, problems)
+    {
         resolve_vpc(vpc, &common, &mut out, problems);
     }
     let mut all = out.resources;
@@ -95,6 +99,10 @@ impl Scope<'_> {
     fn id(&self, prefix: &str, name: &str) -> String {
         id(prefix, &[self.name, name])
     }
+
+    fn limit(&self, quota: Quota) -> Limit {
+        self.common.quotas.limit(quota)
+    }
 }
 
 fn resolve_vpc<'a>(vpc: &'a schema::Vpc<'a>, common: &'a Common<'a>, out: &mut Output<'a>, problems: &mut Problems) {
@@ -127,12 +135,19 @@ fn resolve_vpc<'a>(vpc: &'a schema::Vpc<'a>, common: &'a Common<'a>, out: &mut O
 
 fn scope<'a>(vpc: &'a schema::Vpc<'a>, common: &'a Common<'a>, out: &Output<'_>, problems: &mut Problems) -> Scope<'a> {
     let name = vpc.name.value;
-    let subnets = limit::SUBNETS.apply(0, &vpc.subnets, |subnet| subnet.name.span, problems);
+    let subnets = common
+        .quotas
+        .limit(Quota::Subnets)
+        .apply(0, &vpc.subnets, |subnet| subnet.name.span, problems);
     let so_far = out.resources.subnets.len();
     let subnets = limit::ALL_SUBNETS.apply(so_far, subnets, |subnet| subnet.name.span, problems);
     let so_far = out.resources.security_groups.len();
     let groups = &vpc.security_groups;
-    let security_groups = limit::SECURITY_GROUPS.apply(so_far, groups, |group| group.name.span, problems);
+    let security_groups =
+        common
+            .quotas
+            .limit(Quota::SecurityGroups)
+            .apply(so_far, groups, |group| group.name.span, problems);
     let so_far = out.resources.network_interfaces.len();
     let instances = limit::INSTANCES.apply(so_far, &vpc.instances, |instance| instance.name.span, problems);
     Scope {

@@ -1,9 +1,10 @@
 //! Network ACLs (semantics 8): the one every VPC comes with, and those of the document.
 
 use super::subnet::Associations;
-use super::{Output, Scope, associate, limit, selector};
+use super::{Output, Scope, associate, selector};
 use crate::document::diagnostic::{Problem, Problems};
 use crate::document::family::{ByFamily, Family};
+use crate::document::quotas::Quota;
 use crate::document::schema;
 use crate::resources::{NetworkAcl, NetworkAclEntry, RuleAction};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
@@ -19,7 +20,9 @@ pub(super) fn resolve<'a>(
     out: &mut Output<'a>,
     problems: &mut Problems,
 ) -> Associations<'a> {
-    let given = limit::NETWORK_ACLS.apply(0, given, |acl| acl.name.span, problems);
+    let given = scope
+        .limit(Quota::NetworkAcls)
+        .apply(0, given, |acl| acl.name.span, problems);
     if given.iter().all(|acl| acl.name.value != DEFAULT) {
         out.resources.network_acls.push(acl(scope, DEFAULT, None, problems));
     }
@@ -58,7 +61,9 @@ fn acl(scope: &Scope<'_>, name: &str, given: Option<&schema::NetworkAcl<'_>>, pr
             .iter()
             .for_each(|entry| count.add(ByFamily::of(Family::of(entry.cidr_block), 1)));
         if let Some(given) = given {
-            limit::network_acl_entries(scope.common.quotas).check(count.most(), given.name.span, problems);
+            scope
+                .limit(Quota::NetworkAclEntries)
+                .check(count.most(), given.name.span, problems);
         }
         all.extend(entries);
     }

@@ -1,9 +1,10 @@
 //! Managed prefix lists (semantics 12).
 
-use super::{Output, limit, not_found};
+use super::{Output, not_found};
 use crate::document::diagnostic::{Problem, Problems, Spanned};
 use crate::document::family::{ByFamily, Family};
 use crate::document::ids::id;
+use crate::document::quotas::{Quota, Quotas};
 use crate::document::schema;
 use crate::resources::PrefixList;
 use ipnet::IpNet;
@@ -15,10 +16,13 @@ pub(super) struct PrefixLists<'a>(HashMap<&'a str, &'a schema::PrefixList<'a>>);
 /// Makes the lists.
 pub(super) fn resolve<'a>(
     lists: &'a [schema::PrefixList<'a>],
+    quotas: &Quotas,
     out: &mut Output<'_>,
     problems: &mut Problems,
 ) -> PrefixLists<'a> {
-    let lists = limit::PREFIX_LISTS.apply(0, lists, |list| list.name.span, problems);
+    let lists = quotas
+        .limit(Quota::PrefixLists)
+        .apply(0, lists, |list| list.name.span, problems);
     for list in lists {
         check(list, problems);
         let name = list.name.value;

@@ -1,9 +1,10 @@
 //! Route tables (semantics 5): the main one, and custom ones with middlebox routes (semantics 5.4).
 
 use super::subnet::{self, Associations};
-use super::{Output, Scope, associate, limit, not_found};
+use super::{Output, Scope, associate, not_found};
 use crate::document::diagnostic::{Problem, Problems, Span, Spanned, quote};
 use crate::document::family::{ByFamily, Family};
+use crate::document::quotas::Quota;
 use crate::document::schema;
 use crate::resources::{Destination, Route, RouteOrigin, RouteState, RouteTable, RouteTarget};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
@@ -26,7 +27,9 @@ pub(super) fn resolve<'a>(
     out: &mut Output<'a>,
     problems: &mut Problems,
 ) -> Associations<'a> {
-    let given = limit::ROUTE_TABLES.apply(0, given, |table| table.name.span, problems);
+    let given = scope
+        .limit(Quota::RouteTables)
+        .apply(0, given, |table| table.name.span, problems);
     let main = main_table(given, problems);
     let targets: Targets<'_> = scope
         .instances
@@ -164,7 +167,9 @@ fn routes(scope: &Scope<'_>, targets: &Targets<'_>, table: &schema::RouteTable<'
             routes.add(destination, RouteTarget::NetworkInterface(target));
         }
     }
-    limit::routes(scope.common.quotas).check(count.most(), table.name.span, problems);
+    scope
+        .limit(Quota::Routes)
+        .check(count.most(), table.name.span, problems);
     routes
 }
 

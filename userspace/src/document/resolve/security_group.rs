@@ -1,10 +1,11 @@
 //! Security groups (semantics 6): the one every VPC comes with, and those of the document.
 
 use super::selector::{self, Selector};
-use super::{Output, Scope, limit, not_found};
+use super::{Output, Scope, not_found};
 use crate::document::diagnostic::{Problem, Problems, Spanned, quote};
 use crate::document::family::{ByFamily, Family};
 use crate::document::ids::id;
+use crate::document::quotas::Quota;
 use crate::document::schema;
 use crate::resources::{Peer, SecurityGroup, SecurityGroupRule};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
@@ -92,7 +93,9 @@ fn group(
         }
         let weight = direction.weight;
         if let Some(given) = given {
-            limit::security_group_rules(scope.common.quotas).check(weight.most(), given.name.span, problems);
+            scope
+                .limit(Quota::SecurityGroupRules)
+                .check(weight.most(), given.name.span, problems);
         }
     }
     SecurityGroup {

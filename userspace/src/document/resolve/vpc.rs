@@ -1,8 +1,7 @@
 //! The blocks of a VPC (semantics 2.1).
 
-use super::limit;
 use crate::document::diagnostic::{Problem, Problems, Spanned};
-use crate::document::quotas::Quotas;
+use crate::document::quotas::{Quota, Quotas};
 use crate::document::schema;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -76,13 +75,19 @@ pub(super) fn blocks(vpc: &schema::Vpc<'_>, quotas: &Quotas, problems: &mut Prob
     blocks.primary = checked(vpc.cidr_block, &blocks, problems);
     blocks.incomplete = blocks.primary.is_none();
     let secondary = &vpc.secondary_cidr_blocks;
-    for &block in limit::cidr_blocks(quotas).apply(1, secondary, |block| block.span, problems) {
+    for &block in quotas
+        .limit(Quota::CidrBlocks)
+        .apply(1, secondary, |block| block.span, problems)
+    {
         match checked(Some(block), &blocks, problems) {
             Some(block) => blocks.secondary.push(block),
             None => blocks.incomplete = true,
         }
     }
-    for block in limit::ipv6_cidr_blocks(quotas).apply(0, &vpc.ipv6_cidr_blocks, |block| block.span, problems) {
+    for block in quotas
+        .limit(Quota::Ipv6CidrBlocks)
+        .apply(0, &vpc.ipv6_cidr_blocks, |block| block.span, problems)
+    {
         if check_ipv6(*block, &blocks, problems) {
             blocks.ipv6.push(block.value);
         } else {

@@ -56,10 +56,13 @@ pub struct Diagnostic {
 }
 
 impl Diagnostic {
-    /// What stands in brackets: a misconfiguration's number, else AWS's code.
-    #[must_use]
-    pub fn label(&self) -> Option<&'static str> {
-        self.number.or(self.code)
+    /// What stands in brackets: a misconfiguration's number and the code, as far as there are any.
+    fn label(&self) -> String {
+        match (self.number, self.code) {
+            (Some(number), Some(code)) => format!("[{number} {code}]"),
+            (Some(one), None) | (None, Some(one)) => format!("[{one}]"),
+            (None, None) => String::new(),
+        }
     }
 }
 
@@ -145,7 +148,7 @@ impl Rendered<'_> {
             Severity::Warning => ("warning", self.paint("\x1b[1;33m")),
         };
         let (bold, blue, plain) = (self.paint("\x1b[1m"), self.paint("\x1b[1;34m"), self.paint("\x1b[0m"));
-        let label = problem.label().map(|label| format!("[{label}]")).unwrap_or_default();
+        let label = problem.label();
         writeln!(f, "{colour}{word}{label}{plain}{bold}: {}{plain}", problem.message)?;
         let Diagnostic { place, excerpt, .. } = problem;
         let number = place.line.to_string();

@@ -1,10 +1,10 @@
 //! Managed prefix lists (semantics 12).
 
 use super::{Output, not_found};
-use crate::document::diagnostic::{Problem, Problems, Spanned};
+use crate::document::diagnostic::{Problem, Problems, Span, Spanned, quote};
 use crate::document::family::{ByFamily, Family};
 use crate::document::ids::id;
-use crate::document::quotas::{Quota, Quotas};
+use crate::document::quotas::{Limit, Quota, Quotas};
 use crate::document::schema;
 use crate::resources::PrefixList;
 use ipnet::IpNet;
@@ -101,6 +101,32 @@ impl<'a> Referenced<'a> {
 }
 
 impl<'a> PrefixLists<'a> {
+    /// Checks what something counts as that names these lists among others, each of which counts as its `MaxEntries`.
+    pub(super) fn check_weight<'n>(
+        &self,
+        limit: Limit,
+        weight: ByFamily,
+        names: impl Iterator<Item = &'n str>,
+        span: Span,
+        problems: &mut Problems,
+    ) {
+        if weight.most() <= limit.most {
+            return;
+        }
+        let spare = |list: &&schema::PrefixList<'_>| max_entries(list).saturating_sub(list.entries.len());
+        let lists = names.filter_map(|name| self.0.get(name).copied());
+        let problem = limit.exceeded(span);
+        problems.report(match lists.max_by_key(spare).filter(|list| spare(list) > 0) {
+            Some(list) => problem.number("M70").help(format!(
+                "prefix list {} counts as its {} MaxEntries and not as its {} entries: lower MaxEntries",
+                quote(list.name.value),
+                max_entries(list),
+                list.entries.len()
+            )),
+            None => problem,
+        });
+    }
+
     /// The entries of the list of a name; none if there is no such list, which is reported by `find`.
     pub(super) fn entries(&self, name: &str) -> impl Iterator<Item = IpNet> + 'a {
         let list = self.0.get(name).copied().map(Referenced);

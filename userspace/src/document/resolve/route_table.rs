@@ -167,9 +167,14 @@ fn routes(scope: &Scope<'_>, targets: &Targets<'_>, table: &schema::RouteTable<'
             routes.add(destination, RouteTarget::NetworkInterface(target));
         }
     }
-    scope
-        .limit(Quota::Routes)
-        .check(count.most(), table.name.span, problems);
+    let destinations = table.routes.iter().filter_map(|route| route.destination);
+    let lists = destinations.filter_map(|destination| match destination.value {
+        schema::Destination::PrefixList(name) => Some(name),
+        schema::Destination::Cidr(_) => None,
+    });
+    let limit = scope.limit(Quota::Routes);
+    let all = scope.common.prefix_lists;
+    all.check_weight(limit, count, lists, table.name.span, problems);
     routes
 }
 

@@ -2,7 +2,7 @@
 
 use super::selector::{self, Selector};
 use super::{Output, Scope, not_found};
-use crate::document::diagnostic::{Problem, Problems, Spanned, quote};
+use crate::document::diagnostic::{Problem, Problems, Span, Spanned, quote};
 use crate::document::family::{ByFamily, Family};
 use crate::document::ids::id;
 use crate::document::quotas::Quota;
@@ -92,10 +92,8 @@ fn group(
             None => direction.add_defaults(),
         }
         let weight = direction.weight;
-        if let Some(given) = given {
-            scope
-                .limit(Quota::SecurityGroupRules)
-                .check(weight.most(), given.name.span, problems);
+        if let (Some(given), Some(rules)) = (given, given_rules) {
+            check_weight(scope, weight, rules, given.name.span, problems);
         }
     }
     SecurityGroup {
@@ -105,6 +103,17 @@ fn group(
         rules,
         ..SecurityGroup::default()
     }
+}
+
+fn check_weight(scope: &Scope<'_>, weight: ByFamily, rules: &[schema::Rule<'_>], group: Span, problems: &mut Problems) {
+    let peers = rules.iter().filter_map(|rule| rule.peer);
+    let lists = peers.filter_map(|peer| match peer.value {
+        schema::Peer::PrefixList(name) => Some(name),
+        _ => None,
+    });
+    let limit = scope.limit(Quota::SecurityGroupRules);
+    let all = scope.common.prefix_lists;
+    all.check_weight(limit, weight, lists, group, problems);
 }
 
 /// One direction of a group while its rules are made.

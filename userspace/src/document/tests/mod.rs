@@ -47,7 +47,11 @@ fn lines(diagnostics: &Diagnostics) -> Vec<String> {
             message,
             ..
         } = problem;
-        let label = problem.label().map(|label| format!("{label}: ")).unwrap_or_default();
+        let label = problem
+            .number
+            .or(problem.code)
+            .map(|label| format!("{label}: "))
+            .unwrap_or_default();
         format!("{line}:{column} {label}{message}")
     };
     diagnostics.problems.iter().map(line).collect()

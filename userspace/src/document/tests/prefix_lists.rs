@@ -75,9 +75,15 @@ fn a_list_counts_as_what_it_may_ever_have() {
         t0_with(&list, &format!("{group}{rules}"))
     };
     accept(&rules(30, 30));
-    let exceeded =
-        "16:7 RulesPerSecurityGroupLimitExceeded: more than 60 rules of one family and direction in a security group";
+    let exceeded = "16:7 M70: more than 60 rules of one family and direction in a security group";
     check(&rules(31, 30), &[exceeded]);
+    let problems = parse("a", rules(31, 30).as_bytes()).expect_err("a problem");
+    let [problem] = &*problems.problems else {
+        panic!("{problems}");
+    };
+    assert_eq!(problem.code, Some("RulesPerSecurityGroupLimitExceeded"));
+    let help = "prefix list \"l\" counts as its 31 MaxEntries and not as its 1 entries: lower MaxEntries";
+    assert_eq!(problem.help.as_deref(), Some(help));
     // The other family's rules are counted apart.
     accept(&rules(31, 30).replace("192.0.2.0/24", "\"2001:db8::/32\""));
     let routes = |max: usize| {
@@ -88,6 +94,6 @@ fn a_list_counts_as_what_it_may_ever_have() {
     accept(&routes(499));
     check(
         &routes(500),
-        &["16:7 RouteLimitExceeded: more than 500 routes of one family in a table"],
+        &["16:7 M70: more than 500 routes of one family in a table"],
     );
 }

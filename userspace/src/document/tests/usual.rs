@@ -102,7 +102,10 @@ fn m1_says_what_to_allow() {
     );
     assert_eq!(warning.code, Some("SUBNET_ACL_RESTRICTION"));
     assert!(
-        resolved.warnings.to_string().starts_with("warning[M1]: the answers"),
+        resolved
+            .warnings
+            .to_string()
+            .starts_with("warning[M1 SUBNET_ACL_RESTRICTION]: the answers"),
         "{}",
         resolved.warnings
     );
@@ -116,7 +119,12 @@ fn strictly_a_warning_is_an_error() {
     ));
     let strict = |text: &str| strict(parse("a.yaml", text.as_bytes()));
     let problems = strict(&warned).expect_err("a warning");
-    assert!(problems.to_string().starts_with("error[M1]: the answers"), "{problems}");
+    assert!(
+        problems
+            .to_string()
+            .starts_with("error[M1 SUBNET_ACL_RESTRICTION]: the answers"),
+        "{problems}"
+    );
     assert!(strict(&t0("")).is_ok());
     let problems = strict(&warned.replace("/16", "/8")).expect_err("an error");
     assert!(

@@ -1,6 +1,7 @@
 //! VPC networks for plain Linux hosts, enforced in the kernel.
 
 pub mod api;
+pub mod cut;
 pub mod document;
 pub mod flows;
 pub mod install;

@@ -24,6 +24,14 @@ impl Who {
         Ok(Self(guests))
     }
 
+    /// The same devices with what other guests of the same ENIs are under.
+    #[must_use]
+    pub fn with(&self, guests: &[GuestState]) -> Self {
+        let by_id: BTreeMap<_, _> = guests.iter().map(|guest| (&*guest.eni_id, guest)).collect();
+        let known = |(device, guest): (&Device, &GuestState)| Some((*device, (*by_id.get(&*guest.eni_id)?).clone()));
+        Self(self.0.iter().filter_map(known).collect())
+    }
+
     #[must_use]
     pub fn guest(&self, device: Device) -> Option<&GuestState> {
         self.0.get(&device)

@@ -15,7 +15,7 @@ mod tables;
 
 pub use count::{Counters, DropCause, EniCounters};
 pub use events::Events;
-pub use flows::{FlowTables, Moment, Stored};
+pub use flows::{ConnectionSet, FlowTables, Moment, Stored};
 pub use hook::Hooked;
 pub use programs::LoadOptions;
 pub use retire::{Connection, Family};
@@ -359,6 +359,11 @@ impl Datapath {
         FlowEntry<I>: Pod,
     {
         retire::retire(&self.pins, &self.programs, connections)
+    }
+
+    /// The same for connections of both families.
+    pub fn retire_all(&self, connections: &ConnectionSet) -> Result<usize> {
+        Ok(self.retire(&connections.ip4)? + self.retire(&connections.ip6)?)
     }
 
     /// A program of those that run now. For tests, which run it on frames of their own.

@@ -1,13 +1,15 @@
 //! The flow tables in the kernel, to be read while packets change them.
 
 use super::batch;
+use super::retire::{Connection, Family};
 use super::table::open;
 use crate::install::error::{Doing as _, Error, Result, bpf};
+use crate::simulate::SimulatedFamily;
 use aya::maps::{Array, HashMap, MapData};
 use groundplane_abi::control::Settings;
 use groundplane_abi::flow::{FlowEntry, FlowKey};
 use groundplane_abi::{Ip, Ip4, Ip6, map};
-use groundplane_datapath::{Family, FlowTable};
+use groundplane_datapath::FlowTable;
 use std::fmt;
 use std::io;
 use std::ops::ControlFlow;
@@ -34,11 +36,34 @@ pub struct Moment {
     pub ticks_per_second: u32,
 }
 
-/// A family that has flow tables in the kernel.
-pub trait Stored: Family + sealed::Tables {}
+/// A family that has flow tables in the kernel, and a twin of them on the host.
+pub trait Stored: SimulatedFamily + Family + sealed::Tables {}
 
 impl Stored for Ip4 {}
 impl Stored for Ip6 {}
+
+/// Connections of both families.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ConnectionSet {
+    pub(super) ip4: Vec<Connection<Ip4>>,
+    pub(super) ip6: Vec<Connection<Ip6>>,
+}
+
+impl ConnectionSet {
+    pub fn push<I: Stored>(&mut self, connection: Connection<I>) {
+        I::list(self).push(connection);
+    }
+
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.ip4.len() + self.ip6.len()
+    }
+
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
 
 impl fmt::Debug for FlowTables {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -100,7 +125,7 @@ fn jiffies() -> Result<u64> {
 }
 
 mod sealed {
-    use super::{FlowTables, OfFamily, batch};
+    use super::{Connection, ConnectionSet, FlowTables, OfFamily, batch};
     use crate::install::error::{Result, bpf};
     use aya::maps::{IterableMap as _, MapError};
     use groundplane_abi::flow::{FlowEntry, FlowKey};
@@ -116,6 +141,7 @@ mod sealed {
             visit: impl FnMut(&FlowEntry<Self>) -> ControlFlow<()>,
         ) -> Result<ControlFlow<()>>;
         fn get(tables: &FlowTables, table: FlowTable, key: &FlowKey<Self>) -> Result<Option<FlowEntry<Self>>>;
+        fn list(set: &mut ConnectionSet) -> &mut Vec<Connection<Self>>;
     }
 
     macro_rules! tables {
@@ -145,6 +171,10 @@ mod sealed {
                         Err(MapError::KeyNotFound) => Ok(None),
                         other => bpf(other, || format!("read table {name}")).map(Some),
                     }
+                }
+
+                fn list(set: &mut ConnectionSet) -> &mut Vec<Connection<Self>> {
+                    &mut set.$family
                 }
             }
         };

@@ -11,9 +11,9 @@ pub use selector::{FlowSelector, Matcher, Unknown, protocol};
 pub use who::Who;
 
 use crate::install;
+use crate::install::engine::require_root;
 use crate::install::kernel::{Datapath, FlowTables, Moment, Stored};
 use crate::install::store;
-use crate::install::engine::require_root;
 use groundplane_abi::flow::{FlowEntry, state};
 use groundplane_abi::{Ip4, Ip6};
 use groundplane_datapath::FlowTable;

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 /// An id in AWS's form: the kind's prefix and 17 hexadecimal digits (semantics 1.1). The path is made of names, which
 /// have no slash, so no two objects of a kind have the same one.
-pub(super) fn id(prefix: &str, path: &[&str]) -> String {
+pub(crate) fn id(prefix: &str, path: &[&str]) -> String {
     let text = format!("{prefix}/{}", path.join("/"));
     let high = hash(&text, 0);
     let low = hash(&text, 1) & 0xf;

@@ -19,6 +19,8 @@ mod source;
 mod tests;
 mod tree;
 
+pub(crate) use ids::id as derived_id;
+
 pub use diagnostic::{Diagnostic, Diagnostics, Place, Severity};
 pub use source::{LoadError, MAX_LEN, Source, load};
 

@@ -56,7 +56,9 @@ pub struct Pulse {
 }
 
 impl Pulse {
-    /// Takes the pulse of a connection by one of its entries.
+    /// Takes the pulse of a connection by one of its entries. Inlined, because the verifier refuses a function of several
+    /// values: what it returns them by is a pointer to its caller's stack.
+    #[inline(always)]
     pub(crate) fn take<I: Family, T: TablesOf<I>>(
         tables: &T,
         table: FlowTable,

@@ -1,9 +1,9 @@
 //! VPC networks for plain Linux hosts, enforced in the kernel.
 
+pub mod agent;
 pub mod api;
 pub mod cut;
 pub mod document;
-pub mod export;
 pub mod flows;
 pub mod install;
 pub mod monitor;

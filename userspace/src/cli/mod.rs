@@ -1,5 +1,6 @@
 //! The verbs, one file each. `run` reads the command line, calls the verb and turns what comes of it into an exit code.
 
+mod agent;
 mod completions;
 mod down;
 mod exit;
@@ -52,6 +53,8 @@ enum Verb {
     Monitor(monitor::Arguments),
     /// List live connections
     Flows(flows::Arguments),
+    /// Keep the host in hand: put documents in force, and answer over a socket
+    Agent(agent::Arguments),
     /// Print what makes a shell complete this command line
     Completions {
         /// Whose
@@ -78,6 +81,7 @@ pub(crate) fn run() -> ExitCode {
         Verb::Status => status::run(&state_dir, &output),
         Verb::Monitor(arguments) => monitor::run(&arguments, &state_dir, &output),
         Verb::Flows(arguments) => flows::run(&arguments, &state_dir, &output),
+        Verb::Agent(arguments) => agent::run(arguments, &state_dir, &output),
         Verb::Completions { shell } => completions::run(shell),
         Verb::Man(arguments) => man::run(&arguments),
     };

@@ -1,0 +1,167 @@
+//! What the engine is asked to do, each a piece of work on its own thread.
+
+use super::report::Report;
+use super::worker::Hand;
+use crate::api::{self, ApplyRequest, Code, Failure, Line, RollbackRequest};
+use crate::document::{self, Diagnostics};
+use crate::install::{Applied, ApplyOptions, Candidate, Error, Manifest};
+use serde_json::{Value, json};
+use std::path::PathBuf;
+use tokio::sync::mpsc::Sender;
+
+/// What takes long and is told step by step.
+#[derive(Debug)]
+pub(super) enum Job {
+    Apply(ApplyRequest),
+    Rollback(RollbackRequest),
+    /// Reads these documents anew and puts them in force.
+    Reload(Vec<PathBuf>),
+    Down,
+}
+
+impl Job {
+    const fn name(&self) -> &'static str {
+        match self {
+            Self::Apply(_) => "apply",
+            Self::Rollback(_) => "rollback",
+            Self::Reload(_) => "reload",
+            Self::Down => "down",
+        }
+    }
+}
+
+pub(super) fn failure(error: Error) -> Failure {
+    let code = match error {
+        Error::NothingUp | Error::NothingBefore | Error::NotLoaded(_) => Code::Conflict,
+        Error::Interrupted => Code::Unavailable,
+        _ => Code::Failed,
+    };
+    Failure::new(code, error.to_string())
+}
+
+/// A configuration that is wrong.
+fn refused(problems: &Diagnostics) -> Failure {
+    Failure {
+        code: Code::Refused,
+        message: "the configuration is refused; nothing was changed".to_owned(),
+        diagnostics: serde_json::to_value(problems).ok(),
+        rendered: Some(problems.to_string()),
+    }
+}
+
+/// Does a job, tells of its steps, and notes down and logs what came of it.
+pub(super) fn carry_out(hand: &mut Hand, job: Job, report: &Report, tell: &Sender<Line>) -> Result<Value, Failure> {
+    let name = job.name();
+    let done = match job {
+        Job::Apply(ApplyRequest { sources, strict, cut }) => {
+            let sources = sources
+                .into_iter()
+                .map(|api::Source { name, text }| document::Source::new(name, text.into_bytes()));
+            apply(hand, sources.collect(), strict, ApplyOptions { cut }, tell)
+        }
+        Job::Rollback(RollbackRequest { cut }) => rollback(hand, ApplyOptions { cut }, tell),
+        Job::Reload(network) => reload(hand, &network, tell),
+        Job::Down => hand
+            .down()
+            .map_err(failure)
+            .map(|state| json!({ "was_up": state.is_some() })),
+    };
+    note(name, &done, report);
+    hand.summarise();
+    done
+}
+
+fn note(name: &str, done: &Result<Value, Failure>, report: &Report) {
+    match done {
+        Ok(value) => {
+            let generation = value.get("generation").and_then(Value::as_u64);
+            tracing::info!(generation, outcome = value["outcome"].as_str(), "{name}: done");
+        }
+        Err(failure) => {
+            tracing::error!(code = ?failure.code, "{name}: {}", failure.message);
+            for line in failure.rendered.iter().flat_map(|text| text.lines()) {
+                tracing::error!("{line}");
+            }
+        }
+    }
+    report.note(name, done.as_ref().err().map(|failure| failure.message.clone()));
+}
+
+/// Reads documents and puts them in force.
+pub(super) fn reload(hand: &mut Hand, network: &[PathBuf], tell: &Sender<Line>) -> Result<Value, Failure> {
+    if network.is_empty() {
+        let message = "the agent was given no documents, so there is nothing to read anew";
+        return Err(Failure::new(Code::Conflict, message));
+    }
+    let sources = document::load(network).map_err(|error| Failure::new(Code::Refused, told(&error)))?;
+    apply(hand, sources, false, ApplyOptions::default(), tell)
+}
+
+/// An error with its causes.
+fn told(error: &dyn std::error::Error) -> String {
+    match error.source() {
+        Some(cause) => format!("{error}: {}", told(cause)),
+        None => error.to_string(),
+    }
+}
+
+fn apply(
+    hand: &mut Hand,
+    sources: Vec<document::Source>,
+    strict: bool,
+    options: ApplyOptions,
+    tell: &Sender<Line>,
+) -> Result<Value, Failure> {
+    let candidate = read(hand, sources, strict)?;
+    let warnings = candidate.warnings.clone();
+    for warning in &warnings.problems {
+        tracing::warn!("{}", warning.message);
+    }
+    let progress = hand.progress(Some(tell));
+    let outcome = hand
+        .engine()
+        .and_then(|engine| engine.apply(candidate, options, &progress));
+    let mut value = outcome.map_err(failure).map(|outcome| json!(outcome))?;
+    if let Some(answer) = value.as_object_mut() {
+        answer.insert("warnings".to_owned(), json!(warnings));
+    }
+    Ok(value)
+}
+
+fn rollback(hand: &mut Hand, options: ApplyOptions, tell: &Sender<Line>) -> Result<Value, Failure> {
+    let progress = hand.progress(Some(tell));
+    let outcome = hand.engine().and_then(|engine| engine.rollback(options, &progress));
+    outcome.map_err(failure).map(|outcome| json!(outcome))
+}
+
+fn read(hand: &mut Hand, sources: Vec<document::Source>, strict: bool) -> Result<Candidate, Failure> {
+    let engine = hand.engine().map_err(failure)?;
+    match engine.read(sources) {
+        Ok(candidate) if strict && !candidate.warnings.problems.is_empty() => {
+            Err(refused(&candidate.warnings.strict()))
+        }
+        other => other.map_err(|problems| refused(&problems)),
+    }
+}
+
+/// The configuration in force, as it was written.
+pub(super) fn written(hand: &mut Hand) -> Result<Value, Failure> {
+    let Applied { manifest, sources, .. } = hand.engine().map_err(failure)?.applied().ok_or_else(nothing)?;
+    let sources = sources
+        .iter()
+        .map(|source| json!({ "name": source.name, "text": String::from_utf8_lossy(&source.bytes) }));
+    Ok(json!({
+        "generation": manifest.generation,
+        "time": manifest.time,
+        "sources": sources.collect::<Vec<_>>(),
+    }))
+}
+
+/// Configurations that are or were in force, the newest first.
+pub(super) fn generations(hand: &mut Hand) -> Result<Vec<Manifest>, Failure> {
+    Ok(hand.engine().map_err(failure)?.generations().cloned().collect())
+}
+
+fn nothing() -> Failure {
+    failure(Error::NothingUp)
+}

@@ -1,0 +1,195 @@
+//! The one thread that changes the host. Whoever wants something of the engine sends a piece of work here and waits; it
+//! is done in the order in which it was asked for.
+
+use super::systemd;
+use crate::api::{Code, Failure, Line};
+use crate::install::{self, Adopted, Engine, EngineOptions, Progress};
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+use tokio::sync::mpsc::Sender;
+use tokio::sync::{oneshot, watch};
+
+/// How much work may wait. Whoever asks for more is told to come back.
+const WAITING: usize = 8;
+
+/// How often an idle worker looks around.
+const IDLE: Duration = Duration::from_secs(10);
+
+type Work = Box<dyn FnOnce(&mut Hand) + Send>;
+
+/// What was found when the host was taken over.
+pub(super) type Found = oneshot::Receiver<install::Result<Adopted>>;
+
+/// Where work is handed in.
+#[derive(Clone, Debug)]
+pub(super) struct Worker {
+    work: SyncSender<Work>,
+    /// Closed when the thread ends.
+    alive: watch::Receiver<()>,
+}
+
+/// The engine and what it takes to have one again after everything was taken down.
+#[derive(Debug)]
+pub(super) struct Hand {
+    options: EngineOptions,
+    engine: Option<Engine>,
+    stop: Arc<AtomicBool>,
+}
+
+impl Worker {
+    /// Takes the host over on a thread of its own. What was found is told first; without an engine, the thread ends.
+    pub(super) fn start(options: EngineOptions, stop: Arc<AtomicBool>) -> io::Result<(Self, Found, JoinHandle<()>)> {
+        let (work, waiting) = sync_channel(WAITING);
+        let (tell, found) = oneshot::channel();
+        let (lives, alive) = watch::channel(());
+        let thread = std::thread::Builder::new().name("engine".to_owned()).spawn(move || {
+            let _lives = lives;
+            let mut hand = Hand {
+                options,
+                engine: None,
+                stop,
+            };
+            let opened = hand.open();
+            let is_open = opened.is_ok();
+            if tell.send(opened).is_ok() && is_open {
+                hand.work(&waiting);
+            }
+        })?;
+        Ok((Self { work, alive }, found, thread))
+    }
+
+    /// Has a piece of work done, and waits for what comes of it. Once it has begun, it is done also if nobody waits.
+    pub(super) async fn ask<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Hand) -> T + Send + 'static,
+    ) -> Result<T, Failure> {
+        let (tell, answer) = oneshot::channel();
+        let work: Work = Box::new(move |hand| {
+            // Whoever asked may have gone.
+            let _ = tell.send(work(hand));
+        });
+        self.hand_in(work)?;
+        answer.await.map_err(|_| ended())
+    }
+
+    /// Waits until the thread ends.
+    pub(super) async fn ended(&self) {
+        // Nothing is ever sent: there is only the end to hear of.
+        while self.alive.clone().changed().await.is_ok() {}
+    }
+
+    fn hand_in(&self, work: Work) -> Result<(), Failure> {
+        self.work.try_send(work).map_err(|error| match error {
+            TrySendError::Full(_) => Failure::new(Code::Unavailable, "too much is waiting to be done; ask again later"),
+            TrySendError::Disconnected(_) => ended(),
+        })
+    }
+}
+
+fn ended() -> Failure {
+    Failure::new(Code::Unavailable, "the agent is about to end")
+}
+
+impl Hand {
+    /// Does what is asked for until nobody can ask any more or everything is to stop. The watchdog hears from here, so
+    /// that it notices if this thread hangs.
+    fn work(&mut self, waiting: &Receiver<Work>) {
+        let pause = systemd::watchdog().map_or(IDLE, |limit| limit / 3);
+        while !self.is_stopping() {
+            systemd::alive();
+            match waiting.recv_timeout(pause) {
+                Ok(work) => work(self),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+        }
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    fn open(&mut self) -> install::Result<Adopted> {
+        let (engine, adopted) = Engine::open(self.options.clone(), &self.progress(None))?;
+        self.engine = Some(engine);
+        Ok(adopted)
+    }
+
+    /// The engine. After everything was taken down it is a new one.
+    pub(super) fn engine(&mut self) -> install::Result<&mut Engine> {
+        if self.engine.is_none() {
+            self.open()?;
+        }
+        self.engine.as_mut().ok_or(install::Error::NothingUp)
+    }
+
+    /// Takes down what is up. The agent goes on, with nothing up.
+    pub(super) fn down(&mut self) -> install::Result<Option<install::state::State>> {
+        self.engine()?;
+        match self.engine.take() {
+            Some(engine) => engine.down(),
+            None => Ok(None),
+        }
+    }
+
+    /// What long work tells its steps to.
+    pub(super) fn progress(&self, tell: Option<&Sender<Line>>) -> Steps {
+        Steps {
+            tell: tell.cloned(),
+            step: Mutex::default(),
+            stop: Arc::clone(&self.stop),
+        }
+    }
+
+    /// Tells systemd's status what is in force.
+    pub(super) fn summarise(&self) {
+        let applied = self.engine.as_ref().and_then(Engine::applied);
+        let text = applied.map_or("nothing is up".to_owned(), |applied| {
+            let enis = applied.deployment.resources.network_interfaces.len();
+            format!(
+                "generation {} is in force, with {enis} network interfaces",
+                applied.manifest.generation
+            )
+        });
+        systemd::status(&text);
+    }
+}
+
+/// Passes on what is being done, tells the watchdog of it, and asks for it to stop when the agent is to end.
+#[derive(Debug)]
+pub(super) struct Steps {
+    tell: Option<Sender<Line>>,
+    step: Mutex<String>,
+    stop: Arc<AtomicBool>,
+}
+
+impl Steps {
+    fn tell(&self, counted: Option<(usize, usize)>) {
+        systemd::alive();
+        let Some(tell) = &self.tell else { return };
+        let step = self.step.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let (done, all) = counted.unzip();
+        // Who reads slowly misses steps: the work doesn't wait for readers.
+        let _ = tell.try_send(Line::Progress { step, done, all });
+    }
+}
+
+impl Progress for Steps {
+    fn step(&self, what: &str) {
+        tracing::debug!("{what}");
+        what.clone_into(&mut self.step.lock().unwrap_or_else(PoisonError::into_inner));
+        self.tell(None);
+    }
+
+    fn counted(&self, done: usize, all: usize) {
+        self.tell(Some((done, all)));
+    }
+
+    fn is_interrupted(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+}

@@ -4,6 +4,7 @@ pub mod agent;
 pub mod api;
 pub mod cut;
 pub mod document;
+pub mod export;
 pub mod flows;
 pub mod install;
 pub mod monitor;

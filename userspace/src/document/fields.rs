@@ -1,9 +1,12 @@
 //! The fields of a mapping, taken out one by one, with whatever is wrong about each reported on the way.
 
 use super::diagnostic::{Problem, Problems, Span, Spanned, quote};
+use super::json;
 use super::names;
 use super::notation::Notation;
 use super::tree::{Entry, Node, Value};
+use crate::resources::{Rest, Tags};
+use serde::de::DeserializeOwned;
 use std::ops::RangeInclusive;
 
 /// The fields of one object.
@@ -86,6 +89,46 @@ impl<'a> Fields<'a> {
         text(node, name, problems).map_or(Field::Wrong, Field::Is)
     }
 
+    /// Any text, even none.
+    pub(super) fn any_text(&mut self, name: &'static str, problems: &mut Problems) -> Option<&'a str> {
+        let node = self.take(name)?;
+        match &node.value {
+            Value::Scalar { text, plain } if !(*plain && node.is_empty()) => Some(text),
+            _ => {
+                wrong_kind(node, name, "text", problems);
+                None
+            }
+        }
+    }
+
+    /// What people label an object with: text by name.
+    pub(super) fn tags(&mut self, problems: &mut Problems) -> Tags {
+        let Some(node) = self.take("tags") else {
+            return Tags::new();
+        };
+        let entries = mapping(node, "tags", problems).unwrap_or_default();
+        let mut tags = Tags::new();
+        for Entry { key, value, .. } in entries {
+            match &value.value {
+                Value::Scalar { text, .. } => _ = tags.insert(key.clone(), text.clone()),
+                _ => wrong_kind(value, "a tag", "text", problems),
+            }
+        }
+        tags
+    }
+
+    /// A value in the API's shape. Where it isn't, that is reported at its place.
+    pub(super) fn typed<T: DeserializeOwned>(&mut self, name: &'static str, problems: &mut Problems) -> Option<T> {
+        let node = self.take(name)?;
+        json::typed(node, name, problems)
+    }
+
+    /// What the API says of an object that the language has no field for.
+    pub(super) fn rest(&mut self, problems: &mut Problems) -> Rest {
+        let node = self.take("rest");
+        node.map(|node| json::object(node, problems)).unwrap_or_default()
+    }
+
     /// A list of names.
     pub(super) fn texts(&mut self, name: &'static str, each: &str, problems: &mut Problems) -> Vec<Spanned<&'a str>> {
         let nodes = self.list(name, problems).iter();
@@ -102,6 +145,28 @@ impl<'a> Fields<'a> {
                 None
             }
         }
+    }
+
+    /// One of a few words.
+    pub(super) fn word<T: Copy>(
+        &mut self,
+        name: &'static str,
+        ways: &[(&str, T)],
+        problems: &mut Problems,
+    ) -> Option<T> {
+        let Spanned { value, span } = self.text(name, problems).known()?;
+        if let Some((_, found)) = ways.iter().find(|(word, _)| *word == value) {
+            return Some(*found);
+        }
+        let words: Vec<_> = ways.iter().map(|(word, _)| *word).collect();
+        let words = match words.split_last() {
+            Some((last, [])) => (*last).to_owned(),
+            Some((last, others)) => format!("{} or {last}", others.join(", ")),
+            None => String::new(),
+        };
+        let message = format!("{name} must be {words}, this is {}", quote(value));
+        problems.report(Problem::error(span, message).code("InvalidParameterValue"));
+        None
     }
 
     /// A block, an address, or whatever else is written as one word.
@@ -223,7 +288,7 @@ impl<T> Field<T> {
 }
 
 /// A block, an address, or whatever else is written as one word.
-fn value<T: Notation>(node: &Node, name: &str, problems: &mut Problems) -> Option<Spanned<T>> {
+pub(super) fn value<T: Notation>(node: &Node, name: &str, problems: &mut Problems) -> Option<Spanned<T>> {
     let Spanned { value, span } = text(node, name, problems)?;
     let Some(value) = T::read(value) else {
         let message = format!("{name} must be {}, this is {}", T::EXPECTED, quote(value));

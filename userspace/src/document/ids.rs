@@ -5,11 +5,18 @@ use std::collections::HashSet;
 
 /// An id in AWS's form: the kind's prefix and 17 hexadecimal digits (semantics 1.1). The path is made of names, which
 /// have no slash, so no two objects of a kind have the same one.
-pub(super) fn id(prefix: &str, path: &[&str]) -> String {
+pub(crate) fn id(prefix: &str, path: &[&str]) -> String {
     let text = format!("{prefix}/{}", path.join("/"));
     let high = hash(&text, 0);
     let low = hash(&text, 1) & 0xf;
     format!("{prefix}-{high:016x}{low:x}")
+}
+
+/// Whether a text is an id of a kind (semantics 1.1).
+pub(super) fn is_id(prefix: &str, text: &str) -> bool {
+    let digits = text.strip_prefix(prefix).and_then(|rest| rest.strip_prefix('-'));
+    let is_digit = |byte: u8| byte.is_ascii_digit() || matches!(byte, b'a'..=b'f');
+    digits.is_some_and(|digits| matches!(digits.len(), 8 | 17) && digits.bytes().all(is_digit))
 }
 
 /// The MAC addresses given out so far.
@@ -51,6 +58,17 @@ mod tests {
     fn ids_never_change() {
         assert_eq!(id("vpc", &["blue"]), "vpc-e1e601fff96fb202a");
         assert_eq!(id("eni", &["blue", "web-1"]), "eni-41b777cd2f5ab4ad8");
+    }
+
+    #[test]
+    fn an_id_is_told_from_a_name() {
+        for id in ["vpc-e1e601fff96fb202a", "vpc-1a2b3c4d"] {
+            assert!(is_id("vpc", id), "{id}");
+            assert!(!is_id("subnet", id), "{id}");
+        }
+        for name in ["vpc-1", "vpc-1A2B3C4D", "vpc", "vpc-", "vpc-1a2b3c4g", "xvpc-1a2b3c4d"] {
+            assert!(!is_id("vpc", name), "{name}");
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod diagnostic;
 mod family;
 mod fields;
 mod ids;
+mod json;
 mod names;
 mod notation;
 mod places;
@@ -17,6 +18,8 @@ mod source;
 #[cfg(test)]
 mod tests;
 mod tree;
+
+pub(crate) use ids::id as derived_id;
 
 pub use diagnostic::{Diagnostic, Diagnostics, Place, Severity};
 pub use source::{LoadError, MAX_LEN, Source, load};
@@ -51,6 +54,8 @@ pub enum Attachment {
     Namespace { name: String, adopt: bool },
     /// A tap device, which is made; who opens it is the guest.
     Tap { device: String },
+    /// A device that is there, and leads to a guest that is somebody else's business.
+    Device { device: String },
 }
 
 /// What the host has that a configuration may want to take.

@@ -31,14 +31,20 @@ pub(super) fn is_namespace(name: &str) -> bool {
     is_plain(name, NAME_LEN, "-_")
 }
 
-/// Checks the name of a tap device. The three names are no devices to sysctl, or somebody else's.
-pub(super) fn check_tap(name: &str, span: Span, problems: &mut Problems) {
-    if !is_plain(name, DEVICE_LEN, "-_.") || matches!(name, "all" | "default" | "lo") {
-        let message = format!("{} can't be the name of a tap device", quote(name));
+/// Checks the name of a tap or another device.
+pub(super) fn check_device(name: &str, kind: &str, span: Span, problems: &mut Problems) {
+    if !is_device(name) {
+        let kind = if kind == "tap" { "tap device" } else { kind };
+        let message = format!("{} can't be the name of a {kind}", quote(name));
         let help = "a device's name has 1 to 15 of the letters a to z and A to Z, digits, '-', '_' and '.', \
                     starts with a letter, a digit or '_', and is none of all, default and lo";
         problems.report(Problem::error(span, message).help(help));
     }
+}
+
+/// The three names are no devices to sysctl, or somebody else's.
+pub(super) fn is_device(name: &str) -> bool {
+    is_plain(name, DEVICE_LEN, "-_.") && !matches!(name, "all" | "default" | "lo")
 }
 
 fn is_plain(name: &str, len: usize, marks: &str) -> bool {

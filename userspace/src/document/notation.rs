@@ -1,5 +1,6 @@
 //! What is written as one word and means more: blocks and addresses of one family or of either.
 
+use groundplane_abi::Mac;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -49,6 +50,20 @@ impl Notation for Ipv6Addr {
 
     fn read(text: &str) -> Option<Self> {
         text.parse().ok()
+    }
+}
+
+impl Notation for Mac {
+    const EXPECTED: &'static str = "a MAC address such as 02:00:00:00:00:01";
+
+    fn read(text: &str) -> Option<Self> {
+        let mut bytes = [0; 6];
+        let mut parts = text.split(':');
+        for byte in &mut bytes {
+            let part = parts.next().filter(|part| part.len() == 2)?;
+            *byte = u8::from_str_radix(part, 16).ok()?;
+        }
+        parts.next().is_none().then_some(Self(bytes))
     }
 }
 

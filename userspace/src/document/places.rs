@@ -79,17 +79,17 @@ fn find(node: &Node, place: Span) -> Option<&Node> {
 }
 
 /// The last step of the way shows the value; if the way ends before, the name of the last field there is.
-fn follow(node: &Node, object: Span, path: &[&str]) -> Span {
+pub(super) fn follow(node: &Node, object: Span, path: &[impl AsRef<str>]) -> Span {
     let Some((step, rest)) = path.split_first() else {
         return object;
     };
     match &node.value {
-        Value::Mapping(entries) => match entries.iter().find(|entry| entry.key == *step) {
+        Value::Mapping(entries) => match entries.iter().find(|entry| entry.key == step.as_ref()) {
             Some(entry) if rest.is_empty() => shown(&entry.value, entry.key_span),
             Some(entry) => follow(&entry.value, entry.key_span, rest),
             None => object,
         },
-        Value::List(items) => match step.parse().ok().and_then(|index: usize| items.get(index)) {
+        Value::List(items) => match step.as_ref().parse().ok().and_then(|index: usize| items.get(index)) {
             Some(item) if rest.is_empty() => shown(item, item.start()),
             Some(item) => follow(item, item.start(), rest),
             None => object,

@@ -52,7 +52,7 @@ impl Deployment {
             Ok(named(id, &group.group_name))
         };
         let address = eni.private_ip_addresses.first();
-        let (device, place) = place(&guest.attachment);
+        let (device, place) = place(&guest.attachment)?;
         Ok(GuestState {
             eni_id: eni_id.clone(),
             name: guest.name.clone(),
@@ -96,8 +96,8 @@ pub(super) fn binding(guest: &GuestState, device: Device) -> Binding {
 }
 
 /// The host side's name, as far as the document gives one, and the place.
-fn place(attachment: &Attachment) -> (String, Place) {
-    match attachment.clone() {
+fn place(attachment: &Attachment) -> Result<(String, Place)> {
+    Ok(match attachment.clone() {
         Attachment::Tap { device } => (device, Place::Tap),
         Attachment::Namespace {
             name: namespace,
@@ -107,7 +107,8 @@ fn place(attachment: &Attachment) -> (String, Place) {
             name: namespace,
             adopt: false,
         } => (String::new(), Place::Made { namespace, inode: None }),
-    }
+        Attachment::Device { device } => return Err(Error::DeviceNotAdopted(device)),
+    })
 }
 
 fn named(id: &str, name: &str) -> Named {

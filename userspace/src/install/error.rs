@@ -27,6 +27,8 @@ pub enum Error {
              deployment up again, which ends its connections; or go on with the program that brought it up",
             pins.display(), groundplane_abi::LAYOUT_VERSION)]
     Layout { pins: PathBuf, found: u32 },
+    #[error("device {0} can't be adopted")]
+    DeviceNotAdopted(String),
     #[error("nothing is up")]
     NothingUp,
     #[error("{} is not what was written there", .0.display())]

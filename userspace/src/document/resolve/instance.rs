@@ -1,7 +1,7 @@
 //! Instances: an ENI each, with its addresses and its groups.
 
 use super::address::{Addresses, Home};
-use super::{Output, Scope, limit, place, security_group, subnet};
+use super::{Output, Scope, label, limit, place, security_group, subnet, target};
 use crate::document::diagnostic::{Problem, Problems, Spanned, quote};
 use crate::document::quotas::Quota;
 use crate::document::schema::{self, Instance};
@@ -16,19 +16,22 @@ pub(super) fn resolve<'a>(scope: &Scope<'a>, out: &mut Output<'a>, problems: &mu
     let instances: Vec<_> = scope
         .instances
         .iter()
-        .map(|instance| (instance, home(scope, instance, problems)))
+        .map(|instance| (instance, subnet_of(scope, instance, problems)))
         .collect();
-    for &(instance, home) in &instances {
+    let home = |subnet: Option<&schema::Subnet<'_>>| subnet.map(Home::of).unwrap_or_default();
+    for &(instance, subnet) in &instances {
+        let home = home(subnet);
         choose(instance, home, &mut addresses, problems);
     }
-    for &(instance, home) in &instances {
+    for &(instance, subnet) in &instances {
+        let home = home(subnet);
         place::check(scope, instance, out, problems);
         let groups = groups(scope, instance, problems);
         let ipv4 = ipv4(instance, home, &mut addresses, problems);
         let ipv6 = ipv6(instance, home, &mut addresses, problems);
         check_count(instance, ipv4.len(), ipv6.len(), problems);
-        if let (false, Some(subnet), Some(attachment)) = (ipv4.is_empty(), instance.subnet, instance.attachment) {
-            let eni = make(scope, instance, subnet.value, out);
+        if let (false, Some(subnet)) = (ipv4.is_empty(), subnet) {
+            let eni = make(scope, instance, &subnet::subnet_id(scope, subnet), out);
             let network_interface_id = eni.network_interface_id.clone();
             out.places.add(&network_interface_id, instance.name.span);
             out.resources.network_interfaces.push(NetworkInterface {
@@ -37,15 +40,19 @@ pub(super) fn resolve<'a>(scope: &Scope<'a>, out: &mut Output<'a>, problems: &mu
                 groups,
                 ..eni
             });
-            out.guests.push(guest(instance, network_interface_id, attachment.value));
+            let attached = instance.attachment;
+            out.guests
+                .extend(attached.map(|attachment| guest(instance, network_interface_id, attachment.value)));
         }
     }
 }
 
-/// The blocks of the instance's subnet, as far as they can be told.
-fn home(scope: &Scope<'_>, instance: &Instance<'_>, problems: &mut Problems) -> Home {
-    let subnet = instance.subnet.and_then(|name| subnet::find(scope, name, problems));
-    subnet.map(Home::of).unwrap_or_default()
+fn subnet_of<'a>(
+    scope: &Scope<'a>,
+    instance: &Instance<'_>,
+    problems: &mut Problems,
+) -> Option<&'a schema::Subnet<'a>> {
+    instance.subnet.and_then(|name| subnet::find(scope, name, problems))
 }
 
 /// Takes the addresses and prefixes that an instance's author chose.
@@ -123,10 +130,12 @@ fn check_count(instance: &Instance<'_>, ipv4: usize, ipv6: usize, problems: &mut
 
 /// The ids of an instance's groups: the VPC's own group if it names none (semantics 1.2).
 fn groups(scope: &Scope<'_>, instance: &Instance<'_>, problems: &mut Problems) -> Vec<String> {
+    let without_groups = instance.interface_type.is_without_groups();
     let Some(names) = &instance.groups else {
-        return vec![security_group::group_id(scope, security_group::DEFAULT)];
+        let own = || security_group::find_default(scope);
+        return if without_groups { Vec::new() } else { vec![own()] };
     };
-    if names.is_empty() {
+    if names.is_empty() && !without_groups {
         let message = format!("instance {} is in no security group", quote(instance.name.value));
         let help = "name at least one group, or leave groups out for the VPC's own, default";
         let problem = Problem::error(instance.name.span, message).code("InvalidParameterValue");
@@ -155,14 +164,14 @@ fn groups(scope: &Scope<'_>, instance: &Instance<'_>, problems: &mut Problems) -
 
 /// The ENI, but for its addresses and groups.
 fn make(scope: &Scope<'_>, instance: &Instance<'_>, subnet: &str, out: &mut Output<'_>) -> NetworkInterface {
-    let name = instance.name.value.to_owned();
-    let network_interface_id = scope.id("eni", &name);
+    let network_interface_id = target::eni_id(scope, instance);
+    let mac_address = instance.mac_address.map(|mac| mac.value);
     NetworkInterface {
-        mac_address: out.macs.of(&network_interface_id),
+        mac_address: mac_address.unwrap_or_else(|| out.macs.of(&network_interface_id)),
         network_interface_id,
-        name,
+        name: label(instance.name.value, Some(&instance.details)),
         vpc_id: scope.vpc_id.clone(),
-        subnet_id: scope.id("subnet", subnet),
+        subnet_id: subnet.to_owned(),
         private_ip_addresses: Vec::new(),
         ipv6_addresses: Vec::new(),
         ipv4_prefixes: instance.ipv4_prefixes.iter().map(|prefix| prefix.value).collect(),
@@ -172,7 +181,13 @@ fn make(scope: &Scope<'_>, instance: &Instance<'_>, subnet: &str, out: &mut Outp
         interface_type: instance.interface_type,
         connection_tracking: instance.connection_tracking,
         allowance: instance.allowance,
-        ..NetworkInterface::default()
+        description: instance.description.to_owned(),
+        attachment: instance.part_of.clone(),
+        associations: instance.associations.clone(),
+        deny_all_igw_traffic: instance.deny_all_igw_traffic,
+        requester_managed: instance.requester_managed,
+        requester_id: instance.requester_id.map(str::to_owned),
+        details: scope.details(Some(&instance.details)),
     }
 }
 
@@ -185,9 +200,12 @@ fn guest(instance: &Instance<'_>, network_interface_id: String, attachment: sche
         schema::Attachment::Tap { device } => Attachment::Tap {
             device: device.to_owned(),
         },
+        schema::Attachment::Device { device } => Attachment::Device {
+            device: device.to_owned(),
+        },
     };
     Guest {
-        name: instance.name.value.to_owned(),
+        name: label(instance.name.value, Some(&instance.details)),
         network_interface_id,
         attachment,
     }

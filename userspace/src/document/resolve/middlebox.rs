@@ -135,9 +135,15 @@ impl Ways {
     }
 }
 
-/// Where a table's own routes lead, all of them through an instance.
+/// What a table's own routes lead through an instance.
 fn destinations(scope: &Scope<'_>, table: &schema::RouteTable<'_>) -> HashSet<IpNet> {
-    let destinations = table.routes.iter().filter_map(|route| route.destination);
+    let is_instance = |route: &&schema::Route<'_>| {
+        route
+            .target
+            .is_some_and(|target| target.value.kind == schema::TargetKind::Instance)
+    };
+    let destinations = table.routes.iter().filter(is_instance);
+    let destinations = destinations.filter_map(|route| route.destination);
     let blocks = |Spanned { value, .. }: Spanned<schema::Destination<'_>>| match value {
         schema::Destination::Cidr(block) => vec![block],
         // To a whole block of the VPC, the local route is preferred to a list's.

@@ -8,11 +8,14 @@ mod middlebox;
 mod network_acl;
 mod place;
 mod prefix_list;
+mod registry;
 mod route_table;
 mod security_group;
 mod selector;
 mod subnet;
+mod target;
 mod vpc;
+mod zone;
 
 use super::check;
 use super::diagnostic::{Problem, Problems, Spanned, quote};
@@ -21,9 +24,11 @@ use super::names;
 use super::places::Places;
 use super::quotas::{Limit, Quota, Quotas};
 use super::schema;
+use super::schema::{Kind, kind};
 use super::{Guest, Host};
-use crate::resources::{Resources, Vpc};
+use crate::resources::{Details, Resources, Vpc};
 use prefix_list::PrefixLists;
+use registry::Registry;
 use std::collections::HashMap;
 use vpc::Blocks;
 
@@ -41,8 +46,12 @@ pub(super) fn resolve(
         taken: HashMap::new(),
         places,
     };
-    let lists = prefix_list::resolve(&document.prefix_lists, &document.quotas, &mut out, problems);
+    let lists = prefix_list::resolve(document, account(document), &mut out, problems);
+    let registry = Registry::of(&document.vpcs);
     let common = Common {
+        region: document.region.map_or(zone::DEFAULT_REGION, |region| region.value),
+        account: account(document),
+        registry: &registry,
         quotas: &document.quotas,
         prefix_lists: &lists,
         host,
@@ -66,6 +75,11 @@ pub(super) fn resolve(
     (all, out.guests)
 }
 
+/// The account of everything that says none.
+fn account<'a>(document: &schema::Document<'a>) -> &'a str {
+    document.account.map_or("000000000000", |account| account.value)
+}
+
 /// What has been resolved so far, and what is unique in the whole document.
 struct Output<'a> {
     resources: Resources,
@@ -80,6 +94,8 @@ struct Output<'a> {
 struct Scope<'a> {
     name: &'a str,
     vpc_id: String,
+    region: &'a str,
+    account: &'a str,
     blocks: Blocks,
     subnets: &'a [schema::Subnet<'a>],
     security_groups: &'a [schema::SecurityGroup<'a>],
@@ -89,6 +105,10 @@ struct Scope<'a> {
 
 /// What is the same for all VPCs.
 struct Common<'a> {
+    /// Of those that don't say it themselves; likewise below.
+    region: &'a str,
+    account: &'a str,
+    registry: &'a Registry<'a>,
     quotas: &'a Quotas,
     prefix_lists: &'a PrefixLists<'a>,
     /// `None` if it isn't known.
@@ -96,13 +116,41 @@ struct Common<'a> {
 }
 
 impl Scope<'_> {
-    fn id(&self, prefix: &str, name: &str) -> String {
-        id(prefix, &[self.name, name])
+    /// The id of an object of the VPC: the one it is given, or else one that comes from its name.
+    fn id(&self, kind: Kind, name: &str, given: Option<&schema::Details<'_>>) -> String {
+        match given {
+            Some(details) => object_id(kind, details, &[self.name, name]),
+            None => id(kind.prefix, &[self.name, name]),
+        }
     }
 
     fn limit(&self, quota: Quota) -> Limit {
         self.common.quotas.limit(quota)
     }
+
+    fn details(&self, given: Option<&schema::Details<'_>>) -> Details {
+        details(given, self.account)
+    }
+}
+
+fn object_id(kind: Kind, given: &schema::Details<'_>, path: &[&str]) -> String {
+    given.id.map_or_else(|| id(kind.prefix, path), |id| id.value.to_owned())
+}
+
+/// What AWS says of an object in any case.
+fn details(given: Option<&schema::Details<'_>>, account: &str) -> Details {
+    let own = given.and_then(|details| details.account);
+    Details {
+        owner_id: own.map_or(account, |account| account.value).to_owned(),
+        tags: given.map(|details| details.tags.clone()).unwrap_or_default(),
+        rest: given.map(|details| details.rest.clone()).unwrap_or_default(),
+    }
+}
+
+/// What people call an object.
+fn label(name: &str, given: Option<&schema::Details<'_>>) -> String {
+    let own = given.and_then(|details| details.label);
+    own.unwrap_or(name).to_owned()
 }
 
 fn resolve_vpc<'a>(vpc: &'a schema::Vpc<'a>, common: &'a Common<'a>, out: &mut Output<'a>, problems: &mut Problems) {
@@ -112,11 +160,16 @@ fn resolve_vpc<'a>(vpc: &'a schema::Vpc<'a>, common: &'a Common<'a>, out: &mut O
     if let Some(cidr_block) = scope.blocks.primary {
         out.resources.vpcs.push(Vpc {
             vpc_id: scope.vpc_id.clone(),
-            name: scope.name.to_owned(),
+            name: label(scope.name, Some(&vpc.details)),
             cidr_block,
             secondary_cidr_blocks: scope.blocks.secondary.clone(),
             ipv6_cidr_blocks: scope.blocks.ipv6.clone(),
-            ..Vpc::default()
+            is_default: vpc.is_default,
+            enable_dns_support: vpc.enable_dns_support,
+            enable_dns_hostnames: vpc.enable_dns_hostnames.unwrap_or(vpc.is_default),
+            dhcp_options_id: vpc.dhcp_options.map(|options| options.value.to_owned()),
+            region: scope.region.to_owned(),
+            details: scope.details(Some(&vpc.details)),
         });
     }
     subnet::check(&scope, problems);
@@ -124,7 +177,7 @@ fn resolve_vpc<'a>(vpc: &'a schema::Vpc<'a>, common: &'a Common<'a>, out: &mut O
     instance::resolve(&scope, out, problems);
     let acls = network_acl::resolve(&scope, &vpc.network_acls, out, problems);
     let tables = route_table::resolve(&scope, &vpc.route_tables, out, problems);
-    subnet::resolve(&scope, &tables, &acls, out);
+    subnet::resolve(&scope, &tables, &acls, out, problems);
     middlebox::warn(&scope, &vpc.route_tables, &tables, problems);
     if problems.errors() == errors
         && let Some(view) = check::view(vpc, &out.resources)
@@ -152,7 +205,9 @@ fn scope<'a>(vpc: &'a schema::Vpc<'a>, common: &'a Common<'a>, out: &Output<'_>,
     let instances = limit::INSTANCES.apply(so_far, &vpc.instances, |instance| instance.name.span, problems);
     Scope {
         name,
-        vpc_id: id("vpc", &[name]),
+        vpc_id: object_id(kind::VPC, &vpc.details, &[name]),
+        region: vpc.region.map_or(common.region, |region| region.value),
+        account: vpc.details.account.map_or(common.account, |account| account.value),
         blocks: vpc::blocks(vpc, common.quotas, problems),
         subnets,
         security_groups,

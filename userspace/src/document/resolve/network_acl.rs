@@ -1,11 +1,11 @@
 //! Network ACLs (semantics 8): the one every VPC comes with, and those of the document.
 
 use super::subnet::Associations;
-use super::{Output, Scope, associate, selector};
+use super::{Output, Scope, associate, label, selector};
 use crate::document::diagnostic::{Problem, Problems};
 use crate::document::family::{ByFamily, Family};
 use crate::document::quotas::Quota;
-use crate::document::schema;
+use crate::document::schema::{self, kind};
 use crate::resources::{NetworkAcl, NetworkAclEntry, RuleAction};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use std::collections::{HashMap, HashSet};
@@ -27,16 +27,19 @@ pub(super) fn resolve<'a>(
         out.resources.network_acls.push(acl(scope, DEFAULT, None, problems));
     }
     let mut explicit = HashMap::new();
+    let mut ids = HashMap::from([(DEFAULT, acl_id(scope, DEFAULT, None))]);
     for given in given {
         let name = given.name.value;
         for &subnet in &given.subnets {
             associate(scope, subnet, ("network ACL", name), &mut explicit, problems);
         }
         let acl = acl(scope, name, Some(given), problems);
+        ids.insert(name, acl.network_acl_id.clone());
         out.places.add(&acl.network_acl_id, given.name.span);
         out.resources.network_acls.push(acl);
     }
     Associations {
+        ids,
         explicit,
         default: DEFAULT,
     }
@@ -68,13 +71,17 @@ fn acl(scope: &Scope<'_>, name: &str, given: Option<&schema::NetworkAcl<'_>>, pr
         all.extend(entries);
     }
     NetworkAcl {
-        network_acl_id: scope.id("acl", name),
-        name: name.to_owned(),
+        network_acl_id: acl_id(scope, name, given),
+        name: label(name, given.map(|acl| &acl.details)),
         vpc_id: scope.vpc_id.clone(),
         is_default,
         entries: all,
-        ..NetworkAcl::default()
+        details: scope.details(given.map(|acl| &acl.details)),
     }
+}
+
+fn acl_id(scope: &Scope<'_>, name: &str, given: Option<&schema::NetworkAcl<'_>>) -> String {
+    scope.id(kind::NETWORK_ACL, name, given.map(|acl| &acl.details))
 }
 
 /// Rule 100 allows all IPv4, and rule 101 all IPv6 if the VPC has it (semantics 8.1).

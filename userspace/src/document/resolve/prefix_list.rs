@@ -1,46 +1,52 @@
 //! Managed prefix lists (semantics 12).
 
-use super::{Output, not_found};
+use super::{Output, details, label, not_found, object_id};
 use crate::document::diagnostic::{Problem, Problems, Span, Spanned, quote};
 use crate::document::family::{ByFamily, Family};
-use crate::document::ids::id;
-use crate::document::quotas::{Limit, Quota, Quotas};
-use crate::document::schema;
-use crate::resources::PrefixList;
+use crate::document::quotas::{Limit, Quota};
+use crate::document::schema::{self, kind};
+use crate::resources::{AddressFamily, PrefixList};
 use ipnet::IpNet;
 use std::collections::{HashMap, HashSet};
 
-/// A document's lists by name.
-pub(super) struct PrefixLists<'a>(HashMap<&'a str, &'a schema::PrefixList<'a>>);
+/// A document's lists by name and by id.
+pub(super) struct PrefixLists<'a>(HashMap<String, &'a schema::PrefixList<'a>>);
 
 /// Makes the lists.
 pub(super) fn resolve<'a>(
-    lists: &'a [schema::PrefixList<'a>],
-    quotas: &Quotas,
+    document: &'a schema::Document<'a>,
+    account: &str,
     out: &mut Output<'_>,
     problems: &mut Problems,
 ) -> PrefixLists<'a> {
-    let lists = quotas
-        .limit(Quota::PrefixLists)
-        .apply(0, lists, |list| list.name.span, problems);
+    let limit = document.quotas.limit(Quota::PrefixLists);
+    let lists = limit.apply(0, &document.prefix_lists, |list| list.name.span, problems);
     for list in lists {
         check(list, problems);
         let name = list.name.value;
-        let prefix_list_id = prefix_list_id(name);
+        let prefix_list_id = prefix_list_id(list);
         out.places.add(&prefix_list_id, list.name.span);
         out.resources.prefix_lists.push(PrefixList {
             prefix_list_id,
-            name: name.to_owned(),
+            name: label(name, Some(&list.details)),
+            address_family: match family(list) {
+                Family::Ipv4 => AddressFamily::Ipv4,
+                Family::Ipv6 => AddressFamily::Ipv6,
+            },
             max_entries: u32::try_from(max_entries(list)).unwrap_or(u32::MAX),
             entries: list.entries.iter().map(|entry| entry.value).collect(),
-            ..PrefixList::default()
+            descriptions: list.descriptions.clone(),
+            version: list.version,
+            details: details(Some(&list.details), account),
         });
     }
-    PrefixLists(lists.iter().map(|list| (list.name.value, list)).collect())
+    let by_name = lists.iter().map(|list| (list.name.value.to_owned(), list));
+    let by_id = lists.iter().map(|list| (prefix_list_id(list), list));
+    PrefixLists(by_id.chain(by_name).collect())
 }
 
-fn prefix_list_id(name: &str) -> String {
-    id("pl", &[name])
+fn prefix_list_id(list: &schema::PrefixList<'_>) -> String {
+    object_id(kind::PREFIX_LIST, &list.details, &[list.name.value])
 }
 
 fn check(list: &schema::PrefixList<'_>, problems: &mut Problems) {
@@ -48,7 +54,8 @@ fn check(list: &schema::PrefixList<'_>, problems: &mut Problems) {
         let problem = Problem::error(span, message).code("InvalidParameterValue");
         problems.report(problem.help(help));
     };
-    if list.name.value.starts_with("com.amazonaws") {
+    let is_own = list.details.account.is_some_and(|account| account.value == "AWS");
+    if list.name.value.starts_with("com.amazonaws") && !is_own {
         let message = "names that start with com.amazonaws are AWS's own".to_owned();
         refuse(list.name.span, message, "give the list another name");
     }
@@ -87,7 +94,7 @@ pub(super) struct Referenced<'a>(&'a schema::PrefixList<'a>);
 
 impl<'a> Referenced<'a> {
     pub(super) fn id(self) -> String {
-        prefix_list_id(self.0.name.value)
+        prefix_list_id(self.0)
     }
 
     pub(super) fn entries(self) -> impl Iterator<Item = IpNet> + 'a {
@@ -139,7 +146,7 @@ impl<'a> PrefixLists<'a> {
         if found.is_none() {
             let what = "there is no prefix list";
             let otherwise = "add it below prefix_lists, at the top of the document";
-            let names = self.0.keys().copied();
+            let names = self.0.values().map(|list| list.name.value);
             not_found(what, name, "InvalidPrefixListID.NotFound", names, otherwise, problems);
         }
         found.map(Referenced)

@@ -1,11 +1,12 @@
 //! Route tables (semantics 5): the main one, and custom ones with middlebox routes (semantics 5.4).
 
 use super::subnet::{self, Associations};
-use super::{Output, Scope, associate, not_found};
+use super::target::{self, Targets};
+use super::{Output, Scope, associate, label};
 use crate::document::diagnostic::{Problem, Problems, Span, Spanned, quote};
 use crate::document::family::{ByFamily, Family};
 use crate::document::quotas::Quota;
-use crate::document::schema;
+use crate::document::schema::{self, kind};
 use crate::resources::{Destination, Route, RouteOrigin, RouteState, RouteTable, RouteTarget};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use std::collections::{BTreeSet, HashMap};
@@ -31,16 +32,13 @@ pub(super) fn resolve<'a>(
         .limit(Quota::RouteTables)
         .apply(0, given, |table| table.name.span, problems);
     let main = main_table(given, problems);
-    let targets: Targets<'_> = scope
-        .instances
-        .iter()
-        .map(|instance| (instance.name.value, instance))
-        .collect();
+    let targets = Targets::of(scope);
     let mut explicit = HashMap::new();
+    let mut ids = HashMap::from([(MAIN, scope.id(kind::ROUTE_TABLE, MAIN, None))]);
     if given.iter().all(|table| table.name.value != MAIN) {
         out.resources
             .route_tables
-            .push(table(scope, MAIN, main, Routes::of(scope)));
+            .push(table(scope, MAIN, None, main, Routes::of(scope)));
     }
     for entry in given {
         let name = entry.name.value;
@@ -48,11 +46,13 @@ pub(super) fn resolve<'a>(
             associate(scope, subnet, ("route table", name), &mut explicit, problems);
         }
         let routes = routes(scope, &targets, entry, problems);
-        let table = table(scope, name, main, routes);
+        let table = table(scope, name, Some(entry), main, routes);
+        ids.insert(name, table.route_table_id.clone());
         out.places.add(&table.route_table_id, entry.name.span);
         out.resources.route_tables.push(table);
     }
     let associations = Associations {
+        ids,
         explicit,
         default: main,
     };
@@ -107,19 +107,29 @@ fn main_table<'a>(given: &[schema::RouteTable<'a>], problems: &mut Problems) -> 
     main.unwrap_or(MAIN)
 }
 
-fn table(scope: &Scope<'_>, name: &str, main: &str, routes: Routes) -> RouteTable {
+fn table(
+    scope: &Scope<'_>,
+    name: &str,
+    given: Option<&schema::RouteTable<'_>>,
+    main: &str,
+    routes: Routes,
+) -> RouteTable {
+    let details = given.map(|table| &table.details);
+    let ids = |names: &[Spanned<&str>]| names.iter().map(|name| name.value.to_owned()).collect();
     RouteTable {
-        route_table_id: scope.id("rtb", name),
-        name: name.to_owned(),
+        route_table_id: scope.id(kind::ROUTE_TABLE, name, details),
+        name: label(name, details),
         vpc_id: scope.vpc_id.clone(),
         main: name == main,
         routes: routes.0,
-        ..RouteTable::default()
+        gateway_ids: given.map(|table| ids(&table.gateways)).unwrap_or_default(),
+        propagating_vgws: given.map(|table| ids(&table.propagating)).unwrap_or_default(),
+        details: scope.details(details),
     }
 }
 
-/// The routes of a table: a local one for each of the VPC's blocks first.
-struct Routes(Vec<Route>);
+/// The routes of a table: a local one for each of the VPC's blocks first; and how many these are.
+struct Routes(Vec<Route>, usize);
 
 impl Routes {
     fn of(scope: &Scope<'_>) -> Self {
@@ -129,18 +139,25 @@ impl Routes {
             state: RouteState::Active,
             origin: RouteOrigin::CreateRouteTable,
         };
-        Self(scope.blocks.all().map(local).collect())
+        let routes: Vec<_> = scope.blocks.all().map(local).collect();
+        let locals = routes.len();
+        Self(routes, locals)
     }
 
     /// Adds a static route. To a whole block of the VPC it is the local route with another target (semantics 5.4).
-    fn add(&mut self, destination: Destination, target: RouteTarget) {
-        match self.0.iter_mut().find(|route| route.destination == destination) {
-            Some(local) => local.target = target,
+    fn add(&mut self, destination: Destination, target: RouteTarget, given: &schema::Route<'_>) {
+        let locals = self.0.iter_mut().take(self.1);
+        match locals.into_iter().find(|route| route.destination == destination) {
+            Some(local) => {
+                local.target = target;
+                local.state = given.state;
+                local.origin = given.origin.unwrap_or(local.origin);
+            }
             None => self.0.push(Route {
                 destination,
                 target,
-                state: RouteState::Active,
-                origin: RouteOrigin::CreateRoute,
+                state: given.state,
+                origin: given.origin.unwrap_or(RouteOrigin::CreateRoute),
             }),
         }
     }
@@ -161,10 +178,10 @@ fn routes(scope: &Scope<'_>, targets: &Targets<'_>, table: &schema::RouteTable<'
             Some(destination)
         });
         let target = route
-            .instance
-            .and_then(|instance| find_target(scope, targets, instance, problems));
+            .target
+            .and_then(|target| target::find(scope, targets, target, route.state, problems));
         if let (Some(destination), Some(target)) = (destination, target) {
-            routes.add(destination, RouteTarget::NetworkInterface(target));
+            routes.add(destination, target, route);
         }
     }
     let destinations = table.routes.iter().filter_map(|route| route.destination);
@@ -245,34 +262,4 @@ fn warn_of_local(scope: &Scope<'_>, block: IpNet, span: Span, problems: &mut Pro
 fn is_subnet(scope: &Scope<'_>, block: IpNet) -> bool {
     let mut blocks = scope.subnets.iter().flat_map(subnet::blocks);
     blocks.any(|other| other.value == block)
-}
-
-/// The VPC's instances by name.
-type Targets<'a> = HashMap<&'a str, &'a schema::Instance<'a>>;
-
-/// The id of the ENI that a route names by its instance.
-fn find_target(
-    scope: &Scope<'_>,
-    targets: &Targets<'_>,
-    instance: Spanned<&str>,
-    problems: &mut Problems,
-) -> Option<String> {
-    let Spanned { value: name, span } = instance;
-    let Some(target) = targets.get(name) else {
-        let what = format!("VPC {} has no instance", quote(scope.name));
-        let names = scope.instances.iter().map(|instance| instance.name.value);
-        let otherwise = "add it below the VPC's instances";
-        let code = "InvalidNetworkInterfaceID.NotFound";
-        not_found(&what, instance, code, names, otherwise, problems);
-        return None;
-    };
-    if target.source_dest_check {
-        let message = format!(
-            "instance {} gets packets for others, which its source/destination check drops",
-            quote(name)
-        );
-        let problem = Problem::warning(span, message).number("M28");
-        problems.report(problem.help("give the instance SourceDestCheck: false"));
-    }
-    Some(scope.id("eni", name))
 }

@@ -4,18 +4,24 @@ use super::selector::{self, Selector};
 use super::{Output, Scope, not_found};
 use crate::document::diagnostic::{Problem, Problems, Span, Spanned, quote};
 use crate::document::family::{ByFamily, Family};
-use crate::document::ids::id;
+use crate::document::ids::{id, is_id};
 use crate::document::quotas::Quota;
-use crate::document::schema;
-use crate::resources::{Peer, SecurityGroup, SecurityGroupRule};
+use crate::document::schema::{self, kind};
+use crate::resources::{Peer, ReferencedGroup, SecurityGroup, SecurityGroupRule};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use std::collections::HashSet;
 
 /// The group that a VPC comes with.
 pub(super) const DEFAULT: &str = "default";
 
-pub(super) fn group_id(scope: &Scope<'_>, name: &str) -> String {
-    scope.id("sg", name)
+fn group_id(scope: &Scope<'_>, name: &str, given: Option<&schema::SecurityGroup<'_>>) -> String {
+    scope.id(kind::SECURITY_GROUP, name, given.map(|group| &group.details))
+}
+
+/// The id of the VPC's own group.
+pub(super) fn find_default(scope: &Scope<'_>) -> String {
+    let mut groups = scope.security_groups.iter();
+    group_id(scope, DEFAULT, groups.find(|group| group.name.value == DEFAULT))
 }
 
 /// Makes a VPC's groups.
@@ -35,14 +41,16 @@ pub(super) fn resolve<'a>(scope: &Scope<'a>, out: &mut Output<'a>, problems: &mu
 
 fn check_names(scope: &Scope<'_>, problems: &mut Problems) {
     let mut seen = HashSet::new();
-    for Spanned { value: name, span } in scope.security_groups.iter().map(|group| group.name) {
+    for group in scope.security_groups {
+        let span = group.name.span;
+        let name = group.group_name.unwrap_or(group.name.value);
         let lower = name.to_lowercase();
         let (code, message) = if lower.starts_with("sg-") {
             (
                 "InvalidParameterValue",
                 "a group's name can't start with sg-, as ids do".to_owned(),
             )
-        } else if lower == DEFAULT && name != DEFAULT {
+        } else if lower == DEFAULT && group.name.value != DEFAULT {
             (
                 "InvalidGroup.Reserved",
                 format!("{} is the VPC's own group in other letters", quote(name)),
@@ -97,11 +105,12 @@ fn group(
         }
     }
     SecurityGroup {
-        group_id: group_id(scope, name),
-        group_name: name.to_owned(),
+        group_id: group_id(scope, name, given),
+        group_name: given.and_then(|group| group.group_name).unwrap_or(name).to_owned(),
         vpc_id: scope.vpc_id.clone(),
         rules,
-        ..SecurityGroup::default()
+        description: given.map(|group| group.description).unwrap_or_default().to_owned(),
+        details: scope.details(given.map(|group| &group.details)),
     }
 }
 
@@ -130,13 +139,13 @@ struct Direction<'a> {
 impl Direction<'_> {
     fn add(&mut self, rule: &schema::Rule<'_>, problems: &mut Problems) {
         let selector = selector::read(rule, problems);
-        let Some((peer, weight)) = rule.peer.and_then(|peer| self.peer(peer, problems)) else {
+        let Some((peer, weight)) = rule.peer.and_then(|peer| self.peer(peer, rule, problems)) else {
             return;
         };
         self.weight.add(weight);
         let Some(selector) = selector else { return };
         selector.warn_of_other_family(weight, rule.span, problems);
-        if !self.push(selector, peer) {
+        if !self.push(selector, peer, Some(rule)) {
             let message = format!("security group {} has this rule already", quote(self.group));
             let problem = Problem::error(rule.span, message).code("InvalidPermission.Duplicate");
             problems.report(problem.help("remove one of the two"));
@@ -147,20 +156,22 @@ impl Direction<'_> {
     /// members.
     fn add_defaults(&mut self) {
         if self.is_egress {
-            self.push(Selector::ALL, Peer::Cidr(IpNet::V4(Ipv4Net::default())));
+            self.push(Selector::ALL, Peer::Cidr(IpNet::V4(Ipv4Net::default())), None);
             if !self.scope.blocks.ipv6.is_empty() {
-                self.push(Selector::ALL, Peer::Cidr(IpNet::V6(Ipv6Net::default())));
+                self.push(Selector::ALL, Peer::Cidr(IpNet::V6(Ipv6Net::default())), None);
             }
         } else if self.group == DEFAULT {
-            let itself = group_id(self.scope, DEFAULT);
-            self.push(Selector::ALL, Peer::Group(itself));
+            let itself = find_default(self.scope);
+            self.push(Selector::ALL, Peer::Group(itself), None);
         }
     }
 
     /// Puts a rule among the others, unless it is there already.
-    fn push(&mut self, selector: Selector, peer: Peer) -> bool {
-        let security_group_rule_id = self.rule_id(selector, &peer);
-        let is_new = self.ids.insert(security_group_rule_id.clone());
+    fn push(&mut self, selector: Selector, peer: Peer, given: Option<&schema::Rule<'_>>) -> bool {
+        let from_content = self.rule_id(selector, &peer);
+        let is_new = self.ids.insert(from_content.clone());
+        let given_id = given.and_then(|rule| rule.details.id);
+        let security_group_rule_id = given_id.map_or(from_content, |id| id.value.to_owned());
         if is_new {
             self.rules.push(SecurityGroupRule {
                 security_group_rule_id,
@@ -169,7 +180,9 @@ impl Direction<'_> {
                 port_range: selector.port_range,
                 icmp_type_code: selector.icmp_type_code,
                 peer,
-                ..SecurityGroupRule::default()
+                description: given.and_then(|rule| rule.description).map(str::to_owned),
+                referenced_group: given.map(|rule| self.referenced(rule)).unwrap_or_default(),
+                details: self.scope.details(given.map(|rule| &rule.details)),
             });
         }
         is_new
@@ -186,8 +199,26 @@ impl Direction<'_> {
         id("sgr", &[self.scope.name, self.group, direction, &content])
     }
 
+    /// What is said of the group a rule names. `VPC/NAME` says which VPC's it is.
+    fn referenced(&self, rule: &schema::Rule<'_>) -> ReferencedGroup {
+        let mut referenced = rule.referenced_group.clone();
+        let path = rule.peer.and_then(|peer| match peer.value {
+            schema::Peer::Group(path) => Some(path),
+            _ => None,
+        });
+        if let Some(found) = path.and_then(|path| self.scope.common.registry.inside(kind::SECURITY_GROUP, path)) {
+            referenced.vpc_id = referenced.vpc_id.or_else(|| found.vpc_id.clone());
+        }
+        referenced
+    }
+
     /// Whom a rule speaks of, and what that counts as. A reference to a group counts for both families.
-    fn peer(&self, given: Spanned<schema::Peer<'_>>, problems: &mut Problems) -> Option<(Peer, ByFamily)> {
+    fn peer(
+        &self,
+        given: Spanned<schema::Peer<'_>>,
+        rule: &schema::Rule<'_>,
+        problems: &mut Problems,
+    ) -> Option<(Peer, ByFamily)> {
         let Spanned { value, span } = given;
         Some(match value {
             schema::Peer::Cidr(block) => (Peer::Cidr(block), ByFamily::of(Family::of(block), 1)),
@@ -200,23 +231,49 @@ impl Direction<'_> {
                 (Peer::PrefixList(list.id()), list.weight())
             }
             schema::Peer::Group(name) => {
-                let id = find(self.scope, Spanned { value: name, span }, problems)?;
-                (Peer::Group(id), ByFamily { ipv4: 1, ipv6: 1 })
+                let peer = find_peer(self.scope, Spanned { value: name, span }, rule, problems)?;
+                (peer, ByFamily { ipv4: 1, ipv6: 1 })
             }
         })
     }
 }
 
-/// The id of the group of a name; a problem if there is none.
+/// The id of the group of a name or an id; a problem if there is none.
 pub(super) fn find(scope: &Scope<'_>, name: Spanned<&str>, problems: &mut Problems) -> Option<String> {
-    let mut names = scope.security_groups.iter().map(|group| group.name.value);
-    if name.value == DEFAULT || names.any(|other| other == name.value) {
-        return Some(group_id(scope, name.value));
+    let found = find_own(scope, name.value);
+    if found.is_none() {
+        let what = format!("VPC {} has no security group", quote(scope.name));
+        let names = scope.security_groups.iter().map(|group| group.name.value);
+        let names = names.chain([DEFAULT]);
+        let otherwise = "add it below the VPC's security_groups";
+        not_found(&what, name, "InvalidGroup.NotFound", names, otherwise, problems);
     }
-    let what = format!("VPC {} has no security group", quote(scope.name));
-    let names = scope.security_groups.iter().map(|group| group.name.value);
-    let names = names.chain([DEFAULT]);
-    let otherwise = "add it below the VPC's security_groups";
-    not_found(&what, name, "InvalidGroup.NotFound", names, otherwise, problems);
-    None
+    found
+}
+
+fn find_own(scope: &Scope<'_>, name: &str) -> Option<String> {
+    if name == DEFAULT {
+        return Some(find_default(scope));
+    }
+    let groups = || scope.security_groups.iter();
+    let id = |group: &schema::SecurityGroup<'_>| group_id(scope, group.name.value, Some(group));
+    let named = groups().find(|group| group.name.value == name).map(id);
+    let by_id = || is_id(kind::SECURITY_GROUP.prefix, name).then(|| groups().map(id).find(|id| id == name));
+    named.or_else(|| by_id().flatten())
+}
+
+/// The group that a rule names: one of the VPC, or `VPC/NAME`, or an id of somebody else's, which a rule may name whose
+/// VPC is peered.
+fn find_peer(scope: &Scope<'_>, name: Spanned<&str>, rule: &schema::Rule<'_>, problems: &mut Problems) -> Option<Peer> {
+    let registry = scope.common.registry;
+    let is_known = registry.has(name.value) || rule.referenced_group != ReferencedGroup::default();
+    let own = find_own(scope, name.value);
+    let other = || {
+        registry
+            .inside(kind::SECURITY_GROUP, name.value)
+            .map(|found| found.id.clone())
+    };
+    let foreign = || (is_id(kind::SECURITY_GROUP.prefix, name.value) && is_known).then(|| name.value.to_owned());
+    let id = own.or_else(other).or_else(foreign);
+    id.or_else(|| find(scope, name, problems)).map(Peer::Group)
 }

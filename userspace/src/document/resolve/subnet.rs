@@ -1,15 +1,18 @@
 //! Subnets (semantics 2.2).
 
 use super::vpc::{PREFIX_LENS, is_step_of_four, overlap};
-use super::{Output, Scope, not_found};
+use super::{Output, Scope, label, not_found, zone};
 use crate::document::diagnostic::{Problem, Problems, Spanned, quote};
-use crate::document::schema;
+use crate::document::ids::is_id;
+use crate::document::schema::{self, kind};
 use crate::resources::Subnet;
 use ipnet::IpNet;
 use std::collections::HashMap;
 
 /// Which subnets name a table or an ACL of their own, and which one it is; and the one of all others.
 pub(super) struct Associations<'a> {
+    /// By name.
+    pub(super) ids: HashMap<&'a str, String>,
     pub(super) explicit: HashMap<&'a str, &'a str>,
     pub(super) default: &'a str,
 }
@@ -17,6 +20,10 @@ pub(super) struct Associations<'a> {
 impl<'a> Associations<'a> {
     pub(super) fn of(&self, subnet: &str) -> &'a str {
         self.explicit.get(subnet).copied().unwrap_or(self.default)
+    }
+
+    fn id_of(&self, subnet: &str) -> String {
+        self.ids.get(self.of(subnet)).cloned().unwrap_or_default()
     }
 }
 
@@ -93,32 +100,55 @@ pub(super) fn has_usable_length(block: IpNet) -> bool {
 }
 
 /// Makes the subnets, each with its table and its ACL.
-pub(super) fn resolve(scope: &Scope<'_>, tables: &Associations<'_>, acls: &Associations<'_>, out: &mut Output<'_>) {
+pub(super) fn resolve(
+    scope: &Scope<'_>,
+    tables: &Associations<'_>,
+    acls: &Associations<'_>,
+    out: &mut Output<'_>,
+    problems: &mut Problems,
+) {
     for subnet in scope.subnets {
         let Some(block) = subnet.cidr_block else { continue };
         let name = subnet.name.value;
-        let subnet_id = scope.id("subnet", name);
+        let subnet_id = subnet_id(scope, subnet);
+        let (availability_zone, availability_zone_id) = zone::of(scope, subnet, problems);
+        let default_for_az = subnet.default_for_az.unwrap_or(false);
         out.places.add(&subnet_id, subnet.name.span);
         out.resources.subnets.push(Subnet {
             subnet_id,
-            name: name.to_owned(),
+            name: label(name, Some(&subnet.details)),
             vpc_id: scope.vpc_id.clone(),
             cidr_block: block.value,
             ipv6_cidr_block: subnet.ipv6_cidr_block.known().map(|block| block.value),
-            route_table_id: scope.id("rtb", tables.of(name)),
-            network_acl_id: scope.id("acl", acls.of(name)),
-            ..Subnet::default()
+            availability_zone,
+            availability_zone_id,
+            map_public_ip_on_launch: subnet.map_public_ip_on_launch.unwrap_or(default_for_az),
+            assign_ipv6_address_on_creation: subnet.assign_ipv6_address_on_creation,
+            enable_dns64: subnet.enable_dns64,
+            default_for_az,
+            route_table_id: tables.id_of(name),
+            network_acl_id: acls.id_of(name),
+            details: scope.details(Some(&subnet.details)),
         });
     }
 }
 
-/// The subnet of a name; a problem if there is none.
+pub(super) fn subnet_id(scope: &Scope<'_>, subnet: &schema::Subnet<'_>) -> String {
+    scope.id(kind::SUBNET, subnet.name.value, Some(&subnet.details))
+}
+
+/// The subnet of a name or an id; a problem if there is none.
 pub(super) fn find<'a>(
     scope: &Scope<'a>,
     name: Spanned<&str>,
     problems: &mut Problems,
 ) -> Option<&'a schema::Subnet<'a>> {
-    let found = scope.subnets.iter().find(|subnet| subnet.name.value == name.value);
+    let is_named = |subnet: &&schema::Subnet<'_>| subnet.name.value == name.value;
+    let has_id = |subnet: &&schema::Subnet<'_>| subnet_id(scope, subnet) == name.value;
+    let found = scope.subnets.iter().find(is_named).or_else(|| {
+        let is_id = is_id(kind::SUBNET.prefix, name.value);
+        scope.subnets.iter().filter(|_| is_id).find(has_id)
+    });
     if found.is_none() {
         let what = format!("VPC {} has no subnet", quote(scope.name));
         let names = scope.subnets.iter().map(|subnet| subnet.name.value);

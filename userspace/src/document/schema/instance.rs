@@ -1,10 +1,11 @@
 //! An instance: its ENI and where its guest is.
 
-use super::{fields, name};
-use crate::document::diagnostic::{Problem, Problems, Spanned, quote};
+use super::{Details, details, fields, kind, name};
+use crate::document::diagnostic::{Problem, Problems, Spanned};
 use crate::document::fields::{Field, Fields, text};
-use crate::document::tree::Entry;
-use crate::resources::{Allowance, ConnectionTracking, InterfaceType};
+use crate::document::tree::{Entry, Node};
+use crate::resources::{Allowance, ConnectionTracking, EniAssociation, EniAttachment, InterfaceType};
+use groundplane_abi::Mac;
 use ipnet::{Ipv4Net, Ipv6Net};
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::ops::RangeInclusive;
@@ -23,7 +24,18 @@ pub(in crate::document) struct Instance<'a> {
     pub(in crate::document) interface_type: InterfaceType,
     pub(in crate::document) connection_tracking: ConnectionTracking,
     pub(in crate::document) allowance: Allowance,
+    /// Where the guest is. Only a network interface may be without one; then it answers for nothing.
     pub(in crate::document) attachment: Option<Spanned<Attachment<'a>>>,
+    /// `None` if it comes from the id.
+    pub(in crate::document) mac_address: Option<Spanned<Mac>>,
+    pub(in crate::document) description: &'a str,
+    /// Of what it is part in AWS.
+    pub(in crate::document) part_of: Option<EniAttachment>,
+    pub(in crate::document) associations: Vec<EniAssociation>,
+    pub(in crate::document) deny_all_igw_traffic: bool,
+    pub(in crate::document) requester_managed: bool,
+    pub(in crate::document) requester_id: Option<&'a str>,
+    pub(in crate::document) details: Details<'a>,
 }
 
 #[derive(Clone, Debug)]
@@ -44,11 +56,30 @@ pub(in crate::document) enum Ipv6Addresses {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(in crate::document) enum Attachment<'a> {
-    Namespace { name: &'a str, adopt: bool },
-    Tap { device: &'a str },
+    Namespace {
+        name: &'a str,
+        adopt: bool,
+    },
+    Tap {
+        device: &'a str,
+    },
+    /// The host side of a guest that somebody else makes.
+    Device {
+        device: &'a str,
+    },
 }
 
+/// An instance, which has its guest somewhere.
 pub(super) fn read<'a>(entry: &'a Entry, problems: &mut Problems) -> Instance<'a> {
+    read_eni(entry, "instance", true, problems)
+}
+
+/// A network interface, which may have a guest or not.
+pub(super) fn read_interface<'a>(entry: &'a Entry, problems: &mut Problems) -> Instance<'a> {
+    read_eni(entry, "network interface", false, problems)
+}
+
+fn read_eni<'a>(entry: &'a Entry, what: &str, has_guest: bool, problems: &mut Problems) -> Instance<'a> {
     let mut instance = Instance {
         name: name(entry),
         subnet: None,
@@ -62,8 +93,16 @@ pub(super) fn read<'a>(entry: &'a Entry, problems: &mut Problems) -> Instance<'a
         connection_tracking: ConnectionTracking::default(),
         allowance: Allowance::default(),
         attachment: None,
+        mac_address: None,
+        description: "",
+        part_of: None,
+        associations: Vec::new(),
+        deny_all_igw_traffic: false,
+        requester_managed: false,
+        requester_id: None,
+        details: Details::default(),
     };
-    let Some(mut fields) = fields(entry, "instance", problems) else {
+    let Some(mut fields) = fields(entry, what, problems) else {
         return instance;
     };
     let subnet = fields.text("subnet", problems);
@@ -78,6 +117,19 @@ pub(super) fn read<'a>(entry: &'a Entry, problems: &mut Problems) -> Instance<'a
     instance.connection_tracking = connection_tracking(&mut fields, problems);
     instance.allowance = allowance(&mut fields, problems);
     instance.attachment = attachment(&mut fields, problems);
+    if has_guest && !ATTACHMENTS.iter().any(|name| fields.has(name)) {
+        let help = "say where the guest is: namespace: NAME for a network namespace, tap: NAME for a virtual machine, \
+                    or device: NAME for a device that is there";
+        fields.missing("namespace", help, problems);
+    }
+    instance.mac_address = fields.value("MacAddress", problems).known();
+    instance.description = fields.any_text("Description", problems).unwrap_or_default();
+    instance.part_of = fields.typed("Attachment", problems);
+    instance.associations = associations(&mut fields, problems);
+    instance.deny_all_igw_traffic = fields.boolean("DenyAllIgwTraffic", problems).unwrap_or(false);
+    instance.requester_managed = fields.boolean("RequesterManaged", problems).unwrap_or(false);
+    instance.requester_id = fields.any_text("RequesterId", problems);
+    instance.details = details::read(&mut fields, kind::NETWORK_INTERFACE, problems);
     fields.finish(problems);
     instance
 }
@@ -126,18 +178,34 @@ fn groups<'a>(fields: &mut Fields<'a>, problems: &mut Problems) -> Option<Vec<Sp
 }
 
 fn interface_type(fields: &mut Fields<'_>, problems: &mut Problems) -> InterfaceType {
-    let Some(Spanned { value, span }) = fields.text("InterfaceType", problems).known() else {
-        return InterfaceType::default();
-    };
-    match value {
-        "interface" => InterfaceType::Interface,
-        "lambda" => InterfaceType::Lambda,
-        _ => {
-            let message = format!("InterfaceType must be interface or lambda, this is {}", quote(value));
-            problems.report(Problem::error(span, message).code("InvalidParameterValue"));
-            InterfaceType::default()
-        }
-    }
+    let ways: Vec<_> = InterfaceType::names()
+        .filter_map(|name| Some((name, InterfaceType::of(name)?)))
+        .collect();
+    fields.word("InterfaceType", &ways, problems).unwrap_or_default()
+}
+
+/// Public addresses that stand for private ones.
+fn associations(fields: &mut Fields<'_>, problems: &mut Problems) -> Vec<EniAssociation> {
+    let nodes = fields.list("associations", problems).iter();
+    nodes.filter_map(|node| association(node, problems)).collect()
+}
+
+fn association(node: &Node, problems: &mut Problems) -> Option<EniAssociation> {
+    let mut fields = Fields::of(node, "the association".to_owned(), node.start(), problems)?;
+    let private = fields.value("PrivateIpAddress", problems);
+    let private = fields.required("PrivateIpAddress", "say which address it is for", private, problems);
+    let public = fields.value("PublicIp", problems);
+    let public = fields.required("PublicIp", "say which address the world sees", public, problems);
+    let mut text = |name| fields.any_text(name, problems).map(str::to_owned);
+    let (allocation_id, association_id, ip_owner_id) = (text("AllocationId"), text("AssociationId"), text("IpOwnerId"));
+    fields.finish(problems);
+    Some(EniAssociation {
+        private_ip_address: private?.value,
+        public_ip: public?.value,
+        allocation_id,
+        association_id,
+        ip_owner_id,
+    })
 }
 
 /// The ranges are AWS's (semantics 7.4).
@@ -187,30 +255,34 @@ fn set(
     }
 }
 
-fn attachment<'a>(fields: &mut Fields<'a>, problems: &mut Problems) -> Option<Spanned<Attachment<'a>>> {
-    let neither = !fields.has("namespace") && !fields.has("tap");
-    let namespace = fields.text("namespace", problems).known();
-    let tap = fields.text("tap", problems).known();
-    let adopt = fields.boolean("adopt", problems).unwrap_or(false);
-    if neither {
-        let help =
-            "say where the guest is: namespace: NAME for a network namespace, or tap: NAME for a virtual machine";
-        fields.missing("namespace", help, problems);
+/// The fields that say where a guest is.
+const ATTACHMENTS: [&str; 3] = ["namespace", "tap", "device"];
+
+pub(super) fn attachment<'a>(fields: &mut Fields<'a>, problems: &mut Problems) -> Option<Spanned<Attachment<'a>>> {
+    let given = ATTACHMENTS.map(|name| (name, fields.text(name, problems).known()));
+    let adopt = fields.boolean("adopt", problems);
+    let mut given = given.into_iter().filter_map(|(field, name)| Some((field, name?)));
+    let (field, Spanned { value: name, span }) = given.next()?;
+    for (other, Spanned { span, .. }) in given {
+        let message = format!("{} has both a {field} and a {other}", fields.owner());
+        problems.report(Problem::error(span, message).help("a guest is in one place: remove one of the two"));
     }
-    if let (Some(_), Some(tap)) = (namespace, tap) {
-        let message = format!("{} has both a namespace and a tap", fields.owner());
-        problems.report(Problem::error(tap.span, message).help("a guest is in one place: remove one of the two"));
-    }
-    if let Some(Spanned { value: name, span }) = namespace {
-        let value = Attachment::Namespace { name, adopt };
-        return Some(Spanned { value, span });
-    }
-    let Spanned { value: device, span } = tap?;
-    if adopt {
+    if adopt == Some(true) && field == "tap" {
         let message = format!("{} adopts a tap", fields.owner());
-        let help = "only a namespace can be there before; remove adopt, the tap is made";
+        let help = "only a namespace or a device can be there before; remove adopt, the tap is made";
         problems.report(Problem::error(span, message).help(help));
     }
-    let value = Attachment::Tap { device };
+    if adopt == Some(false) && field == "device" {
+        let message = format!("{} has its device made", fields.owner());
+        problems.report(Problem::error(span, message).help("a device is there before; remove adopt"));
+    }
+    let value = match field {
+        "namespace" => Attachment::Namespace {
+            name,
+            adopt: adopt.unwrap_or(false),
+        },
+        "tap" => Attachment::Tap { device: name },
+        _ => Attachment::Device { device: name },
+    };
     Some(Spanned { value, span })
 }

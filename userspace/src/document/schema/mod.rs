@@ -3,16 +3,18 @@
 //! What a field means is `resolve`'s business. Here it is only read, so that a wrong field never hides what else is
 //! wrong.
 
+mod details;
 mod instance;
 mod network_acl;
 mod prefix_list;
 mod route_table;
 mod security_group;
 
+pub(super) use details::{Details, Kind, kind};
 pub(super) use instance::{Addresses, Attachment, Instance, Ipv6Addresses};
 pub(super) use network_acl::{Entry as NetworkAclEntry, NetworkAcl};
 pub(super) use prefix_list::PrefixList;
-pub(super) use route_table::{Destination, RouteTable};
+pub(super) use route_table::{Destination, Route, RouteTable, Target, TargetKind};
 pub(super) use security_group::{Peer, Rule, SecurityGroup};
 
 use super::diagnostic::{Problem, Problems, Span, Spanned, quote};
@@ -24,6 +26,9 @@ use std::collections::HashMap;
 
 #[derive(Debug, Default)]
 pub(super) struct Document<'a> {
+    /// Of all VPCs that don't say it themselves; likewise below.
+    pub(super) region: Option<Spanned<&'a str>>,
+    pub(super) account: Option<Spanned<&'a str>>,
     pub(super) quotas: Quotas,
     pub(super) prefix_lists: Vec<PrefixList<'a>>,
     pub(super) vpcs: Vec<Vpc<'a>>,
@@ -36,6 +41,13 @@ pub(super) struct Vpc<'a> {
     pub(super) cidr_block: Option<Spanned<Ipv4Net>>,
     pub(super) secondary_cidr_blocks: Vec<Spanned<Ipv4Net>>,
     pub(super) ipv6_cidr_blocks: Vec<Spanned<Ipv6Net>>,
+    pub(super) region: Option<Spanned<&'a str>>,
+    pub(super) is_default: bool,
+    pub(super) enable_dns_support: bool,
+    /// `None` is what AWS makes it; likewise below.
+    pub(super) enable_dns_hostnames: Option<bool>,
+    pub(super) dhcp_options: Option<Spanned<&'a str>>,
+    pub(super) details: Details<'a>,
     pub(super) subnets: Vec<Subnet<'a>>,
     pub(super) security_groups: Vec<SecurityGroup<'a>>,
     pub(super) network_acls: Vec<NetworkAcl<'a>>,
@@ -48,6 +60,13 @@ pub(super) struct Subnet<'a> {
     pub(super) name: Spanned<&'a str>,
     pub(super) cidr_block: Option<Spanned<Ipv4Net>>,
     pub(super) ipv6_cidr_block: Field<Spanned<Ipv6Net>>,
+    pub(super) availability_zone: Option<Spanned<&'a str>>,
+    pub(super) availability_zone_id: Option<Spanned<&'a str>>,
+    pub(super) map_public_ip_on_launch: Option<bool>,
+    pub(super) assign_ipv6_address_on_creation: bool,
+    pub(super) enable_dns64: bool,
+    pub(super) default_for_az: Option<bool>,
+    pub(super) details: Details<'a>,
 }
 
 /// Everything in the sources.
@@ -92,6 +111,14 @@ struct Sections {
 impl<'a> Document<'a> {
     /// Adds what is in another source.
     fn add(&mut self, fields: &mut Fields<'a>, sections: &mut Sections, problems: &mut Problems) {
+        let region = fields.text("region", problems).known();
+        one(&mut self.region, region, "region", problems);
+        one(
+            &mut self.account,
+            details::account(fields, problems),
+            "account",
+            problems,
+        );
         sections.vpcs = sections.vpcs.or(fields.place("vpcs"));
         self.vpcs.extend(each(fields, "vpcs", vpc, problems));
         let lists = each(fields, "prefix_lists", prefix_list::read, problems);
@@ -104,6 +131,19 @@ impl<'a> Document<'a> {
             let problem = Problem::error(span, "there are quotas already").other(other);
             problems.report(problem.help("put all of them into one of the sources"));
         }
+    }
+}
+
+/// Notes down what all sources together may say once, or several times the same.
+fn one<'a>(known: &mut Option<Spanned<&'a str>>, given: Option<Spanned<&'a str>>, what: &str, problems: &mut Problems) {
+    match (*known, given) {
+        (Some(known), Some(given)) if known.value != given.value => {
+            let message = format!("another source says that the {what} is {}", quote(known.value));
+            let problem = Problem::error(given.span, message).other(known.span);
+            problems.report(problem.help(format!("write {what} in each VPC that has another one")));
+        }
+        (None, given) => *known = given,
+        _ => {}
     }
 }
 
@@ -148,6 +188,12 @@ fn vpc<'a>(entry: &'a Entry, problems: &mut Problems) -> Vpc<'a> {
         cidr_block: None,
         secondary_cidr_blocks: Vec::new(),
         ipv6_cidr_blocks: Vec::new(),
+        region: None,
+        is_default: false,
+        enable_dns_support: true,
+        enable_dns_hostnames: None,
+        dhcp_options: None,
+        details: Details::default(),
         subnets: Vec::new(),
         security_groups: Vec::new(),
         network_acls: Vec::new(),
@@ -164,11 +210,25 @@ fn vpc<'a>(entry: &'a Entry, problems: &mut Problems) -> Vpc<'a> {
     vpc.ipv6_cidr_blocks = fields.value("Ipv6CidrBlock", problems).known().into_iter().collect();
     vpc.ipv6_cidr_blocks
         .extend(fields.values("SecondaryIpv6CidrBlocks", problems));
+    vpc.region = fields.text("region", problems).known();
+    vpc.is_default = fields.boolean("IsDefault", problems).unwrap_or(false);
+    vpc.enable_dns_support = fields.boolean("EnableDnsSupport", problems).unwrap_or(true);
+    vpc.enable_dns_hostnames = fields.boolean("EnableDnsHostnames", problems);
+    vpc.dhcp_options = fields.text("dhcp_options", problems).known();
+    vpc.details = details::read(&mut fields, kind::VPC, problems);
     vpc.subnets = each(&mut fields, "subnets", subnet, problems);
     vpc.security_groups = each(&mut fields, "security_groups", security_group::read, problems);
     vpc.network_acls = each(&mut fields, "network_acls", network_acl::read, problems);
     vpc.route_tables = each(&mut fields, "route_tables", route_table::read, problems);
     vpc.instances = each(&mut fields, "instances", instance::read, problems);
+    let interfaces = each(&mut fields, "network_interfaces", instance::read_interface, problems);
+    // The tree is particular about names inside of each of the two.
+    once(
+        vpc.instances.iter().chain(&interfaces).map(|eni| eni.name),
+        "instance",
+        problems,
+    );
+    vpc.instances.extend(interfaces);
     fields.finish(problems);
     vpc
 }
@@ -178,6 +238,13 @@ fn subnet<'a>(entry: &'a Entry, problems: &mut Problems) -> Subnet<'a> {
         name: name(entry),
         cidr_block: None,
         ipv6_cidr_block: Field::Wrong,
+        availability_zone: None,
+        availability_zone_id: None,
+        map_public_ip_on_launch: None,
+        assign_ipv6_address_on_creation: false,
+        enable_dns64: false,
+        default_for_az: None,
+        details: Details::default(),
     };
     let Some(mut fields) = fields(entry, "subnet", problems) else {
         return subnet;
@@ -185,6 +252,14 @@ fn subnet<'a>(entry: &'a Entry, problems: &mut Problems) -> Subnet<'a> {
     let block = fields.value("CidrBlock", problems);
     subnet.cidr_block = fields.required("CidrBlock", "give it a block inside its VPC's", block, problems);
     subnet.ipv6_cidr_block = fields.value("Ipv6CidrBlock", problems);
+    subnet.availability_zone = fields.text("AvailabilityZone", problems).known();
+    subnet.availability_zone_id = fields.text("AvailabilityZoneId", problems).known();
+    subnet.map_public_ip_on_launch = fields.boolean("MapPublicIpOnLaunch", problems);
+    let assign = fields.boolean("AssignIpv6AddressOnCreation", problems);
+    subnet.assign_ipv6_address_on_creation = assign.unwrap_or(false);
+    subnet.enable_dns64 = fields.boolean("EnableDns64", problems).unwrap_or(false);
+    subnet.default_for_az = fields.boolean("DefaultForAz", problems);
+    subnet.details = details::read(&mut fields, kind::SUBNET, problems);
     fields.finish(problems);
     subnet
 }

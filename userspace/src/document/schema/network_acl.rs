@@ -1,7 +1,7 @@
 //! A network ACL and its entries (semantics 8).
 
-use super::{fields, name, one_of};
-use crate::document::diagnostic::{Problem, Problems, Span, Spanned, quote};
+use super::{Details, details, fields, kind, name, one_of};
+use crate::document::diagnostic::{Problems, Span, Spanned};
 use crate::document::fields::{Field, Fields};
 use crate::document::notation::Protocol;
 use crate::document::tree::{self, Node};
@@ -14,6 +14,7 @@ const LAST_RULE: i64 = 32_766;
 #[derive(Debug)]
 pub(in crate::document) struct NetworkAcl<'a> {
     pub(in crate::document) name: Spanned<&'a str>,
+    pub(in crate::document) details: Details<'a>,
     pub(in crate::document) subnets: Vec<Spanned<&'a str>>,
     /// `None` if nothing is said of them, so that they are what AWS makes them; likewise below.
     pub(in crate::document) ingress: Option<Vec<Entry>>,
@@ -36,6 +37,7 @@ pub(in crate::document) struct Entry {
 pub(super) fn read<'a>(entry: &'a tree::Entry, problems: &mut Problems) -> NetworkAcl<'a> {
     let mut acl = NetworkAcl {
         name: name(entry),
+        details: Details::default(),
         subnets: Vec::new(),
         ingress: None,
         egress: None,
@@ -46,6 +48,7 @@ pub(super) fn read<'a>(entry: &'a tree::Entry, problems: &mut Problems) -> Netwo
     acl.subnets = fields.texts("subnets", "a subnet's name", problems);
     acl.ingress = entries(&mut fields, "ingress", problems);
     acl.egress = entries(&mut fields, "egress", problems);
+    acl.details = details::read(&mut fields, kind::NETWORK_ACL, problems);
     fields.finish(problems);
     acl
 }
@@ -83,17 +86,11 @@ fn read_entry(node: &Node, direction: &str, problems: &mut Problems) -> Entry {
 }
 
 fn rule_action(fields: &mut Fields<'_>, problems: &mut Problems) -> Option<RuleAction> {
-    let action = fields.text("RuleAction", problems);
-    let Spanned { value, span } = fields.required("RuleAction", "write allow or deny", action, problems)?;
-    match value {
-        "allow" => Some(RuleAction::Allow),
-        "deny" => Some(RuleAction::Deny),
-        _ => {
-            let message = format!("RuleAction must be allow or deny, this is {}", quote(value));
-            problems.report(Problem::error(span, message).code("InvalidParameterValue"));
-            None
-        }
+    if !fields.has("RuleAction") {
+        fields.missing("RuleAction", "write allow or deny", problems);
     }
+    let ways = [("allow", RuleAction::Allow), ("deny", RuleAction::Deny)];
+    fields.word("RuleAction", &ways, problems)
 }
 
 fn cidr_block(fields: &mut Fields<'_>, problems: &mut Problems) -> Option<Spanned<IpNet>> {

@@ -1,11 +1,12 @@
 //! A managed prefix list (semantics 12).
 
-use super::{fields, name};
-use crate::document::diagnostic::{Problem, Problems, Spanned, quote};
+use super::{Details, details, fields, kind, name};
+use crate::document::diagnostic::{Problems, Spanned};
 use crate::document::family::Family;
-use crate::document::fields::Fields;
-use crate::document::tree::Entry;
+use crate::document::fields::{Fields, value};
+use crate::document::tree::{Entry, Node, Value};
 use ipnet::IpNet;
+use std::collections::BTreeMap;
 
 /// How many entries a list may have at most (semantics 29).
 const MOST: i64 = 1000;
@@ -17,6 +18,10 @@ pub(in crate::document) struct PrefixList<'a> {
     pub(in crate::document) family: Option<Family>,
     pub(in crate::document) max_entries: Option<Spanned<i64>>,
     pub(in crate::document) entries: Vec<Spanned<IpNet>>,
+    /// Of those entries that have one.
+    pub(in crate::document) descriptions: BTreeMap<IpNet, String>,
+    pub(in crate::document) version: u64,
+    pub(in crate::document) details: Details<'a>,
 }
 
 pub(super) fn read<'a>(entry: &'a Entry, problems: &mut Problems) -> PrefixList<'a> {
@@ -25,6 +30,9 @@ pub(super) fn read<'a>(entry: &'a Entry, problems: &mut Problems) -> PrefixList<
         family: None,
         max_entries: None,
         entries: Vec::new(),
+        descriptions: BTreeMap::new(),
+        version: 0,
+        details: Details::default(),
     };
     let Some(mut fields) = fields(entry, "prefix list", problems) else {
         return list;
@@ -33,20 +41,37 @@ pub(super) fn read<'a>(entry: &'a Entry, problems: &mut Problems) -> PrefixList<
     let help = "say how many entries it may ever have; that is what a reference to it counts as";
     list.max_entries = fields.required("MaxEntries", help, max_entries, problems);
     list.family = family(&mut fields, problems);
-    list.entries = fields.values("entries", problems);
+    for node in fields.list("entries", problems) {
+        list_entry(node, &mut list, problems);
+    }
+    let version = fields.number("Version", 0..=i64::MAX, problems).known();
+    list.version = version.and_then(|version| version.value.try_into().ok()).unwrap_or(0);
+    list.details = details::read(&mut fields, kind::PREFIX_LIST, problems);
     fields.finish(problems);
     list
 }
 
 fn family(fields: &mut Fields<'_>, problems: &mut Problems) -> Option<Family> {
-    let Spanned { value, span } = fields.text("AddressFamily", problems).known()?;
-    match value {
-        "IPv4" => Some(Family::Ipv4),
-        "IPv6" => Some(Family::Ipv6),
-        _ => {
-            let message = format!("AddressFamily must be IPv4 or IPv6, this is {}", quote(value));
-            problems.report(Problem::error(span, message).code("InvalidParameterValue"));
-            None
-        }
+    let ways = [("IPv4", Family::Ipv4), ("IPv6", Family::Ipv6)];
+    fields.word("AddressFamily", &ways, problems)
+}
+
+/// An entry is a block, or a block with its description.
+fn list_entry<'a>(node: &'a Node, list: &mut PrefixList<'a>, problems: &mut Problems) {
+    let Value::Mapping(_) = &node.value else {
+        list.entries.extend(value(node, "entries", problems));
+        return;
+    };
+    let Some(mut fields) = Fields::of(node, "the entry".to_owned(), node.start(), problems) else {
+        return;
+    };
+    let block = fields.value::<IpNet>("Cidr", problems);
+    let block = fields.required("Cidr", "write the entry's block", block, problems);
+    let description = fields.any_text("Description", problems);
+    fields.finish(problems);
+    if let Some(block) = block {
+        list.entries.push(block);
+        list.descriptions
+            .extend(description.map(|text| (block.value, text.to_owned())));
     }
 }

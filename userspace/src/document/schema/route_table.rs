@@ -1,9 +1,10 @@
 //! A route table and its routes (semantics 5).
 
-use super::{fields, name, one_of};
+use super::{Details, details, fields, kind, name, one_of};
 use crate::document::diagnostic::{Problem, Problems, Spanned};
-use crate::document::fields::{Field, Fields};
+use crate::document::fields::Fields;
 use crate::document::tree::{Entry, Node};
+use crate::resources::{RouteOrigin, RouteState};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 #[derive(Debug)]
@@ -11,13 +12,21 @@ pub(in crate::document) struct RouteTable<'a> {
     pub(in crate::document) name: Spanned<&'a str>,
     pub(in crate::document) main: Option<bool>,
     pub(in crate::document) subnets: Vec<Spanned<&'a str>>,
+    /// Gateways whose arriving traffic it routes.
+    pub(in crate::document) gateways: Vec<Spanned<&'a str>>,
+    /// Virtual private gateways whose prefixes it takes over.
+    pub(in crate::document) propagating: Vec<Spanned<&'a str>>,
+    pub(in crate::document) details: Details<'a>,
     pub(in crate::document) routes: Vec<Route<'a>>,
 }
 
 #[derive(Debug)]
 pub(in crate::document) struct Route<'a> {
     pub(in crate::document) destination: Option<Spanned<Destination<'a>>>,
-    pub(in crate::document) instance: Option<Spanned<&'a str>>,
+    pub(in crate::document) target: Option<Spanned<Target<'a>>>,
+    pub(in crate::document) state: RouteState,
+    /// `None` is what AWS makes it.
+    pub(in crate::document) origin: Option<RouteOrigin>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -31,6 +40,9 @@ pub(super) fn read<'a>(entry: &'a Entry, problems: &mut Problems) -> RouteTable<
         name: name(entry),
         main: None,
         subnets: Vec::new(),
+        gateways: Vec::new(),
+        propagating: Vec::new(),
+        details: Details::default(),
         routes: Vec::new(),
     };
     let Some(mut fields) = fields(entry, "route table", problems) else {
@@ -40,21 +52,29 @@ pub(super) fn read<'a>(entry: &'a Entry, problems: &mut Problems) -> RouteTable<
     let routes = fields.list("routes", problems).iter();
     table.routes = routes.map(|node| route(node, problems)).collect();
     table.main = fields.boolean("main", problems);
+    table.gateways = fields.texts("gateways", "a gateway's name", problems);
+    table.propagating = fields.texts("propagating_vpn_gateways", "a virtual private gateway's name", problems);
+    table.details = details::read(&mut fields, kind::ROUTE_TABLE, problems);
     fields.finish(problems);
     table
 }
 
 fn route<'a>(node: &'a Node, problems: &mut Problems) -> Route<'a> {
-    let Some(mut fields) = Fields::of(node, "the route".to_owned(), node.start(), problems) else {
-        return Route {
-            destination: None,
-            instance: None,
-        };
+    let mut route = Route {
+        destination: None,
+        target: None,
+        state: RouteState::Active,
+        origin: None,
     };
-    let destination = destination(&mut fields, problems);
-    let instance = target(&mut fields, problems);
+    let Some(mut fields) = Fields::of(node, "the route".to_owned(), node.start(), problems) else {
+        return route;
+    };
+    route.destination = destination(&mut fields, problems);
+    route.target = target(&mut fields, problems);
+    route.state = state(&mut fields, problems);
+    route.origin = origin(&mut fields, problems);
     fields.finish(problems);
-    Route { destination, instance }
+    route
 }
 
 fn destination<'a>(fields: &mut Fields<'a>, problems: &mut Problems) -> Option<Spanned<Destination<'a>>> {
@@ -76,37 +96,103 @@ fn destination<'a>(fields: &mut Fields<'a>, problems: &mut Problems) -> Option<S
     one_of(fields, "DestinationCidrBlock", help, ways, problems)
 }
 
-/// Targets that AWS has and this language hasn't. They are refused by name, so that a route that was copied from AWS is
-/// told what it can be instead.
-const OTHER_TARGETS: [&str; 8] = [
-    "GatewayId",
-    "NatGatewayId",
-    "NetworkInterfaceId",
-    "InstanceId",
-    "VpcPeeringConnectionId",
-    "TransitGatewayId",
-    "VpcEndpointId",
-    "EgressOnlyInternetGatewayId",
+/// Where a route leads: an object of some kind by its name or id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::document) struct Target<'a> {
+    pub(in crate::document) kind: TargetKind,
+    pub(in crate::document) name: &'a str,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::document) enum TargetKind {
+    /// Nowhere but into the VPC, as AWS made it. There is no field for it.
+    Local,
+    /// An instance, or a network interface.
+    Instance,
+    InternetGateway,
+    VpnGateway,
+    NatGateway,
+    EgressOnlyInternetGateway,
+    VpcPeeringConnection,
+    TransitGateway,
+    /// A Gateway Load Balancer endpoint.
+    VpcEndpoint,
+    /// A gateway endpoint, which AWS writes as a gateway.
+    GatewayEndpoint,
+    LocalGateway,
+    CarrierGateway,
+    /// By its ARN.
+    CoreNetwork,
+}
+
+/// The fields that name a target.
+const TARGETS: [(&str, TargetKind); 12] = [
+    ("instance", TargetKind::Instance),
+    ("internet_gateway", TargetKind::InternetGateway),
+    ("vpn_gateway", TargetKind::VpnGateway),
+    ("nat_gateway", TargetKind::NatGateway),
+    ("egress_only_internet_gateway", TargetKind::EgressOnlyInternetGateway),
+    ("vpc_peering_connection", TargetKind::VpcPeeringConnection),
+    ("transit_gateway", TargetKind::TransitGateway),
+    ("vpc_endpoint", TargetKind::VpcEndpoint),
+    ("gateway_endpoint", TargetKind::GatewayEndpoint),
+    ("local_gateway", TargetKind::LocalGateway),
+    ("carrier_gateway", TargetKind::CarrierGateway),
+    ("core_network", TargetKind::CoreNetwork),
 ];
 
-fn target<'a>(fields: &mut Fields<'a>, problems: &mut Problems) -> Option<Spanned<&'a str>> {
-    let instance = fields.text("instance", problems);
-    let mut other = false;
-    for name in OTHER_TARGETS {
+/// What AWS calls the fields. They are refused by name, so that a route that was copied from AWS is told how it is
+/// written here.
+const FOREIGN: [(&str, &str); 11] = [
+    ("GatewayId", "internet_gateway or vpn_gateway"),
+    ("NatGatewayId", "nat_gateway"),
+    ("NetworkInterfaceId", "instance"),
+    ("InstanceId", "instance"),
+    ("VpcPeeringConnectionId", "vpc_peering_connection"),
+    ("TransitGatewayId", "transit_gateway"),
+    ("VpcEndpointId", "vpc_endpoint"),
+    ("EgressOnlyInternetGatewayId", "egress_only_internet_gateway"),
+    ("LocalGatewayId", "local_gateway"),
+    ("CarrierGatewayId", "carrier_gateway"),
+    ("CoreNetworkArn", "core_network"),
+];
+
+fn target<'a>(fields: &mut Fields<'a>, problems: &mut Problems) -> Option<Spanned<Target<'a>>> {
+    let ways = TARGETS.map(|(field, kind)| {
+        let text = fields.text(field, problems);
+        (field, text.map(|name| Target { kind, name }))
+    });
+    let mut foreign = false;
+    for (name, own) in FOREIGN {
         if let Some(span) = fields.refuse(name) {
-            other = true;
-            let message = format!("{name} can't be the target of a route in this language");
-            let help = "lead the route to an instance, by its name: `instance: NAME`";
-            problems.report(Problem::error(span, message).code("RouteNotSupported").help(help));
+            foreign = true;
+            let message = format!("the route has no field {name}");
+            let help = format!("name the target, or write its id, in the field {own}");
+            problems.report(Problem::error(span, message).help(help));
         }
     }
-    match instance {
-        Field::Missing if other => None,
-        instance => fields.required(
-            "instance",
-            "name the instance that gets the packets",
-            instance,
-            problems,
-        ),
+    if foreign {
+        return None;
     }
+    let help = "name what gets the packets, such as `instance: NAME` or `internet_gateway: NAME`";
+    one_of(fields, "instance", help, ways, problems)
+}
+
+fn state(fields: &mut Fields<'_>, problems: &mut Problems) -> RouteState {
+    let ways = [
+        ("active", RouteState::Active),
+        ("blackhole", RouteState::Blackhole),
+        ("filtered", RouteState::Filtered),
+    ];
+    fields.word("State", &ways, problems).unwrap_or(RouteState::Active)
+}
+
+fn origin(fields: &mut Fields<'_>, problems: &mut Problems) -> Option<RouteOrigin> {
+    let ways = [
+        ("CreateRouteTable", RouteOrigin::CreateRouteTable),
+        ("CreateRoute", RouteOrigin::CreateRoute),
+        ("EnableVgwRoutePropagation", RouteOrigin::EnableVgwRoutePropagation),
+        ("Advertisement", RouteOrigin::Advertisement),
+    ];
+    fields.word("Origin", &ways, problems)
 }

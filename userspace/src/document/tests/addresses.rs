@@ -344,7 +344,7 @@ fn a_subnet_may_be_in_any_block_of_its_vpc() {
 const WRONG_NUMBERS: &[(&str, &str)] = &[
     (
         "InterfaceType: efa",
-        "InterfaceType must be interface or lambda, this is \"efa\"",
+        "InterfaceType must be interface, natGateway, vpc_endpoint, network_load_balancer, load_balancer, gateway_load_balancer, gateway_load_balancer_endpoint, transit_gateway, api_gateway_managed, lambda or other, this is \"efa\"",
     ),
     (
         "ConnectionTracking: { TcpEstablishedTimeout: 59 }",

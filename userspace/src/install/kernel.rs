@@ -39,7 +39,7 @@ use groundplane_abi::flow::{FlowEntry, FlowKey};
 use groundplane_abi::{Device, Ip4, Ip6, LAYOUT_VERSION, map};
 use groundplane_datapath::FlowTable;
 use programs::Programs;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs::File;
 use std::io::Read as _;
@@ -64,6 +64,8 @@ pub struct Datapath {
     scopes: Array<MapData, Generation>,
     tables: BankedTables,
     held: [Held; 2],
+    /// Gone with the last change.
+    departed: BTreeSet<Device>,
     flows: FlowTables,
     totals: PerCpuHashMap<MapData, Device, EniTotals>,
     states: HashMap<MapData, Device, EniState>,
@@ -128,6 +130,7 @@ impl Datapath {
             scopes: open(pins, map::SCOPES)?,
             tables: BankedTables::open(pins)?,
             held: [Held::Unknown, Held::Unknown],
+            departed: BTreeSet::new(),
             flows: FlowTables::open(pins)?,
             totals: open(pins, map::ENI_TOTALS)?,
             states: open(pins, map::ENI_STATES)?,

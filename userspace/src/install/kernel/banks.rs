@@ -54,8 +54,12 @@ impl Datapath {
         } else {
             (one, zero)
         };
-        let devices = parts.values().flat_map(|part| part.enis.keys());
-        let devices = devices.map(|key| key.device).collect();
+        let held = self.held.iter().filter_map(|held| match held {
+            Held::Parts(parts) => Some(parts),
+            Held::Unknown => None,
+        });
+        let enis = held.flat_map(BTreeMap::values).flat_map(|part| part.enis.keys());
+        let devices = enis.map(|key| key.device).collect();
         Ok(Learned {
             in_force,
             idle,
@@ -89,6 +93,8 @@ impl Datapath {
         let in_force = self.held_in(current.bank())?;
         let difference = Difference::between(&in_force, parts);
         let [gone, new] = difference.devices();
+        let departed = std::mem::take(&mut self.departed);
+        self.forget_devices(&(&departed - &new))?;
         self.add_devices(&new)?;
         let rows = self.bring(current.idle_bank(), parts)?;
         for scope in difference.scopes() {
@@ -98,9 +104,10 @@ impl Datapath {
             })?;
         }
         self.generation.set(next);
-        // The next plan is written over the bank that is left now, and nobody counts any more for who is gone.
+        // The next plan is written over the bank that is left now.
         generation::wait_for_readers();
-        self.forget_devices(&gone)?;
+        // What they did last can still be asked, until something else changes.
+        self.departed = gone;
         Ok(rows)
     }
 

@@ -3,6 +3,7 @@
 pub mod agent;
 pub mod api;
 pub mod cut;
+pub mod doctor;
 pub mod document;
 pub mod export;
 pub mod flows;
@@ -10,6 +11,7 @@ pub mod install;
 pub mod monitor;
 pub mod object;
 pub mod plan;
+pub mod preview;
 pub mod probe;
 pub mod resources;
 pub mod rule;

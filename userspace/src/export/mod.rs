@@ -2,5 +2,5 @@
 
 mod aws;
 
-pub(crate) use aws::written;
 pub use aws::{Answer, aws, aws_answers};
+pub(crate) use aws::{objects, written};

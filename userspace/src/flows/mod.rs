@@ -12,12 +12,13 @@ pub use who::Who;
 
 use crate::install;
 use crate::install::engine::require_root;
-use crate::install::kernel::{Datapath, FlowTables, Moment, Stored};
+use crate::install::kernel::{Connection, ConnectionSet, Datapath, FlowTables, Moment, Stored};
 use crate::install::store;
 use groundplane_abi::flow::{FlowEntry, state};
 use groundplane_abi::{Ip4, Ip6};
 use groundplane_datapath::FlowTable;
 use groundplane_datapath::conntrack::Pulse;
+use serde::{Deserialize, Serialize};
 use std::ops::ControlFlow;
 use std::path::Path;
 
@@ -33,6 +34,7 @@ pub enum Error {
 /// The connections of what is up.
 #[derive(Debug)]
 pub struct Connections {
+    datapath: Datapath,
     tables: FlowTables,
     who: Who,
 }
@@ -43,8 +45,8 @@ impl Connections {
         require_root()?;
         let state = store::read(state_dir)?.ok_or(install::Error::NothingUp)?;
         // The tables mean something only if they have the layout this program knows.
-        Datapath::open(&state.pins)?;
         Ok(Self {
+            datapath: Datapath::open(&state.pins)?,
             tables: FlowTables::open(&state.pins)?,
             who: Who::of(&state)?,
         })
@@ -69,6 +71,35 @@ impl Connections {
             tell,
         };
         Ok(each(&self.tables, &matcher, &mut teller)?)
+    }
+
+    /// Ends the connections that are asked for; or, to try it, leaves them alone.
+    pub fn flush(&self, selector: &FlowSelector, dry_run: bool) -> Result<Flushed, Error> {
+        let matcher = selector.matcher(&self.who)?;
+        let mut set = Set(ConnectionSet::default());
+        each(&self.tables, &matcher, &mut set)?;
+        let ended = if dry_run { 0 } else { self.datapath.retire_all(&set.0)? };
+        Ok(Flushed {
+            found: set.0.len(),
+            ended,
+        })
+    }
+}
+
+/// What came of ending connections. Field names are part of the command's output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Flushed {
+    pub found: usize,
+    pub ended: usize,
+}
+
+/// Notes connections down.
+struct Set(ConnectionSet);
+
+impl Visitor for Set {
+    fn visit<I: Stored>(&mut self, pair: &Pair<I>) -> ControlFlow<()> {
+        self.0.push(Connection::from(&pair.entry));
+        ControlFlow::Continue(())
     }
 }
 

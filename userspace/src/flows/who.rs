@@ -37,6 +37,12 @@ impl Who {
         self.0.get(&device)
     }
 
+    /// The devices of ENIs by their ids.
+    #[must_use]
+    pub fn by_id(&self) -> BTreeMap<&str, Device> {
+        self.0.iter().map(|(device, guest)| (&*guest.eni_id, *device)).collect()
+    }
+
     /// An end of a connection.
     #[must_use]
     pub fn endpoint(&self, device: Device) -> Endpoint {

@@ -11,8 +11,7 @@ use crate::install::progress::Progress;
 use crate::install::state::{Stage, State};
 use crate::install::store::Store;
 use crate::install::up;
-use crate::plan::Plan;
-use crate::resources::Resources;
+use crate::preview::{self, Preview};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
@@ -63,16 +62,6 @@ pub struct Candidate {
     pub warnings: Diagnostics,
 }
 
-/// What a candidate would change.
-#[derive(Clone, Debug)]
-pub struct Preview {
-    /// What is in force; nothing if nothing is up.
-    pub before: Resources,
-    pub after: Resources,
-    /// The rows as they would be. Guests that don't exist yet have devices that nobody has.
-    pub plan: Plan,
-}
-
 /// How a candidate is to be put in force.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ApplyOptions {
@@ -85,6 +74,9 @@ pub struct ApplyOptions {
 pub struct Outcome {
     /// The generation in force now.
     pub generation: u64,
+    /// How many connections were cut, if they were to be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cut: Option<usize>,
     #[serde(flatten)]
     pub change: Change,
 }
@@ -203,35 +195,26 @@ impl Engine {
         Ok(Candidate::new(sources, resolved))
     }
 
-    /// What a candidate would change. Nothing is touched.
-    pub fn plan(&self, candidate: &Candidate) -> Result<Preview> {
-        let guests = candidate.deployment.guest_states()?;
-        Ok(Preview {
-            before: self
-                .applied
-                .as_ref()
-                .map(|it| it.deployment.resources.clone())
-                .unwrap_or_default(),
-            after: candidate.deployment.resources.clone(),
-            plan: candidate.deployment.check_plan(&guests)?,
-        })
+    /// What a candidate would change, with the names of so many connections that it would end. Nothing is touched.
+    pub fn plan(&self, candidate: &Candidate, named: usize) -> Result<Preview> {
+        Preview::of(self, candidate, named)
     }
 
     /// Puts a candidate in force. What stands in its way is reported before anything is changed. When a step fails or is
     /// interrupted before the configuration is in force, what was up before is up as it was.
-    pub fn apply(&mut self, candidate: Candidate, _options: ApplyOptions, progress: &dyn Progress) -> Result<Outcome> {
-        self.put(candidate.sources, candidate.deployment, None, progress)
+    pub fn apply(&mut self, candidate: Candidate, options: ApplyOptions, progress: &dyn Progress) -> Result<Outcome> {
+        self.put(candidate.sources, candidate.deployment, None, options, progress)
     }
 
     /// Puts the configuration before the one in force into force again, under a new generation.
-    pub fn rollback(&mut self, _options: ApplyOptions, progress: &dyn Progress) -> Result<Outcome> {
+    pub fn rollback(&mut self, options: ApplyOptions, progress: &dyn Progress) -> Result<Outcome> {
         let before = self.history.manifests().nth(1).cloned().ok_or(Error::NothingBefore)?;
         let Applied {
             manifest,
             sources,
             deployment,
         } = self.recall(before)?;
-        self.put(sources, deployment, Some(manifest.generation), progress)
+        self.put(sources, deployment, Some(manifest.generation), options, progress)
     }
 
     /// Takes down what is up and forgets it: see [`down`].
@@ -252,6 +235,7 @@ impl Engine {
         sources: Vec<Source>,
         deployment: Deployment,
         rollback_to: Option<u64>,
+        options: ApplyOptions,
         progress: &dyn Progress,
     ) -> Result<Outcome> {
         let change = up::up(self, &sources, &deployment, rollback_to, progress)?;
@@ -262,7 +246,25 @@ impl Engine {
             sources,
             deployment,
         });
-        Ok(Outcome { generation, change })
+        let cut = options.cut.then(|| self.cut(progress)).transpose()?;
+        Ok(Outcome {
+            generation,
+            cut,
+            change,
+        })
+    }
+
+    /// Ends the connections that the configuration in force would not admit. It is in force by now, so that none of
+    /// them comes about meanwhile.
+    fn cut(&self, progress: &dyn Progress) -> Result<usize> {
+        progress.step("cutting connections that are not admitted any more");
+        let (Some(applied), Some(datapath)) = (&self.applied, &self.datapath) else {
+            return Ok(0);
+        };
+        match preview::judge(self, &applied.deployment, 0)? {
+            Some(judgement) => datapath.retire_all(&judgement.cut),
+            None => Ok(0),
+        }
     }
 
     /// The configuration of a manifest.

@@ -23,7 +23,7 @@ pub mod up;
 
 pub use deployment::Deployment;
 pub use down::down;
-pub use engine::{Adopted, Applied, ApplyOptions, Candidate, Engine, EngineOptions, Outcome, Preview};
+pub use engine::{Adopted, Applied, ApplyOptions, Candidate, Engine, EngineOptions, Outcome};
 pub use error::{Error, Result};
 pub use history::{Manifest, ManifestFile};
 pub use kernel::{Datapath, LoadOptions};

@@ -71,7 +71,7 @@ pub fn aws_answers(resources: &Resources) -> Vec<Answer> {
 }
 
 /// All objects by kind, complete.
-fn objects(resources: &Resources) -> Vec<(&'static Kind, Vec<Fields>)> {
+pub(crate) fn objects(resources: &Resources) -> Vec<(&'static Kind, Vec<Fields>)> {
     let mut all = Vec::new();
     let core = core(resources);
     for kind in kinds() {

@@ -1,11 +1,10 @@
-//! Reading a hash table many elements at a time.
+//! Reading a table many elements at a time.
 //!
 //! Key by key, a table takes two system calls for each element, and an element that is deleted meanwhile makes the kernel
-//! begin again. In batches it goes bucket by bucket: everything that is there throughout is seen once.
+//! begin again. In batches it goes through a hash bucket by bucket: everything that is there throughout is seen once.
 
 use crate::install::error::{Doing as _, Result};
-use aya::Pod;
-use bytemuck::Zeroable;
+use bytemuck::Pod;
 use std::io;
 use std::ops::ControlFlow;
 use std::os::fd::{AsRawFd as _, BorrowedFd};
@@ -32,8 +31,15 @@ struct Attributes {
     flags: u64,
 }
 
-/// Where the kernel goes on: the number of a bucket.
-type Position = u32;
+/// Where the kernel goes on: the number of a bucket, or a key, which is never longer.
+type Position = [u64; 8];
+
+/// Keys and values as the kernel writes them.
+struct Buffer<'a> {
+    keys: &'a mut [u8],
+    values: &'a mut [u8],
+    room: usize,
+}
 
 /// One answer of the kernel's.
 enum Answer {
@@ -46,29 +52,27 @@ enum Answer {
 }
 
 /// Visits the values of a hash table, until there are no more or the visitor breaks off.
-pub(super) fn each<K, V>(
+pub(super) fn each<K: Pod, V: Pod>(
     map: BorrowedFd<'_>,
     name: &str,
     mut visit: impl FnMut(&V) -> ControlFlow<()>,
-) -> Result<ControlFlow<()>>
-where
-    K: Pod + Zeroable,
-    V: Pod + Zeroable,
-{
+) -> Result<ControlFlow<()>> {
     let (mut keys, mut values) = (vec![K::zeroed(); ROOM], vec![V::zeroed(); ROOM]);
     let mut position = None;
     loop {
-        let answer = ask(map, position, &mut keys, &mut values).doing(|| format!("read table {name}"))?;
-        let (count, next) = match answer {
+        let buffer = Buffer {
+            room: keys.len(),
+            keys: bytemuck::cast_slice_mut(&mut keys),
+            values: bytemuck::cast_slice_mut(&mut values),
+        };
+        let (count, next) = match ask(map, position, buffer).doing(|| format!("read table {name}"))? {
             Answer::More(count, next) => (count, Some(next)),
             Answer::Last(count) => (count, None),
-            Answer::TooSmall if keys.len() < MOST_ROOM => {
-                keys.resize(2 * keys.len(), K::zeroed());
-                values.resize(keys.len(), V::zeroed());
-                continue;
-            }
             Answer::TooSmall => {
-                return Err(io::Error::from(io::ErrorKind::OutOfMemory)).doing(|| format!("read table {name}"));
+                let room = twice(keys.len()).doing(|| format!("read table {name}"))?;
+                keys.resize(room, K::zeroed());
+                values.resize(room, V::zeroed());
+                continue;
             }
         };
         let flow = values.iter().take(count).try_for_each(&mut visit);
@@ -79,14 +83,39 @@ where
     }
 }
 
-fn ask<K: Pod, V: Pod>(
-    map: BorrowedFd<'_>,
-    position: Option<Position>,
-    keys: &mut [K],
-    values: &mut [V],
-) -> io::Result<Answer> {
+/// Counts the elements of a table whose keys and values have so many bytes.
+pub(super) fn count(map: BorrowedFd<'_>, name: &str, key: usize, value: usize) -> Result<u64> {
+    let mut room = ROOM;
+    let (mut position, mut total) = (None, 0);
+    loop {
+        let (mut keys, mut values) = (vec![0; room * key], vec![0; room * value]);
+        let buffer = Buffer {
+            keys: &mut keys,
+            values: &mut values,
+            room,
+        };
+        match ask(map, position, buffer).doing(|| format!("read table {name}"))? {
+            Answer::More(count, next) => {
+                total += count as u64;
+                position = Some(next);
+            }
+            Answer::Last(count) => return Ok(total + count as u64),
+            Answer::TooSmall => room = twice(room).doing(|| format!("read table {name}"))?,
+        }
+    }
+}
+
+fn twice(room: usize) -> io::Result<usize> {
+    if room >= MOST_ROOM {
+        return Err(io::Error::from(io::ErrorKind::OutOfMemory));
+    }
+    Ok(2 * room)
+}
+
+fn ask(map: BorrowedFd<'_>, position: Option<Position>, buffer: Buffer<'_>) -> io::Result<Answer> {
+    let Buffer { keys, values, room } = buffer;
     let from = position.unwrap_or_default();
-    let mut next: Position = 0;
+    let mut next = Position::default();
     let address = |pointer: *const u8| pointer as u64;
     let mut attributes = Attributes {
         in_batch: if position.is_some() {
@@ -95,15 +124,15 @@ fn ask<K: Pod, V: Pod>(
             0
         },
         out_batch: address((&raw mut next).cast()),
-        keys: address(keys.as_mut_ptr().cast()),
-        values: address(values.as_mut_ptr().cast()),
-        count: u32::try_from(keys.len().min(values.len())).unwrap_or(u32::MAX),
+        keys: address(keys.as_mut_ptr()),
+        values: address(values.as_mut_ptr()),
+        count: u32::try_from(room).unwrap_or(u32::MAX),
         map: u32::try_from(map.as_raw_fd()).unwrap_or(u32::MAX),
         element_flags: 0,
         flags: 0,
     };
-    // SAFETY: the kernel writes at most `count` keys and values, for which there is room and of which any bytes are
-    // valid, since both are plain data; one position; and the attributes. All of it lives until the call returns.
+    // SAFETY: the kernel writes at most `room` keys and values, for which there is room and of which any bytes are valid;
+    // one position; and the attributes. All of it lives until the call returns.
     let answer = unsafe {
         libc::syscall(
             libc::SYS_bpf,
@@ -112,7 +141,7 @@ fn ask<K: Pod, V: Pod>(
             size_of::<Attributes>(),
         )
     };
-    let count = attributes.count as usize;
+    let count = (attributes.count as usize).min(room);
     if answer == 0 {
         return Ok(Answer::More(count, next));
     }

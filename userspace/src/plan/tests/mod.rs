@@ -4,7 +4,6 @@ mod classification;
 mod enis;
 mod groups;
 mod nacls;
-mod parts;
 mod problems;
 mod routes;
 mod stability;

@@ -4,6 +4,7 @@
 
 mod answer;
 mod body;
+mod changes;
 pub mod config;
 mod events;
 pub mod logs;
@@ -13,6 +14,8 @@ mod routes;
 mod server;
 mod socket;
 mod systemd;
+#[cfg(test)]
+mod tests;
 mod work;
 mod worker;
 
@@ -96,7 +99,7 @@ async fn live(config: &Config, options: EngineOptions) -> Result<(), AgentError>
     let (stopped, stopping) = watch::channel(false);
     let shared = Shared {
         worker,
-        report: Report::new(),
+        report: Report::new(&config.state_dir),
         state_dir: Arc::from(&*config.state_dir),
         network: Arc::from(&*config.network),
         listeners: Arc::new(Semaphore::new(LISTENERS)),

@@ -4,6 +4,7 @@ use crate::install::Adopted;
 use crate::status::Status;
 use serde::Serialize;
 use std::fmt;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -16,6 +17,8 @@ pub(super) struct Report(Arc<Mutex<About>>);
 pub(super) struct About {
     version: &'static str,
     pid: u32,
+    /// Which host it has in hand: whoever means another one must not ask this agent.
+    state_dir: PathBuf,
     /// In seconds since 1970, as all times here.
     started: u64,
     /// What was found at the start.
@@ -44,10 +47,11 @@ pub(super) struct AgentStatus {
 }
 
 impl Report {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(state_dir: &Path) -> Self {
         Self(Arc::new(Mutex::new(About {
             version: env!("CARGO_PKG_VERSION"),
             pid: std::process::id(),
+            state_dir: state_dir.to_owned(),
             started: now(),
             adopted: None,
             last: None,

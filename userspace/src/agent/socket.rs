@@ -38,6 +38,8 @@ pub(super) struct Socket {
 /// Who may ask.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Guard {
+    /// Who the agent runs as, which is root.
+    owner: Uid,
     group: Option<Gid>,
 }
 
@@ -56,7 +58,10 @@ impl Socket {
         Ok(Self {
             path: path.to_owned(),
             listener,
-            guard: Guard { group },
+            guard: Guard {
+                owner: Uid::effective(),
+                group,
+            },
             _lock: lock,
         })
     }
@@ -99,7 +104,7 @@ fn listen(path: &Path, group: Option<Gid>) -> io::Result<UnixListener> {
     }
     let listener = UnixListener::bind(&new)?;
     let mode = if group.is_some() { 0o660 } else { 0o600 };
-    chown(&new, Some(Uid::from_raw(0)), group)?;
+    chown(&new, None, group)?;
     std::fs::set_permissions(&new, Permissions::from_mode(mode))?;
     std::fs::rename(&new, path)?;
     Ok(listener)
@@ -121,7 +126,8 @@ impl Guard {
     /// that.
     pub(super) fn admits(self, peer: &UCred) -> bool {
         let group = self.group.map(Gid::as_raw);
-        peer.uid() == 0 || group.is_some_and(|group| peer.gid() == group || is_member(peer.uid(), group))
+        peer.uid() == self.owner.as_raw()
+            || group.is_some_and(|group| peer.gid() == group || is_member(peer.uid(), group))
     }
 }
 

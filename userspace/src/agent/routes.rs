@@ -6,7 +6,7 @@ use super::body::{Asked, Query};
 use super::events;
 use super::work::{self, Job};
 use super::worker::Hand;
-use crate::api::{ApplyRequest, Code, Failure, Line, MAX_BODY, RollbackRequest};
+use crate::api::{ApplyRequest, Code, Failure, FlushRequest, Line, MAX_BODY, PlanRequest, RollbackRequest};
 use crate::flows::{self, Connections, Flow, FlowSelector};
 use crate::status;
 use axum::Router;
@@ -25,11 +25,14 @@ pub(super) fn routes(shared: Shared) -> Router {
     Router::new()
         .route("/v1/status", get(status))
         .route("/v1/config", get(config))
+        .route("/v1/resources", get(resources))
         .route("/v1/generations", get(generations))
         .route("/v1/flows", get(flows))
         .route("/v1/events", get(events::events))
+        .route("/v1/plan", post(plan))
         .route("/v1/apply", post(apply))
         .route("/v1/rollback", post(rollback))
+        .route("/v1/flush", post(flush))
         .route("/v1/reload", post(reload))
         .route("/v1/down", post(down))
         .fallback(|| async {
@@ -80,6 +83,11 @@ async fn config(State(shared): State<Shared>) -> Answer {
     Ok(answer::value(&ask(&shared, work::written).await?))
 }
 
+/// The objects in force, as AWS's command line prints them.
+async fn resources(State(shared): State<Shared>) -> Answer {
+    Ok(answer::value(&ask(&shared, work::resources).await?))
+}
+
 async fn generations(State(shared): State<Shared>) -> Answer {
     let generations = ask(&shared, work::generations).await?;
     Ok(answer::value(&json!({ "generations": generations })))
@@ -106,10 +114,36 @@ fn each_flow(
         Ok(()) => ControlFlow::Continue(()),
         Err(_) => ControlFlow::Break(()),
     });
-    told.map_err(|error| match error {
+    told.map_err(flow_failure)
+}
+
+fn flow_failure(error: flows::Error) -> Failure {
+    match error {
         flows::Error::Unknown(unknown) => Failure::new(Code::BadRequest, unknown.to_string()),
         flows::Error::Host(error) => work::failure(error),
-    })
+    }
+}
+
+/// Ends connections. The engine isn't needed for it.
+async fn flush(State(shared): State<Shared>, Asked(request): Asked<FlushRequest>) -> Answer {
+    let FlushRequest { selector, dry_run } = request;
+    if selector.is_everything() {
+        let message = "say which connections: all of them are ended by `down`";
+        return Err(failed(Failure::new(Code::BadRequest, message)));
+    }
+    let flushed = blocking(move || {
+        let connections = Connections::open(&shared.state_dir).map_err(work::failure)?;
+        connections.flush(&selector, dry_run).map_err(flow_failure)
+    });
+    let flushed = flushed.await?;
+    tracing::info!(?flushed, dry_run, "flush: done");
+    Ok(answer::value(&flushed))
+}
+
+async fn plan(State(shared): State<Shared>, Asked(request): Asked<PlanRequest>) -> Answer {
+    Ok(answer::value(
+        &ask(&shared, move |hand| work::plan(hand, request)).await?,
+    ))
 }
 
 async fn apply(State(shared): State<Shared>, Asked(request): Asked<ApplyRequest>) -> Answer {

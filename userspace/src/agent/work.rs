@@ -2,10 +2,12 @@
 
 use super::report::Report;
 use super::worker::Hand;
-use crate::api::{self, ApplyRequest, Code, Failure, Line, RollbackRequest};
+use crate::api::{self, ApplyRequest, Code, Failure, Line, PlanRequest, RollbackRequest};
 use crate::document::{self, Diagnostics};
+use crate::export;
 use crate::install::{Applied, ApplyOptions, Candidate, Error, Manifest};
-use serde_json::{Value, json};
+use crate::preview::Preview;
+use serde_json::{Map, Value, json};
 use std::path::PathBuf;
 use tokio::sync::mpsc::Sender;
 
@@ -54,10 +56,7 @@ pub(super) fn carry_out(hand: &mut Hand, job: Job, report: &Report, tell: &Sende
     let name = job.name();
     let done = match job {
         Job::Apply(ApplyRequest { sources, strict, cut }) => {
-            let sources = sources
-                .into_iter()
-                .map(|api::Source { name, text }| document::Source::new(name, text.into_bytes()));
-            apply(hand, sources.collect(), strict, ApplyOptions { cut }, tell)
+            apply(hand, texts(sources), strict, ApplyOptions { cut }, tell)
         }
         Job::Rollback(RollbackRequest { cut }) => rollback(hand, ApplyOptions { cut }, tell),
         Job::Reload(network) => reload(hand, &network, tell),
@@ -121,11 +120,30 @@ fn apply(
     let outcome = hand
         .engine()
         .and_then(|engine| engine.apply(candidate, options, &progress));
-    let mut value = outcome.map_err(failure).map(|outcome| json!(outcome))?;
-    if let Some(answer) = value.as_object_mut() {
+    let outcome = outcome.map_err(failure)?;
+    Ok(with_warnings(json!(outcome), &warnings))
+}
+
+fn texts(sources: Vec<api::Source>) -> Vec<document::Source> {
+    let texts = sources.into_iter();
+    texts
+        .map(|api::Source { name, text }| document::Source::new(name, text.into_bytes()))
+        .collect()
+}
+
+/// What a configuration would change. Nothing is touched.
+pub(super) fn plan(hand: &mut Hand, request: PlanRequest) -> Result<Value, Failure> {
+    let candidate = read(hand, texts(request.sources), request.strict)?;
+    let engine = hand.engine().map_err(failure)?;
+    let preview = Preview::of(engine, &candidate, request.named).map_err(failure)?;
+    Ok(with_warnings(json!(preview), &candidate.warnings))
+}
+
+fn with_warnings(mut answer: Value, warnings: &Diagnostics) -> Value {
+    if let Some(answer) = answer.as_object_mut() {
         answer.insert("warnings".to_owned(), json!(warnings));
     }
-    Ok(value)
+    answer
 }
 
 fn rollback(hand: &mut Hand, options: ApplyOptions, tell: &Sender<Line>) -> Result<Value, Failure> {
@@ -155,6 +173,12 @@ pub(super) fn written(hand: &mut Hand) -> Result<Value, Failure> {
         "time": manifest.time,
         "sources": sources.collect::<Vec<_>>(),
     }))
+}
+
+/// The objects in force, in AWS's shape.
+pub(super) fn resources(hand: &mut Hand) -> Result<Map<String, Value>, Failure> {
+    let applied = hand.engine().map_err(failure)?.applied().ok_or_else(nothing)?;
+    Ok(export::aws(&applied.deployment.resources))
 }
 
 /// Configurations that are or were in force, the newest first.

@@ -5,6 +5,7 @@ pub mod client;
 
 pub use client::Client;
 
+use crate::flows::FlowSelector;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -22,14 +23,21 @@ pub struct Source {
     pub text: String,
 }
 
-/// `POST /v1/plan`: what would change.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// `POST /v1/plan`: what would change. The answer is a [`crate::preview::Preview`] with the warnings beside it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PlanRequest {
     pub sources: Vec<Source>,
     /// Warnings refuse the configuration as well.
     #[serde(default)]
     pub strict: bool,
+    /// How many of the connections that would end are named.
+    #[serde(default = "named")]
+    pub named: usize,
+}
+
+const fn named() -> usize {
+    20
 }
 
 /// `POST /v1/apply`: put a configuration in force.
@@ -50,6 +58,17 @@ pub struct ApplyRequest {
 pub struct RollbackRequest {
     #[serde(default)]
     pub cut: bool,
+}
+
+/// `POST /v1/flush`: end connections. The answer is [`crate::flows::Flushed`].
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FlushRequest {
+    /// Which; there is no way to say all.
+    pub selector: FlowSelector,
+    /// Only count them.
+    #[serde(default)]
+    pub dry_run: bool,
 }
 
 /// One line of an answer that is told while it comes about.

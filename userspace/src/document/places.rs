@@ -80,21 +80,33 @@ fn find(node: &Node, place: Span) -> Option<&Node> {
 
 /// The last step of the way shows the value; if the way ends before, the name of the last field there is.
 pub(super) fn follow(node: &Node, object: Span, path: &[impl AsRef<str>]) -> Span {
+    walk(node, object, path, shown)
+}
+
+/// The same, but the last step shows the name.
+pub(super) fn follow_to_name(node: &Node, object: Span, path: &[impl AsRef<str>]) -> Span {
+    walk(node, object, path, |_, name| name)
+}
+
+fn walk(node: &Node, object: Span, path: &[impl AsRef<str>], last: fn(&Node, Span) -> Span) -> Span {
     let Some((step, rest)) = path.split_first() else {
         return object;
     };
-    match &node.value {
-        Value::Mapping(entries) => match entries.iter().find(|entry| entry.key == step.as_ref()) {
-            Some(entry) if rest.is_empty() => shown(&entry.value, entry.key_span),
-            Some(entry) => follow(&entry.value, entry.key_span, rest),
-            None => object,
-        },
-        Value::List(items) => match step.as_ref().parse().ok().and_then(|index: usize| items.get(index)) {
-            Some(item) if rest.is_empty() => shown(item, item.start()),
-            Some(item) => follow(item, item.start(), rest),
-            None => object,
-        },
-        Value::Scalar { .. } | Value::Refused => object,
+    let next = match &node.value {
+        Value::Mapping(entries) => {
+            let entry = entries.iter().find(|entry| entry.key == step.as_ref());
+            entry.map(|entry| (&entry.value, entry.key_span))
+        }
+        Value::List(items) => {
+            let item = step.as_ref().parse().ok().and_then(|index: usize| items.get(index));
+            item.map(|item| (item, item.start()))
+        }
+        Value::Scalar { .. } | Value::Refused => None,
+    };
+    match next {
+        Some((value, name)) if rest.is_empty() => last(value, name),
+        Some((value, name)) => walk(value, name, rest, last),
+        None => object,
     }
 }
 

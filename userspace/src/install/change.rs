@@ -19,8 +19,9 @@ use crate::install::progress::Progress;
 use crate::install::state::{GuestState, Place, Renaming, Stage, State};
 use crate::install::store::Store;
 use crate::install::up::Wanted;
-use crate::plan::Bindings;
+use crate::plan::{Bindings, Parts};
 use groundplane_abi::control::Generation;
+use std::sync::Arc;
 
 /// A change under way.
 pub(super) struct Changing<'a> {
@@ -58,7 +59,7 @@ impl Changing<'_> {
         let next = datapath.next_generation(Generation(self.history.last_generation()));
         self.history
             .announce(next.0, self.wanted.sources, self.wanted.rollback_to)?;
-        datapath.apply_as(&plan, next)?;
+        datapath.apply_parts(&Parts::from([(String::new(), Arc::new(plan))]), next)?;
         self.state.guests = members.into_iter().map(in_force).collect();
         self.state.passing = arrangement.gone;
         Ok(())

@@ -1,8 +1,10 @@
 //! The datapath in the kernel: loading it, attaching it, and putting a plan in force.
 
+mod banks;
 mod batch;
 mod clock;
 mod count;
+mod devices;
 mod events;
 mod expedited;
 mod fill;
@@ -14,6 +16,7 @@ mod retire;
 mod table;
 mod tables;
 
+pub use banks::Learned;
 pub use count::{Counters, DropCause, EniCounters};
 pub use events::Events;
 pub use fill::TableFill;
@@ -24,11 +27,11 @@ pub use retire::{Connection, Family};
 
 use crate::install::bpffs;
 use crate::install::error::{Doing as _, Error, Result, bpf};
-use crate::plan::{Plan, changed_scopes};
 use aya::Pod;
 use aya::maps::{Array, HashMap, IterableMap, MapData, MapIter, PerCpuHashMap, PerCpuValues};
 use aya::programs::SchedClassifier;
-use aya::util::{KernelVersion, nr_cpus};
+use aya::util::KernelVersion;
+use banks::Held;
 use count::FlowCount;
 use expedited::Expedited;
 use generation::GenerationWord;
@@ -62,6 +65,9 @@ pub struct Datapath {
     settings: Array<MapData, Settings>,
     scopes: Array<MapData, Generation>,
     tables: BankedTables,
+    held: [Held; 2],
+    /// Gone with the last change.
+    departed: BTreeSet<Device>,
     flows: FlowTables,
     totals: PerCpuHashMap<MapData, Device, EniTotals>,
     states: HashMap<MapData, Device, EniState>,
@@ -125,6 +131,8 @@ impl Datapath {
             settings,
             scopes: open(pins, map::SCOPES)?,
             tables: BankedTables::open(pins)?,
+            held: [Held::Unknown, Held::Unknown],
+            departed: BTreeSet::new(),
             flows: FlowTables::open(pins)?,
             totals: open(pins, map::ENI_TOTALS)?,
             states: open(pins, map::ENI_STATES)?,
@@ -234,91 +242,6 @@ impl Datapath {
         let ticks = by.as_secs().saturating_mul(u64::from(settings.ticks_per_second));
         settings.clock_offset = settings.clock_offset.saturating_add(ticks);
         bpf(self.settings.set(0, settings, 0), || "write table SETTINGS".to_owned())
-    }
-
-    /// The plan in force, as the tables hold it. Names of VPCs are not in them.
-    pub fn plan(&self) -> Result<Plan> {
-        self.tables.read(self.generation().bank())
-    }
-
-    /// Puts a plan in force: no packet sees a mixture of it and the one before. When this fails or is killed, the one
-    /// before stays in force wholly.
-    pub fn apply(&mut self, plan: &Plan) -> Result<Generation> {
-        let next = self.next_generation(Generation(0));
-        self.apply_as(plan, next).map(|()| next)
-    }
-
-    /// The generation for the next plan: after all there have been, and with its rows in the bank nobody reads.
-    #[must_use]
-    pub fn next_generation(&self, last: Generation) -> Generation {
-        let current = self.generation();
-        let next = Generation(current.max(last).0 + 1);
-        if next.bank() == current.bank() {
-            Generation(next.0 + 1)
-        } else {
-            next
-        }
-    }
-
-    /// The same under a generation from [`Self::next_generation`].
-    pub fn apply_as(&mut self, plan: &Plan, next: Generation) -> Result<()> {
-        let current = self.generation.get();
-        let in_force = self.tables.read(current.bank())?;
-        let devices = |plan: &Plan| plan.enis.keys().map(|key| key.device).collect::<BTreeSet<_>>();
-        self.settle_rows(plan, &(&devices(&in_force) | &devices(plan)))?;
-        let changed = changed_scopes(&in_force, plan);
-        self.tables.write(current.idle_bank(), plan)?;
-        for scope in changed {
-            // A packet that sees this early judges its flow anew by the old plan, and again after the flip.
-            bpf(self.scopes.set(u32::from(scope.0), next, 0), || {
-                "write table SCOPES".to_owned()
-            })?;
-        }
-        self.generation.set(next);
-        // The next plan is written over the bank that is left now.
-        generation::wait_for_readers();
-        Ok(())
-    }
-
-    /// Sees to the rows of totals and of state: every ENI of the plan has its own, and devices that were gone before the
-    /// last change have none. A device's number doesn't come again, so the tables would fill up.
-    fn settle_rows(&mut self, plan: &Plan, kept: &BTreeSet<Device>) -> Result<()> {
-        const NO_EXIST: u64 = 1;
-        let cpus = nr_cpus().map_err(|(file, error)| Error::Io {
-            what: format!("read {file}"),
-            error,
-        })?;
-        let totals = all(&self.totals, self.totals.iter(), map::ENI_TOTALS)?;
-        for gone in totals.keys().filter(|device| !kept.contains(device)) {
-            bpf(self.totals.remove(gone), || "delete from table ENI_TOTALS".to_owned())?;
-        }
-        let states = all(&self.states, self.states.iter(), map::ENI_STATES)?;
-        for gone in states.keys().filter(|device| !kept.contains(device)) {
-            bpf(self.states.remove(gone), || "delete from table ENI_STATES".to_owned())?;
-        }
-        for device in plan.enis.keys().map(|key| key.device) {
-            if !totals.contains_key(&device) {
-                let zeros =
-                    PerCpuValues::try_from(vec![EniTotals::default(); cpus]).doing(|| "count the CPUs".to_owned())?;
-                bpf(self.totals.insert(device, zeros, NO_EXIST), || {
-                    "write table ENI_TOTALS".to_owned()
-                })?;
-            }
-            if !states.contains_key(&device) {
-                bpf(self.states.insert(device, EniState::default(), NO_EXIST), || {
-                    "write table ENI_STATES".to_owned()
-                })?;
-            }
-        }
-        self.forget_drops(kept)
-    }
-
-    fn forget_drops(&mut self, kept: &BTreeSet<Device>) -> Result<()> {
-        let drops = all(&self.drops, self.drops.iter(), map::DROPS)?;
-        for key in drops.into_keys().filter(|key| !kept.contains(&key.device)) {
-            bpf(self.drops.remove(&key), || "delete from table DROPS".to_owned())?;
-        }
-        Ok(())
     }
 
     /// What the configuration in force says of a device.

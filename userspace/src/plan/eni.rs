@@ -1,9 +1,9 @@
 //! ENIs, their subnets, and who holds which address (semantics 3).
 
 use super::lookup::Lookup;
+use super::objects::Objects;
 use super::prefix::Nest;
 use super::problem::{PlanProblem, Problems};
-use super::security_group::GroupSets;
 use super::{Family, GuestKind, Plan};
 use crate::resources::{NetworkInterface, Subnet};
 use groundplane_abi::eni::{AddressKey, EniEntry, EniKey, MacKey, SubnetEntry, SubnetKey, eni_flag};
@@ -12,15 +12,9 @@ use ipnet::{IpNet, Ipv4Net};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-pub(super) fn compile_subnets(lookup: &Lookup<'_>, plan: &mut Plan, problems: &mut Problems) {
-    let resolvers: BTreeMap<&str, Ip4> = lookup
-        .resources
-        .vpcs
-        .iter()
-        .map(|vpc| (&*vpc.vpc_id, resolver(vpc.cidr_block)))
-        .collect();
-    for subnet in &lookup.resources.subnets {
-        let resolver = resolvers.get(&*subnet.vpc_id).copied();
+pub(super) fn compile_subnets(lookup: &Lookup<'_>, vpc: &Objects<'_>, plan: &mut Plan, problems: &mut Problems) {
+    let resolver = vpc.vpc.map(|vpc| resolver(vpc.cidr_block));
+    for subnet in &vpc.subnets {
         if let Some((key, entry)) = subnet_row(lookup, subnet, resolver, problems) {
             plan.subnets.insert(key, entry);
         }
@@ -76,11 +70,11 @@ struct Numbered<'a> {
     group_set: GroupSetId,
 }
 
-pub(super) fn compile_enis(lookup: &Lookup<'_>, group_sets: &GroupSets<'_>, plan: &mut Plan, problems: &mut Problems) {
+pub(super) fn compile_enis(lookup: &Lookup<'_>, vpc: &Objects<'_>, plan: &mut Plan, problems: &mut Problems) {
     let mut owners = Owners::default();
-    for eni in &lookup.resources.network_interfaces {
+    for eni in &vpc.network_interfaces {
         check_alone(eni, problems);
-        if let Some(numbered) = number(lookup, group_sets, eni, problems) {
+        if let Some(numbered) = number(lookup, eni, problems) {
             insert_eni(&numbered, plan);
             insert_mac(&numbered, plan, &mut owners.macs, problems);
             insert_addresses(&numbered, plan, &mut owners.ip4, problems);
@@ -127,12 +121,7 @@ fn check_alone(eni: &NetworkInterface, problems: &mut Problems) {
     }
 }
 
-fn number<'a>(
-    lookup: &Lookup<'_>,
-    group_sets: &GroupSets<'_>,
-    eni: &'a NetworkInterface,
-    problems: &mut Problems,
-) -> Option<Numbered<'a>> {
+fn number<'a>(lookup: &Lookup<'_>, eni: &'a NetworkInterface, problems: &mut Problems) -> Option<Numbered<'a>> {
     let (id, vpc_id) = (&*eni.network_interface_id, &*eni.vpc_id);
     let vpc = lookup.vpcs.find(vpc_id, id, vpc_id, problems);
     let subnet = lookup.subnets.find(&eni.subnet_id, id, vpc_id, problems);
@@ -146,7 +135,7 @@ fn number<'a>(
         kind: binding.kind,
         vpc: VpcId(vpc?),
         subnet: SubnetId(subnet?),
-        group_set: group_sets.of(eni)?,
+        group_set: lookup.group_sets.of(eni)?,
     })
 }
 

@@ -21,6 +21,15 @@ pub struct FamilyRows<I: Ip> {
     pub peers: BTreeMap<(PeerKey<I>, u8), RuleBits>,
 }
 
+impl<I: Ip> FamilyRows<I> {
+    pub(super) fn extend(&mut self, other: &Self) {
+        self.addresses.extend(&other.addresses);
+        self.routes.extend(&other.routes);
+        self.nacls.extend(&other.nacls);
+        self.peers.extend(&other.peers);
+    }
+}
+
 /// An address family, as a plan needs it: how its blocks are written, and where it has its rows.
 pub trait Family: Ip {
     /// A block of this family as its first address and its length; host bits are cleared.

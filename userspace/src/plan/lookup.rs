@@ -2,8 +2,9 @@
 
 use super::number::{Numbers, scopes};
 use super::problem::{PlanProblem, Problems};
+use super::security_group::GroupSets;
 use super::{Binding, Bindings};
-use crate::resources::{PrefixList, Resources};
+use crate::resources::{PrefixList, Resources, SecurityGroup};
 use groundplane_abi::{Device, ScopeId};
 use ipnet::IpNet;
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,7 +12,6 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Everything the nouns look up in each other.
 #[derive(Debug)]
 pub(super) struct Lookup<'a> {
-    pub(super) resources: &'a Resources,
     pub(super) vpcs: Numbers<'a>,
     pub(super) subnets: Numbers<'a>,
     pub(super) route_tables: Numbers<'a>,
@@ -19,6 +19,10 @@ pub(super) struct Lookup<'a> {
     pub(super) security_groups: Numbers<'a>,
     /// By the VPC's id.
     pub(super) scopes: BTreeMap<&'a str, ScopeId>,
+    /// By id.
+    pub(super) groups: BTreeMap<&'a str, &'a SecurityGroup>,
+    /// The sets of groups that some ENI has.
+    pub(super) group_sets: GroupSets<'a>,
     network_interfaces: Numbers<'a>,
     prefix_lists: BTreeMap<&'a str, &'a PrefixList>,
     bindings: BTreeMap<&'a str, Binding>,
@@ -50,34 +54,43 @@ impl<'a> Lookup<'a> {
                 .collect(),
         );
         Self {
-            resources,
             vpcs,
             subnets,
             route_tables,
             network_acls,
             security_groups,
             scopes: scopes(&all.vpcs.iter().map(|vpc| &*vpc.vpc_id).collect()),
+            groups: all
+                .security_groups
+                .iter()
+                .map(|group| (&*group.group_id, group))
+                .collect(),
+            group_sets: GroupSets::of_all(&all.network_interfaces),
             network_interfaces,
             prefix_lists: prefix_lists(resources, problems),
             bindings: usable_bindings(resources, bindings, problems),
         }
     }
 
-    /// The binding of an ENI. Whatever kept it from having one has been reported.
+    /// The binding of an ENI; one that answers for nothing has none.
     pub(super) fn binding(&self, network_interface_id: &str) -> Option<Binding> {
         self.bindings.get(network_interface_id).copied()
     }
 
-    /// The device of an ENI that an object of the same VPC names.
+    /// The device of an ENI that an object of the same VPC names: none inside if it has none.
     pub(super) fn device(
         &self,
         reference: &str,
         object: &str,
         vpc_id: &str,
         problems: &mut Problems,
-    ) -> Option<Device> {
+    ) -> Option<Option<Device>> {
         self.network_interfaces.find(reference, object, vpc_id, problems)?;
-        self.binding(reference).map(|binding| binding.device)
+        Some(self.binding(reference).map(|binding| binding.device))
+    }
+
+    pub(super) fn prefix_list_whole(&self, prefix_list_id: &str) -> Option<&'a PrefixList> {
+        self.prefix_lists.get(prefix_list_id).copied()
     }
 
     /// The entries of a prefix list; of one that isn't there none.
@@ -121,12 +134,7 @@ fn usable_bindings<'a>(
     let mut owners = BTreeMap::new();
     let mut usable = BTreeMap::new();
     for id in ids {
-        let Some(&binding) = bindings.get(id) else {
-            problems.report(PlanProblem::Unbound {
-                network_interface_id: id.to_owned(),
-            });
-            continue;
-        };
+        let Some(&binding) = bindings.get(id) else { continue };
         let device = binding.device;
         if device == Device::NONE || device > Device::MAX {
             problems.report(PlanProblem::UnusableDevice {

@@ -8,6 +8,8 @@ mod limits;
 mod lookup;
 mod nacl;
 mod number;
+mod objects;
+mod parts;
 mod prefix;
 mod problem;
 mod route;
@@ -17,6 +19,7 @@ mod security_group;
 mod tests;
 
 pub use family::{Family, FamilyRows};
+pub use parts::{Compiled, Parts, merged};
 pub use problem::PlanProblem;
 pub use scope::changed_scopes;
 
@@ -25,6 +28,7 @@ use groundplane_abi::eni::{EniEntry, EniKey, MacKey, SubnetEntry, SubnetKey};
 use groundplane_abi::security_group::{GroupSetEntry, GroupSetKey, ReferenceKey, RuleBits, SelectorKey};
 use groundplane_abi::{Device, Ip4, Ip6, ScopeId};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Which Linux device an ENI hangs on. Devices exist before the plan is made, since their indices stand in its rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,18 +67,22 @@ pub struct Plan {
 ///
 /// The order of the lists in the resources doesn't matter.
 pub fn compile(resources: &Resources, bindings: &Bindings) -> Result<Plan, Vec<PlanProblem>> {
-    let mut problems = problem::Problems::default();
-    let lookup = lookup::Lookup::new(resources, bindings, &mut problems);
-    let scopes = lookup.scopes.iter().map(|(&id, &scope)| (id.to_owned(), scope));
-    let mut plan = Plan {
-        scopes: scopes.collect(),
-        ..Plan::default()
-    };
-    route::compile(&lookup, &mut plan, &mut problems);
-    nacl::compile(&lookup, &mut plan, &mut problems);
-    let group_sets = security_group::compile(&lookup, &mut plan, &mut problems);
-    eni::compile_subnets(&lookup, &mut plan, &mut problems);
-    eni::compile_enis(&lookup, &group_sets, &mut plan, &mut problems);
-    limits::check(&plan, &mut problems);
-    problems.into_result(plan)
+    let compiled = Compiled::default().next(Arc::new(resources.clone()), bindings)?;
+    Ok(compiled.plan())
+}
+
+impl Plan {
+    /// Takes the rows of another plan over.
+    fn extend(&mut self, other: &Self) {
+        self.enis.extend(&other.enis);
+        self.subnets.extend(&other.subnets);
+        self.macs.extend(&other.macs);
+        self.group_sets.extend(&other.group_sets);
+        self.references.extend(&other.references);
+        self.selectors.extend(&other.selectors);
+        self.ip4.extend(&other.ip4);
+        self.ip6.extend(&other.ip6);
+        self.scopes
+            .extend(other.scopes.iter().map(|(id, scope)| (id.clone(), *scope)));
+    }
 }

@@ -4,6 +4,7 @@
 //! and has a drop reason of its own.
 
 use super::lookup::Lookup;
+use super::objects::Objects;
 use super::problem::{PlanProblem, Problems};
 use super::{Family, Plan};
 use crate::resources::{NetworkAcl, NetworkAclEntry, RuleAction};
@@ -12,8 +13,8 @@ use groundplane_abi::wire::protocol;
 use groundplane_abi::{Bank, Ip4, Ip6, NaclId};
 use std::collections::BTreeSet;
 
-pub(super) fn compile(lookup: &Lookup<'_>, plan: &mut Plan, problems: &mut Problems) {
-    for acl in &lookup.resources.network_acls {
+pub(super) fn compile(lookup: &Lookup<'_>, vpc: &Objects<'_>, plan: &mut Plan, problems: &mut Problems) {
+    for acl in &vpc.network_acls {
         let (id, vpc_id) = (&*acl.network_acl_id, &*acl.vpc_id);
         lookup.vpcs.find(vpc_id, id, vpc_id, problems);
         let Some(number) = lookup.network_acls.find(id, id, vpc_id, problems) else {

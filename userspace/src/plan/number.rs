@@ -33,6 +33,11 @@ impl<'a> Numbers<'a> {
         Self(vpc_ids.into_iter().map(number).collect())
     }
 
+    /// The number of an object.
+    pub(super) fn get(&self, id: &str) -> Option<u32> {
+        self.0.get(id).map(|numbered| numbered.number)
+    }
+
     /// The number behind a reference from an object of a VPC; a problem if there is none or if it is of another VPC.
     pub(super) fn find(&self, reference: &str, object: &str, vpc_id: &str, problems: &mut Problems) -> Option<u32> {
         let names = || (object.to_owned(), reference.to_owned());

@@ -19,8 +19,6 @@ pub enum PlanProblem {
     NotFound { object: String, reference: String },
     #[error("{object} names {reference}, which belongs to another VPC")]
     OtherVpc { object: String, reference: String },
-    #[error("{network_interface_id} has no device")]
-    Unbound { network_interface_id: String },
     /// A device index that no flow key can hold, or 0.
     #[error("{network_interface_id} has device index {}, not one of 1 to {}", .device.0, Device::MAX.0)]
     UnusableDevice {

@@ -2,6 +2,7 @@
 //! wins by the table's nature.
 
 use super::lookup::Lookup;
+use super::objects::Objects;
 use super::problem::{PlanProblem, Problems};
 use super::{Family, Plan};
 use crate::resources::{Destination, Route, RouteOrigin, RouteState, RouteTable, RouteTarget};
@@ -10,8 +11,8 @@ use groundplane_abi::{Bank, Ip4, Ip6, RouteTableId};
 use ipnet::IpNet;
 use std::collections::{BTreeMap, BTreeSet};
 
-pub(super) fn compile(lookup: &Lookup<'_>, plan: &mut Plan, problems: &mut Problems) {
-    for table in &lookup.resources.route_tables {
+pub(super) fn compile(lookup: &Lookup<'_>, vpc: &Objects<'_>, plan: &mut Plan, problems: &mut Problems) {
+    for table in &vpc.route_tables {
         let (id, vpc_id) = (&*table.route_table_id, &*table.vpc_id);
         lookup.vpcs.find(vpc_id, id, vpc_id, problems);
         let Some(number) = lookup.route_tables.find(id, id, vpc_id, problems) else {
@@ -110,7 +111,8 @@ fn entry(lookup: &Lookup<'_>, table: &RouteTable, route: &Route, problems: &mut 
         (RouteState::Active, RouteTarget::Local) => Some(RouteEntry::new(Target::Local)),
         (RouteState::Active, RouteTarget::NetworkInterface(eni)) => {
             let device = lookup.device(eni, &table.route_table_id, &table.vpc_id, problems)?;
-            Some(RouteEntry::new(Target::Eni(device)))
+            // An ENI that nobody is behind is like one that is gone (semantics 5.2).
+            Some(device.map_or(RouteEntry::BLACKHOLE, |device| RouteEntry::new(Target::Eni(device))))
         }
         (RouteState::Active | RouteState::Filtered, _) => Some(RouteEntry::UNUSABLE),
     }

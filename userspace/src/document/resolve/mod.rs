@@ -6,6 +6,7 @@ mod instance;
 mod limit;
 mod middlebox;
 mod network_acl;
+mod object;
 mod place;
 mod prefix_list;
 mod registry;
@@ -28,7 +29,7 @@ use super::schema::{Kind, kind};
 use super::{Guest, Host};
 use crate::resources::{Details, Resources, Vpc};
 use prefix_list::PrefixLists;
-use registry::Registry;
+use registry::{Index, Registry};
 use std::collections::HashMap;
 use vpc::Blocks;
 
@@ -47,9 +48,26 @@ pub(super) fn resolve(
         places,
     };
     let lists = prefix_list::resolve(document, account(document), &mut out, problems);
-    let registry = Registry::of(&document.vpcs);
+    let region = document.region.map_or(zone::DEFAULT_REGION, |region| region.value);
+    let indices: Vec<_> = document.vpcs.iter().map(Index::of).collect();
+    let object_ids = document
+        .objects
+        .iter()
+        .map(|it| object::object_id(it, region, account(document)));
+    let object_ids: Vec<_> = object_ids.collect();
+    let mut registry = Registry::default();
+    indices.iter().for_each(|index| registry.add_vpc(index));
+    for (object, id) in document.objects.iter().zip(&object_ids) {
+        let kind = object.kind;
+        let prefix = if kind.prefix.is_empty() {
+            kind.section
+        } else {
+            kind.prefix
+        };
+        registry.add(prefix, None, object.name.value, id, None);
+    }
     let common = Common {
-        region: document.region.map_or(zone::DEFAULT_REGION, |region| region.value),
+        region,
         account: account(document),
         registry: &registry,
         quotas: &document.quotas,
@@ -63,15 +81,9 @@ pub(super) fn resolve(
     {
         resolve_vpc(vpc, &common, &mut out, problems);
     }
+    object::resolve(&document.objects, &common, &mut out, problems);
     let mut all = out.resources;
-    all.vpcs.sort_by(|a, b| a.vpc_id.cmp(&b.vpc_id));
-    all.subnets.sort_by(|a, b| a.subnet_id.cmp(&b.subnet_id));
-    all.route_tables.sort_by(|a, b| a.route_table_id.cmp(&b.route_table_id));
-    all.network_acls.sort_by(|a, b| a.network_acl_id.cmp(&b.network_acl_id));
-    all.security_groups.sort_by(|a, b| a.group_id.cmp(&b.group_id));
-    all.prefix_lists.sort_by(|a, b| a.prefix_list_id.cmp(&b.prefix_list_id));
-    all.network_interfaces
-        .sort_by(|a, b| a.network_interface_id.cmp(&b.network_interface_id));
+    all.sort();
     (all, out.guests)
 }
 
@@ -167,7 +179,10 @@ fn resolve_vpc<'a>(vpc: &'a schema::Vpc<'a>, common: &'a Common<'a>, out: &mut O
             is_default: vpc.is_default,
             enable_dns_support: vpc.enable_dns_support,
             enable_dns_hostnames: vpc.enable_dns_hostnames.unwrap_or(vpc.is_default),
-            dhcp_options_id: vpc.dhcp_options.map(|options| options.value.to_owned()),
+            dhcp_options_id: vpc.dhcp_options.and_then(|options| {
+                let code = "InvalidDhcpOptionID.NotFound";
+                target::object(&scope, ("dopt", "DHCP option set", code), options, problems)
+            }),
             region: scope.region.to_owned(),
             details: scope.details(Some(&vpc.details)),
         });
@@ -220,7 +235,7 @@ fn scope<'a>(vpc: &'a schema::Vpc<'a>, common: &'a Common<'a>, out: &Output<'_>,
 fn not_found<'n>(
     what: &str,
     name: Spanned<&str>,
-    code: &'static str,
+    code: impl Into<Option<&'static str>>,
     names: impl Iterator<Item = &'n str>,
     otherwise: &str,
     problems: &mut Problems,

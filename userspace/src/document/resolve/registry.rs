@@ -1,94 +1,136 @@
 //! The objects of a configuration by their names and ids, for those who refer to them.
 
 use super::object_id;
+use crate::document::ids;
 use crate::document::schema::{self, Kind, kind};
 use std::collections::HashMap;
 
-/// A VPC, or an object in one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Name<'a> {
-    /// What ids of its kind begin with.
-    prefix: &'static str,
-    /// `None` for a VPC itself, and for what is in none.
-    vpc: Option<&'a str>,
-    name: &'a str,
+/// What is in a VPC, and the VPC itself, by name.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Index {
+    pub(super) vpc: String,
+    pub(super) vpc_id: String,
+    /// What ids of its kind begin with, the name, the id.
+    objects: Vec<(&'static str, String, String)>,
+}
+
+impl Index {
+    pub(super) fn of(vpc: &schema::Vpc<'_>) -> Self {
+        let name = vpc.name.value;
+        let mut objects = Vec::new();
+        let mut add = |kind: Kind, object: &str, details: &schema::Details<'_>| {
+            let id = object_id(kind, details, &[name, object]);
+            objects.push((kind.prefix, object.to_owned(), id));
+        };
+        for subnet in &vpc.subnets {
+            add(kind::SUBNET, subnet.name.value, &subnet.details);
+        }
+        for table in &vpc.route_tables {
+            add(kind::ROUTE_TABLE, table.name.value, &table.details);
+        }
+        for acl in &vpc.network_acls {
+            add(kind::NETWORK_ACL, acl.name.value, &acl.details);
+        }
+        for group in &vpc.security_groups {
+            add(kind::SECURITY_GROUP, group.name.value, &group.details);
+        }
+        for instance in &vpc.instances {
+            add(kind::NETWORK_INTERFACE, instance.name.value, &instance.details);
+        }
+        Self {
+            vpc: name.to_owned(),
+            vpc_id: object_id(kind::VPC, &vpc.details, &[name]),
+            objects,
+        }
+    }
 }
 
 /// An object as others see it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Registered {
-    pub(super) id: String,
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Registered<'a> {
+    pub(super) id: &'a str,
     /// `None` for a VPC itself, and for what is in none.
-    pub(super) vpc_id: Option<String>,
+    pub(super) vpc_id: Option<&'a str>,
 }
 
 #[derive(Debug, Default)]
 pub(super) struct Registry<'a> {
-    names: HashMap<Name<'a>, Registered>,
-    /// Those with an id, by it.
-    ids: HashMap<String, Option<String>>,
+    /// By what ids of the kind begin with, the VPC's name if it is in one, and its own.
+    names: HashMap<(&'a str, Option<&'a str>, &'a str), Registered<'a>>,
+    /// What is in a VPC by the name alone: more than one if several VPCs have one.
+    inside: HashMap<(&'a str, &'a str), Vec<Registered<'a>>>,
+    ids: HashMap<&'a str, Option<&'a str>>,
 }
 
 impl<'a> Registry<'a> {
-    pub(super) fn of(vpcs: &'a [schema::Vpc<'a>]) -> Self {
-        let mut registry = Self::default();
-        for vpc in vpcs {
-            registry.add_vpc(vpc);
-        }
-        registry
-    }
-
-    fn add_vpc(&mut self, vpc: &'a schema::Vpc<'a>) {
-        let name = vpc.name.value;
-        let vpc_id = object_id(kind::VPC, &vpc.details, &[name]);
-        self.add(kind::VPC, None, name, vpc_id.clone(), None);
-        for group in &vpc.security_groups {
-            let id = object_id(kind::SECURITY_GROUP, &group.details, &[name, group.name.value]);
-            self.add(kind::SECURITY_GROUP, Some(name), group.name.value, id, Some(&vpc_id));
+    pub(super) fn add_vpc(&mut self, index: &'a Index) {
+        let Index { vpc, vpc_id, objects } = index;
+        self.add(kind::VPC.prefix, None, vpc, vpc_id, None);
+        for (prefix, name, id) in objects {
+            self.add(prefix, Some(vpc), name, id, Some(vpc_id));
         }
     }
 
-    fn add(&mut self, kind: Kind, vpc: Option<&'a str>, name: &'a str, id: String, vpc_id: Option<&str>) {
-        let vpc_id = vpc_id.map(str::to_owned);
-        self.ids.insert(id.clone(), vpc_id.clone());
-        let name = Name {
-            prefix: kind.prefix,
-            vpc,
-            name,
-        };
-        self.names.insert(name, Registered { id, vpc_id });
+    pub(super) fn add(
+        &mut self,
+        prefix: &'a str,
+        vpc: Option<&'a str>,
+        name: &'a str,
+        id: &'a str,
+        vpc_id: Option<&'a str>,
+    ) {
+        let registered = Registered { id, vpc_id };
+        self.ids.insert(id, vpc_id);
+        self.names.insert((prefix, vpc, name), registered);
+        if vpc.is_some() {
+            self.inside.entry((prefix, name)).or_default().push(registered);
+        }
     }
 
     /// The object in a VPC that `VPC/NAME` names.
-    pub(super) fn inside<'s>(&'s self, kind: Kind, path: &'s str) -> Option<&'s Registered> {
+    pub(super) fn inside(&self, prefix: &str, path: &str) -> Option<Registered<'a>> {
         let (vpc, name) = path.split_once('/')?;
-        let name = Name {
-            prefix: kind.prefix,
-            vpc: Some(vpc),
-            name,
-        };
-        self.names.get(&name)
+        self.names.get(&(prefix, Some(vpc), name)).copied()
     }
 
-    /// The id of an object that is in no VPC.
-    pub(super) fn later<'s>(&'s self, prefix: &'static str, name: &'s str) -> Option<&'s str> {
-        let name = Name {
-            prefix,
-            vpc: None,
-            name,
-        };
-        self.names.get(&name).map(|found| &*found.id)
+    /// The id of a VPC, or of an object that is in none.
+    pub(super) fn outside(&self, prefix: &str, name: &str) -> Option<&'a str> {
+        self.names.get(&(prefix, None, name)).map(|found| found.id)
     }
 
-    /// The names of such objects.
-    pub(super) fn later_names(&self, prefix: &'static str) -> impl Iterator<Item = &str> {
-        let names = self.names.keys();
-        let names = names.filter(move |name| name.prefix == prefix && name.vpc.is_none());
-        names.map(|name| name.name)
+    /// The object that a name or a path means when it stands in an object of a VPC, or of none: `None` if there is no such
+    /// object, or if several VPCs have one.
+    pub(super) fn find(&self, prefix: &str, name: &str, vpc_id: Option<&str>) -> Option<&'a str> {
+        if let Some(id) = self.outside(prefix, name) {
+            return Some(id);
+        }
+        if let Some(found) = self.inside(prefix, name) {
+            return Some(found.id);
+        }
+        let all = self.inside.get(&(prefix, name))?;
+        match &**all {
+            [only] => Some(only.id),
+            several => {
+                let mut several = several.iter();
+                let own = several.find(|found| vpc_id.is_some() && found.vpc_id == vpc_id);
+                own.map(|found| found.id)
+            }
+        }
+    }
+
+    /// The names of a kind that nothing has to be said before.
+    pub(super) fn names(&self, prefix: &str) -> impl Iterator<Item = &'a str> {
+        let names = self.names.keys().copied();
+        names.filter_map(move |(kind, vpc, name)| (kind == prefix && vpc.is_none()).then_some(name))
     }
 
     /// Whether there is an object with an id.
     pub(super) fn has(&self, id: &str) -> bool {
         self.ids.contains_key(id)
     }
+}
+
+/// Whether a text looks like an id of a kind, so that it can't be meant as a name.
+pub(super) fn is_id(prefix: &str, text: &str) -> bool {
+    text.starts_with("arn:") || ids::is_id(prefix, text)
 }

@@ -5,6 +5,7 @@ use super::target::{self, Targets};
 use super::{Output, Scope, associate, label};
 use crate::document::diagnostic::{Problem, Problems, Span, Spanned, quote};
 use crate::document::family::{ByFamily, Family};
+use crate::document::ids::is_id;
 use crate::document::quotas::Quota;
 use crate::document::schema::{self, kind};
 use crate::resources::{Destination, Route, RouteOrigin, RouteState, RouteTable, RouteTarget};
@@ -38,7 +39,7 @@ pub(super) fn resolve<'a>(
     if given.iter().all(|table| table.name.value != MAIN) {
         out.resources
             .route_tables
-            .push(table(scope, MAIN, None, main, Routes::of(scope)));
+            .push(table(scope, MAIN, None, main, Routes::of(scope), problems));
     }
     for entry in given {
         let name = entry.name.value;
@@ -46,7 +47,7 @@ pub(super) fn resolve<'a>(
             associate(scope, subnet, ("route table", name), &mut explicit, problems);
         }
         let routes = routes(scope, &targets, entry, problems);
-        let table = table(scope, name, Some(entry), main, routes);
+        let table = table(scope, name, Some(entry), main, routes, problems);
         ids.insert(name, table.route_table_id.clone());
         out.places.add(&table.route_table_id, entry.name.span);
         out.resources.route_tables.push(table);
@@ -113,19 +114,44 @@ fn table(
     given: Option<&schema::RouteTable<'_>>,
     main: &str,
     routes: Routes,
+    problems: &mut Problems,
 ) -> RouteTable {
     let details = given.map(|table| &table.details);
-    let ids = |names: &[Spanned<&str>]| names.iter().map(|name| name.value.to_owned()).collect();
     RouteTable {
         route_table_id: scope.id(kind::ROUTE_TABLE, name, details),
         name: label(name, details),
         vpc_id: scope.vpc_id.clone(),
         main: name == main,
         routes: routes.0,
-        gateway_ids: given.map(|table| ids(&table.gateways)).unwrap_or_default(),
-        propagating_vgws: given.map(|table| ids(&table.propagating)).unwrap_or_default(),
+        gateway_ids: given
+            .map(|table| gateways(scope, &table.gateways, &["igw", "vgw"], problems))
+            .unwrap_or_default(),
+        propagating_vgws: given
+            .map(|table| gateways(scope, &table.propagating, &["vgw"], problems))
+            .unwrap_or_default(),
         details: scope.details(details),
     }
+}
+
+/// The ids of gateways of some kinds.
+fn gateways(
+    scope: &Scope<'_>,
+    names: &[Spanned<&str>],
+    prefixes: &[&'static str],
+    problems: &mut Problems,
+) -> Vec<String> {
+    let known = |name: &str| {
+        let registry = scope.common.registry;
+        let mut ids = prefixes.iter().filter_map(|prefix| registry.outside(prefix, name));
+        ids.next().map(str::to_owned)
+    };
+    let last = prefixes.last().copied().unwrap_or_default();
+    let id = |name: &Spanned<&str>| match known(name.value) {
+        Some(id) => Some(id),
+        None if prefixes.iter().any(|prefix| is_id(prefix, name.value)) => Some(name.value.to_owned()),
+        None => target::object(scope, (last, "gateway", "InvalidGatewayID.NotFound"), *name, problems),
+    };
+    names.iter().filter_map(id).collect()
 }
 
 /// The routes of a table: a local one for each of the VPC's blocks first; and how many these are.

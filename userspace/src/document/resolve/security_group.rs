@@ -206,8 +206,9 @@ impl Direction<'_> {
             schema::Peer::Group(path) => Some(path),
             _ => None,
         });
-        if let Some(found) = path.and_then(|path| self.scope.common.registry.inside(kind::SECURITY_GROUP, path)) {
-            referenced.vpc_id = referenced.vpc_id.or_else(|| found.vpc_id.clone());
+        if let Some(found) = path.and_then(|path| self.scope.common.registry.inside(kind::SECURITY_GROUP.prefix, path))
+        {
+            referenced.vpc_id = referenced.vpc_id.or_else(|| found.vpc_id.map(str::to_owned));
         }
         referenced
     }
@@ -270,8 +271,8 @@ fn find_peer(scope: &Scope<'_>, name: Spanned<&str>, rule: &schema::Rule<'_>, pr
     let own = find_own(scope, name.value);
     let other = || {
         registry
-            .inside(kind::SECURITY_GROUP, name.value)
-            .map(|found| found.id.clone())
+            .inside(kind::SECURITY_GROUP.prefix, name.value)
+            .map(|found| found.id.to_owned())
     };
     let foreign = || (is_id(kind::SECURITY_GROUP.prefix, name.value) && is_known).then(|| name.value.to_owned());
     let id = own.or_else(other).or_else(foreign);

@@ -118,20 +118,20 @@ fn instance(
 
 /// The id of what isn't in the VPC. An id of the right form is taken as it is: whether there is such an object is asked
 /// when all are known.
-fn object(
+pub(super) fn object(
     scope: &Scope<'_>,
     (prefix, what, code): (&'static str, &str, &'static str),
     name: Spanned<&str>,
     problems: &mut Problems,
 ) -> Option<String> {
-    if let Some(id) = scope.common.registry.later(prefix, name.value) {
+    if let Some(id) = scope.common.registry.outside(prefix, name.value) {
         return Some(id.to_owned());
     }
     if is_id(prefix, name.value) {
         return Some(name.value.to_owned());
     }
     let otherwise = "add it at the top of the document, in the section of its kind, or write its id";
-    let names = scope.common.registry.later_names(prefix);
+    let names = scope.common.registry.names(prefix);
     not_found(&format!("there is no {what}"), name, code, names, otherwise, problems);
     None
 }

@@ -21,6 +21,7 @@ use super::diagnostic::{Problem, Problems, Span, Spanned, quote};
 use super::fields::{Field, Fields};
 use super::quotas::{self, Quotas};
 use super::tree::{Entry, Node};
+use crate::resources;
 use ipnet::{Ipv4Net, Ipv6Net};
 use std::collections::HashMap;
 
@@ -32,6 +33,15 @@ pub(super) struct Document<'a> {
     pub(super) quotas: Quotas,
     pub(super) prefix_lists: Vec<PrefixList<'a>>,
     pub(super) vpcs: Vec<Vpc<'a>>,
+    pub(super) objects: Vec<Object<'a>>,
+}
+
+/// An object of a kind that packets don't depend on yet, in the API's shape.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Object<'a> {
+    pub(super) kind: &'static resources::Kind,
+    pub(super) name: Spanned<&'a str>,
+    pub(super) node: &'a Node,
 }
 
 #[derive(Debug)]
@@ -98,6 +108,10 @@ pub(super) fn read<'a>(roots: &'a [Node], problems: &mut Problems) -> Document<'
         "prefix list",
         problems,
     );
+    for kind in resources::kinds() {
+        let objects = document.objects.iter().filter(|object| object.kind == kind);
+        once(objects.map(|object| object.name), kind.name, problems);
+    }
     document
 }
 
@@ -123,6 +137,14 @@ impl<'a> Document<'a> {
         self.vpcs.extend(each(fields, "vpcs", vpc, problems));
         let lists = each(fields, "prefix_lists", prefix_list::read, problems);
         self.prefix_lists.extend(lists);
+        for kind in resources::kinds().iter().filter(|kind| !kind.is_core) {
+            let object = |entry: &'a Entry, _: &mut Problems| Object {
+                kind,
+                name: name(entry),
+                node: &entry.value,
+            };
+            self.objects.extend(each(fields, kind.section, object, problems));
+        }
         let Some(span) = fields.place("quotas") else {
             return;
         };

@@ -4,6 +4,7 @@ mod addresses;
 mod groups;
 mod meaning;
 mod network_acls;
+mod objects;
 mod prefix_lists;
 mod quotas;
 mod refused;
@@ -15,7 +16,7 @@ mod yaml;
 
 use super::*;
 use crate::plan::{self, Binding, Bindings, GuestKind, Plan};
-use crate::resources::{NetworkAcl, NetworkInterface, RouteTable, SecurityGroup};
+use crate::resources::{NetworkAcl, NetworkInterface, RouteTable, RouteTarget, SecurityGroup};
 use groundplane_abi::Device;
 
 /// A VPC with two subnets and an instance, of which each line can be exchanged.

@@ -84,29 +84,57 @@ pub(super) trait Table {
     fn delete(&mut self, key: Self::Key) -> std::result::Result<(), MapError>;
 }
 
-/// The rows of one bank, as the plan writes them: with bank 0 in the keys.
-pub(super) fn read_bank<T: Table>(table: &T, bank: Bank) -> Result<BTreeMap<T::Key, T::Value>> {
-    let rows = bpf(table.rows(), || format!("read table {}", table.name()))?;
-    let rows = rows.into_iter().filter(|(key, _)| T::bank_of(key) == bank);
-    Ok(rows.map(|(key, value)| (T::moved(key, Bank(0)), value)).collect())
+/// The rows of both banks, as the plan writes them: with bank 0 in the keys.
+pub(super) fn read_banks<T: Table>(table: &T) -> Result<[BTreeMap<T::Key, T::Value>; 2]> {
+    let mut banks = [BTreeMap::new(), BTreeMap::new()];
+    for (key, value) in bpf(table.rows(), || format!("read table {}", table.name()))? {
+        if let Some(rows) = banks.get_mut(T::bank_of(&key).0 as usize) {
+            rows.insert(T::moved(key, Bank(0)), value);
+        }
+    }
+    Ok(banks)
 }
 
-/// Brings a bank up to the rows wanted. What is right already is not touched, so the cost follows the change.
-pub(super) fn write_bank<T: Table>(table: &mut T, bank: Bank, wanted: &BTreeMap<T::Key, T::Value>) -> Result<()> {
-    let present = read_bank(table, bank)?;
-    // Stale rows first, so that a table which fits the new plan is never too small for the way there.
-    for key in present.keys().filter(|key| !wanted.contains_key(key)) {
-        bpf(table.delete(T::moved(*key, bank)), || {
-            format!("delete from table {}", table.name())
-        })?;
+/// Deletes from a bank what is not wanted any more, and says how many rows that was.
+pub(super) fn delete<'p, T: Table>(table: &mut T, bank: Bank, changes: Changes<'p, T>) -> Result<usize>
+where
+    T::Key: 'p,
+    T::Value: 'p,
+{
+    let mut deleted = 0;
+    for (old, new) in changes {
+        for key in old.keys().filter(|key| !new.contains_key(key)) {
+            bpf(table.delete(T::moved(*key, bank)), || {
+                format!("delete from table {}", table.name())
+            })?;
+            deleted += 1;
+        }
     }
-    for (key, value) in wanted.iter().filter(|(key, value)| present.get(key) != Some(value)) {
-        bpf(table.put(T::moved(*key, bank), *value), || {
-            format!("write to table {}", table.name())
-        })?;
-    }
-    Ok(())
+    Ok(deleted)
 }
+
+/// Writes to a bank what is wanted and isn't there, and says how many rows that was. What is right already is not touched.
+pub(super) fn put<'p, T: Table>(table: &mut T, bank: Bank, changes: Changes<'p, T>) -> Result<usize>
+where
+    T::Key: 'p,
+    T::Value: 'p,
+{
+    let mut put = 0;
+    for (old, new) in changes {
+        for (key, value) in new.iter().filter(|(key, value)| old.get(key) != Some(value)) {
+            bpf(table.put(T::moved(*key, bank), *value), || {
+                format!("write to table {}", table.name())
+            })?;
+            put += 1;
+        }
+    }
+    Ok(put)
+}
+
+type Rows<'p, T> = &'p BTreeMap<<T as Table>::Key, <T as Table>::Value>;
+
+/// What a bank has of a part of the plan, and what it is to have.
+pub(super) type Changes<'p, T> = Vec<(Rows<'p, T>, Rows<'p, T>)>;
 
 /// Rows found by their whole key.
 #[derive(Debug)]
@@ -281,13 +309,25 @@ mod tests {
             0,
         );
         let wanted = BTreeMap::from([(key(0, 1), 11), (key(0, 2), 99), (key(0, 4), 14)]);
-        write_bank(&mut table, Bank(1), &wanted).unwrap();
-        assert_eq!(read_bank(&table, Bank(1)).unwrap(), wanted);
-        assert_eq!(read_bank(&table, Bank(0)).unwrap(), BTreeMap::from([(key(0, 1), 10)]));
+        let [_, present] = read_banks(&table).unwrap();
+        delete(&mut table, Bank(1), vec![(&present, &wanted)]).unwrap();
+        put(&mut table, Bank(1), vec![(&present, &wanted)]).unwrap();
+        assert_eq!(read_banks(&table).unwrap(), [BTreeMap::from([(key(0, 1), 10)]), wanted]);
         assert_eq!(
             table.1, 3,
             "one row deleted, one replaced, one added, and the right one left alone"
         );
+    }
+
+    #[test]
+    fn a_row_that_passes_from_one_part_to_another_stays() {
+        let mut table = Rows(BTreeMap::from([(key(1, 1), 11)]), 0);
+        let (has, none) = (BTreeMap::from([(key(0, 1), 11)]), BTreeMap::new());
+        for changes in [vec![(&has, &none), (&none, &has)], vec![(&none, &has), (&has, &none)]] {
+            delete(&mut table, Bank(1), changes.clone()).unwrap();
+            put(&mut table, Bank(1), changes).unwrap();
+            assert_eq!(read_banks(&table).unwrap(), [none.clone(), has.clone()]);
+        }
     }
 
     #[test]

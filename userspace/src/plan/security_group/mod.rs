@@ -11,6 +11,7 @@ mod selector;
 
 use super::lookup::Lookup;
 use super::number::{Taken, hash};
+use super::objects::Objects;
 use super::problem::{PlanProblem, Problems};
 use super::{Family, Plan};
 use crate::resources::{NetworkInterface, Peer, SecurityGroup};
@@ -23,7 +24,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// The sets that some ENI has.
 #[derive(Debug)]
-pub(super) struct GroupSets<'a>(BTreeMap<BTreeSet<&'a str>, GroupSet<'a>>);
+pub(super) struct GroupSets<'a> {
+    sets: BTreeMap<BTreeSet<&'a str>, GroupSet<'a>>,
+    members: Members<'a>,
+}
 
 #[derive(Clone, Copy, Debug)]
 struct GroupSet<'a> {
@@ -32,18 +36,20 @@ struct GroupSet<'a> {
 }
 
 impl<'a> GroupSets<'a> {
-    fn of_all(enis: &'a [NetworkInterface]) -> Self {
+    pub(super) fn of_all(enis: &'a [NetworkInterface]) -> Self {
         let vpc_ids: BTreeMap<_, _> = enis.iter().map(|eni| (groups(eni), &*eni.vpc_id)).collect();
         let mut taken = Taken::default();
         let number = |(groups, vpc_id): (BTreeSet<&'a str>, _)| {
             let id = GroupSetId(taken.take(hash(groups.iter().copied())));
             (groups, GroupSet { id, vpc_id })
         };
-        Self(vpc_ids.into_iter().map(number).collect())
+        let sets = vpc_ids.into_iter().map(number).collect();
+        let members = Members::of(&sets);
+        Self { sets, members }
     }
 
     pub(super) fn of(&self, eni: &NetworkInterface) -> Option<GroupSetId> {
-        self.0.get(&groups(eni)).map(|set| set.id)
+        self.sets.get(&groups(eni)).map(|set| set.id)
     }
 }
 
@@ -51,24 +57,23 @@ fn groups(eni: &NetworkInterface) -> BTreeSet<&str> {
     eni.groups.iter().map(String::as_str).collect()
 }
 
-/// Compiles the sets and says which ENI has which.
-pub(super) fn compile<'a>(lookup: &Lookup<'a>, plan: &mut Plan, problems: &mut Problems) -> GroupSets<'a> {
-    let resources = lookup.resources;
-    for group in &resources.security_groups {
+/// Compiles the sets of a VPC.
+pub(super) fn compile(lookup: &Lookup<'_>, vpc: &Objects<'_>, plan: &mut Plan, problems: &mut Problems) {
+    for group in &vpc.security_groups {
         check_group(lookup, group, problems);
     }
-    let by_id: BTreeMap<&str, &SecurityGroup> = resources
-        .security_groups
-        .iter()
-        .map(|group| (&*group.group_id, group))
-        .collect();
-    let sets = GroupSets::of_all(&resources.network_interfaces);
-    let members = Members::of(&sets);
-    for (ids, &set) in &sets.0 {
-        let groups: Vec<_> = ids.iter().filter_map(|id| by_id.get(id).copied()).collect();
+    let sets: BTreeSet<_> = vpc.network_interfaces.iter().map(|eni| groups(eni)).collect();
+    for ids in &sets {
+        let Some(&set) = lookup.group_sets.sets.get(ids) else {
+            continue;
+        };
+        // A set of groups of several VPCs is a mistake that is reported with its ENIs.
+        if vpc.vpc_id != set.vpc_id {
+            continue;
+        }
+        let groups: Vec<_> = ids.iter().filter_map(|id| lookup.groups.get(id).copied()).collect();
         let mut compiler = Compiler {
             lookup,
-            members: &members,
             groups: &groups,
             set,
             plan,
@@ -77,7 +82,6 @@ pub(super) fn compile<'a>(lookup: &Lookup<'a>, plan: &mut Plan, problems: &mut P
         compiler.compile::<Ip4>();
         compiler.compile::<Ip6>();
     }
-    sets
 }
 
 fn check_group(lookup: &Lookup<'_>, group: &SecurityGroup, problems: &mut Problems) {
@@ -100,7 +104,6 @@ fn check_group(lookup: &Lookup<'_>, group: &SecurityGroup, problems: &mut Proble
 /// A set on its way into the plan.
 struct Compiler<'c, 'a> {
     lookup: &'c Lookup<'a>,
-    members: &'c Members<'a>,
     groups: &'c [&'a SecurityGroup],
     set: GroupSet<'a>,
     plan: &'c mut Plan,
@@ -142,7 +145,7 @@ impl Compiler<'_, '_> {
             ((key, len), rules)
         });
         self.plan.selectors.extend(selectors);
-        let references = reference::rows(list, self.members, self.set.vpc_id);
+        let references = reference::rows(list, &self.lookup.group_sets.members, self.set.vpc_id);
         let references = references.into_iter().map(|(member_of, rules)| {
             let key = ReferenceKey {
                 bank,

@@ -1,20 +1,20 @@
 //! Which rules of a list speak of the members of groups.
 
 use super::list::{Far, List};
-use super::{GroupSets, set};
+use super::{GroupSet, set};
 use crate::plan::Family;
 use groundplane_abi::GroupSetId;
 use groundplane_abi::security_group::RuleBits;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Of each VPC and group the sets it is in: what its members are known by.
 #[derive(Debug)]
 pub(super) struct Members<'a>(BTreeMap<(&'a str, &'a str), Vec<GroupSetId>>);
 
 impl<'a> Members<'a> {
-    pub(super) fn of(sets: &GroupSets<'a>) -> Self {
+    pub(super) fn of(sets: &BTreeMap<BTreeSet<&'a str>, GroupSet<'a>>) -> Self {
         let mut members: BTreeMap<_, Vec<_>> = BTreeMap::new();
-        for (groups, set) in &sets.0 {
+        for (groups, set) in sets {
             for &group in groups {
                 members.entry((set.vpc_id, group)).or_default().push(set.id);
             }

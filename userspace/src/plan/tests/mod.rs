@@ -4,6 +4,7 @@ mod classification;
 mod enis;
 mod groups;
 mod nacls;
+mod parts;
 mod problems;
 mod routes;
 mod stability;

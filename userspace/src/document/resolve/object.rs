@@ -1,0 +1,229 @@
+//! Objects of kinds that packets don't depend on yet. They are kept as the API has them, but for names in the places of
+//! ids.
+
+use super::registry::{Registry, is_id};
+use super::{Common, Output, not_found};
+use crate::document::diagnostic::{Problem, Problems, Span, Spanned, quote};
+use crate::document::fields::Fields;
+use crate::document::ids::id;
+use crate::document::json;
+use crate::document::places::{follow, follow_to_name};
+use crate::document::schema::Object;
+use crate::document::tree::{Entry, Node, Value as Tree};
+use crate::resources::{Kind, Tags, kinds, lay_over};
+use serde_json::{Map, Value, json};
+
+/// The id of an object: the one it is given, or else one that comes from its name.
+pub(super) fn object_id(object: &Object<'_>, region: &str, account: &str) -> String {
+    let Object { kind, name, node } = object;
+    let given = match &node.value {
+        Tree::Mapping(entries) => entries.iter().find(|entry| entry.key == kind.id_field),
+        _ => None,
+    };
+    match given.map(|entry| &entry.value.value) {
+        Some(Tree::Scalar { text, .. }) => text.clone(),
+        _ => own_id(kind, name.value, region, account),
+    }
+}
+
+/// The id that comes from a name.
+pub(in crate::document) fn own_id(kind: &Kind, name: &str, region: &str, account: &str) -> String {
+    let hexadecimal = || {
+        id(kind.section, &[name])
+            .rsplit('-')
+            .next()
+            .unwrap_or_default()
+            .to_owned()
+    };
+    let arn = |rest: &str| {
+        format!(
+            "arn:aws:elasticloadbalancing:{region}:{account}:{rest}/{name}/{}",
+            hexadecimal()
+        )
+    };
+    match kind.section {
+        "load_balancers" => arn("loadbalancer/net"),
+        "listeners" => arn("listener/net"),
+        "target_groups" => arn("targetgroup"),
+        _ if kind.prefix.is_empty() => name.to_owned(),
+        _ => id(kind.prefix, &[name]),
+    }
+}
+
+/// Reads the objects.
+pub(super) fn resolve(objects: &[Object<'_>], common: &Common<'_>, out: &mut Output<'_>, problems: &mut Problems) {
+    for object in objects {
+        let Object { kind, name, node } = *object;
+        out.places
+            .add(&object_id(object, common.region, common.account), name.span);
+        let owner = format!("{} {}", kind.name, quote(name.value));
+        let Some(mut fields) = Fields::of(node, owner, name.span, problems) else {
+            continue;
+        };
+        let label = fields.any_text("Name", problems).unwrap_or(name.value).to_owned();
+        let tags = fields.tags(problems);
+        let rest = fields.rest(problems);
+        let mut said = said(object, common, problems);
+        if !tags.is_empty() {
+            said.insert("Tags".to_owned(), labels(&tags));
+        }
+        let from = Value::Object(said.clone());
+        lay_over(&mut said, &rest);
+        put(object, label, from, &said, out, problems);
+    }
+}
+
+/// The object as JSON, with ids in the places of names.
+fn said(object: &Object<'_>, common: &Common<'_>, problems: &mut Problems) -> Map<String, Value> {
+    let Tree::Mapping(entries) = &object.node.value else {
+        return Map::from_iter([id_field(object, common)]);
+    };
+    let vpc = entries.iter().find(|entry| entry.key == "VpcId");
+    let vpc = vpc.and_then(|entry| match &entry.value.value {
+        Tree::Scalar { text, .. } => Some(common.registry.outside("vpc", text).unwrap_or(text)),
+        _ => None,
+    });
+    let mut writer = Writer {
+        registry: common.registry,
+        vpc_id: vpc,
+        problems,
+    };
+    let own = ["Name", "tags", "rest", object.kind.id_field];
+    let entries = entries.iter().filter(|entry| !own.contains(&&*entry.key));
+    let fields = entries.map(|entry| (entry.key.clone(), writer.field(entry)));
+    std::iter::once(id_field(object, common)).chain(fields).collect()
+}
+
+fn id_field(object: &Object<'_>, common: &Common<'_>) -> (String, Value) {
+    let id = object_id(object, common.region, common.account);
+    (object.kind.id_field.to_owned(), id.into())
+}
+
+fn labels(tags: &Tags) -> Value {
+    let tag = |(key, value): (&String, &String)| json!({ "Key": key, "Value": value });
+    tags.iter().map(tag).collect()
+}
+
+struct Writer<'a, 'p> {
+    registry: &'a Registry<'a>,
+    /// The VPC that the object is in.
+    vpc_id: Option<&'a str>,
+    problems: &'p mut Problems,
+}
+
+impl Writer<'_, '_> {
+    fn field(&mut self, entry: &Entry) -> Value {
+        let Entry { key, value, .. } = entry;
+        match referenced(key) {
+            Some(kind) => self.reference(kind, value),
+            None => self.value(value),
+        }
+    }
+
+    fn value(&mut self, node: &Node) -> Value {
+        match &node.value {
+            Tree::Mapping(entries) => {
+                let fields = entries.iter().map(|entry| (entry.key.clone(), self.field(entry)));
+                Value::Object(fields.collect())
+            }
+            Tree::List(items) => items.iter().map(|item| self.value(item)).collect(),
+            _ => json::json(node, self.problems),
+        }
+    }
+
+    /// An id, or a list of them, where there may be names.
+    fn reference(&mut self, kind: &Kind, node: &Node) -> Value {
+        match &node.value {
+            Tree::List(items) => items.iter().map(|item| self.reference(kind, item)).collect(),
+            Tree::Scalar { text, .. } if !node.is_empty() => self.id(kind, text, node.span).into(),
+            _ => self.value(node),
+        }
+    }
+
+    fn id(&mut self, kind: &Kind, name: &str, span: Span) -> String {
+        let prefix = if kind.prefix.is_empty() {
+            kind.section
+        } else {
+            kind.prefix
+        };
+        if let Some(id) = self.registry.find(prefix, name, self.vpc_id) {
+            return id.to_owned();
+        }
+        // Kinds that share a prefix share a field, too, and ids without a form can't be told from names.
+        if !kind.prefix.is_empty() && !is_id(kind.prefix, name) {
+            let what = format!("there is no {}", kind.name);
+            let names = self.registry.names(prefix);
+            let otherwise = "write its name, VPC/NAME if several VPCs have one of that name, or its id";
+            let name = Spanned { value: name, span };
+            not_found(&what, name, not_found_code(kind), names, otherwise, self.problems);
+        }
+        name.to_owned()
+    }
+}
+
+/// The kind that a field names an object of, or several: `SubnetId`, `SubnetIds`, `AllocationId`.
+fn referenced(field: &str) -> Option<&'static Kind> {
+    let one = field.strip_suffix('s').unwrap_or(field);
+    let one = if one == "SecurityGroupId" || one == "SecurityGroup" || one == "Group" && field == "Groups" {
+        "GroupId"
+    } else {
+        one
+    };
+    // `Id` alone, in whatever letters, is everybody's.
+    let has_own_field = |kind: &&Kind| kind.id_field.len() > 2 && kind.id_field == one;
+    kinds().iter().find(has_own_field)
+}
+
+/// AWS's code for an id that is nobody's, where it has one (semantics 30).
+fn not_found_code(kind: &Kind) -> Option<&'static str> {
+    Some(match kind.prefix {
+        "vpc" => "InvalidVpcID.NotFound",
+        "subnet" => "InvalidSubnetID.NotFound",
+        "eni" => "InvalidNetworkInterfaceID.NotFound",
+        "rtb" => "InvalidRouteTableID.NotFound",
+        "acl" => "InvalidNetworkAclID.NotFound",
+        "sg" => "InvalidGroup.NotFound",
+        "pl" => "InvalidPrefixListID.NotFound",
+        "igw" => "InvalidInternetGatewayID.NotFound",
+        "eigw" | "vgw" => "InvalidGatewayID.NotFound",
+        "nat" => "NatGatewayNotFound",
+        "eipalloc" => "InvalidAllocationID.NotFound",
+        "pcx" => "InvalidVpcPeeringConnectionID.NotFound",
+        "vpce" => "InvalidVpcEndpointId.NotFound",
+        "vpce-svc" => "InvalidVpcEndpointServiceId.NotFound",
+        "dopt" => "InvalidDhcpOptionID.NotFound",
+        _ => return None,
+    })
+}
+
+/// Puts an object among the resources. Fields that it can't have, and values that they can't have, are reported.
+fn put(
+    object: &Object<'_>,
+    name: String,
+    from: Value,
+    said: &Map<String, Value>,
+    out: &mut Output<'_>,
+    problems: &mut Problems,
+) {
+    let Object { kind, node, name: at } = *object;
+    let mut unknown = Vec::new();
+    let mut track = serde_path_to_error::Track::new();
+    let from = serde_path_to_error::Deserializer::new(from, &mut track);
+    let mut ignored = |path: serde_ignored::Path<'_>| unknown.push(path.to_string());
+    let from = serde_ignored::Deserializer::new(from, &mut ignored);
+    let read = out.resources.read(kind, name, from, said);
+    if let Err(error) = read {
+        let path: Vec<_> = track.path().iter().map(ToString::to_string).collect();
+        let message = format!("{} {} isn't as it should be: {error}", kind.name, quote(at.value));
+        let problem = Problem::error(follow(node, at.span, &path), message);
+        problems.report(problem.code("InvalidParameterValue"));
+    }
+    for path in unknown {
+        let steps: Vec<_> = path.split('.').filter(|step| *step != "?").collect();
+        let span = follow_to_name(node, at.span, &steps);
+        let field = steps.last().copied().unwrap_or_default();
+        let message = format!("{} {} has no field {}", kind.name, quote(at.value), quote(field));
+        let help = "put what the API has and this program doesn't know below rest";
+        problems.report(Problem::error(span, message).help(help));
+    }
+}

@@ -51,6 +51,49 @@ impl<'a> Places<'a> {
         let node = root.as_ref().and_then(|root| find(root, object));
         node.map_or(object, |node| follow(node, object, path))
     }
+
+    /// Where an item of a list is that has a field with such a text, in a list of one of these names: the field, or else
+    /// the object.
+    pub(super) fn item(&self, id: &str, lists: &[&str], fields: &[&str], is_it: impl Fn(&str) -> bool) -> Span {
+        let Some(object) = self.object(id) else {
+            return Span::default();
+        };
+        let Some(file) = self.sources.file(object) else {
+            return object;
+        };
+        let mut roots = self.roots.borrow_mut();
+        let root = roots
+            .entry(file.base)
+            .or_insert_with(|| tree::read(file, &mut Problems::default()));
+        let items = root.as_ref().and_then(|root| list(find(root, object)?, lists));
+        let mut texts = items.into_iter().flatten().flat_map(|item| texts(item, fields));
+        texts.find(|(text, _)| is_it(text)).map_or(object, |(_, span)| span)
+    }
+}
+
+/// The items of the list of one of some names.
+fn list<'n>(node: &'n Node, names: &[&str]) -> Option<&'n [Node]> {
+    let Value::Mapping(entries) = &node.value else {
+        return None;
+    };
+    let list = entries.iter().find(|entry| names.contains(&&*entry.key))?;
+    match &list.value.value {
+        Value::List(items) => Some(items),
+        _ => None,
+    }
+}
+
+/// The words in some fields of a mapping, and where they are.
+fn texts<'n>(node: &'n Node, fields: &[&str]) -> Vec<(&'n str, Span)> {
+    let Value::Mapping(entries) = &node.value else {
+        return Vec::new();
+    };
+    let entries = entries.iter().filter(|entry| fields.contains(&&*entry.key));
+    let words = entries.filter_map(|entry| match &entry.value.value {
+        Value::Scalar { text, .. } => Some((&**text, entry.value.span)),
+        _ => None,
+    });
+    words.collect()
 }
 
 /// The value of the name at a place, or the item that begins there.

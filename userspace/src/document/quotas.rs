@@ -49,6 +49,58 @@ quotas! {
     SecurityGroupsOfAnEni: "security_groups_per_network_interface", 5 to 16,
         "security groups of an instance", Some("SecurityGroupsPerInterfaceLimitExceeded");
     PrefixLists: "prefix_lists_per_region", 100 to ANY, "prefix lists in a document", None;
+    ElasticIps: "elastic_ips_per_region", 5 to ANY, "Elastic IPs in a Region", Some("AddressLimitExceeded");
+    ElasticIpsOfNatGateway: "elastic_ips_per_nat_gateway", 2 to 8,
+        "Elastic IPs of a NAT gateway", Some("AddressLimitExceeded");
+    AddressesOfNatGateway: "addresses_per_nat_gateway", 8 to 8,
+        "addresses of a NAT gateway", Some("PrivateIpAddressLimitExceeded");
+    NatGatewaysOfZone: "nat_gateways_per_availability_zone", 5 to ANY,
+        "NAT gateways in an availability zone", Some("NatGatewayLimitExceeded");
+    RegionalNatGateways: "regional_nat_gateways_per_vpc", 5 to ANY,
+        "regional NAT gateways in a VPC", Some("NatGatewayLimitExceeded");
+    ActivePeerings: "active_peerings_per_vpc", 50 to 125,
+        "active peering connections of a VPC", Some("VpcPeeringConnectionsPerVpcLimitExceeded");
+    OutstandingPeerings: "outstanding_peerings_per_vpc", 25 to ANY,
+        "peering connections of a VPC that wait to be accepted", Some("OutstandingVpcPeeringConnectionLimitExceeded");
+    InterfaceEndpoints: "interface_endpoints_per_vpc", 50 to ANY,
+        "interface and Gateway Load Balancer endpoints in a VPC", Some("VpcEndpointLimitExceeded");
+    GatewayEndpoints: "gateway_endpoints_per_region", 20 to ANY,
+        "gateway endpoints in a Region", Some("VpcEndpointLimitExceeded");
+    GatewayEndpointsOfVpc: "gateway_endpoints_per_vpc", 255 to 255,
+        "gateway endpoints in a VPC", Some("VpcEndpointLimitExceeded");
+    FlowLogs: "flow_logs_per_resource", 250 to ANY, "flow logs of a resource", Some("FlowLogsLimitExceeded");
+    TransitGateways: "transit_gateways_per_account", 5 to ANY,
+        "transit gateways of an account", Some("TransitGatewayLimitExceeded");
+    TransitGatewaysOfVpc: "transit_gateways_per_vpc", 5 to 5,
+        "transit gateways of a VPC", Some("TransitGatewayAttachmentLimitExceeded");
+    TransitGatewayRouteTables: "route_tables_per_transit_gateway", 20 to ANY,
+        "route tables of a transit gateway", Some("TransitGatewayRouteTableLimitExceeded");
+    TransitGatewayRoutes: "routes_per_transit_gateway", 10_000 to ANY,
+        "routes of a transit gateway", Some("RouteLimitExceeded");
+    TransitGatewayAttachments: "attachments_per_transit_gateway", 5000 to ANY,
+        "attachments of a transit gateway", Some("TransitGatewayAttachmentLimitExceeded");
+    TransitGatewayPeerings: "peerings_per_transit_gateway", 50 to ANY,
+        "peerings of a transit gateway", Some("TransitGatewayAttachmentLimitExceeded");
+    VpnConnections: "vpn_connections_per_region", 50 to ANY,
+        "VPN connections in a Region", Some("VpnConnectionLimitExceeded");
+    VpnConnectionsOfGateway: "vpn_connections_per_vpn_gateway", 10 to ANY,
+        "VPN connections of a virtual private gateway", Some("VpnConnectionLimitExceeded");
+    VpnGateways: "vpn_gateways_per_region", 5 to ANY,
+        "virtual private gateways in a Region", Some("VpnGatewayLimitExceeded");
+    CustomerGateways: "customer_gateways_per_region", 50 to ANY,
+        "customer gateways in a Region", Some("CustomerGatewayLimitExceeded");
+    VpnStaticRoutes: "static_routes_per_vpn_connection", 100 to ANY,
+        "static routes of a VPN connection", Some("RouteLimitExceeded");
+    ClientVpnEndpoints: "client_vpn_endpoints_per_region", 5 to ANY,
+        "client VPN endpoints in a Region", Some("ClientVpnEndpointLimitExceeded");
+    ClientVpnRoutes: "routes_per_client_vpn_endpoint", 10 to ANY,
+        "routes of a client VPN endpoint", Some("ClientVpnRouteLimitExceeded");
+    ClientVpnRules: "authorization_rules_per_client_vpn_endpoint", 50 to ANY,
+        "authorization rules of a client VPN endpoint", Some("ClientVpnAuthorizationRuleLimitExceeded");
+    MirrorSessions: "mirror_sessions_per_network_interface", 3 to 3,
+        "mirror sessions of a network interface", Some("TrafficMirrorSessionsPerInterfaceLimitExceeded");
+    MirrorRules: "rules_per_mirror_filter", 10 to ANY,
+        "rules of a mirror filter", Some("TrafficMirrorFilterRuleLimitExceeded");
 }
 
 /// The quotas of a configuration.

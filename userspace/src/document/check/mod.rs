@@ -1,18 +1,71 @@
-//! What a configuration does that AWS takes and nobody means (semantics 31), each a warning with its number.
+//! What AWS refuses of the objects around VPCs (semantics 30), and what it takes although nobody means it (semantics
+//! 31), which is a warning with its number.
 //!
-//! Only what is right in every other way is looked at, so that one mistake isn't told twice.
+//! Warnings are looked for only where nothing else is wrong, so that one mistake isn't told twice.
 
+mod address;
+mod context;
+mod endpoint;
+mod gateway;
+mod ipam;
+mod load_balancer;
+mod names;
+mod nat_gateway;
 mod network_acl;
+mod observe;
+mod peering;
+mod reference;
+mod route;
 mod security_group;
+mod transit_gateway;
 mod view;
+mod vpn;
+
+pub(super) use context::Context;
+pub(super) use view::view;
 
 use super::diagnostic::Problems;
 use view::View;
 
-/// Looks at a VPC whose objects are the last that were resolved.
+/// Warns about a VPC as it was written.
 pub(super) fn vpc(view: &View<'_>, problems: &mut Problems) {
     network_acl::check(view, problems);
     security_group::check(view, problems);
 }
 
-pub(super) use view::view;
+/// Checks what is between VPCs and around them.
+pub(super) fn configuration(all: &Context<'_>, problems: &mut Problems) {
+    for check in [
+        reference::check,
+        gateway::check,
+        route::check,
+        address::check,
+        nat_gateway::check,
+        peering::check,
+        endpoint::check,
+        transit_gateway::check,
+        load_balancer::check,
+        vpn::check,
+        names::check,
+        observe::check,
+        ipam::check,
+    ] {
+        check(all, problems);
+    }
+    if problems.errors() > 0 {
+        return;
+    }
+    for warn in [
+        route::warn,
+        address::warn,
+        nat_gateway::warn,
+        peering::warn,
+        endpoint::warn,
+        transit_gateway::warn,
+        load_balancer::warn,
+        vpn::warn,
+        names::warn,
+    ] {
+        warn(all, problems);
+    }
+}

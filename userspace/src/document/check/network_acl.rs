@@ -3,7 +3,7 @@
 use super::view::{Acl, Part, View};
 use crate::document::diagnostic::{Problem, Problems, quote};
 use crate::document::notation::Protocol;
-use crate::resources::{NetworkAclEntry, RuleAction, Subnet};
+use crate::resources::{NetworkAcl, NetworkAclEntry, RuleAction, Subnet};
 use ipnet::IpNet;
 
 type Entry<'a> = Part<'a, NetworkAclEntry>;
@@ -12,7 +12,7 @@ type Entry<'a> = Part<'a, NetworkAclEntry>;
 const RESTRICTION: &str = "SUBNET_ACL_RESTRICTION";
 
 /// From here on are the ports that clients ask from: Linux 32768 to 60999, Windows 49152 to 65535 (semantics 8.3).
-const EPHEMERAL: u16 = 32_768;
+pub(super) const EPHEMERAL: u16 = 32_768;
 
 pub(super) fn check(view: &View<'_>, problems: &mut Problems) {
     for acl in &view.network_acls {
@@ -195,4 +195,19 @@ fn overlap(a: IpNet, b: IpNet) -> bool {
 
 const fn direction(egress: bool) -> &'static str {
     if egress { "egress" } else { "ingress" }
+}
+
+/// Whether an ACL lets TCP pass to a port, from a block on the way in, to it on the way out.
+pub(super) fn admits(acl: &NetworkAcl, egress: bool, block: IpNet, port: u16) -> bool {
+    let is_about = |entry: &&NetworkAclEntry| {
+        let ports = || entry.port_range.is_some_and(|(from, to)| (from..=to).contains(&port));
+        let protocol = entry.protocol.is_none() || entry.protocol == Protocol::TCP.0 && ports();
+        entry.egress == egress && protocol && overlap(entry.cidr_block, block)
+    };
+    // Of a part of the block that is denied, others may be allowed: whoever allows any of it is enough.
+    let whole = |entry: &&NetworkAclEntry| entry.cidr_block.contains(&block);
+    let mut entries: Vec<_> = acl.entries.iter().filter(is_about).collect();
+    entries.sort_by_key(|entry| entry.rule_number);
+    let deciding = entries.iter().position(whole).map_or(entries.len(), |index| index + 1);
+    entries.iter().take(deciding).any(|entry| entry.rule_action == RuleAction::Allow)
 }

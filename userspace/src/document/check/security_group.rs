@@ -3,7 +3,7 @@
 use super::view::{Group, Part, View};
 use crate::document::diagnostic::{Problem, Problems};
 use crate::document::notation::Protocol;
-use crate::resources::{Peer, SecurityGroupRule};
+use crate::resources::{Peer, SecurityGroup, SecurityGroupRule};
 use ipnet::IpNet;
 
 type Rule<'a> = Part<'a, SecurityGroupRule>;
@@ -90,4 +90,34 @@ fn icmp_as_port(rule: &Rule<'_>, problems: &mut Problems) {
     };
     let help = format!("FromPort is the type and ToPort the code; a ping is type {request} with code -1");
     problems.report(Problem::warning(rule.span, message).number("M68").help(help));
+}
+
+/// Whether a group lets anybody in, or out to anybody, at a port of TCP.
+pub(super) fn admits(group: &SecurityGroup, is_egress: bool, port: u16) -> bool {
+    group.rules.iter().any(|rule| rule.is_egress == is_egress && is_about(rule, port))
+}
+
+/// Whether a group lets somebody of a block in at a port of TCP, or a member of one of some groups.
+pub(super) fn admits_from(group: &SecurityGroup, port: u16, from: IpNet, groups: &[String]) -> bool {
+    let is_them = |peer: &Peer| match peer {
+        Peer::Cidr(block) => block.contains(&from) || from.contains(block),
+        Peer::Group(id) => groups.contains(id),
+        // What is in a list may change.
+        Peer::PrefixList(_) => true,
+    };
+    group.rules.iter().any(|rule| !rule.is_egress && is_about(rule, port) && is_them(&rule.peer))
+}
+
+/// Whom a group lets in at a port of TCP, by address; `None` for a group or a list.
+pub(super) fn admitted(group: &SecurityGroup, port: u16) -> impl Iterator<Item = Option<IpNet>> {
+    let rules = group.rules.iter().filter(move |rule| !rule.is_egress && is_about(rule, port));
+    rules.map(|rule| match &rule.peer {
+        Peer::Cidr(block) => Some(*block),
+        Peer::PrefixList(_) | Peer::Group(_) => None,
+    })
+}
+
+fn is_about(rule: &SecurityGroupRule, port: u16) -> bool {
+    let ports = || rule.port_range.is_some_and(|(from, to)| (from..=to).contains(&port));
+    rule.ip_protocol.is_none() || rule.ip_protocol == Protocol::TCP.0 && ports()
 }

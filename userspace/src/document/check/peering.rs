@@ -1,0 +1,237 @@
+//! VPC peering (semantics 11; M6 to M9, M11).
+
+use super::context::{Context, Usual, is_there, says, warn_at};
+use super::route::is_default;
+use crate::document::diagnostic::Problems;
+use crate::document::quotas::Quota;
+use crate::resources::{Destination, Peer, PeeringVpcInfo, Route, RouteTable, RouteTarget, Vpc, VpcPeeringConnection};
+use ipnet::IpNet;
+use std::collections::HashMap;
+
+pub(super) fn check(all: &Context<'_>, problems: &mut Problems) {
+    let mut pairs = HashMap::new();
+    for peering in there(all) {
+        let id = &*peering.vpc_peering_connection_id;
+        let Some((requester, accepter)) = sides(peering) else {
+            let message = format!("peering connection {} doesn't say which two VPCs it joins", all.name(id));
+            let help = "write VpcId in RequesterVpcInfo and in AccepterVpcInfo";
+            all.refuse((id, &[]), "MissingParameter", message, help, problems);
+            continue;
+        };
+        if requester == accepter {
+            let message = format!("both sides are VPC {}", all.name(requester));
+            let field: &[&str] = &["AccepterVpcInfo", "VpcId"];
+            all.refuse((id, field), "InvalidParameterValue", message, "name another VPC", problems);
+        } else if let Some(other) = pairs.insert((requester.min(accepter), requester.max(accepter)), id) {
+            let message = format!("peering connection {} joins these two VPCs already", all.name(other));
+            all.refuse((id, &[]), "VpcPeeringConnectionAlreadyExists", message, "remove one of the two", problems);
+        }
+        for (name, info) in infos(peering) {
+            side(all, id, name, info, problems);
+        }
+    }
+    quotas(all, problems);
+}
+
+fn quotas(all: &Context<'_>, problems: &mut Problems) {
+    let ends = |peering: &'_ VpcPeeringConnection| {
+        let (a, b) = sides(peering)?;
+        Some([a.to_owned(), b.to_owned()])
+    };
+    let active = there(all).filter(|peering| is_active(peering));
+    let active = active.flat_map(|peering| ends(peering).into_iter().flatten().map(|vpc| (vpc, &*peering.vpc_peering_connection_id)));
+    let known = active.filter(|(vpc, _)| all.vpc(vpc).is_some());
+    all.count(Quota::ActivePeerings, known, problems);
+    let pending = there(all).filter(|peering| says(peering.status.code.as_deref(), "pending-acceptance"));
+    let pending = pending.filter_map(|peering| Some((sides(peering)?.0, &*peering.vpc_peering_connection_id)));
+    all.count(Quota::OutstandingPeerings, pending, problems);
+}
+
+/// A VPC of this configuration, or one of somebody else's.
+fn side(all: &Context<'_>, id: &str, name: &str, info: &PeeringVpcInfo, problems: &mut Problems) {
+    let Some(vpc) = info.vpc_id.as_deref() else { return };
+    let Some(vpc) = all.vpc(vpc) else {
+        let elsewhere = |vpc: &Vpc| {
+            let other = |given: &Option<String>, own: &str| given.as_deref().is_some_and(|given| given != own);
+            other(&info.owner_id, &vpc.details.owner_id) || other(&info.region, &vpc.region)
+        };
+        if !all.all.vpcs.iter().all(elsewhere) {
+            let help = "name a VPC of this configuration, or say by OwnerId or Region whose it is";
+            let message = format!("there is no VPC {vpc}");
+            all.refuse((id, &[name, "VpcId"]), "InvalidVpcID.NotFound", message, help, problems);
+        }
+        return;
+    };
+    let dns = info.peering_options.allow_dns_resolution_from_remote_vpc == Some(true);
+    if dns && !(vpc.enable_dns_hostnames && vpc.enable_dns_support) {
+        let message = format!("VPC {} has no DNS hostnames, which this needs", all.name(&vpc.vpc_id));
+        let field: &[&str] = &[name, "PeeringOptions", "AllowDnsResolutionFromRemoteVpc"];
+        let code = "InvalidVpcPeeringConnectionState.DnsHostnamesDisabled";
+        let help = "set EnableDnsSupport and EnableDnsHostnames in the VPC";
+        all.refuse((id, field), code, message, help, problems);
+    }
+}
+
+pub(super) fn warn(all: &Context<'_>, problems: &mut Problems) {
+    for peering in &all.all.vpc_peering_connections {
+        overlapping(all, peering, problems);
+    }
+    for peering in there(all).filter(|peering| is_active(peering)) {
+        let known = sides(peering).and_then(|(a, b)| Some((all.vpc(a)?, all.vpc(b)?)));
+        let Some((a, b)) = known else { continue };
+        one_way(all, peering, (a, b), problems);
+        for (from, to) in [(a, b), (b, a)] {
+            for (table, route) in routes(all, peering, from) {
+                beyond(all, (table, route), from, to, problems);
+            }
+        }
+    }
+    references(all, problems);
+}
+
+/// AWS lets such a connection fail without an error (M9).
+fn overlapping(all: &Context<'_>, peering: &VpcPeeringConnection, problems: &mut Problems) {
+    let id = &*peering.vpc_peering_connection_id;
+    let help = "choose other blocks, or use an endpoint service or a private NAT gateway";
+    if says(peering.status.code.as_deref(), "failed") {
+        let message = format!("peering connection {} has failed, and carries nothing", all.name(id));
+        all.warn((id, &["Status"]), Usual("M9", None), message, help, problems);
+        return;
+    }
+    if !is_there(peering.status.code.as_deref()) {
+        return;
+    }
+    let known = sides(peering).and_then(|(a, b)| Some((all.vpc(a)?, all.vpc(b)?)));
+    let Some((a, b)) = known.filter(|(a, b)| a.vpc_id != b.vpc_id) else { return };
+    let common = a.blocks().find_map(|block| Some((block, b.blocks().find(|other| overlap(block, *other))?)));
+    if let Some((one, other)) = common {
+        let message = format!("{one} of VPC {} overlaps {other} of VPC {}, so AWS lets this fail", all.name(&a.vpc_id), all.name(&b.vpc_id));
+        all.warn((id, &[]), Usual("M9", None), message, help, problems);
+    }
+}
+
+/// Routes lead over it from one side alone (M6).
+fn one_way(all: &Context<'_>, peering: &VpcPeeringConnection, (a, b): (&Vpc, &Vpc), problems: &mut Problems) {
+    let there = routes(all, peering, a);
+    let back = routes(all, peering, b);
+    let ((table, route), lacking) = match (&*there, &*back) {
+        ([first, ..], []) => (*first, b),
+        ([], [first, ..]) => (*first, a),
+        _ => return,
+    };
+    let message = format!("no route leads back over {} from VPC {}", all.name(&peering.vpc_peering_connection_id), all.name(&lacking.vpc_id));
+    let help = "add a route to this VPC's blocks to the other side's tables";
+    let what = Usual("M6", Some("NO_ROUTE_TO_DESTINATION"));
+    warn_at(all.route_place(table, route), what, message, help, problems);
+}
+
+/// A route into a peer beyond what is the peer's own (M7, M8).
+fn beyond(all: &Context<'_>, (table, route): (&RouteTable, &Route), from: &Vpc, to: &Vpc, problems: &mut Problems) {
+    let place = || all.route_place(table, route);
+    let peer = all.name(&to.vpc_id);
+    let code = Some("PCX_REQUIRES_ADDRESS_IN_VPC_CIDR");
+    let block = match &route.destination {
+        Destination::Cidr(block) => *block,
+        Destination::PrefixList(id) => {
+            let list = all.all.prefix_lists.iter().find(|list| list.prefix_list_id == *id);
+            if list.is_some_and(|list| list.name.starts_with("com.amazonaws.")) {
+                let message = format!("VPC {peer}'s gateway endpoint serves VPC {peer} alone");
+                let what = Usual("M48", Some("VPCE_GATEWAY_EGRESS_SOURCE_ADDRESS_RESTRICTION"));
+                warn_at(place(), what, message, "make an endpoint in this VPC", problems);
+            }
+            return;
+        }
+    };
+    if is_default(route) {
+        let message = format!("VPC {peer} passes nothing on to its own gateways for others");
+        let help = "lead to a gateway of this VPC instead, or use a transit gateway";
+        return warn_at(place(), Usual("M8", code), message, help, problems);
+    }
+    if to.blocks().any(|own| overlap(own, block)) {
+        return;
+    }
+    let others = there(all).filter(|other| is_active(other)).filter_map(|other| sides(other));
+    let mut beyond = others.filter_map(|(a, b)| if a == to.vpc_id { Some(b) } else { (b == to.vpc_id).then_some(a) });
+    let third = beyond.find(|id| *id != from.vpc_id && all.vpc(id).is_some_and(|vpc| vpc.blocks().any(|own| overlap(own, block))));
+    match third {
+        Some(third) => {
+            let message = format!("{block} is VPC {}'s, and VPC {peer} passes nothing on to it", all.name(third));
+            let help = "peer with that VPC directly, or use a transit gateway";
+            warn_at(place(), Usual("M7", code), message, help, problems);
+        }
+        None => {
+            let message = format!("{block} isn't VPC {peer}'s, which passes nothing on for others");
+            let help = "lead to a gateway of this VPC instead, or use a transit gateway";
+            warn_at(place(), Usual("M8", code), message, help, problems);
+        }
+    }
+}
+
+/// Rules that name a group of another VPC (M11, M14, M15).
+fn references(all: &Context<'_>, problems: &mut Problems) {
+    for group in &all.all.security_groups {
+        for rule in &group.rules {
+            let Peer::Group(other) = &rule.peer else { continue };
+            let Some(other) = all.group(other).filter(|other| other.vpc_id != group.vpc_id) else { continue };
+            let (name, vpc) = (all.name(&other.group_id), all.name(&other.vpc_id));
+            let same_region = all.vpc(&group.vpc_id).map(|vpc| &vpc.region) == all.vpc(&other.vpc_id).map(|vpc| &vpc.region);
+            let help = "admit by address";
+            let (what, message) = if is_peered(all, &group.vpc_id, &other.vpc_id) && same_region {
+                continue;
+            } else if let Some(fault) = super::transit_gateway::reference_fault(all, &group.vpc_id, &other.vpc_id, rule.is_egress) {
+                match fault {
+                    Ok(()) => continue,
+                    Err((number, why)) => (Usual(number, Some("SG_REFERENCING_SUPPORT")), why),
+                }
+            } else {
+                let message = format!("group {name} of VPC {vpc} matches nothing: no active peering of this Region joins the VPCs");
+                (Usual("M11", Some("UNKNOWN_PEERED_SGS")), message)
+            };
+            warn_at(all.rule_place(group, rule), what, message, help, problems);
+        }
+    }
+}
+
+/// Whether two VPCs are peered.
+fn is_peered(all: &Context<'_>, a: &str, b: &str) -> bool {
+    let active = there(all).filter(|peering| is_active(peering));
+    active.filter_map(|peering| sides(peering)).any(|sides| sides == (a, b) || sides == (b, a))
+}
+
+/// Whether two VPCs are peered or on one transit gateway.
+pub(super) fn are_joined(all: &Context<'_>, a: &str, b: &str) -> bool {
+    is_peered(all, a, b) || super::transit_gateway::is_common(all, a, b)
+}
+
+fn routes<'a>(all: &Context<'a>, peering: &VpcPeeringConnection, from: &Vpc) -> Vec<(&'a RouteTable, &'a Route)> {
+    let id = &peering.vpc_peering_connection_id;
+    let tables = all.all.route_tables.iter().filter(|table| table.vpc_id == from.vpc_id);
+    let all = tables.flat_map(|table| table.routes.iter().map(move |route| (table, route)));
+    all.filter(|(_, route)| matches!(&route.target, RouteTarget::VpcPeeringConnection(target) if target == id)).collect()
+}
+
+fn there<'a>(all: &Context<'a>) -> impl Iterator<Item = &'a VpcPeeringConnection> {
+    let all = all.all.vpc_peering_connections.iter();
+    all.filter(|peering| is_there(peering.status.code.as_deref()))
+}
+
+/// One that doesn't say what it is was written to be used.
+fn is_active(peering: &VpcPeeringConnection) -> bool {
+    peering.status.code.as_deref().is_none_or(|code| code.eq_ignore_ascii_case("active"))
+}
+
+fn sides(peering: &VpcPeeringConnection) -> Option<(&str, &str)> {
+    let requester = peering.requester_vpc_info.vpc_id.as_deref()?;
+    Some((requester, peering.accepter_vpc_info.vpc_id.as_deref()?))
+}
+
+fn infos(peering: &VpcPeeringConnection) -> [(&'static str, &PeeringVpcInfo); 2] {
+    [
+        ("RequesterVpcInfo", &peering.requester_vpc_info),
+        ("AccepterVpcInfo", &peering.accepter_vpc_info),
+    ]
+}
+
+fn overlap(a: IpNet, b: IpNet) -> bool {
+    a.contains(&b) || b.contains(&a)
+}

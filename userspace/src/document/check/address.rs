@@ -14,9 +14,17 @@ pub(super) fn check(all: &Context<'_>, problems: &mut Problems) {
         let id = &*address.allocation_id;
         if let Some(other) = address.public_ip.and_then(|ip| allocated.insert(ip, id)) {
             let message = format!("Elastic IP {} is the same address", all.name(other));
-            all.refuse((id, &["PublicIp"]), "InvalidParameterValue", message, "choose another one", problems);
+            all.refuse(
+                (id, &["PublicIp"]),
+                "InvalidParameterValue",
+                message,
+                "choose another one",
+                problems,
+            );
         }
-        let Some(eni) = address.network_interface_id.as_deref() else { continue };
+        let Some(eni) = address.network_interface_id.as_deref() else {
+            continue;
+        };
         let interface = all.interface(eni);
         let own = interface.and_then(|eni| eni.private_ip_addresses.first().copied());
         let private = address.private_ip_address.or(own);
@@ -25,12 +33,28 @@ pub(super) fn check(all: &Context<'_>, problems: &mut Problems) {
         {
             let message = format!("{private} isn't an address of {}", all.name(eni));
             let help = "choose one of its private addresses";
-            all.refuse((id, &["PrivateIpAddress"]), "InvalidParameterValue", message, help, problems);
+            all.refuse(
+                (id, &["PrivateIpAddress"]),
+                "InvalidParameterValue",
+                message,
+                help,
+                problems,
+            );
         }
         if let Some(other) = owners.insert((eni, private), id) {
-            let message = format!("{} has Elastic IP {} at that address already", all.name(eni), all.name(other));
+            let message = format!(
+                "{} has Elastic IP {} at that address already",
+                all.name(eni),
+                all.name(other)
+            );
             let help = "an address has one Elastic IP: choose another address, or disassociate one";
-            all.refuse((id, &["NetworkInterfaceId"]), "Resource.AlreadyAssociated", message, help, problems);
+            all.refuse(
+                (id, &["NetworkInterfaceId"]),
+                "Resource.AlreadyAssociated",
+                message,
+                help,
+                problems,
+            );
         }
         used_by_nat(all, id, problems);
     }
@@ -45,15 +69,23 @@ fn used_by_nat(all: &Context<'_>, allocation: &str, problems: &mut Problems) {
         let mut addresses = nat.nat_gateway_addresses.iter();
         let its = addresses.find(|address| address.allocation_id.as_deref() == Some(allocation));
         let on_its_own = |eni: &str| {
-            let of_service = all.interface(eni).is_none_or(|eni| eni.interface_type == InterfaceType::NatGateway);
+            let of_service = all
+                .interface(eni)
+                .is_none_or(|eni| eni.interface_type == InterfaceType::NatGateway);
             of_service || its.is_some_and(|address| address.network_interface_id.as_deref() == Some(eni))
         };
         let address = all.all.addresses.iter().find(|one| one.allocation_id == allocation);
         let eni = address.and_then(|address| address.network_interface_id.as_deref());
         if its.is_some() && eni.is_some_and(|eni| !on_its_own(eni)) {
             let message = format!("the address is NAT gateway {}'s already", all.name(&nat.nat_gateway_id));
-            let help = "allocate another Elastic IP";
-            all.refure_in_use(allocation, message, help, problems);
+            let field: (&str, &[&str]) = (allocation, &["NetworkInterfaceId"]);
+            all.refuse(
+                field,
+                "Resource.AlreadyAssociated",
+                message,
+                "allocate another Elastic IP",
+                problems,
+            );
         }
     }
 }
@@ -63,7 +95,10 @@ pub(super) fn warn(all: &Context<'_>, problems: &mut Problems) {
         let Some(table) = all.table_of(subnet) else { continue };
         let is_public = leads_to_internet(table);
         let own_way = table.routes.iter().any(is_default);
-        for eni in all.guests_of(&subnet.subnet_id).filter(|eni| eni.interface_type == InterfaceType::Interface) {
+        for eni in all
+            .guests_of(&subnet.subnet_id)
+            .filter(|eni| eni.interface_type == InterfaceType::Interface)
+        {
             let has_public = has_public_address(all, eni);
             if is_public && !has_public && !subnet.map_public_ip_on_launch {
                 no_public_address(all, subnet, eni, problems);
@@ -111,10 +146,15 @@ fn blocked(all: &Context<'_>, problems: &mut Problems) {
     for options in options.filter(|options| blocking(options.internet_gateway_block_mode.as_deref())) {
         let gateways = all.all.internet_gateways.iter();
         for vpc in gateways.flat_map(|gateway| attached(&gateway.attachments)) {
-            let excluded = |arn: &str| arn.ends_with(&format!("/{vpc}")) || all.subnets_of(vpc).any(|subnet| arn.ends_with(&subnet.subnet_id));
+            let excluded = |arn: &str| {
+                arn.ends_with(&format!("/{vpc}")) || all.subnets_of(vpc).any(|subnet| arn.ends_with(&subnet.subnet_id))
+            };
             let mut exclusions = all.all.vpc_block_public_access_exclusions.iter();
             if !exclusions.any(|exclusion| exclusion.resource_arn.as_deref().is_some_and(excluded)) {
-                let message = format!("VPC {} has an internet gateway, through which nothing passes", all.name(vpc));
+                let message = format!(
+                    "VPC {} has an internet gateway, through which nothing passes",
+                    all.name(vpc)
+                );
                 let help = "add an exclusion for the VPC or one of its subnets, or switch the block off";
                 let what = Usual("M63", Some("VPC_BLOCK_PUBLIC_ACCESS_ENABLED"));
                 let field: (&str, &[&str]) = (&options.aws_account_id, &["InternetGatewayBlockMode"]);

@@ -3,10 +3,11 @@
 use crate::document::diagnostic::{Problem, Problems, Span, quote};
 use crate::document::places::Places;
 use crate::document::quotas::{Quota, Quotas};
-use ipnet::IpNet;
 use crate::resources::{
-    Destination, Route, GatewayAttachment, NetworkAcl, NetworkInterface, Resources, RouteTable, SecurityGroup, Subnet, Vpc, kinds,
+    Destination, GatewayAttachment, NetworkAcl, NetworkInterface, Resources, Route, RouteTable, SecurityGroup,
+    SecurityGroupRule, Subnet, Vpc, kinds,
 };
+use ipnet::IpNet;
 use std::collections::HashMap;
 
 pub(in crate::document) struct Context<'a> {
@@ -169,22 +170,45 @@ impl<'a> Context<'a> {
     /// The subnets that use a table.
     pub(super) fn users_of(&self, table: &RouteTable) -> impl Iterator<Item = &'a Subnet> {
         let id = table.route_table_id.clone();
-        self.subnets_of(&table.vpc_id).filter(move |subnet| subnet.route_table_id == id)
+        self.subnets_of(&table.vpc_id)
+            .filter(move |subnet| subnet.route_table_id == id)
+    }
+
+    /// Where a group's rule is, or else the group.
+    pub(super) fn rule_place(&self, group: &SecurityGroup, rule: &SecurityGroupRule) -> Span {
+        let same = group.rules.iter().filter(|other| other.is_egress == rule.is_egress);
+        let before = same
+            .take_while(|other| other.security_group_rule_id != rule.security_group_rule_id)
+            .count();
+        let direction = if rule.is_egress { "egress" } else { "ingress" };
+        self.place((&group.group_id, &[direction, &before.to_string()]))
     }
 
     /// Where a route is: its destination, as far as somebody wrote it.
     pub(super) fn route_place(&self, table: &RouteTable, route: &Route) -> Span {
-        let fields = ["DestinationCidrBlock", "DestinationIpv6CidrBlock", "DestinationPrefixListId", "prefix_list"];
+        let fields = [
+            "DestinationCidrBlock",
+            "DestinationIpv6CidrBlock",
+            "DestinationPrefixListId",
+            "prefix_list",
+        ];
         let is_it = |text: &str| match &route.destination {
             Destination::Cidr(block) => text.parse().is_ok_and(|other: IpNet| other.trunc() == *block),
             Destination::PrefixList(id) => text == id || self.names.get(&**id) == Some(&text),
         };
-        self.places.item(&table.route_table_id, &["routes", "Routes"], &fields, is_it)
+        self.places
+            .item(&table.route_table_id, &["routes", "Routes"], &fields, is_it)
     }
 }
 
 /// What AWS refuses, with its code.
-pub(super) fn refuse_at(span: Span, code: &'static str, message: impl Into<String>, help: &str, problems: &mut Problems) {
+pub(super) fn refuse_at(
+    span: Span,
+    code: &'static str,
+    message: impl Into<String>,
+    help: &str,
+    problems: &mut Problems,
+) {
     problems.report(Problem::error(span, message).code(code).help(help));
 }
 
@@ -200,14 +224,24 @@ fn by_id<'a, T>(all: &'a [T], id: impl Fn(&'a T) -> &'a String) -> HashMap<&'a s
 
 /// Whether an object in such a state is there at all. One that says nothing is.
 pub(super) fn is_there(state: Option<&str>) -> bool {
-    const GONE: [&str; 7] = ["deleting", "deleted", "failed", "rejected", "expired", "detaching", "detached"];
+    const GONE: [&str; 7] = [
+        "deleting",
+        "deleted",
+        "failed",
+        "rejected",
+        "expired",
+        "detaching",
+        "detached",
+    ];
     let state = state.unwrap_or_default().to_lowercase();
     !GONE.contains(&&*state)
 }
 
 /// The VPCs that a gateway hangs on.
 pub(super) fn attached(attachments: &[GatewayAttachment]) -> impl Iterator<Item = &str> {
-    let there = attachments.iter().filter(|attachment| is_there(attachment.state.as_deref()));
+    let there = attachments
+        .iter()
+        .filter(|attachment| is_there(attachment.state.as_deref()));
     there.map(|attachment| &*attachment.vpc_id)
 }
 

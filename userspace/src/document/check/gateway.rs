@@ -12,7 +12,13 @@ pub(super) fn check(all: &Context<'_>, problems: &mut Problems) {
     one_each(all, internet, "an internet gateway", "InvalidParameterValue", problems);
     let egress_only = all.all.egress_only_internet_gateways.iter();
     let egress_only = egress_only.map(|gateway| (&*gateway.egress_only_internet_gateway_id, &*gateway.attachments));
-    one_each(all, egress_only, "an egress-only internet gateway", "InvalidParameterValue", problems);
+    one_each(
+        all,
+        egress_only,
+        "an egress-only internet gateway",
+        "InvalidParameterValue",
+        problems,
+    );
     let vpn = all.all.vpn_gateways.iter();
     let vpn = vpn.map(|gateway| (&*gateway.vpn_gateway_id, &*gateway.attachments));
     one_each(all, vpn, "a virtual private gateway", "InvalidVpcState", problems);
@@ -39,7 +45,13 @@ fn one_each<'a>(
         if let Some(other) = vpcs.next() {
             let message = format!("{} is attached to VPC {} already", all.name(id), all.name(vpc));
             let help = format!("{what} is on one VPC: make another one for VPC {}", all.name(other));
-            all.refuse((id, &["Attachments", "1"]), "Resource.AlreadyAssociated", message, &help, problems);
+            all.refuse(
+                (id, &["Attachments", "1"]),
+                "Resource.AlreadyAssociated",
+                message,
+                &help,
+                problems,
+            );
         }
         if let Some(other) = taken.insert(vpc, id) {
             let message = format!("VPC {} has {what} already: {}", all.name(vpc), all.name(other));
@@ -51,9 +63,15 @@ fn one_each<'a>(
 
 /// The VPC that an internet or virtual private gateway is on. `None` if there is no such gateway.
 pub(super) fn vpc_of<'a>(all: &Context<'a>, gateway: &str) -> Option<Option<&'a str>> {
-    let internet = all.all.internet_gateways.iter().find(|one| one.internet_gateway_id == gateway);
+    let internet = all
+        .all
+        .internet_gateways
+        .iter()
+        .find(|one| one.internet_gateway_id == gateway);
     let vpn = || all.all.vpn_gateways.iter().find(|one| one.vpn_gateway_id == gateway);
-    let attachments = internet.map(|one| &one.attachments).or_else(|| vpn().map(|one| &one.attachments))?;
+    let attachments = internet
+        .map(|one| &one.attachments)
+        .or_else(|| vpn().map(|one| &one.attachments))?;
     Some(attached(attachments).next())
 }
 
@@ -61,7 +79,11 @@ fn propagated(all: &Context<'_>, table: &RouteTable, gateway: &str, problems: &m
     if let Some(vpc) = vpc_of(all, gateway)
         && vpc != Some(&table.vpc_id)
     {
-        let message = format!("{} isn't attached to VPC {}", all.name(gateway), all.name(&table.vpc_id));
+        let message = format!(
+            "{} isn't attached to VPC {}",
+            all.name(gateway),
+            all.name(&table.vpc_id)
+        );
         let help = "attach it, or don't take its prefixes over";
         let field: (&str, &[&str]) = (&table.route_table_id, &["propagating_vpn_gateways"]);
         all.refuse(field, "Gateway.NotAttached", message, help, problems);
@@ -71,29 +93,61 @@ fn propagated(all: &Context<'_>, table: &RouteTable, gateway: &str, problems: &m
 /// Tables that route what arrives at a gateway.
 fn edge_tables(all: &Context<'_>, problems: &mut Problems) {
     let mut taken: HashMap<&str, &RouteTable> = HashMap::new();
-    for table in all.all.route_tables.iter().filter(|table| !table.gateway_ids.is_empty()) {
+    for table in all
+        .all
+        .route_tables
+        .iter()
+        .filter(|table| !table.gateway_ids.is_empty())
+    {
         let refuse = |code: &'static str, message: String, help: &str, problems: &mut Problems| {
             all.refuse((&table.route_table_id, &["gateways"]), code, message, help, problems);
         };
         for gateway in &table.gateway_ids {
             if vpc_of(all, gateway).is_some_and(|vpc| vpc != Some(&table.vpc_id)) {
-                let message = format!("{} isn't attached to VPC {}", all.name(gateway), all.name(&table.vpc_id));
+                let message = format!(
+                    "{} isn't attached to VPC {}",
+                    all.name(gateway),
+                    all.name(&table.vpc_id)
+                );
                 refuse("Gateway.NotAttached", message, "attach it to the table's VPC", problems);
             }
             if let Some(other) = taken.insert(gateway, table) {
-                let message = format!("{} is in route table {} already", all.name(gateway), all.name(&other.route_table_id));
-                refuse("Resource.AlreadyAssociated", message, "a gateway has one table: remove it from one of the two", problems);
+                let message = format!(
+                    "{} is in route table {} already",
+                    all.name(gateway),
+                    all.name(&other.route_table_id)
+                );
+                refuse(
+                    "Resource.AlreadyAssociated",
+                    message,
+                    "a gateway has one table: remove it from one of the two",
+                    problems,
+                );
             }
         }
         if table.main {
             let message = "the main route table can't route what arrives at a gateway".to_owned();
-            refuse("InvalidParameterValue", message, "make a table for the gateway", problems);
+            refuse(
+                "InvalidParameterValue",
+                message,
+                "make a table for the gateway",
+                problems,
+            );
         }
         if !table.propagating_vgws.is_empty() {
             let message = "a gateway's table can't take a virtual private gateway's prefixes over".to_owned();
-            refuse("InvalidParameterValue", message, "remove propagating_vpn_gateways", problems);
+            refuse(
+                "InvalidParameterValue",
+                message,
+                "remove propagating_vpn_gateways",
+                problems,
+            );
         }
-        for route in table.routes.iter().filter(|route| route.origin == RouteOrigin::CreateRoute || route.target != RouteTarget::Local) {
+        for route in table
+            .routes
+            .iter()
+            .filter(|route| route.origin == RouteOrigin::CreateRoute || route.target != RouteTarget::Local)
+        {
             edge_route(all, table, route, problems);
         }
     }
@@ -107,13 +161,19 @@ fn edge_route(all: &Context<'_>, table: &RouteTable, route: &Route, problems: &m
         Destination::Cidr(block) => {
             let vpc = all.vpc(&table.vpc_id);
             let of_vpc = vpc.is_some_and(|vpc| vpc.blocks().any(|other| other == *block));
-            of_vpc || all.subnets_of(&table.vpc_id).any(|subnet| blocks(subnet).any(|other| other == *block))
+            of_vpc
+                || all
+                    .subnets_of(&table.vpc_id)
+                    .any(|subnet| blocks(subnet).any(|other| other == *block))
         }
     };
     let (message, help) = if !whole {
         let message = "a route of a gateway's table leads to a whole block of the VPC or of one of its subnets";
         (message, "write such a block")
-    } else if !matches!(route.target, RouteTarget::Local | RouteTarget::NetworkInterface(_) | RouteTarget::VpcEndpoint(_)) {
+    } else if !matches!(
+        route.target,
+        RouteTarget::Local | RouteTarget::NetworkInterface(_) | RouteTarget::VpcEndpoint(_)
+    ) {
         let message = "a gateway's table leads to a network interface or a Gateway Load Balancer endpoint, or is local";
         (message, "choose another target")
     } else {

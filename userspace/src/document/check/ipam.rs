@@ -13,7 +13,11 @@ pub(super) fn check(all: &Context<'_>, problems: &mut Problems) {
         nesting(all, pool, problems);
         allocations(all, pool, problems);
     }
-    let reservations = all.all.subnet_ipv4_cidr_reservations.iter().chain(&all.all.subnet_ipv6_cidr_reservations);
+    let reservations = all
+        .all
+        .subnet_ipv4_cidr_reservations
+        .iter()
+        .chain(&all.all.subnet_ipv6_cidr_reservations);
     for reservation in reservations {
         reserved(all, reservation, problems);
     }
@@ -25,16 +29,34 @@ fn nesting(all: &Context<'_>, pool: &IpamPool, problems: &mut Problems) {
         let source = pool.source_ipam_pool_id.clone()?;
         all.all.ipam_pools.iter().find(|one| one.ipam_pool_id == source)
     };
-    let depth = std::iter::successors(Some(pool), |pool| source(pool)).take(DEPTH + 1).count();
+    let depth = std::iter::successors(Some(pool), |pool| source(pool))
+        .take(DEPTH + 1)
+        .count();
     if depth > DEPTH {
         let message = format!("the pool is more than {DEPTH} pools deep, or in itself");
-        all.refuse((id, &["SourceIpamPoolId"]), "InvalidParameterValue", message, "choose another source", problems);
+        all.refuse(
+            (id, &["SourceIpamPoolId"]),
+            "InvalidParameterValue",
+            message,
+            "choose another source",
+            problems,
+        );
     }
-    let lengths = [pool.allocation_min_netmask_length, pool.allocation_default_netmask_length, pool.allocation_max_netmask_length];
+    let lengths = [
+        pool.allocation_min_netmask_length,
+        pool.allocation_default_netmask_length,
+        pool.allocation_max_netmask_length,
+    ];
     let given: Vec<_> = lengths.into_iter().flatten().collect();
     if !given.is_sorted() {
         let message = "the lengths of allocations aren't in order: least, default, most";
-        all.refuse((id, &["AllocationMinNetmaskLength"]), "InvalidParameterCombination", message, "exchange them", problems);
+        all.refuse(
+            (id, &["AllocationMinNetmaskLength"]),
+            "InvalidParameterCombination",
+            message,
+            "exchange them",
+            problems,
+        );
     }
 }
 
@@ -48,10 +70,25 @@ fn allocations(all: &Context<'_>, pool: &IpamPool, problems: &mut Problems) {
         let field: &[&str] = &["IpamPoolAllocations", &index.to_string(), "Cidr"];
         if !provisioned.is_empty() && !provisioned.iter().any(|one| one.contains(&block)) {
             let message = format!("{block} isn't in the pool");
-            all.refuse((id, field), "InvalidParameterValue", message, "choose a block out of its IpamPoolCidrs", problems);
-        } else if let Some(other) = earlier.iter().find(|other| other.contains(&block) || block.contains(*other)) {
+            all.refuse(
+                (id, field),
+                "InvalidParameterValue",
+                message,
+                "choose a block out of its IpamPoolCidrs",
+                problems,
+            );
+        } else if let Some(other) = earlier
+            .iter()
+            .find(|other| other.contains(&block) || block.contains(*other))
+        {
             let message = format!("{block} overlaps {other}, which is allocated already");
-            all.refuse((id, field), "InvalidParameterValue", message, "choose another block", problems);
+            all.refuse(
+                (id, field),
+                "InvalidParameterValue",
+                message,
+                "choose another block",
+                problems,
+            );
         }
         earlier.push(block);
     }
@@ -64,10 +101,26 @@ fn reserved(all: &Context<'_>, reservation: &SubnetCidrReservation, problems: &m
         && !super::route::blocks(subnet).any(|own| own.contains(&block))
     {
         let message = format!("{block} isn't in subnet {}", all.name(&subnet.subnet_id));
-        all.refuse((id, &["Cidr"]), "InvalidParameterValue", message, "reserve addresses of the subnet's block", problems);
+        all.refuse(
+            (id, &["Cidr"]),
+            "InvalidParameterValue",
+            message,
+            "reserve addresses of the subnet's block",
+            problems,
+        );
     }
-    if let Some(kind) = reservation.reservation_type.as_deref().filter(|kind| !matches!(*kind, "prefix" | "explicit")) {
+    if let Some(kind) = reservation
+        .reservation_type
+        .as_deref()
+        .filter(|kind| !matches!(*kind, "prefix" | "explicit"))
+    {
         let message = format!("ReservationType is prefix or explicit, not {kind}");
-        all.refuse((id, &["ReservationType"]), "InvalidParameterValue", message, "choose one of the two", problems);
+        all.refuse(
+            (id, &["ReservationType"]),
+            "InvalidParameterValue",
+            message,
+            "choose one of the two",
+            problems,
+        );
     }
 }

@@ -11,14 +11,26 @@ pub(super) fn check(all: &Context<'_>, problems: &mut Problems) {
         if vpc.enable_dns_hostnames && !vpc.enable_dns_support {
             let message = "EnableDnsHostnames needs EnableDnsSupport";
             let field: (&str, &[&str]) = (&vpc.vpc_id, &["EnableDnsHostnames"]);
-            all.refuse(field, "InvalidParameterCombination", message, "set both, or neither", problems);
+            all.refuse(
+                field,
+                "InvalidParameterCombination",
+                message,
+                "set both, or neither",
+                problems,
+            );
         }
     }
     for options in &all.all.dhcp_options {
         for (index, option) in options.dhcp_configurations.iter().enumerate() {
             if let Some((message, help)) = fault(option) {
                 let field: &[&str] = &["DhcpConfigurations", &index.to_string()];
-                all.refuse((&options.dhcp_options_id, field), "InvalidParameterValue", message, help, problems);
+                all.refuse(
+                    (&options.dhcp_options_id, field),
+                    "InvalidParameterValue",
+                    message,
+                    help,
+                    problems,
+                );
             }
         }
     }
@@ -28,7 +40,10 @@ pub(super) fn check(all: &Context<'_>, problems: &mut Problems) {
 fn fault(option: &DhcpConfiguration) -> Option<(String, &'static str)> {
     let values: Vec<_> = option.values.iter().map(|value| &*value.value).collect();
     let addresses: Vec<IpAddr> = values.iter().filter_map(|value| value.parse().ok()).collect();
-    let families = [addresses.iter().filter(|address| address.is_ipv4()).count(), addresses.iter().filter(|address| address.is_ipv6()).count()];
+    let families = [
+        addresses.iter().filter(|address| address.is_ipv4()).count(),
+        addresses.iter().filter(|address| address.is_ipv6()).count(),
+    ];
     let all_addresses = addresses.len() == values.len();
     let fits = match &*option.key {
         "domain-name" => values.len() == 1,
@@ -58,7 +73,12 @@ pub(super) fn warn(all: &Context<'_>, problems: &mut Problems) {
     let is_private = |zone: &&HostedZone| zone.config.private_zone == Some(true) || !zone.vpcs.is_empty();
     let (private, public): (Vec<_>, Vec<_>) = all.all.hosted_zones.iter().partition(is_private);
     for zone in private {
-        let Some(same) = public.iter().find(|other| other.domain.is_some() && other.domain == zone.domain) else { continue };
+        let Some(same) = public
+            .iter()
+            .find(|other| other.domain.is_some() && other.domain == zone.domain)
+        else {
+            continue;
+        };
         let own = names(zone);
         if let Some(hidden) = names(same).into_iter().find(|name| !own.contains(name)) {
             let message = format!("in its VPCs this zone hides the public one, and has no {hidden}");

@@ -59,17 +59,35 @@ fn kind(all: &Context<'_>, nat: &NatGateway, problems: &mut Problems) {
     ] {
         if let Some(value) = value.as_deref().filter(|value| !words.contains(value)) {
             let message = format!("{field} is {} or {}, not {value}", words[0], words[1]);
-            all.refuse((id, &[field]), "InvalidParameterValue", message, "choose one of the two", problems);
+            all.refuse(
+                (id, &[field]),
+                "InvalidParameterValue",
+                message,
+                "choose one of the two",
+                problems,
+            );
         }
     }
     if is_regional(nat) && (is_private(nat) || nat.subnet_id.is_some()) {
         let message = "a regional NAT gateway is public and in no subnet";
         let help = "remove SubnetId and ConnectivityType, or make it zonal";
-        all.refuse((id, &["AvailabilityMode"]), "InvalidParameterCombination", message, help, problems);
+        all.refuse(
+            (id, &["AvailabilityMode"]),
+            "InvalidParameterCombination",
+            message,
+            help,
+            problems,
+        );
     }
     if !is_regional(nat) && nat.subnet_id.is_none() {
         let message = format!("NAT gateway {} is missing SubnetId", all.name(id));
-        all.refuse((id, &[]), "MissingParameter", message, "name the subnet it is in", problems);
+        all.refuse(
+            (id, &[]),
+            "MissingParameter",
+            message,
+            "name the subnet it is in",
+            problems,
+        );
     }
 }
 
@@ -79,7 +97,13 @@ fn place(all: &Context<'_>, nat: &NatGateway, problems: &mut Problems) {
     let Some(vpc) = vpc_of(all, nat) else { return };
     if nat.vpc_id.as_deref().is_some_and(|given| given != vpc) {
         let message = format!("the subnet is in VPC {}", all.name(vpc));
-        all.refuse((id, &["VpcId"]), "InvalidParameterValue", message, "leave VpcId out", problems);
+        all.refuse(
+            (id, &["VpcId"]),
+            "InvalidParameterValue",
+            message,
+            "leave VpcId out",
+            problems,
+        );
     }
     let mut gateways = all.all.internet_gateways.iter();
     let has_gateway = gateways.any(|gateway| attached(&gateway.attachments).any(|other| other == vpc));
@@ -90,7 +114,12 @@ fn place(all: &Context<'_>, nat: &NatGateway, problems: &mut Problems) {
     }
 }
 
-fn addresses<'a>(all: &Context<'a>, nat: &'a NatGateway, owners: &mut HashMap<&'a str, &'a str>, problems: &mut Problems) {
+fn addresses<'a>(
+    all: &Context<'a>,
+    nat: &'a NatGateway,
+    owners: &mut HashMap<&'a str, &'a str>,
+    problems: &mut Problems,
+) {
     let id = &*nat.nat_gateway_id;
     let subnet = nat.subnet_id.as_deref().and_then(|id| all.subnet(id));
     let mut elastic = 0;
@@ -101,11 +130,27 @@ fn addresses<'a>(all: &Context<'a>, nat: &'a NatGateway, owners: &mut HashMap<&'
             let field: &[&str] = &["NatGatewayAddresses", &index, "AllocationId"];
             if is_private(nat) {
                 let message = "a private NAT gateway has no Elastic IP";
-                all.refuse((id, field), "InvalidParameterCombination", message, "remove AllocationId", problems);
+                all.refuse(
+                    (id, field),
+                    "InvalidParameterCombination",
+                    message,
+                    "remove AllocationId",
+                    problems,
+                );
             }
             if let Some(other) = owners.insert(allocation, id) {
-                let message = format!("Elastic IP {} is NAT gateway {}'s already", all.name(allocation), all.name(other));
-                all.refuse((id, field), "Resource.AlreadyAssociated", message, "allocate another Elastic IP", problems);
+                let message = format!(
+                    "Elastic IP {} is NAT gateway {}'s already",
+                    all.name(allocation),
+                    all.name(other)
+                );
+                all.refuse(
+                    (id, field),
+                    "Resource.AlreadyAssociated",
+                    message,
+                    "allocate another Elastic IP",
+                    problems,
+                );
             }
         }
         if let (Some(private), Some(subnet)) = (address.private_ip, subnet)
@@ -113,18 +158,40 @@ fn addresses<'a>(all: &Context<'a>, nat: &'a NatGateway, owners: &mut HashMap<&'
         {
             let message = format!("{private} isn't in the subnet's block {}", subnet.cidr_block);
             let field: &[&str] = &["NatGatewayAddresses", &index, "PrivateIp"];
-            all.refuse((id, field), "InvalidParameterValue", message, "choose one out of it", problems);
+            all.refuse(
+                (id, field),
+                "InvalidParameterValue",
+                message,
+                "choose one out of it",
+                problems,
+            );
         }
     }
     if elastic == 0 && !is_private(nat) && !is_regional(nat) {
         let message = "a public NAT gateway needs an Elastic IP";
         let help = "name one by AllocationId in NatGatewayAddresses, or make the NAT gateway private";
-        all.refuse((id, &["NatGatewayAddresses"]), "MissingParameter", message, help, problems);
+        all.refuse(
+            (id, &["NatGatewayAddresses"]),
+            "MissingParameter",
+            message,
+            help,
+            problems,
+        );
     }
     if !is_regional(nat) {
-        all.limit(Quota::ElasticIpsOfNatGateway, elastic, (id, &["NatGatewayAddresses"]), problems);
+        all.limit(
+            Quota::ElasticIpsOfNatGateway,
+            elastic,
+            (id, &["NatGatewayAddresses"]),
+            problems,
+        );
         let addresses = nat.nat_gateway_addresses.len();
-        all.limit(Quota::AddressesOfNatGateway, addresses, (id, &["NatGatewayAddresses"]), problems);
+        all.limit(
+            Quota::AddressesOfNatGateway,
+            addresses,
+            (id, &["NatGatewayAddresses"]),
+            problems,
+        );
     }
 }
 
@@ -132,7 +199,12 @@ fn addresses<'a>(all: &Context<'a>, nat: &'a NatGateway, owners: &mut HashMap<&'
 fn clients<'a>(all: &Context<'a>, nat: &NatGateway) -> Vec<&'a Subnet> {
     let is_it = |target: &RouteTarget| matches!(target, RouteTarget::NatGateway(id) if *id == nat.nat_gateway_id);
     let tables = all.all.route_tables.iter();
-    let tables = tables.filter(|table| table.routes.iter().any(|route| is_default(route) && is_it(&route.target)));
+    let tables = tables.filter(|table| {
+        table
+            .routes
+            .iter()
+            .any(|route| is_default(route) && is_it(&route.target))
+    });
     tables.flat_map(|table| all.users_of(table)).collect()
 }
 
@@ -140,7 +212,8 @@ fn clients<'a>(all: &Context<'a>, nat: &NatGateway) -> Vec<&'a Subnet> {
 fn without_internet(all: &Context<'_>, nat: &NatGateway, subnet: &Subnet, problems: &mut Problems) {
     let Some(table) = all.table_of(subnet) else { return };
     let default = table.routes.iter().find(|route| is_default(route));
-    let to_internet = default.is_some_and(|route| matches!(&route.target, RouteTarget::Gateway(id) if id.starts_with("igw-")));
+    let to_internet =
+        default.is_some_and(|route| matches!(&route.target, RouteTarget::Gateway(id) if id.starts_with("igw-")));
     let (code, message, help) = match (is_private(nat), default) {
         (true, _) if to_internet => (
             "IGW_PUBLIC_IP_ASSOCIATION_FOR_EGRESS",
@@ -154,24 +227,41 @@ fn without_internet(all: &Context<'_>, nat: &NatGateway, subnet: &Subnet, proble
         ),
         _ => return,
     };
-    all.warn((&nat.nat_gateway_id, &["SubnetId"]), Usual("M22", Some(code)), message, help, problems);
+    all.warn(
+        (&nat.nat_gateway_id, &["SubnetId"]),
+        Usual("M22", Some(code)),
+        message,
+        help,
+        problems,
+    );
 }
 
 /// The ACL of its subnet lets no clients in, or nothing back (M23).
 fn guarded(all: &Context<'_>, nat: &NatGateway, subnet: &Subnet, clients: &[&Subnet], problems: &mut Problems) {
-    let Some(acl) = all.acl_of(subnet).filter(|acl| !acl.is_default) else { return };
+    let Some(acl) = all.acl_of(subnet).filter(|acl| !acl.is_default) else {
+        return;
+    };
     let internet = IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::new(8, 8, 8, 8), 32));
-    let outside: Vec<_> = clients.iter().filter(|client| client.subnet_id != subnet.subnet_id).collect();
+    let outside: Vec<_> = clients
+        .iter()
+        .filter(|client| client.subnet_id != subnet.subnet_id)
+        .collect();
     let lacks = |egress: bool, block: IpNet, port: u16| !admits(acl, egress, block, port);
     let why = |acl: &NetworkAcl| {
         for client in &outside {
             let block = IpNet::V4(client.cidr_block);
             let service = (1..1024).all(|port| lacks(false, block, port));
             if service {
-                return Some(format!("lets nothing in from {block} of subnet {}", all.name(&client.subnet_id)));
+                return Some(format!(
+                    "lets nothing in from {block} of subnet {}",
+                    all.name(&client.subnet_id)
+                ));
             }
             if lacks(true, block, EPHEMERAL) {
-                return Some(format!("lets no answers out to {block} of subnet {}", all.name(&client.subnet_id)));
+                return Some(format!(
+                    "lets no answers out to {block} of subnet {}",
+                    all.name(&client.subnet_id)
+                ));
             }
         }
         let _ = acl;
@@ -181,7 +271,10 @@ fn guarded(all: &Context<'_>, nat: &NatGateway, subnet: &Subnet, clients: &[&Sub
         None
     };
     if let Some(why) = why(acl) {
-        let message = format!("network ACL {} of the NAT gateway's subnet {why}", all.name(&acl.network_acl_id));
+        let message = format!(
+            "network ACL {} of the NAT gateway's subnet {why}",
+            all.name(&acl.network_acl_id)
+        );
         let help = "allow what clients ask and tcp and udp 1024 to 65535 for answers, both ways";
         let what = Usual("M23", Some("SUBNET_ACL_RESTRICTION"));
         all.warn((&nat.nat_gateway_id, &["SubnetId"]), what, message, help, problems);
@@ -191,7 +284,11 @@ fn guarded(all: &Context<'_>, nat: &NatGateway, subnet: &Subnet, clients: &[&Sub
 /// A rule of another VPC admits the public address, which is seen nowhere inside (M24).
 fn public_address_at_a_peer(all: &Context<'_>, nat: &NatGateway, problems: &mut Problems) {
     let Some(vpc) = vpc_of(all, nat) else { return };
-    let public: Vec<IpNet> = nat.nat_gateway_addresses.iter().filter_map(|address| public_ip(all, address)).collect();
+    let public: Vec<IpNet> = nat
+        .nat_gateway_addresses
+        .iter()
+        .filter_map(|address| public_ip(all, address))
+        .collect();
     let groups = all.all.security_groups.iter().filter(|group| group.vpc_id != vpc);
     for group in groups.filter(|group| super::peering::are_joined(all, vpc, &group.vpc_id)) {
         for rule in group.rules.iter().filter(|rule| !rule.is_egress) {
@@ -203,7 +300,13 @@ fn public_address_at_a_peer(all: &Context<'_>, nat: &NatGateway, problems: &mut 
                     all.name(&nat.nat_gateway_id)
                 );
                 let span = all.rule_place(group, rule);
-                warn_at(span, Usual("M24", None), message, "admit the NAT gateway's private address", problems);
+                warn_at(
+                    span,
+                    Usual("M24", None),
+                    message,
+                    "admit the NAT gateway's private address",
+                    problems,
+                );
             }
         }
     }
@@ -212,7 +315,8 @@ fn public_address_at_a_peer(all: &Context<'_>, nat: &NatGateway, problems: &mut 
 fn public_ip(all: &Context<'_>, address: &crate::resources::NatGatewayAddress) -> Option<IpNet> {
     let of_allocation = || {
         let mut all = all.all.addresses.iter();
-        all.find(|one| Some(&one.allocation_id) == address.allocation_id.as_ref())?.public_ip
+        all.find(|one| Some(&one.allocation_id) == address.allocation_id.as_ref())?
+            .public_ip
     };
     address.public_ip.or_else(of_allocation).map(|ip| IpNet::V4(ip.into()))
 }

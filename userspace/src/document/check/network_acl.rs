@@ -209,5 +209,8 @@ pub(super) fn admits(acl: &NetworkAcl, egress: bool, block: IpNet, port: u16) ->
     let mut entries: Vec<_> = acl.entries.iter().filter(is_about).collect();
     entries.sort_by_key(|entry| entry.rule_number);
     let deciding = entries.iter().position(whole).map_or(entries.len(), |index| index + 1);
-    entries.iter().take(deciding).any(|entry| entry.rule_action == RuleAction::Allow)
+    entries
+        .iter()
+        .take(deciding)
+        .any(|entry| entry.rule_action == RuleAction::Allow)
 }

@@ -13,7 +13,10 @@ pub(super) fn check(all: &Context<'_>, problems: &mut Problems) {
     for peering in there(all) {
         let id = &*peering.vpc_peering_connection_id;
         let Some((requester, accepter)) = sides(peering) else {
-            let message = format!("peering connection {} doesn't say which two VPCs it joins", all.name(id));
+            let message = format!(
+                "peering connection {} doesn't say which two VPCs it joins",
+                all.name(id)
+            );
             let help = "write VpcId in RequesterVpcInfo and in AccepterVpcInfo";
             all.refuse((id, &[]), "MissingParameter", message, help, problems);
             continue;
@@ -21,10 +24,22 @@ pub(super) fn check(all: &Context<'_>, problems: &mut Problems) {
         if requester == accepter {
             let message = format!("both sides are VPC {}", all.name(requester));
             let field: &[&str] = &["AccepterVpcInfo", "VpcId"];
-            all.refuse((id, field), "InvalidParameterValue", message, "name another VPC", problems);
+            all.refuse(
+                (id, field),
+                "InvalidParameterValue",
+                message,
+                "name another VPC",
+                problems,
+            );
         } else if let Some(other) = pairs.insert((requester.min(accepter), requester.max(accepter)), id) {
             let message = format!("peering connection {} joins these two VPCs already", all.name(other));
-            all.refuse((id, &[]), "VpcPeeringConnectionAlreadyExists", message, "remove one of the two", problems);
+            all.refuse(
+                (id, &[]),
+                "VpcPeeringConnectionAlreadyExists",
+                message,
+                "remove one of the two",
+                problems,
+            );
         }
         for (name, info) in infos(peering) {
             side(all, id, name, info, problems);
@@ -39,7 +54,12 @@ fn quotas(all: &Context<'_>, problems: &mut Problems) {
         Some([a.to_owned(), b.to_owned()])
     };
     let active = there(all).filter(|peering| is_active(peering));
-    let active = active.flat_map(|peering| ends(peering).into_iter().flatten().map(|vpc| (vpc, &*peering.vpc_peering_connection_id)));
+    let active = active.flat_map(|peering| {
+        ends(peering)
+            .into_iter()
+            .flatten()
+            .map(|vpc| (vpc, &*peering.vpc_peering_connection_id))
+    });
     let known = active.filter(|(vpc, _)| all.vpc(vpc).is_some());
     all.count(Quota::ActivePeerings, known, problems);
     let pending = there(all).filter(|peering| says(peering.status.code.as_deref(), "pending-acceptance"));
@@ -102,10 +122,18 @@ fn overlapping(all: &Context<'_>, peering: &VpcPeeringConnection, problems: &mut
         return;
     }
     let known = sides(peering).and_then(|(a, b)| Some((all.vpc(a)?, all.vpc(b)?)));
-    let Some((a, b)) = known.filter(|(a, b)| a.vpc_id != b.vpc_id) else { return };
-    let common = a.blocks().find_map(|block| Some((block, b.blocks().find(|other| overlap(block, *other))?)));
+    let Some((a, b)) = known.filter(|(a, b)| a.vpc_id != b.vpc_id) else {
+        return;
+    };
+    let common = a
+        .blocks()
+        .find_map(|block| Some((block, b.blocks().find(|other| overlap(block, *other))?)));
     if let Some((one, other)) = common {
-        let message = format!("{one} of VPC {} overlaps {other} of VPC {}, so AWS lets this fail", all.name(&a.vpc_id), all.name(&b.vpc_id));
+        let message = format!(
+            "{one} of VPC {} overlaps {other} of VPC {}, so AWS lets this fail",
+            all.name(&a.vpc_id),
+            all.name(&b.vpc_id)
+        );
         all.warn((id, &[]), Usual("M9", None), message, help, problems);
     }
 }
@@ -119,7 +147,11 @@ fn one_way(all: &Context<'_>, peering: &VpcPeeringConnection, (a, b): (&Vpc, &Vp
         ([], [first, ..]) => (*first, a),
         _ => return,
     };
-    let message = format!("no route leads back over {} from VPC {}", all.name(&peering.vpc_peering_connection_id), all.name(&lacking.vpc_id));
+    let message = format!(
+        "no route leads back over {} from VPC {}",
+        all.name(&peering.vpc_peering_connection_id),
+        all.name(&lacking.vpc_id)
+    );
     let help = "add a route to this VPC's blocks to the other side's tables";
     let what = Usual("M6", Some("NO_ROUTE_TO_DESTINATION"));
     warn_at(all.route_place(table, route), what, message, help, problems);
@@ -150,12 +182,28 @@ fn beyond(all: &Context<'_>, (table, route): (&RouteTable, &Route), from: &Vpc, 
     if to.blocks().any(|own| overlap(own, block)) {
         return;
     }
-    let others = there(all).filter(|other| is_active(other)).filter_map(|other| sides(other));
-    let mut beyond = others.filter_map(|(a, b)| if a == to.vpc_id { Some(b) } else { (b == to.vpc_id).then_some(a) });
-    let third = beyond.find(|id| *id != from.vpc_id && all.vpc(id).is_some_and(|vpc| vpc.blocks().any(|own| overlap(own, block))));
+    let others = there(all)
+        .filter(|other| is_active(other))
+        .filter_map(|other| sides(other));
+    let mut beyond = others.filter_map(|(a, b)| {
+        if a == to.vpc_id {
+            Some(b)
+        } else {
+            (b == to.vpc_id).then_some(a)
+        }
+    });
+    let third = beyond.find(|id| {
+        *id != from.vpc_id
+            && all
+                .vpc(id)
+                .is_some_and(|vpc| vpc.blocks().any(|own| overlap(own, block)))
+    });
     match third {
         Some(third) => {
-            let message = format!("{block} is VPC {}'s, and VPC {peer} passes nothing on to it", all.name(third));
+            let message = format!(
+                "{block} is VPC {}'s, and VPC {peer} passes nothing on to it",
+                all.name(third)
+            );
             let help = "peer with that VPC directly, or use a transit gateway";
             warn_at(place(), Usual("M7", code), message, help, problems);
         }
@@ -172,19 +220,26 @@ fn references(all: &Context<'_>, problems: &mut Problems) {
     for group in &all.all.security_groups {
         for rule in &group.rules {
             let Peer::Group(other) = &rule.peer else { continue };
-            let Some(other) = all.group(other).filter(|other| other.vpc_id != group.vpc_id) else { continue };
+            let Some(other) = all.group(other).filter(|other| other.vpc_id != group.vpc_id) else {
+                continue;
+            };
             let (name, vpc) = (all.name(&other.group_id), all.name(&other.vpc_id));
-            let same_region = all.vpc(&group.vpc_id).map(|vpc| &vpc.region) == all.vpc(&other.vpc_id).map(|vpc| &vpc.region);
+            let same_region =
+                all.vpc(&group.vpc_id).map(|vpc| &vpc.region) == all.vpc(&other.vpc_id).map(|vpc| &vpc.region);
             let help = "admit by address";
             let (what, message) = if is_peered(all, &group.vpc_id, &other.vpc_id) && same_region {
                 continue;
-            } else if let Some(fault) = super::transit_gateway::reference_fault(all, &group.vpc_id, &other.vpc_id, rule.is_egress) {
+            } else if let Some(fault) =
+                super::transit_gateway::reference_fault(all, &group.vpc_id, &other.vpc_id, rule.is_egress)
+            {
                 match fault {
                     Ok(()) => continue,
                     Err((number, why)) => (Usual(number, Some("SG_REFERENCING_SUPPORT")), why),
                 }
             } else {
-                let message = format!("group {name} of VPC {vpc} matches nothing: no active peering of this Region joins the VPCs");
+                let message = format!(
+                    "group {name} of VPC {vpc} matches nothing: no active peering of this Region joins the VPCs"
+                );
                 (Usual("M11", Some("UNKNOWN_PEERED_SGS")), message)
             };
             warn_at(all.rule_place(group, rule), what, message, help, problems);
@@ -195,7 +250,9 @@ fn references(all: &Context<'_>, problems: &mut Problems) {
 /// Whether two VPCs are peered.
 fn is_peered(all: &Context<'_>, a: &str, b: &str) -> bool {
     let active = there(all).filter(|peering| is_active(peering));
-    active.filter_map(|peering| sides(peering)).any(|sides| sides == (a, b) || sides == (b, a))
+    active
+        .filter_map(|peering| sides(peering))
+        .any(|sides| sides == (a, b) || sides == (b, a))
 }
 
 /// Whether two VPCs are peered or on one transit gateway.
@@ -207,7 +264,8 @@ fn routes<'a>(all: &Context<'a>, peering: &VpcPeeringConnection, from: &Vpc) -> 
     let id = &peering.vpc_peering_connection_id;
     let tables = all.all.route_tables.iter().filter(|table| table.vpc_id == from.vpc_id);
     let all = tables.flat_map(|table| table.routes.iter().map(move |route| (table, route)));
-    all.filter(|(_, route)| matches!(&route.target, RouteTarget::VpcPeeringConnection(target) if target == id)).collect()
+    all.filter(|(_, route)| matches!(&route.target, RouteTarget::VpcPeeringConnection(target) if target == id))
+        .collect()
 }
 
 fn there<'a>(all: &Context<'a>) -> impl Iterator<Item = &'a VpcPeeringConnection> {
@@ -217,7 +275,11 @@ fn there<'a>(all: &Context<'a>) -> impl Iterator<Item = &'a VpcPeeringConnection
 
 /// One that doesn't say what it is was written to be used.
 fn is_active(peering: &VpcPeeringConnection) -> bool {
-    peering.status.code.as_deref().is_none_or(|code| code.eq_ignore_ascii_case("active"))
+    peering
+        .status
+        .code
+        .as_deref()
+        .is_none_or(|code| code.eq_ignore_ascii_case("active"))
 }
 
 fn sides(peering: &VpcPeeringConnection) -> Option<(&str, &str)> {

@@ -16,27 +16,111 @@ struct Named {
 }
 
 const NAMED: &[Named] = &[
-    Named { prefix: "vpc", not_found: "InvalidVpcID.NotFound", fields: &["VpcId"] },
-    Named { prefix: "subnet", not_found: "InvalidSubnetID.NotFound", fields: &["SubnetId", "SubnetIds", "TargetNetworkId"] },
-    Named { prefix: "rtb", not_found: "InvalidRouteTableID.NotFound", fields: &["RouteTableIds"] },
-    Named { prefix: "sg", not_found: "InvalidGroup.NotFound", fields: &["GroupId", "SecurityGroupIds", "SecurityGroups"] },
-    Named { prefix: "eni", not_found: "InvalidNetworkInterfaceID.NotFound", fields: &["NetworkInterfaceId"] },
-    Named { prefix: "eipalloc", not_found: "InvalidAllocationID.NotFound", fields: &["AllocationId"] },
-    Named { prefix: "igw", not_found: "InvalidInternetGatewayID.NotFound", fields: &[] },
-    Named { prefix: "eigw", not_found: "InvalidGatewayID.NotFound", fields: &[] },
-    Named { prefix: "nat", not_found: "NatGatewayNotFound", fields: &[] },
-    Named { prefix: "pcx", not_found: "InvalidVpcPeeringConnectionID.NotFound", fields: &[] },
-    Named { prefix: "pl", not_found: "InvalidPrefixListID.NotFound", fields: &["PrefixListId"] },
-    Named { prefix: "vpce", not_found: "InvalidVpcEndpointId.NotFound", fields: &["GatewayLoadBalancerEndpointId"] },
-    Named { prefix: "tgw", not_found: "InvalidTransitGatewayID.NotFound", fields: &["TransitGatewayId"] },
-    Named { prefix: "tgw-attach", not_found: "InvalidTransitGatewayAttachmentID.NotFound", fields: &["TransitGatewayAttachmentId"] },
-    Named { prefix: "tgw-rtb", not_found: "InvalidRouteTableID.NotFound", fields: &["TransitGatewayRouteTableId"] },
-    Named { prefix: "vgw", not_found: "InvalidVpnGatewayID.NotFound", fields: &["VpnGatewayId"] },
-    Named { prefix: "cgw", not_found: "InvalidCustomerGatewayID.NotFound", fields: &["CustomerGatewayId"] },
-    Named { prefix: "dopt", not_found: "InvalidDhcpOptionID.NotFound", fields: &[] },
-    Named { prefix: "tmt", not_found: "InvalidTrafficMirrorTargetId.NotFound", fields: &["TrafficMirrorTargetId"] },
-    Named { prefix: "tmf", not_found: "InvalidTrafficMirrorFilterId.NotFound", fields: &["TrafficMirrorFilterId"] },
-    Named { prefix: "ipam-pool", not_found: "InvalidIpamPoolId.NotFound", fields: &["SourceIpamPoolId"] },
+    Named {
+        prefix: "vpc",
+        not_found: "InvalidVpcID.NotFound",
+        fields: &["VpcId"],
+    },
+    Named {
+        prefix: "subnet",
+        not_found: "InvalidSubnetID.NotFound",
+        fields: &["SubnetId", "SubnetIds", "TargetNetworkId"],
+    },
+    Named {
+        prefix: "rtb",
+        not_found: "InvalidRouteTableID.NotFound",
+        fields: &["RouteTableIds"],
+    },
+    Named {
+        prefix: "sg",
+        not_found: "InvalidGroup.NotFound",
+        fields: &["GroupId", "SecurityGroupIds", "SecurityGroups"],
+    },
+    Named {
+        prefix: "eni",
+        not_found: "InvalidNetworkInterfaceID.NotFound",
+        fields: &["NetworkInterfaceId"],
+    },
+    Named {
+        prefix: "eipalloc",
+        not_found: "InvalidAllocationID.NotFound",
+        fields: &["AllocationId"],
+    },
+    Named {
+        prefix: "igw",
+        not_found: "InvalidInternetGatewayID.NotFound",
+        fields: &[],
+    },
+    Named {
+        prefix: "eigw",
+        not_found: "InvalidGatewayID.NotFound",
+        fields: &[],
+    },
+    Named {
+        prefix: "nat",
+        not_found: "NatGatewayNotFound",
+        fields: &[],
+    },
+    Named {
+        prefix: "pcx",
+        not_found: "InvalidVpcPeeringConnectionID.NotFound",
+        fields: &[],
+    },
+    Named {
+        prefix: "pl",
+        not_found: "InvalidPrefixListID.NotFound",
+        fields: &["PrefixListId"],
+    },
+    Named {
+        prefix: "vpce",
+        not_found: "InvalidVpcEndpointId.NotFound",
+        fields: &["GatewayLoadBalancerEndpointId"],
+    },
+    Named {
+        prefix: "tgw",
+        not_found: "InvalidTransitGatewayID.NotFound",
+        fields: &["TransitGatewayId"],
+    },
+    Named {
+        prefix: "tgw-attach",
+        not_found: "InvalidTransitGatewayAttachmentID.NotFound",
+        fields: &["TransitGatewayAttachmentId"],
+    },
+    Named {
+        prefix: "tgw-rtb",
+        not_found: "InvalidRouteTableID.NotFound",
+        fields: &["TransitGatewayRouteTableId"],
+    },
+    Named {
+        prefix: "vgw",
+        not_found: "InvalidVpnGatewayID.NotFound",
+        fields: &["VpnGatewayId"],
+    },
+    Named {
+        prefix: "cgw",
+        not_found: "InvalidCustomerGatewayID.NotFound",
+        fields: &["CustomerGatewayId"],
+    },
+    Named {
+        prefix: "dopt",
+        not_found: "InvalidDhcpOptionID.NotFound",
+        fields: &[],
+    },
+    Named {
+        prefix: "tmt",
+        not_found: "InvalidTrafficMirrorTargetId.NotFound",
+        fields: &["TrafficMirrorTargetId"],
+    },
+    Named {
+        prefix: "tmf",
+        not_found: "InvalidTrafficMirrorFilterId.NotFound",
+        fields: &["TrafficMirrorFilterId"],
+    },
+    Named {
+        prefix: "ipam-pool",
+        not_found: "InvalidIpamPoolId.NotFound",
+        fields: &["SourceIpamPoolId"],
+    },
 ];
 
 /// Kinds whose objects name what others own, or what only AWS knows.
@@ -53,8 +137,15 @@ const FREE: [&str; 6] = [
 const OF_SERVICES: [&str; 2] = ["NatGatewayAddresses", "TransitGatewayAttachments"];
 
 pub(super) fn check(all: &Context<'_>, problems: &mut Problems) {
-    let mut missing = Missing { all, known: known(all.all), unknown: BTreeMap::new() };
-    for kind in kinds().iter().filter(|kind| !kind.is_core && !FREE.contains(&kind.section)) {
+    let mut missing = Missing {
+        all,
+        known: known(all.all),
+        unknown: BTreeMap::new(),
+    };
+    for kind in kinds()
+        .iter()
+        .filter(|kind| !kind.is_core && !FREE.contains(&kind.section))
+    {
         for (object, fields) in all.all.write(kind) {
             missing.object(object, &fields, problems);
         }
@@ -70,7 +161,11 @@ pub(super) fn check(all: &Context<'_>, problems: &mut Problems) {
 
 /// What ids of the objects of a configuration begin with.
 fn known(all: &Resources) -> BTreeSet<&'static str> {
-    kinds().iter().filter(|kind| !all.objects(kind).is_empty()).map(|kind| kind.prefix).collect()
+    kinds()
+        .iter()
+        .filter(|kind| !all.objects(kind).is_empty())
+        .map(|kind| kind.prefix)
+        .collect()
 }
 
 struct Missing<'c, 'a> {
@@ -82,7 +177,11 @@ struct Missing<'c, 'a> {
 
 impl Missing<'_, '_> {
     fn object(&mut self, object: Object<'_>, fields: &Map<String, Value>, problems: &mut Problems) {
-        let shared = [("TransitGatewayOwnerId", "TransitGatewayId"), ("VpcOwnerId", "VpcId"), ("VpcOwnerId", "SubnetIds")];
+        let shared = [
+            ("TransitGatewayOwnerId", "TransitGatewayId"),
+            ("VpcOwnerId", "VpcId"),
+            ("VpcOwnerId", "SubnetIds"),
+        ];
         let owner = fields.get("OwnerId").and_then(Value::as_str);
         for (field, value) in fields {
             let others = shared.iter().any(|(whose, what)| {
@@ -100,10 +199,19 @@ impl Missing<'_, '_> {
         owner == Some(account) || self.all.all.vpcs.iter().any(|vpc| vpc.details.owner_id == account)
     }
 
-    fn value(&mut self, object: Object<'_>, path: &mut Vec<String>, field: &str, value: &Value, problems: &mut Problems) {
+    fn value(
+        &mut self,
+        object: Object<'_>,
+        path: &mut Vec<String>,
+        field: &str,
+        value: &Value,
+        problems: &mut Problems,
+    ) {
         match value {
             Value::String(text) => {
-                if NAMED.iter().any(|named| named.fields.contains(&field)) || field == "ResourceId" && object.kind.section == "flow_logs" {
+                if NAMED.iter().any(|named| named.fields.contains(&field))
+                    || field == "ResourceId" && object.kind.section == "flow_logs"
+                {
                     self.id(object.id, path, text, problems);
                 }
             }
@@ -144,14 +252,21 @@ impl Missing<'_, '_> {
             let problem = Problem::error(span, format!("there is no {kind} {id}")).code(named.not_found);
             problems.report(problem.help("name one of this configuration, or add it"));
         } else {
-            let entry = self.unknown.entry(named.prefix).or_insert_with(|| (span, id.to_owned(), 0));
+            let entry = self
+                .unknown
+                .entry(named.prefix)
+                .or_insert_with(|| (span, id.to_owned(), 0));
             entry.2 += 1;
         }
     }
 
     fn routes(&mut self, problems: &mut Problems) {
         for table in &self.all.all.route_tables {
-            for route in table.routes.iter().filter(|route| route.state == crate::resources::RouteState::Active) {
+            for route in table
+                .routes
+                .iter()
+                .filter(|route| route.state == crate::resources::RouteState::Active)
+            {
                 let (RouteTarget::Gateway(id)
                 | RouteTarget::NatGateway(id)
                 | RouteTarget::EgressOnlyInternetGateway(id)
@@ -171,8 +286,14 @@ impl Missing<'_, '_> {
     /// Of a kind of which nothing is known, nothing can be said but that.
     fn tell(self, problems: &mut Problems) {
         for (prefix, (span, id, count)) in self.unknown {
-            let Some(kind) = kinds().iter().find(|kind: &&Kind| kind.prefix == prefix) else { continue };
-            let more = if count > 1 { format!(", nor of {} more references to some", count - 1) } else { String::new() };
+            let Some(kind) = kinds().iter().find(|kind: &&Kind| kind.prefix == prefix) else {
+                continue;
+            };
+            let more = if count > 1 {
+                format!(", nor of {} more references to some", count - 1)
+            } else {
+                String::new()
+            };
             let message = format!("no {} is known, so nothing can be said of {id}{more}", kind.name);
             let help = format!("add them below {}, or what `aws {}` prints", kind.section, call(kind));
             problems.report(Problem::warning(span, message).help(help));
@@ -182,5 +303,9 @@ impl Missing<'_, '_> {
 
 /// The command that prints them.
 fn call(kind: &Kind) -> String {
-    if kind.call.contains(' ') { kind.call.to_owned() } else { format!("ec2 {}", kind.call) }
+    if kind.call.contains(' ') {
+        kind.call.to_owned()
+    } else {
+        format!("ec2 {}", kind.call)
+    }
 }

@@ -94,7 +94,10 @@ fn icmp_as_port(rule: &Rule<'_>, problems: &mut Problems) {
 
 /// Whether a group lets anybody in, or out to anybody, at a port of TCP.
 pub(super) fn admits(group: &SecurityGroup, is_egress: bool, port: u16) -> bool {
-    group.rules.iter().any(|rule| rule.is_egress == is_egress && is_about(rule, port))
+    group
+        .rules
+        .iter()
+        .any(|rule| rule.is_egress == is_egress && is_about(rule, port))
 }
 
 /// Whether a group lets somebody of a block in at a port of TCP, or a member of one of some groups.
@@ -105,12 +108,18 @@ pub(super) fn admits_from(group: &SecurityGroup, port: u16, from: IpNet, groups:
         // What is in a list may change.
         Peer::PrefixList(_) => true,
     };
-    group.rules.iter().any(|rule| !rule.is_egress && is_about(rule, port) && is_them(&rule.peer))
+    group
+        .rules
+        .iter()
+        .any(|rule| !rule.is_egress && is_about(rule, port) && is_them(&rule.peer))
 }
 
 /// Whom a group lets in at a port of TCP, by address; `None` for a group or a list.
 pub(super) fn admitted(group: &SecurityGroup, port: u16) -> impl Iterator<Item = Option<IpNet>> {
-    let rules = group.rules.iter().filter(move |rule| !rule.is_egress && is_about(rule, port));
+    let rules = group
+        .rules
+        .iter()
+        .filter(move |rule| !rule.is_egress && is_about(rule, port));
     rules.map(|rule| match &rule.peer {
         Peer::Cidr(block) => Some(*block),
         Peer::PrefixList(_) | Peer::Group(_) => None,

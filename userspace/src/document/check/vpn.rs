@@ -22,9 +22,20 @@ pub(super) fn check(all: &Context<'_>, problems: &mut Problems) {
         if connection.options.static_routes_only != Some(true) && !connection.routes.is_empty() {
             let message = "a connection with BGP learns its routes, and has no static ones";
             let help = "write StaticRoutesOnly: true in Options, or remove Routes";
-            all.refuse((id, &["Routes"]), "InvalidVpnConnection.InvalidType", message, help, problems);
+            all.refuse(
+                (id, &["Routes"]),
+                "InvalidVpnConnection.InvalidType",
+                message,
+                help,
+                problems,
+            );
         }
-        all.limit(Quota::VpnStaticRoutes, connection.routes.len(), (id, &["Routes"]), problems);
+        all.limit(
+            Quota::VpnStaticRoutes,
+            connection.routes.len(),
+            (id, &["Routes"]),
+            problems,
+        );
     }
     quotas(all, problems);
     for endpoint in &all.all.client_vpn_endpoints {
@@ -33,56 +44,119 @@ pub(super) fn check(all: &Context<'_>, problems: &mut Problems) {
 }
 
 fn quotas(all: &Context<'_>, problems: &mut Problems) {
-    all.count(Quota::VpnConnections, there(all).map(|one| ((), &*one.vpn_connection_id)), problems);
+    all.count(
+        Quota::VpnConnections,
+        there(all).map(|one| ((), &*one.vpn_connection_id)),
+        problems,
+    );
     let of_gateways = there(all).filter_map(|one| Some((one.vpn_gateway_id.as_deref()?, &*one.vpn_connection_id)));
     all.count(Quota::VpnConnectionsOfGateway, of_gateways, problems);
     let gateways = all.all.vpn_gateways.iter().filter(|one| is_there(one.state.as_deref()));
-    all.count(Quota::VpnGateways, gateways.map(|one| ((), &*one.vpn_gateway_id)), problems);
-    let customers = all.all.customer_gateways.iter().filter(|one| is_there(one.state.as_deref()));
-    all.count(Quota::CustomerGateways, customers.map(|one| ((), &*one.customer_gateway_id)), problems);
+    all.count(
+        Quota::VpnGateways,
+        gateways.map(|one| ((), &*one.vpn_gateway_id)),
+        problems,
+    );
+    let customers = all
+        .all
+        .customer_gateways
+        .iter()
+        .filter(|one| is_there(one.state.as_deref()));
+    all.count(
+        Quota::CustomerGateways,
+        customers.map(|one| ((), &*one.customer_gateway_id)),
+        problems,
+    );
     let clients = all.all.client_vpn_endpoints.iter();
-    all.count(Quota::ClientVpnEndpoints, clients.map(|one| ((), &*one.client_vpn_endpoint_id)), problems);
+    all.count(
+        Quota::ClientVpnEndpoints,
+        clients.map(|one| ((), &*one.client_vpn_endpoint_id)),
+        problems,
+    );
 }
 
 fn there<'a>(all: &Context<'a>) -> impl Iterator<Item = &'a VpnConnection> {
-    all.all.vpn_connections.iter().filter(|connection| is_there(connection.state.as_deref()))
+    all.all
+        .vpn_connections
+        .iter()
+        .filter(|connection| is_there(connection.state.as_deref()))
 }
 
 fn customer_gateways(all: &Context<'_>, problems: &mut Problems) {
     let mut addresses = HashMap::new();
-    for gateway in all.all.customer_gateways.iter().filter(|one| is_there(one.state.as_deref())) {
+    for gateway in all
+        .all
+        .customer_gateways
+        .iter()
+        .filter(|one| is_there(one.state.as_deref()))
+    {
         let id = &*gateway.customer_gateway_id;
         if let Some(other) = gateway.ip_address.and_then(|address| addresses.insert(address, id)) {
             let message = format!("customer gateway {} has this address already", all.name(other));
             let code = "InvalidCustomerGateway.DuplicateIpAddress";
             all.refuse((id, &["IpAddress"]), code, message, "use that one for both", problems);
         }
-        let numbers = [("BgpAsn", &gateway.bgp_asn), ("BgpAsnExtended", &gateway.bgp_asn_extended)];
+        let numbers = [
+            ("BgpAsn", &gateway.bgp_asn),
+            ("BgpAsnExtended", &gateway.bgp_asn_extended),
+        ];
         for (field, number) in numbers {
             let is_number = |number: &String| number.parse::<u32>().is_ok_and(|number| number > 0);
             if number.as_ref().is_some_and(|number| !is_number(number)) {
                 let message = format!("{field} is a number from 1 to 4294967295");
-                all.refuse((id, &[field]), "InvalidParameterValue", message, "65000 is usual", problems);
+                all.refuse(
+                    (id, &[field]),
+                    "InvalidParameterValue",
+                    message,
+                    "65000 is usual",
+                    problems,
+                );
             }
         }
     }
 }
 
 /// A connection joins a customer gateway and one gateway of AWS's kind.
-fn ends<'a>(all: &Context<'a>, connection: &'a VpnConnection, pairs: &mut HashMap<(&'a str, &'a str), &'a str>, problems: &mut Problems) {
+fn ends<'a>(
+    all: &Context<'a>,
+    connection: &'a VpnConnection,
+    pairs: &mut HashMap<(&'a str, &'a str), &'a str>,
+    problems: &mut Problems,
+) {
     let id = &*connection.vpn_connection_id;
-    let gateways = (connection.vpn_gateway_id.as_deref(), connection.transit_gateway_id.as_deref());
+    let gateways = (
+        connection.vpn_gateway_id.as_deref(),
+        connection.transit_gateway_id.as_deref(),
+    );
     if let (Some(_), Some(_)) = gateways {
         let message = "a VPN connection ends at a virtual private gateway or at a transit gateway";
-        all.refuse((id, &["TransitGatewayId"]), "InvalidParameterCombination", message, "remove one of the two", problems);
+        all.refuse(
+            (id, &["TransitGatewayId"]),
+            "InvalidParameterCombination",
+            message,
+            "remove one of the two",
+            problems,
+        );
     }
     let Some(customer) = connection.customer_gateway_id.as_deref() else {
         let message = format!("VPN connection {} is missing CustomerGatewayId", all.name(id));
-        return all.refuse((id, &[]), "MissingParameter", message, "name the customer gateway at its other end", problems);
+        return all.refuse(
+            (id, &[]),
+            "MissingParameter",
+            message,
+            "name the customer gateway at its other end",
+            problems,
+        );
     };
     if let Some(other) = gateways.0.and_then(|gateway| pairs.insert((customer, gateway), id)) {
         let message = format!("VPN connection {} joins these two already", all.name(other));
-        all.refuse((id, &["CustomerGatewayId"]), "InvalidOption.Conflict", message, "remove one of the two", problems);
+        all.refuse(
+            (id, &["CustomerGatewayId"]),
+            "InvalidOption.Conflict",
+            message,
+            "remove one of the two",
+            problems,
+        );
     }
 }
 
@@ -111,10 +185,19 @@ fn inside_block<'a>(
         let help = "write a /30 of 169.254.0.0/16 that AWS doesn't use itself, such as 169.254.10.0/30";
         all.refuse((id, field), "InvalidParameterValue", message, help, problems);
     }
-    let gateway = connection.vpn_gateway_id.as_deref().or(connection.transit_gateway_id.as_deref());
+    let gateway = connection
+        .vpn_gateway_id
+        .as_deref()
+        .or(connection.transit_gateway_id.as_deref());
     if let Some(other) = taken.insert((gateway, block.trunc()), id) {
         let message = format!("{block} is inside of a tunnel of {} already", all.name(other));
-        all.refuse((id, field), "InvalidCidr.InUse", message, "choose another block, or leave it out", problems);
+        all.refuse(
+            (id, field),
+            "InvalidCidr.InUse",
+            message,
+            "choose another block, or leave it out",
+            problems,
+        );
     }
 }
 
@@ -123,7 +206,12 @@ fn tunnel_options(all: &Context<'_>, id: &str, index: &str, tunnel: &TunnelOptio
     let numbers = [
         ("Phase1LifetimeSeconds", tunnel.phase1_lifetime_seconds, 900, 28_800),
         ("Phase2LifetimeSeconds", tunnel.phase2_lifetime_seconds, 900, 3600),
-        ("RekeyMarginTimeSeconds", tunnel.rekey_margin_time_seconds, 60, tunnel.phase2_lifetime_seconds.unwrap_or(3600) / 2),
+        (
+            "RekeyMarginTimeSeconds",
+            tunnel.rekey_margin_time_seconds,
+            60,
+            tunnel.phase2_lifetime_seconds.unwrap_or(3600) / 2,
+        ),
         ("RekeyFuzzPercentage", tunnel.rekey_fuzz_percentage, 0, 100),
         ("ReplayWindowSize", tunnel.replay_window_size, 64, 2048),
         ("DpdTimeoutSeconds", tunnel.dpd_timeout_seconds, 30, u32::MAX),
@@ -134,7 +222,11 @@ fn tunnel_options(all: &Context<'_>, id: &str, index: &str, tunnel: &TunnelOptio
     };
     for (field, given, first, last) in numbers {
         if let Some(given) = given.filter(|given| !(first..=last).contains(given)) {
-            refuse(field, format!("{field} is {first} to {last}, not {given}"), "choose one of them");
+            refuse(
+                field,
+                format!("{field} is {first} to {last}, not {given}"),
+                "choose one of them",
+            );
         }
     }
     let is_key = |key: &str| {
@@ -152,18 +244,32 @@ fn client_vpn(all: &Context<'_>, endpoint: &ClientVpnEndpoint, problems: &mut Pr
     if let Some(IpNet::V4(block)) = endpoint.client_cidr_block {
         if !(12..=22).contains(&block.prefix_len()) {
             let message = format!("clients get a /12 to a /22, this is a /{}", block.prefix_len());
-            all.refuse((id, &["ClientCidrBlock"]), "InvalidParameterValue", message, "choose another length", problems);
+            all.refuse(
+                (id, &["ClientCidrBlock"]),
+                "InvalidParameterValue",
+                message,
+                "choose another length",
+                problems,
+            );
         }
         let vpc = endpoint.vpc_id.as_deref().and_then(|id| all.vpc(id));
         let overlaps = |other: &IpNet| other.contains(&IpNet::V4(block)) || IpNet::V4(block).contains(other);
         if let Some(other) = vpc.and_then(|vpc| vpc.blocks().find(overlaps)) {
             let message = format!("{block} overlaps {other} of the VPC");
             let code = "InvalidClientVpnSubnetId.OverlappingCidr";
-            all.refuse((id, &["ClientCidrBlock"]), code, message, "choose another block", problems);
+            all.refuse(
+                (id, &["ClientCidrBlock"]),
+                code,
+                message,
+                "choose another block",
+                problems,
+            );
         }
     }
     let networks = endpoint.client_vpn_target_networks.iter();
-    let subnets: Vec<_> = networks.filter_map(|network| network.target_network_id.clone()).collect();
+    let subnets: Vec<_> = networks
+        .filter_map(|network| network.target_network_id.clone())
+        .collect();
     let mut zones = HashSet::new();
     for (index, subnet) in subnets.iter().enumerate() {
         let zone = all.subnet(subnet).map(|subnet| &*subnet.availability_zone);
@@ -171,14 +277,26 @@ fn client_vpn(all: &Context<'_>, endpoint: &ClientVpnEndpoint, problems: &mut Pr
             let field: &[&str] = &["ClientVpnTargetNetworks", &index.to_string(), "TargetNetworkId"];
             let message = format!("another subnet of {} is associated already", zone.unwrap_or_default());
             let code = "InvalidClientVpnSubnetId.DuplicateAz";
-            all.refuse((id, field), code, message, "associate one subnet of each zone", problems);
+            all.refuse(
+                (id, field),
+                code,
+                message,
+                "associate one subnet of each zone",
+                problems,
+            );
         }
     }
     let mut routes = HashSet::new();
     for (index, route) in endpoint.routes.iter().enumerate() {
         if !routes.insert((route.destination_cidr, &route.target_subnet)) {
             let field: &[&str] = &["Routes", &index.to_string()];
-            all.refuse((id, field), "InvalidClientVpnDuplicateRoute", "this route is there already", "remove one of the two", problems);
+            all.refuse(
+                (id, field),
+                "InvalidClientVpnDuplicateRoute",
+                "this route is there already",
+                "remove one of the two",
+                problems,
+            );
         }
     }
     let mut rules = HashSet::new();
@@ -186,11 +304,27 @@ fn client_vpn(all: &Context<'_>, endpoint: &ClientVpnEndpoint, problems: &mut Pr
         if !rules.insert((rule.destination_cidr, &rule.group_id)) {
             let field: &[&str] = &["AuthorizationRules", &index.to_string()];
             let code = "InvalidClientVpnDuplicateAuthorizationRule";
-            all.refuse((id, field), code, "this rule is there already", "remove one of the two", problems);
+            all.refuse(
+                (id, field),
+                code,
+                "this rule is there already",
+                "remove one of the two",
+                problems,
+            );
         }
     }
-    all.limit(Quota::ClientVpnRoutes, endpoint.routes.len(), (id, &["Routes"]), problems);
-    all.limit(Quota::ClientVpnRules, endpoint.authorization_rules.len(), (id, &["AuthorizationRules"]), problems);
+    all.limit(
+        Quota::ClientVpnRoutes,
+        endpoint.routes.len(),
+        (id, &["Routes"]),
+        problems,
+    );
+    all.limit(
+        Quota::ClientVpnRules,
+        endpoint.authorization_rules.len(),
+        (id, &["AuthorizationRules"]),
+        problems,
+    );
 }
 
 pub(super) fn warn(all: &Context<'_>, problems: &mut Problems) {
@@ -208,13 +342,22 @@ fn unreached(all: &Context<'_>, connection: &VpnConnection, problems: &mut Probl
     let what = Usual("M57", Some("X_VGW_UNKNOWN_PREFIX"));
     if connection.options.static_routes_only == Some(true) && connection.routes.is_empty() {
         let message = "the connection is static and has no routes, so its gateway knows no prefix behind it";
-        all.warn((id, &["Options", "StaticRoutesOnly"]), what, message, "add the other side's blocks to Routes", problems);
+        all.warn(
+            (id, &["Options", "StaticRoutesOnly"]),
+            what,
+            message,
+            "add the other side's blocks to Routes",
+            problems,
+        );
     }
     let mut gateways = all.all.vpn_gateways.iter();
     let gateway = gateways.find(|one| Some(&one.vpn_gateway_id) == connection.vpn_gateway_id.as_ref());
     let Some(gateway) = gateway else { return };
     let Some(vpc) = attached(&gateway.attachments).next() else {
-        let message = format!("virtual private gateway {} is attached to no VPC", all.name(&gateway.vpn_gateway_id));
+        let message = format!(
+            "virtual private gateway {} is attached to no VPC",
+            all.name(&gateway.vpn_gateway_id)
+        );
         return all.warn((id, &["VpnGatewayId"]), what, message, "attach it to one", problems);
     };
     let gateway = &gateway.vpn_gateway_id;
@@ -224,9 +367,19 @@ fn unreached(all: &Context<'_>, connection: &VpnConnection, problems: &mut Probl
         table.propagating_vgws.contains(gateway) || table.routes.iter().any(|route| is_it(&route.target))
     });
     if !leads {
-        let message = format!("no route table of VPC {} leads to virtual private gateway {}", all.name(vpc), all.name(gateway));
+        let message = format!(
+            "no route table of VPC {} leads to virtual private gateway {}",
+            all.name(vpc),
+            all.name(gateway)
+        );
         let help = "let it propagate into the tables, or add static routes";
-        all.warn((id, &["VpnGatewayId"]), Usual("M57", Some("NO_ROUTE_TO_DESTINATION")), message, help, problems);
+        all.warn(
+            (id, &["VpnGatewayId"]),
+            Usual("M57", Some("NO_ROUTE_TO_DESTINATION")),
+            message,
+            help,
+            problems,
+        );
     }
 }
 
@@ -241,7 +394,10 @@ fn unauthorized(all: &Context<'_>, endpoint: &ClientVpnEndpoint, problems: &mut 
     for (index, route) in endpoint.routes.iter().enumerate() {
         let Some(block) = route.destination_cidr else { continue };
         let covers = |other: IpNet| other.contains(&block);
-        let is_authorized = endpoint.authorization_rules.iter().any(|rule| rule.destination_cidr.is_some_and(covers));
+        let is_authorized = endpoint
+            .authorization_rules
+            .iter()
+            .any(|rule| rule.destination_cidr.is_some_and(covers));
         let field: &[&str] = &["Routes", &index.to_string()];
         if !endpoint.authorization_rules.is_empty() && !is_authorized {
             let message = format!("no authorization rule covers {block}, where this route leads");
@@ -254,9 +410,18 @@ fn unauthorized(all: &Context<'_>, endpoint: &ClientVpnEndpoint, problems: &mut 
             && let (Some(subnet), Some(table)) = (subnet, table)
             && !table.routes.iter().any(super::route::is_default)
         {
-            let message = format!("the route leads to the internet by subnet {}, from which no route does", all.name(&subnet.subnet_id));
+            let message = format!(
+                "the route leads to the internet by subnet {}, from which no route does",
+                all.name(&subnet.subnet_id)
+            );
             let help = "add a route of 0.0.0.0/0 to the subnet's table";
-            all.warn((id, field), Usual("M60", Some("X_CVPN_NO_ROUTE")), message, help, problems);
+            all.warn(
+                (id, field),
+                Usual("M60", Some("X_CVPN_NO_ROUTE")),
+                message,
+                help,
+                problems,
+            );
         }
     }
 }

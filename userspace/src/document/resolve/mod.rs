@@ -18,7 +18,7 @@ mod target;
 mod vpc;
 mod zone;
 
-use super::check;
+use super::check::{self, Context};
 use super::diagnostic::{Problem, Problems, Spanned, quote};
 use super::ids::{Macs, id};
 use super::names;
@@ -82,9 +82,9 @@ pub(super) fn resolve(
         resolve_vpc(vpc, &common, &mut out, problems);
     }
     object::resolve(&document.objects, &common, &mut out, problems);
-    let mut all = out.resources;
-    all.sort();
-    (all, out.guests)
+    out.resources.sort();
+    check::configuration(&Context::new(&out.resources, &document.quotas, &out.places), problems);
+    (out.resources, out.guests)
 }
 
 /// The account of everything that says none.

@@ -106,7 +106,9 @@ fn place(all: &Context<'_>, nat: &NatGateway, problems: &mut Problems) {
         );
     }
     let mut gateways = all.all.internet_gateways.iter();
-    let has_gateway = gateways.any(|gateway| attached(&gateway.attachments).any(|other| other == vpc));
+    // One that is attached to what isn't there is meant for somebody.
+    let may_be = |other: &str| other == vpc || all.vpc(other).is_none();
+    let has_gateway = gateways.any(|gateway| attached(&gateway.attachments).any(may_be));
     if !is_private(nat) && !has_gateway && all.vpc(vpc).is_some() && !all.all.internet_gateways.is_empty() {
         let message = format!("no internet gateway is attached to VPC {}", all.name(vpc));
         let help = "attach one, or make the NAT gateway private";

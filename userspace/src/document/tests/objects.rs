@@ -10,7 +10,8 @@ nat_gateways:
 addresses:
   ip: { PublicIp: 192.0.2.1, rest: { Carrier: { Ip: 7 } } }
 vpc_endpoints:
-  s3: { VpcEndpointType: Gateway, VpcId: a, RouteTableIds: [main], ServiceName: s3, Groups: [{ GroupId: web }] }
+  s3: { VpcEndpointType: Gateway, VpcId: a, RouteTableIds: [main], ServiceName: com.amazonaws.us-east-1.s3 }
+  sqs: { VpcEndpointType: Interface, VpcId: a, SubnetIds: [a1], ServiceName: com.amazonaws.us-east-1.sqs, Groups: [{ GroupId: web }] }
 ";
 
 fn gateways(from: &str, to: &str) -> String {
@@ -35,11 +36,13 @@ fn an_id_may_be_a_name() {
     );
     assert_eq!(nat.tags.get("team").map(String::as_str), Some("net"));
     assert_eq!(
-        all.vpc_endpoints[0].route_table_ids,
+        named(&all.vpc_endpoints, "s3", |endpoint| &endpoint.name).route_table_ids,
         [table(&resolved, "main").route_table_id.clone()]
     );
     assert_eq!(
-        all.vpc_endpoints[0].groups[0].group_id.as_ref(),
+        named(&all.vpc_endpoints, "sqs", |endpoint| &endpoint.name).groups[0]
+            .group_id
+            .as_ref(),
         Some(&group(&resolved, "web").group_id)
     );
     assert_eq!(
@@ -61,7 +64,7 @@ fn a_route_names_its_gateway() {
           - { DestinationIpv6CidrBlock: \"::/0\", egress_only_internet_gateway: eigw-0123456789abcdef0 }
       edge: { gateways: [door] }
 internet_gateways:
-  door: { InternetGatewayId: igw-12345678 }
+  door: { InternetGatewayId: igw-12345678, Attachments: [{ VpcId: a }] }
 ";
     let resolved = accept(&t0(routes));
     let out = table(&resolved, "out");

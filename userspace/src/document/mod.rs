@@ -4,6 +4,7 @@
 
 mod check;
 mod diagnostic;
+mod dump;
 mod family;
 mod fields;
 mod ids;
@@ -86,11 +87,26 @@ pub fn read(sources: &[Source], host: Option<&Host>) -> Result<Resolved, Diagnos
     let mut problems = Problems::default();
     let map = SourceMap::of(sources, &mut problems);
     let resolved = (problems.errors() == 0).then(|| {
-        let roots: Vec<_> = map.files().filter_map(|file| tree::read(file, &mut problems)).collect();
+        let roots: Vec<_> = map
+            .files()
+            .filter_map(|file| Some((file, tree::read(file, &mut problems)?)))
+            .collect();
         let whole = roots.len() == sources.len();
-        let document = schema::read(&roots, &mut problems);
+        let (dumps, roots): (Vec<_>, Vec<_>) = roots
+            .into_iter()
+            .partition(|(file, root)| dump::is_dump(file.text, root));
+        let dumps = dumps.into_iter().map(|(file, root)| (file.name, root)).collect();
+        let dump = dump::read(dumps, &mut problems);
+        let roots = roots.into_iter().map(|(_, root)| root);
+        let roots: Vec<_> = roots.chain(dump.document.clone()).collect();
+        let mut document = schema::read(&roots, &mut problems);
+        document.objects.extend(dump.objects());
         // What is in a source that can't be read would be missed everywhere.
-        whole.then(|| resolve::resolve(&document, host, Places::new(&map), &mut problems))
+        whole.then(|| {
+            let (mut resources, guests) = resolve::resolve(&document, host, Places::new(&map), &mut problems);
+            dump.said.complete(&mut resources);
+            (resources, guests)
+        })
     });
     match resolved.flatten() {
         Some((resources, guests)) if problems.errors() == 0 => Ok(Resolved {

@@ -5,6 +5,7 @@
 //! recursion over the tree safe.
 
 use super::diagnostic::{Problem, Problems, Span, quote};
+use super::dump::text;
 use super::source::SourceText;
 use granit_parser::{Event, Options, Parser, ScalarStyle};
 use std::collections::HashSet;
@@ -12,13 +13,13 @@ use std::collections::HashSet;
 /// Collections inside each other; a VPC document has six.
 const DEPTH: usize = 32;
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Node {
     pub(super) span: Span,
     pub(super) value: Value,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Value {
     /// The text as it is written; `plain` if it isn't quoted.
     Scalar {
@@ -31,7 +32,7 @@ pub(super) enum Value {
     Refused,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Entry {
     pub(super) key: String,
     pub(super) key_span: Span,
@@ -67,6 +68,9 @@ impl Node {
 /// Reads a source. Without a root there is nothing more to be checked.
 pub(super) fn read(source: SourceText<'_>, problems: &mut Problems) -> Option<Node> {
     let SourceText { text, base, .. } = source;
+    if text::is_json(text) {
+        return text::read(source, problems);
+    }
     let bytes_of = |span: granit_parser::Span| {
         let bytes = span.byte_range().unwrap_or_default();
         Span {

@@ -26,6 +26,30 @@ pub struct Kind {
     pub is_core: bool,
 }
 
+/// Fields of the API that say what people call an object, where it isn't only the tag `Name`.
+const NAME_FIELDS: [(&str, &str); 11] = [
+    ("security_groups", "GroupName"),
+    ("prefix_lists", "PrefixListName"),
+    ("load_balancers", "LoadBalancerName"),
+    ("target_groups", "TargetGroupName"),
+    ("hosted_zones", "Name"),
+    ("resolver_endpoints", "Name"),
+    ("resolver_rules", "Name"),
+    ("vpc_links", "Name"),
+    ("rest_vpc_links", "name"),
+    ("virtual_interfaces", "virtualInterfaceName"),
+    ("direct_connect_gateways", "directConnectGatewayName"),
+];
+
+impl Kind {
+    /// The field that says what people call an object of this kind, if there is one.
+    #[must_use]
+    pub fn name_field(&self) -> Option<&'static str> {
+        let found = NAME_FIELDS.iter().find(|(section, _)| *section == self.section);
+        found.map(|(_, field)| *field)
+    }
+}
+
 /// An object of any kind, as far as all kinds are alike.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Object<'a> {

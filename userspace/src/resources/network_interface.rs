@@ -156,6 +156,8 @@ impl InterfaceType {
     /// The type of a name, if it is one that means something here.
     #[must_use]
     pub fn of(name: &str) -> Option<Self> {
+        // The API says it in two ways.
+        let name = if name == "nat_gateway" { "natGateway" } else { name };
         Self::NAMES.iter().find(|(_, own)| *own == name).map(|(kind, _)| *kind)
     }
 

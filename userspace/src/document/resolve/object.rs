@@ -15,7 +15,7 @@ use serde_json::{Map, Value, json};
 
 /// The id of an object: the one it is given, or else one that comes from its name.
 pub(super) fn object_id(object: &Object<'_>, region: &str, account: &str) -> String {
-    let Object { kind, name, node } = object;
+    let Object { kind, name, node, .. } = object;
     let given = match &node.value {
         Tree::Mapping(entries) => entries.iter().find(|entry| entry.key == kind.id_field),
         _ => None,
@@ -53,9 +53,20 @@ pub(in crate::document) fn own_id(kind: &Kind, name: &str, region: &str, account
 /// Reads the objects.
 pub(super) fn resolve(objects: &[Object<'_>], common: &Common<'_>, out: &mut Output<'_>, problems: &mut Problems) {
     for object in objects {
-        let Object { kind, name, node } = *object;
+        let Object {
+            kind,
+            name,
+            node,
+            is_dumped,
+        } = *object;
         out.places
             .add(&object_id(object, common.region, common.account), name.span);
+        if is_dumped {
+            let mut said = json::object(node, problems);
+            let label = take_name(kind, name.value, &mut said);
+            put(object, label, Value::Object(said.clone()), &said, out, problems);
+            continue;
+        }
         let owner = format!("{} {}", kind.name, quote(name.value));
         let Some(mut fields) = Fields::of(node, owner, name.span, problems) else {
             continue;
@@ -71,6 +82,32 @@ pub(super) fn resolve(objects: &[Object<'_>], common: &Common<'_>, out: &mut Out
         lay_over(&mut said, &rest);
         put(object, label, from, &said, out, problems);
     }
+}
+
+/// What people call an object of a dump: the tag `Name`, which is no other tag then, or a field for it, or the id.
+fn take_name(kind: &Kind, id: &str, said: &mut Map<String, Value>) -> String {
+    let own = kind.name_field().and_then(|field| said.get(field)?.as_str());
+    let own = own.filter(|name| !name.is_empty()).map(str::to_owned);
+    let is_name = |tag: &Value| tag.get("Key").is_some_and(|key| key == "Name");
+    let is_more = |label: &&str| !label.is_empty() && own.as_deref() != Some(label);
+    let label = match said.get_mut("Tags") {
+        Some(Value::Array(tags)) => tags.iter().position(is_name).and_then(|at| {
+            let label = tags.get(at)?.get("Value")?.as_str().filter(is_more)?.to_owned();
+            tags.remove(at);
+            Some(label)
+        }),
+        // One service writes its tags as a mapping.
+        Some(Value::Object(tags)) => tags
+            .get("Name")
+            .and_then(Value::as_str)
+            .filter(is_more)
+            .map(str::to_owned),
+        _ => None,
+    };
+    if let (Some(_), Some(Value::Object(tags))) = (&label, said.get_mut("Tags")) {
+        tags.remove("Name");
+    }
+    label.or(own).unwrap_or_else(|| id.to_owned())
 }
 
 /// The object as JSON, with ids in the places of names.
@@ -205,7 +242,12 @@ fn put(
     out: &mut Output<'_>,
     problems: &mut Problems,
 ) {
-    let Object { kind, node, name: at } = *object;
+    let Object {
+        kind,
+        node,
+        name: at,
+        is_dumped,
+    } = *object;
     let mut unknown = Vec::new();
     let mut track = serde_path_to_error::Track::new();
     let from = serde_path_to_error::Deserializer::new(from, &mut track);
@@ -218,7 +260,8 @@ fn put(
         let problem = Problem::error(follow(node, at.span, &path), message);
         problems.report(problem.code("InvalidParameterValue"));
     }
-    for path in unknown {
+    // Of a dump, it is kept.
+    for path in unknown.into_iter().filter(|_| !is_dumped) {
         let steps: Vec<_> = path.split('.').filter(|step| *step != "?").collect();
         let span = follow_to_name(node, at.span, &steps);
         let field = steps.last().copied().unwrap_or_default();

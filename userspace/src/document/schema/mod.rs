@@ -42,6 +42,8 @@ pub(super) struct Object<'a> {
     pub(super) kind: &'static resources::Kind,
     pub(super) name: Spanned<&'a str>,
     pub(super) node: &'a Node,
+    /// AWS's own words, of which nothing is refused.
+    pub(super) is_dumped: bool,
 }
 
 #[derive(Debug)]
@@ -142,6 +144,7 @@ impl<'a> Document<'a> {
                 kind,
                 name: name(entry),
                 node: &entry.value,
+                is_dumped: false,
             };
             self.objects.extend(each(fields, kind.section, object, problems));
         }

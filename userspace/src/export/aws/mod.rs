@@ -8,7 +8,7 @@ mod security_group;
 mod vpc;
 
 use crate::document::derived_id;
-use crate::resources::{Details, Kind, Resources, RouteTable, Subnet, Vpc, kinds, lay_over};
+use crate::resources::{Details, Kind, Object, Resources, RouteTable, Subnet, Vpc, kinds, lay_over};
 use ipnet::IpNet;
 use serde_json::{Map, Value, json};
 use std::collections::HashMap;
@@ -80,18 +80,18 @@ pub(crate) fn objects(resources: &Resources) -> Vec<(&'static Kind, Vec<Fields>)
             core.map(CoreObject::complete).collect()
         } else {
             let later = resources.write(kind).into_iter();
-            later
-                .map(|(object, fields)| named(fields, object.id, object.name))
-                .collect()
+            later.map(|(object, fields)| named(fields, object)).collect()
         };
         all.push((kind, objects));
     }
     all
 }
 
-/// Adds the tag that says a name, unless it is the id.
-fn named(mut fields: Fields, id: &str, name: &str) -> Fields {
-    if name == id || name.is_empty() {
+/// Adds the tag that says a name, unless it is the id or another field says it.
+fn named(mut fields: Fields, object: Object<'_>) -> Fields {
+    let Object { kind, id, name } = object;
+    let own = kind.name_field().and_then(|field| fields.get(field)?.as_str());
+    if name.is_empty() || name == own.unwrap_or(id) {
         return fields;
     }
     let tag = json!({"Key": "Name", "Value": name});

@@ -277,6 +277,12 @@ impl Problems {
         self.errors >= LISTED
     }
 
+    /// Whether there is an error at a place already, of which another one would only be the consequence.
+    pub(super) fn is_told(&self, span: Span) -> bool {
+        let mut listed = self.listed.iter();
+        listed.any(|problem| problem.severity == Severity::Error && problem.span == span)
+    }
+
     /// How many errors there are so far.
     pub(super) fn errors(&self) -> usize {
         self.errors

@@ -194,7 +194,7 @@ impl Limit {
             Some((quota, most)) if self.most < most => problem.help(format!(
                 "AWS raises this quota on request, here {quota} does below quotas"
             )),
-            _ => problem,
+            _ => problem.help("it isn't raised any further: have fewer"),
         }
     }
 }

@@ -17,8 +17,6 @@ mod peering;
 mod reference;
 mod route;
 mod security_group;
-#[cfg(test)]
-mod tests;
 mod transit_gateway;
 mod view;
 mod vpn;

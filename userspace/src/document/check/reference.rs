@@ -1,7 +1,8 @@
 //! Whether there is what an object names by its id (the rows of semantics 30 that end with NotFound or Malformed).
 
 use super::context::Context;
-use crate::document::diagnostic::{Problem, Problems};
+use crate::document::diagnostic::{Problem, Problems, Span, quote};
+use crate::document::ids::is_id;
 use crate::resources::{Kind, Object, Resources, RouteTarget, kind_of_id, kinds};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,6 +12,7 @@ struct Named {
     /// What ids begin with.
     prefix: &'static str,
     not_found: &'static str,
+    malformed: &'static str,
     /// In the fields of these names, be it one id or a list.
     fields: &'static [&'static str],
 }
@@ -19,106 +21,127 @@ const NAMED: &[Named] = &[
     Named {
         prefix: "vpc",
         not_found: "InvalidVpcID.NotFound",
+        malformed: "InvalidVpcID.Malformed",
         fields: &["VpcId"],
     },
     Named {
         prefix: "subnet",
         not_found: "InvalidSubnetID.NotFound",
-        fields: &["SubnetId", "SubnetIds", "TargetNetworkId"],
+        malformed: "InvalidSubnetID.Malformed",
+        fields: &["SubnetId", "SubnetIds", "TargetNetworkId", "TargetSubnet"],
     },
     Named {
         prefix: "rtb",
         not_found: "InvalidRouteTableID.NotFound",
+        malformed: "InvalidRouteTableID.Malformed",
         fields: &["RouteTableIds"],
     },
     Named {
         prefix: "sg",
         not_found: "InvalidGroup.NotFound",
+        malformed: "InvalidGroupId.Malformed",
         fields: &["GroupId", "SecurityGroupIds", "SecurityGroups"],
     },
     Named {
         prefix: "eni",
         not_found: "InvalidNetworkInterfaceID.NotFound",
+        malformed: "InvalidNetworkInterfaceID.Malformed",
         fields: &["NetworkInterfaceId"],
     },
     Named {
         prefix: "eipalloc",
         not_found: "InvalidAllocationID.NotFound",
+        malformed: "InvalidAllocationID.Malformed",
         fields: &["AllocationId"],
     },
     Named {
         prefix: "igw",
         not_found: "InvalidInternetGatewayID.NotFound",
+        malformed: "InvalidInternetGatewayID.Malformed",
         fields: &[],
     },
     Named {
         prefix: "eigw",
         not_found: "InvalidGatewayID.NotFound",
+        malformed: "InvalidGatewayID.Malformed",
         fields: &[],
     },
     Named {
         prefix: "nat",
         not_found: "NatGatewayNotFound",
+        malformed: "NatGatewayMalformed",
         fields: &[],
     },
     Named {
         prefix: "pcx",
         not_found: "InvalidVpcPeeringConnectionID.NotFound",
+        malformed: "InvalidVpcPeeringConnectionID.Malformed",
         fields: &[],
     },
     Named {
         prefix: "pl",
         not_found: "InvalidPrefixListID.NotFound",
+        malformed: "InvalidPrefixListID.Malformed",
         fields: &["PrefixListId"],
     },
     Named {
         prefix: "vpce",
         not_found: "InvalidVpcEndpointId.NotFound",
+        malformed: "InvalidVpcEndpointId.Malformed",
         fields: &["GatewayLoadBalancerEndpointId"],
     },
     Named {
         prefix: "tgw",
         not_found: "InvalidTransitGatewayID.NotFound",
+        malformed: "InvalidTransitGatewayID.Malformed",
         fields: &["TransitGatewayId"],
     },
     Named {
         prefix: "tgw-attach",
         not_found: "InvalidTransitGatewayAttachmentID.NotFound",
+        malformed: "InvalidTransitGatewayAttachmentID.Malformed",
         fields: &["TransitGatewayAttachmentId"],
     },
     Named {
         prefix: "tgw-rtb",
         not_found: "InvalidRouteTableID.NotFound",
+        malformed: "InvalidRouteTableID.Malformed",
         fields: &["TransitGatewayRouteTableId"],
     },
     Named {
         prefix: "vgw",
         not_found: "InvalidVpnGatewayID.NotFound",
+        malformed: "InvalidVpnGatewayID.Malformed",
         fields: &["VpnGatewayId"],
     },
     Named {
         prefix: "cgw",
         not_found: "InvalidCustomerGatewayID.NotFound",
+        malformed: "InvalidCustomerGatewayID.Malformed",
         fields: &["CustomerGatewayId"],
     },
     Named {
         prefix: "dopt",
         not_found: "InvalidDhcpOptionID.NotFound",
+        malformed: "InvalidDhcpOptionID.Malformed",
         fields: &[],
     },
     Named {
         prefix: "tmt",
         not_found: "InvalidTrafficMirrorTargetId.NotFound",
+        malformed: "InvalidTrafficMirrorTargetId.Malformed",
         fields: &["TrafficMirrorTargetId"],
     },
     Named {
         prefix: "tmf",
         not_found: "InvalidTrafficMirrorFilterId.NotFound",
+        malformed: "InvalidTrafficMirrorFilterId.Malformed",
         fields: &["TrafficMirrorFilterId"],
     },
     Named {
         prefix: "ipam-pool",
         not_found: "InvalidIpamPoolId.NotFound",
+        malformed: "InvalidIpamPoolId.Malformed",
         fields: &["SourceIpamPoolId"],
     },
 ];
@@ -153,7 +176,8 @@ pub(super) fn check(all: &Context<'_>, problems: &mut Problems) {
     missing.routes(problems);
     for vpc in &all.all.vpcs {
         if let Some(options) = vpc.dhcp_options_id.as_deref().filter(|id| *id != "default") {
-            missing.id(&vpc.vpc_id, &["DhcpOptionsId".to_owned()], options, problems);
+            let sets = NAMED.iter().find(|named| named.prefix == "dopt");
+            missing.id(&vpc.vpc_id, &["dhcp_options".to_owned()], options, sets, problems);
         }
     }
     missing.tell(problems);
@@ -172,7 +196,7 @@ struct Missing<'c, 'a> {
     all: &'c Context<'a>,
     known: BTreeSet<&'static str>,
     /// The first reference to each kind of which there is nothing at all, and to how many.
-    unknown: BTreeMap<&'static str, (crate::document::diagnostic::Span, String, usize)>,
+    unknown: BTreeMap<&'static str, (Span, String, usize)>,
 }
 
 impl Missing<'_, '_> {
@@ -209,10 +233,10 @@ impl Missing<'_, '_> {
     ) {
         match value {
             Value::String(text) => {
-                if NAMED.iter().any(|named| named.fields.contains(&field))
-                    || field == "ResourceId" && object.kind.section == "flow_logs"
-                {
-                    self.id(object.id, path, text, problems);
+                let expected = NAMED.iter().find(|named| named.fields.contains(&field));
+                let is_any = field == "ResourceId" && object.kind.section == "flow_logs";
+                if expected.is_some() || is_any {
+                    self.id(object.id, path, text, expected, problems);
                 }
             }
             Value::Array(items) => {
@@ -234,29 +258,42 @@ impl Missing<'_, '_> {
     }
 
     /// Looks for an object, whose absence is told at a field.
-    fn id(&mut self, of: &str, path: &[String], id: &str, problems: &mut Problems) {
-        if self.all.has(id) {
+    fn id(&mut self, of: &str, path: &[String], id: &str, expected: Option<&'static Named>, problems: &mut Problems) {
+        if self.all.has(id) || id == "local" {
             return;
         }
         let path: Vec<_> = path.iter().map(String::as_str).collect();
         let span = self.all.place((of, &path));
-        self.absent(span, id, problems);
+        let prefix = expected
+            .map(|named| named.prefix)
+            .or_else(|| Some(kind_of_id(id)?.prefix));
+        if prefix.is_some_and(|prefix| is_id(prefix, id)) {
+            self.absent(span, id, problems);
+        } else if !problems.is_told(span) {
+            let code = expected.map_or("InvalidParameterValue", |named| named.malformed);
+            let problem = Problem::error(
+                span,
+                format!("{} is the id of nothing that could be meant here", quote(id)),
+            );
+            problems.report(
+                problem
+                    .code(code)
+                    .help("name an object of this configuration, or write its id"),
+            );
+        }
     }
 
-    fn absent(&mut self, span: crate::document::diagnostic::Span, id: &str, problems: &mut Problems) {
-        let Some(named) = kind_of_id(id).and_then(|kind| NAMED.iter().find(|named| named.prefix == kind.prefix)) else {
+    fn absent(&mut self, span: Span, id: &str, problems: &mut Problems) {
+        let Some(kind) = kind_of_id(id) else { return };
+        let Some(named) = NAMED.iter().find(|named| named.prefix == kind.prefix) else {
             return;
         };
-        let kind = kind_of_id(id).map_or("object", |kind| kind.name);
         if self.known.contains(named.prefix) {
-            let problem = Problem::error(span, format!("there is no {kind} {id}")).code(named.not_found);
+            let problem = Problem::error(span, format!("there is no {} {id}", kind.name)).code(named.not_found);
             problems.report(problem.help("name one of this configuration, or add it"));
         } else {
-            let entry = self
-                .unknown
-                .entry(named.prefix)
-                .or_insert_with(|| (span, id.to_owned(), 0));
-            entry.2 += 1;
+            let first = || (span, id.to_owned(), 0);
+            self.unknown.entry(named.prefix).or_insert_with(first).2 += 1;
         }
     }
 

@@ -153,8 +153,21 @@ impl Writer<'_, '_> {
         let Entry { key, value, .. } = entry;
         match referenced(key) {
             Some(kind) => self.reference(kind, value),
+            None if key == "ResourceId" => self.anything(value),
             None => self.value(value),
         }
+    }
+
+    /// The id of what may be of several kinds.
+    fn anything(&mut self, node: &Node) -> Value {
+        const KINDS: [&str; 5] = ["vpc", "subnet", "eni", "tgw", "tgw-attach"];
+        let Tree::Scalar { text, .. } = &node.value else {
+            return self.value(node);
+        };
+        let mut found = KINDS
+            .iter()
+            .filter_map(|prefix| self.registry.find(prefix, text, self.vpc_id));
+        found.next().map_or_else(|| self.value(node), |id| id.to_owned().into())
     }
 
     fn value(&mut self, node: &Node) -> Value {
@@ -186,8 +199,9 @@ impl Writer<'_, '_> {
         if let Some(id) = self.registry.find(prefix, name, self.vpc_id) {
             return id.to_owned();
         }
-        // Kinds that share a prefix share a field, too, and ids without a form can't be told from names.
-        if !kind.prefix.is_empty() && !is_id(kind.prefix, name) {
+        // Kinds that share a prefix share a field, too, and ids without a form can't be told from names. In the place of
+        // a subnet may be `local`.
+        if !kind.prefix.is_empty() && name != "local" && !is_id(kind.prefix, name) {
             let what = format!("there is no {}", kind.name);
             let names = self.registry.names(prefix);
             let otherwise = "write its name, VPC/NAME if several VPCs have one of that name, or its id";
@@ -198,6 +212,19 @@ impl Writer<'_, '_> {
     }
 }
 
+/// Fields that name an object by what it is for.
+const ROLES: [(&str, &str); 9] = [
+    ("TargetNetworkId", "subnets"),
+    ("TargetSubnet", "subnets"),
+    ("VPCId", "vpcs"),
+    ("HostVPCId", "vpcs"),
+    ("SourceIpamPoolId", "ipam_pools"),
+    ("NetworkLoadBalancerArn", "load_balancers"),
+    ("GatewayLoadBalancerArn", "load_balancers"),
+    ("GatewayLoadBalancerEndpointId", "vpc_endpoints"),
+    ("TransportTransitGatewayAttachmentId", "transit_gateway_vpc_attachments"),
+];
+
 /// The kind that a field names an object of, or several: `SubnetId`, `SubnetIds`, `AllocationId`.
 fn referenced(field: &str) -> Option<&'static Kind> {
     let one = field.strip_suffix('s').unwrap_or(field);
@@ -207,7 +234,11 @@ fn referenced(field: &str) -> Option<&'static Kind> {
         one
     };
     // `Id` alone, in whatever letters, is everybody's.
-    let has_own_field = |kind: &&Kind| kind.id_field.len() > 2 && kind.id_field == one;
+    let role = ROLES
+        .iter()
+        .find(|(field, _)| *field == one)
+        .map(|(_, section)| *section);
+    let has_own_field = |kind: &&Kind| kind.id_field.len() > 2 && kind.id_field == one || Some(kind.section) == role;
     kinds().iter().find(has_own_field)
 }
 

@@ -1,6 +1,7 @@
 //! What a document promises: what it means, what is refused and how that is told.
 
 mod addresses;
+mod around;
 mod groups;
 mod meaning;
 mod network_acls;

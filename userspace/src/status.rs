@@ -236,7 +236,8 @@ impl Enforcement {
 #[must_use]
 pub fn place(guest: &GuestState) -> String {
     match &guest.place {
-        Place::Made { namespace, .. } | Place::Adopted { namespace } => format!("network namespace {namespace}"),
+        Place::Made { namespace, .. } | Place::Adopted { namespace, .. } => format!("network namespace {namespace}"),
+        Place::Device { .. } => format!("behind device {}, which was there before", guest.device),
         Place::Tap => format!("tap {}, for a machine with MAC {}", guest.device, guest.mac_address),
     }
 }

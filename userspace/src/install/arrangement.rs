@@ -1,14 +1,13 @@
 //! Who stays, who is made and who goes when a deployment takes the place of what is up; and whether the host has room
 //! for it.
 
-use crate::install::deployment::Deployment;
 use crate::install::error::{Error, Result};
 use crate::install::guest;
 use crate::install::names::{self, GUEST_DEVICE};
-use crate::install::netlink::Netlink;
-use crate::install::netns;
-use crate::install::state::{GuestState, Place, Renaming};
-use std::collections::BTreeSet;
+use crate::install::netlink::Link;
+use crate::install::state::{GuestState, HostSide, Place, Renaming};
+use crate::install::survey::Survey;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// What becomes of every guest. Found before anything is changed.
@@ -18,101 +17,134 @@ pub(super) struct Arrangement {
     pub(super) members: Vec<Member>,
     /// Of the one before, to be removed when the next one is in force.
     pub(super) gone: Vec<GuestState>,
+    /// Why guests that are absent can't be there.
+    pub(super) reasons: Vec<String>,
 }
 
 /// A guest of the next configuration.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Member {
     pub(super) guest: GuestState,
-    /// As it is now, if it stays: its devices, its namespace and whatever runs there remain.
-    pub(super) before: Option<GuestState>,
+    pub(super) fate: Fate,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// As it is now: its devices, its namespace and whatever runs there remain.
+    Stays(Box<GuestState>),
+    Made,
+    /// There is no place for it yet. Its ENI answers for nothing.
+    Absent,
+}
+
+/// What is done about guests that aren't there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Missing {
+    /// They are made, and whatever keeps them from being made is an error.
+    Made,
+    /// They are made as far as they can be.
+    MadeIfPossible,
+    /// Those whose place somebody else has made anew are put there.
+    Rebound,
 }
 
 impl Arrangement {
-    /// Arranges a deployment's guests around the old ones, of which those may stay that `stands` says are whole.
-    /// Everything that stands in the way is reported together.
+    /// Arranges guests around the old ones, of which those may stay that `stands` says are whole. Everything that stands
+    /// in the way is reported together.
     pub(super) fn new(
-        deployment: &Deployment,
+        wanted: Vec<GuestState>,
         state_dir: &Path,
         old: &[GuestState],
-        stands: impl Fn(&GuestState) -> Result<bool>,
+        survey: &Survey,
+        missing: Missing,
+        stands: impl Fn(&GuestState) -> bool,
     ) -> Result<Self> {
-        let wanted = deployment.guest_states()?;
         let mut errors = Vec::new();
-        errors.extend(deployment.check_plan(&wanted).err());
-        errors.extend(check_namespaces(&wanted).err());
-        let mut arrangement = Self::compare(wanted, old, stands)?;
-        errors.extend(arrangement.make_room(state_dir).err());
+        errors.extend(check_places(&wanted).err());
+        let mut arrangement = Self::compare(wanted, old, stands);
+        for member in arrangement
+            .members
+            .iter_mut()
+            .filter(|member| member.fate == Fate::Made)
+        {
+            let mut room = Room {
+                state_dir,
+                survey,
+                missing,
+                gone: &mut arrangement.gone,
+            };
+            match room.make(&mut member.guest) {
+                Ok(()) => {}
+                Err(error) if missing == Missing::Made => errors.push(error),
+                Err(error) => {
+                    arrangement.reasons.push(format!("{}: {error}", member.guest.name));
+                    member.fate = Fate::Absent;
+                    member.guest.nameless = true;
+                }
+            }
+        }
         Error::collect(errors).map(|()| arrangement)
     }
 
-    fn compare(
-        wanted: Vec<GuestState>,
-        old: &[GuestState],
-        stands: impl Fn(&GuestState) -> Result<bool>,
-    ) -> Result<Self> {
-        let mut arrangement = Self::default();
+    fn compare(wanted: Vec<GuestState>, old: &[GuestState], stands: impl Fn(&GuestState) -> bool) -> Self {
+        // Of two with one id the one that is passing comes last, and is taken only if the other doesn't stand.
+        let mut standing: BTreeMap<&str, &GuestState> = BTreeMap::new();
+        for guest in old.iter().rev().filter(|guest| stands(guest)) {
+            standing.insert(&guest.eni_id, guest);
+        }
+        let mut members = Vec::new();
+        let mut staying_pins = BTreeSet::new();
         for guest in wanted {
-            let before = old.iter().find(|before| is_same(before, &guest));
-            let whole = before.map_or(Ok(false), &stands)?;
-            let before = before.filter(|_| whole);
-            arrangement.members.push(match before {
-                Some(before) => Member {
-                    guest: staying(guest, before),
-                    before: Some(before.clone()),
+            let before = standing.get(&*guest.eni_id).filter(|before| is_same(before, &guest));
+            members.push(match before {
+                Some(before) => {
+                    staying_pins.insert(&*before.pin);
+                    Member {
+                        guest: staying(guest, before),
+                        fate: Fate::Stays(Box::new((*before).clone())),
+                    }
+                }
+                None => Member {
+                    guest,
+                    fate: Fate::Made,
                 },
-                None => Member { guest, before: None },
             });
         }
-        let stays = |old: &GuestState| arrangement.members.iter().any(|it| it.before.as_ref() == Some(old));
-        let gone = old.iter().filter(|old| !stays(old)).cloned().collect();
-        Ok(Self { gone, ..arrangement })
+        let gone = old
+            .iter()
+            .filter(|old| !old.is_absent() && !staying_pins.contains(&*old.pin));
+        Self {
+            members,
+            gone: gone.cloned().collect(),
+            reasons: Vec::new(),
+        }
     }
 
-    /// Names what is to be made, around what goes only later and around what is not ours.
-    fn make_room(&mut self, state_dir: &Path) -> Result<()> {
-        let netlink = Netlink::open()?;
-        let mut errors = Vec::new();
-        for member in self.members.iter_mut().filter(|member| member.before.is_none()) {
-            let guest = &mut member.guest;
-            guest.pin = unused_pin(state_dir, &guest.eni_id, &self.gone);
-            let result = match guest.place.clone() {
-                Place::Tap => find_tap(guest, &mut self.gone, &netlink),
-                Place::Made { namespace, .. } => find_namespace(guest, &namespace, &mut self.gone),
-                Place::Adopted { namespace } => find_adopted(guest, &namespace, &self.gone),
-            };
-            errors.extend(result.err());
-            if !matches!(guest.place, Place::Tap) {
-                guest.device.clone_from(&guest.pin);
-                errors.extend(check_device(&netlink, &guest.device).err());
-            }
-        }
-        Error::collect(errors)
+    pub(super) fn to_make(&mut self) -> impl Iterator<Item = &mut GuestState> {
+        let made = self.members.iter_mut().filter(|member| member.fate == Fate::Made);
+        made.map(|member| &mut member.guest)
     }
 }
 
 /// Whether an old guest can become a new one with everything it has.
 fn is_same(old: &GuestState, new: &GuestState) -> bool {
-    let same_place = match (&old.place, &new.place) {
-        (Place::Tap, Place::Tap) => old.device == new.device,
-        (Place::Made { namespace: old, .. }, Place::Made { namespace: new, .. })
-        | (Place::Adopted { namespace: old }, Place::Adopted { namespace: new }) => old == new,
-        _ => false,
-    };
-    same_place && old.eni_id == new.eni_id && old.mac_address == new.mac_address && old.renaming.is_none()
+    new.is_at(old) && old.eni_id == new.eni_id && old.mac_address == new.mac_address && old.renaming.is_none()
 }
 
 /// A new guest with what an old one has on the host.
-fn staying(new: GuestState, old: &GuestState) -> GuestState {
+pub(super) fn staying(new: GuestState, old: &GuestState) -> GuestState {
     GuestState {
         device: old.device.clone(),
+        index: old.index,
+        alias: old.alias.clone(),
         pin: old.pin.clone(),
         place: old.place.clone(),
         ..new
     }
 }
 
-fn check_namespaces(guests: &[GuestState]) -> Result<()> {
+/// One namespace and one device are for one guest.
+fn check_places(guests: &[GuestState]) -> Result<()> {
     let mut seen = BTreeSet::new();
     let namespaces = guests.iter().filter_map(|guest| guest.place.namespace());
     let twice = namespaces.filter(|namespace| !seen.insert(*namespace));
@@ -123,78 +155,150 @@ fn check_namespaces(guests: &[GuestState]) -> Result<()> {
     )
 }
 
+/// The host, around what goes only later and around what is not ours.
+struct Room<'a> {
+    state_dir: &'a Path,
+    survey: &'a Survey,
+    missing: Missing,
+    gone: &'a mut Vec<GuestState>,
+}
+
+impl Room<'_> {
+    /// Names what is to be made for a guest.
+    fn make(&mut self, guest: &mut GuestState) -> Result<()> {
+        guest.pin = unused_pin(self.state_dir, &guest.eni_id, self.gone);
+        match guest.place.clone() {
+            Place::Tap => return self.find_tap(guest),
+            Place::Device { .. } => return self.find_device(guest),
+            Place::Made { namespace, .. } => self.find_namespace(guest, &namespace)?,
+            Place::Adopted { namespace, .. } => self.find_adopted(guest, &namespace)?,
+        }
+        guest.device.clone_from(&guest.pin);
+        self.check_device(&guest.device)
+    }
+
+    fn find_tap(&mut self, guest: &mut GuestState) -> Result<()> {
+        let Some(found) = self.survey.link(&guest.device) else {
+            if self.missing == Missing::Rebound {
+                return Err(Error::DeviceMissing(guest.device.clone()));
+            }
+            let had_it = self.gone.iter_mut().filter(|gone| gone.device == guest.device);
+            had_it.for_each(|gone| gone.nameless = true);
+            return Ok(());
+        };
+        let is_found =
+            |gone: &GuestState| gone.device == guest.device && found.alias.as_ref().is_none_or(|it| *it == gone.alias);
+        if !self.gone.iter().any(is_found) {
+            return Err(taken(&guest.device, found));
+        }
+        let name = std::mem::replace(&mut guest.device, guest.pin.clone());
+        guest.renaming = Some(Renaming::To(name));
+        self.check_device(&guest.device)
+    }
+
+    /// A device that is there before. One that passes from another ENI keeps its programs, and what it is known to have
+    /// been like before that.
+    fn find_device(&mut self, guest: &mut GuestState) -> Result<()> {
+        let missing = || Error::DeviceMissing(guest.device.clone());
+        let link = self.survey.link(&guest.device).ok_or_else(missing)?;
+        let has_it = |gone: &GuestState| {
+            let is_device = matches!(gone.place, Place::Device { before: Some(_) });
+            is_device && gone.device == guest.device && gone.index == Some(link.index)
+        };
+        if let Some(at) = self.gone.iter().position(has_it) {
+            let gone = self.gone.remove(at);
+            (guest.pin, guest.place) = (gone.pin, gone.place);
+            return Ok(());
+        }
+        let mac = link.mac.ok_or_else(|| Error::NotEthernet(guest.device.clone()))?;
+        let before = HostSide {
+            mac: mac.0,
+            up: link.up,
+        };
+        guest.place = Place::Device { before: Some(before) };
+        Ok(())
+    }
+
+    fn find_namespace(&mut self, guest: &mut GuestState, namespace: &str) -> Result<()> {
+        let Some(inode) = self.survey.inode(namespace) else {
+            if self.missing == Missing::Rebound {
+                return Err(Error::NamespaceMissing(namespace.to_owned()));
+            }
+            let had_it = self
+                .gone
+                .iter_mut()
+                .filter(|gone| gone.place.namespace() == Some(namespace));
+            had_it.for_each(|gone| gone.nameless = true);
+            return Ok(());
+        };
+        if !self.gone.iter().any(|gone| gone.place.is_made(namespace, Some(inode))) {
+            if self.missing == Missing::Rebound {
+                let had_it = self
+                    .gone
+                    .iter_mut()
+                    .filter(|gone| gone.place.namespace() == Some(namespace));
+                had_it.for_each(|gone| gone.nameless = true);
+                return self.find_adopted(guest, namespace);
+            }
+            return Err(Error::NamespaceTaken(namespace.to_owned()));
+        }
+        guest.place = Place::Made {
+            namespace: guest.pin.clone(),
+            inode: None,
+        };
+        guest.renaming = Some(Renaming::To(namespace.to_owned()));
+        match self.survey.inode(&guest.pin) {
+            Some(_) => Err(Error::NamespaceTaken(guest.pin.clone())),
+            None => Ok(()),
+        }
+    }
+
+    fn find_adopted(&self, guest: &mut GuestState, namespace: &str) -> Result<()> {
+        let inode = self.survey.inode(namespace);
+        if inode.is_none()
+            || self
+                .gone
+                .iter()
+                .any(|gone| !gone.nameless && gone.place.is_made(namespace, inode))
+        {
+            return Err(Error::NamespaceMissing(namespace.to_owned()));
+        }
+        guest.place = Place::Adopted {
+            namespace: namespace.to_owned(),
+            inode,
+        };
+        if !guest::has_device(namespace, GUEST_DEVICE)? {
+            return Ok(());
+        }
+        if self.gone.iter().any(|gone| gone.place.namespace() == Some(namespace)) {
+            guest.renaming = Some(Renaming::To(GUEST_DEVICE.to_owned()));
+            return Ok(());
+        }
+        Err(Error::GuestDeviceTaken {
+            namespace: namespace.to_owned(),
+        })
+    }
+
+    fn check_device(&self, device: &str) -> Result<()> {
+        self.survey
+            .link(device)
+            .map_or(Ok(()), |found| Err(taken(device, found)))
+    }
+}
+
+fn taken(device: &str, found: &Link) -> Error {
+    Error::DeviceTaken {
+        device: device.to_owned(),
+        alias: found.alias.clone(),
+    }
+}
+
 /// A name for the host side and its pins that none of those has who go only later.
 fn unused_pin(state_dir: &Path, eni_id: &str, gone: &[GuestState]) -> String {
     let mut pins = (0..=u8::MAX).map(|attempt| names::host_device(state_dir, eni_id, attempt));
-    // Of one ENI only one device goes, so that the second name is free at the latest.
+    // Of one ENI only few devices go, so that a name is free soon.
     pins.find(|pin| gone.iter().all(|gone| gone.pin != *pin))
         .unwrap_or_default()
-}
-
-fn find_tap(guest: &mut GuestState, gone: &mut [GuestState], netlink: &Netlink) -> Result<()> {
-    let Some(found) = netlink.find(&guest.device)? else {
-        let had_it = gone.iter_mut().filter(|gone| gone.device == guest.device);
-        had_it.for_each(|gone| gone.nameless = true);
-        return Ok(());
-    };
-    let is_found =
-        |gone: &GuestState| gone.device == guest.device && found.alias.as_ref().is_none_or(|it| *it == gone.alias);
-    if !gone.iter().any(is_found) {
-        return Err(Error::DeviceTaken {
-            device: guest.device.clone(),
-            alias: found.alias,
-        });
-    }
-    let name = std::mem::replace(&mut guest.device, guest.pin.clone());
-    guest.renaming = Some(Renaming::To(name));
-    check_device(netlink, &guest.device)
-}
-
-fn find_namespace(guest: &mut GuestState, namespace: &str, gone: &mut [GuestState]) -> Result<()> {
-    let Some(inode) = netns::inode(namespace)? else {
-        let had_it = gone.iter_mut().filter(|gone| gone.place.namespace() == Some(namespace));
-        had_it.for_each(|gone| gone.nameless = true);
-        return Ok(());
-    };
-    if !gone.iter().any(|gone| gone.place.is_made(namespace, Some(inode))) {
-        return Err(Error::NamespaceTaken(namespace.to_owned()));
-    }
-    guest.place = Place::Made {
-        namespace: guest.pin.clone(),
-        inode: None,
-    };
-    guest.renaming = Some(Renaming::To(namespace.to_owned()));
-    match netns::inode(&guest.pin)? {
-        Some(_) => Err(Error::NamespaceTaken(guest.pin.clone())),
-        None => Ok(()),
-    }
-}
-
-fn find_adopted(guest: &mut GuestState, namespace: &str, gone: &[GuestState]) -> Result<()> {
-    let inode = netns::inode(namespace)?;
-    if inode.is_none() || gone.iter().any(|gone| gone.place.is_made(namespace, inode)) {
-        return Err(Error::NamespaceMissing(namespace.to_owned()));
-    }
-    if !guest::has_device(namespace, GUEST_DEVICE)? {
-        return Ok(());
-    }
-    if gone.iter().any(|gone| gone.place.namespace() == Some(namespace)) {
-        guest.renaming = Some(Renaming::To(GUEST_DEVICE.to_owned()));
-        return Ok(());
-    }
-    Err(Error::GuestDeviceTaken {
-        namespace: namespace.to_owned(),
-    })
-}
-
-fn check_device(netlink: &Netlink, device: &str) -> Result<()> {
-    match netlink.find(device)? {
-        None => Ok(()),
-        Some(found) => Err(Error::DeviceTaken {
-            device: device.to_owned(),
-            alias: found.alias,
-        }),
-    }
 }
 
 #[cfg(test)]
@@ -203,11 +307,11 @@ mod tests {
     use crate::install::state::tests::{adopted, guest, made};
 
     fn compare(wanted: Vec<GuestState>, old: &[GuestState]) -> (Vec<bool>, Vec<String>) {
-        let arrangement = Arrangement::compare(wanted, old, |_| Ok(true)).unwrap();
+        let arrangement = Arrangement::compare(wanted, old, |_| true);
         let stays = arrangement
             .members
             .iter()
-            .map(|member| member.before.is_some())
+            .map(|member| matches!(member.fate, Fate::Stays(_)))
             .collect();
         (stays, arrangement.gone.into_iter().map(|gone| gone.name).collect())
     }
@@ -236,9 +340,8 @@ mod tests {
         let arrangement = Arrangement::compare(
             vec![guest("web", made("web", None))],
             std::slice::from_ref(&old),
-            |_| Ok(true),
-        )
-        .unwrap();
+            |_| true,
+        );
         let [member] = &*arrangement.members else {
             panic!("one guest")
         };
@@ -252,19 +355,20 @@ mod tests {
         for wanted in [
             guest("web", made("elsewhere", None)),
             guest("web", adopted("web")),
+            guest("web", Place::Device { before: None }),
             guest("web", Place::Tap),
             guest("db", made("web", None)),
         ] {
             assert_eq!(compare(vec![wanted], &old), (vec![false], vec!["web".to_owned()]));
         }
-        let damaged = Arrangement::compare(vec![guest("web", made("web", None))], &old, |_| Ok(false)).unwrap();
-        assert_eq!((damaged.members[0].before.is_none(), damaged.gone.len()), (true, 1));
+        let damaged = Arrangement::compare(vec![guest("web", made("web", None))], &old, |_| false);
+        assert_eq!((&damaged.members[0].fate, damaged.gone.len()), (&Fate::Made, 1));
     }
 
     #[test]
     fn one_namespace_is_for_one_guest() {
         let twice = [guest("a", made("ns", None)), guest("b", adopted("ns"))];
-        assert!(matches!(check_namespaces(&twice), Err(Error::NamespaceTwice(_))));
+        assert!(matches!(check_places(&twice), Err(Error::NamespaceTwice(_))));
     }
 
     #[test]

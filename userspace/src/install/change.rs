@@ -2,26 +2,48 @@
 //! configuration in force, then the gone ones are removed.
 //!
 //! Until that store nothing is taken from anybody, and an error is undone. After it there is only forward. The journal
-//! says before each step what may be there after it, so that a killed run is finished or removed by the next.
+//! says before each step what may be there after it, so that a killed run is finished or removed by the next. Where no
+//! guest changes nothing is said, and nothing but the tables is touched.
 
-use crate::install::arrangement::{Arrangement, Member};
-use crate::install::deployment::binding;
+use crate::document::Source;
+use crate::install::arrangement::{Arrangement, Fate, Member};
+use crate::install::deployment::{Deployment, binding};
 use crate::install::down::remove_guests;
+use crate::install::engine::Applied;
 use crate::install::error::{Error, Result};
 use crate::install::guest;
 use crate::install::history::History;
-use crate::install::kernel::{Datapath, Hooked};
-use crate::install::link;
-use crate::install::names::GUEST_DEVICE;
-use crate::install::netlink::{Link, Netlink};
-use crate::install::netns;
+use crate::install::kernel::Datapath;
+use crate::install::make::{self, rename};
+use crate::install::netlink::Netlink;
 use crate::install::progress::Progress;
-use crate::install::state::{GuestState, Place, Renaming, Stage, State};
+use crate::install::resolver;
+use crate::install::state::{GuestState, Place, Stage, State};
 use crate::install::store::Store;
-use crate::install::up::Wanted;
-use crate::plan::{Bindings, Parts};
+use crate::install::survey::Survey;
+use crate::plan::{Bindings, Compiled};
+use groundplane_abi::Device;
 use groundplane_abi::control::Generation;
-use std::sync::Arc;
+use std::collections::BTreeMap;
+
+/// What is to be put in force.
+#[derive(Debug)]
+pub(super) struct Wanted<'a> {
+    pub(super) sources: &'a [Source],
+    pub(super) deployment: &'a Deployment,
+    pub(super) rollback_to: Option<u64>,
+}
+
+impl<'a> Wanted<'a> {
+    /// What is in force already.
+    pub(super) fn again(applied: &'a Applied) -> Self {
+        Self {
+            sources: &applied.sources,
+            deployment: &applied.deployment,
+            rollback_to: applied.manifest.rollback_to,
+        }
+    }
+}
 
 /// A change under way.
 pub(super) struct Changing<'a> {
@@ -30,98 +52,135 @@ pub(super) struct Changing<'a> {
     pub(super) store: &'a Store,
     pub(super) history: &'a mut History,
     pub(super) state: &'a mut State,
+    pub(super) datapath: &'a mut Datapath,
+    /// What is in force.
+    pub(super) compiled: &'a mut Compiled,
+    pub(super) survey: &'a Survey,
+    pub(super) netlink: &'a Netlink,
     /// Whether an earlier change was left half done, so that guests may lack what the journal says they have.
     pub(super) resumed: bool,
 }
 
 impl Changing<'_> {
-    /// Everything up to and with the configuration's being put in force. Whoever is told of an error here undoes it.
-    pub(super) fn put_in_force(&mut self, arrangement: Arrangement, datapath: &mut Datapath) -> Result<()> {
-        let mut members = arrangement.members;
-        self.state.stage = Stage::Changing;
-        for member in &members {
-            self.announce(member);
+    /// Makes the change, or undoes what it did if it fails before the configuration is in force.
+    pub(super) fn run(mut self, arrangement: Arrangement) -> Result<()> {
+        let before = self.state.clone();
+        match self.put_in_force(arrangement) {
+            Ok(compiled) => {
+                *self.compiled = compiled;
+                self.finish(&before)
+            }
+            Err(error) => {
+                self.progress.step("undoing what was done");
+                Err(with_cleanup(error, self.undo(before)))
+            }
         }
-        self.store.write(self.state)?;
-        let mut bindings = Bindings::new();
-        for member in &mut members {
-            self.check_interrupted()?;
-            let link = match &member.before {
-                Some(before) => self.widen(before, &member.guest)?,
-                None => self.make(&mut member.guest, datapath)?,
-            };
-            let binding = binding(&member.guest, link.device(&member.guest.device)?);
-            bindings.insert(member.guest.eni_id.clone(), binding);
+    }
+
+    /// Everything up to and with the configuration's being put in force.
+    fn put_in_force(&mut self, mut arrangement: Arrangement) -> Result<Compiled> {
+        // Nothing is to be made in vain.
+        let mut compiled = self.compile(provisional(&arrangement))?;
+        self.announce(&arrangement)?;
+        self.widen(&arrangement)?;
+        if arrangement.to_make().next().is_some() {
+            self.make(&mut arrangement)?;
+            compiled = self.compile(bindings(arrangement.members.iter().map(|it| &it.guest)))?;
         }
         self.check_interrupted()?;
         self.progress.step("putting the configuration in force");
-        let plan = self.wanted.deployment.compile(&bindings)?;
-        let next = datapath.next_generation(Generation(self.history.last_generation()));
+        let next = self
+            .datapath
+            .next_generation(Generation(self.history.last_generation()));
         self.history
             .announce(next.0, self.wanted.sources, self.wanted.rollback_to)?;
-        datapath.apply_parts(&Parts::from([(String::new(), Arc::new(plan))]), next)?;
-        self.state.guests = members.into_iter().map(in_force).collect();
+        self.datapath.apply_parts(&compiled.parts, next)?;
+        self.state.guests = arrangement.members.into_iter().map(in_force).collect();
         self.state.passing = arrangement.gone;
-        Ok(())
+        Ok(compiled)
     }
 
-    /// Notes down what a guest that stays may be told from now on.
-    fn announce(&mut self, member: &Member) {
-        let mut guests = self.state.guests.iter_mut();
-        if let Some(before) = &member.before
-            && let Some(noted) = guests.find(|noted| noted.eni_id == before.eni_id)
-        {
-            noted.addressing = before.addressing.union(&member.guest.addressing);
-            noted.forwards = before.forwards || member.guest.forwards;
-        }
+    fn compile(&self, bindings: Bindings) -> Result<Compiled> {
+        let resources = self.wanted.deployment.resources.clone();
+        self.compiled.next(resources, &bindings).map_err(Error::Plan)
     }
 
-    /// Makes a guest. Its host side stays down, so that nothing leaves it yet.
-    fn make(&mut self, guest: &mut GuestState, datapath: &Datapath) -> Result<Link> {
-        self.progress.step(&format!("making {}", guest.name));
-        self.state.passing.push(guest.clone());
-        self.store.write(self.state)?;
-        if let Place::Made { namespace, inode } = &mut guest.place {
-            *inode = Some(netns::create(namespace)?);
-            // Written down with the next step. Until then the name tells that it is ours, for it was free.
-            if let Some(noted) = self.state.passing.last_mut() {
-                noted.place = guest.place.clone();
+    /// Notes down what is to be made, and what guests that stay may be told from now on.
+    fn announce(&mut self, arrangement: &Arrangement) -> Result<()> {
+        let mut noted: BTreeMap<_, _> = self
+            .state
+            .guests
+            .iter_mut()
+            .map(|guest| (guest.pin.clone(), guest))
+            .collect();
+        let mut changes = !arrangement.gone.is_empty();
+        for Member { guest, fate } in &arrangement.members {
+            if let Fate::Stays(before) = fate
+                && let Some(noted) = noted.get_mut(&before.pin)
+            {
+                changes |= noted.addressing != guest.addressing || noted.forwards != guest.forwards;
+                noted.addressing = before.addressing.union(&guest.addressing);
+                noted.forwards = before.forwards || guest.forwards;
             }
         }
-        let link = match guest.place.namespace() {
-            None => link::create_tap(&guest.device, &guest.alias)?,
-            Some(namespace) => {
-                let mac = self.wanted.deployment.mac(&guest.eni_id)?;
-                link::create_veth(&guest.device, &guest.alias, namespace, guest.guest_device(), mac)?
-            }
-        };
-        let host_side = Hooked {
-            device: &guest.device,
-            pin: &guest.pin,
-        };
-        datapath.attach(&[host_side])?;
-        if let Some(namespace) = guest.place.namespace() {
-            guest::configure(namespace, guest.guest_device(), &guest.addressing)?;
+        drop(noted);
+        let made = arrangement.members.iter().filter(|member| member.fate == Fate::Made);
+        let made: Vec<_> = made.map(|member| member.guest.clone()).collect();
+        if !changes && made.is_empty() {
+            return Ok(());
         }
-        // An adopted namespace keeps its own settings, whoever made it.
-        if let Place::Made { namespace, .. } = &guest.place {
-            guest::enable_loopback(namespace)?;
-            if guest.forwards {
-                guest::set_forwarding(namespace, true)?;
+        self.state.passing.extend(made);
+        self.state.stage = Stage::Changing;
+        self.store.write(self.state)
+    }
+
+    /// Makes the new guests. Their host sides stay down, so that nothing leaves them yet.
+    fn make(&mut self, arrangement: &mut Arrangement) -> Result<()> {
+        let deployment = self.wanted.deployment;
+        let macs: BTreeMap<_, _> = deployment
+            .resources
+            .network_interfaces
+            .iter()
+            .map(|eni| (&*eni.network_interface_id, eni.mac_address))
+            .collect();
+        let all = arrangement.to_make().count();
+        for (done, guest) in arrangement.to_make().enumerate() {
+            self.check_interrupted()?;
+            self.progress.step(&format!("making {}", guest.name));
+            self.progress.counted(done, all);
+            let mac = macs
+                .get(&*guest.eni_id)
+                .ok_or_else(|| Error::Missing(guest.eni_id.clone()))?;
+            make::host_side(guest, *mac, self.survey, self.netlink)?;
+        }
+        self.progress.step("attaching the programs");
+        make::attach(arrangement.to_make().map(|guest| &*guest), self.datapath)?;
+        for guest in arrangement.to_make() {
+            self.check_interrupted()?;
+            make::guest_side(guest)?;
+        }
+        let mut made: BTreeMap<_, _> = arrangement.to_make().map(|guest| (&*guest.pin, &*guest)).collect();
+        for noted in &mut self.state.passing {
+            if let Some(guest) = made.remove(&*noted.pin) {
+                noted.clone_from(guest);
             }
         }
-        Ok(link)
+        self.store.write(self.state)
     }
 
     /// Takes back what [`Self::put_in_force`] did before it failed: `before` is the journal as it was.
-    pub(super) fn undo(&mut self, before: State) -> Result<()> {
+    fn undo(&mut self, before: State) -> Result<()> {
         let mut errors = Vec::new();
         errors.extend(self.history.withdraw().err());
+        if *self.state == before {
+            return Error::collect(errors);
+        }
+        let pins: BTreeMap<_, _> = before.guests.iter().map(|guest| (&*guest.pin, guest)).collect();
         for noted in &self.state.guests {
-            let guest = before.guests.iter().find(|guest| guest.eni_id == noted.eni_id);
+            let guest = pins.get(&*noted.pin);
             errors.extend(guest.and_then(|guest| self.narrow(noted, guest).err()));
         }
-        errors.extend(remove_guests(&self.state.pins, &self.state.passing, true).err());
+        errors.extend(remove_guests(&self.state.pins, &self.state.leftovers(), true).err());
         if errors.is_empty() {
             *self.state = before;
             errors.extend(self.store.write(self.state).err());
@@ -130,38 +189,57 @@ impl Changing<'_> {
     }
 
     /// Everything after the configuration's being put in force: guests come up, and what is gone is removed.
-    pub(super) fn finish(&mut self) -> Result<()> {
+    fn finish(&mut self, before: &State) -> Result<()> {
         self.history.confirm()?;
-        self.store.write(self.state)?;
         let wanted = self.wanted.deployment.guest_states()?;
-        let netlink = Netlink::open()?;
-        for (guest, wanted) in self.state.guests.iter().zip(&wanted) {
-            netlink.set_up(&guest.device)?;
+        let changes = self.resumed || self.state.stage == Stage::Changing;
+        if changes {
+            self.store.write(self.state)?;
+        }
+        for (guest, wanted) in self
+            .state
+            .guests
+            .iter()
+            .zip(&wanted)
+            .filter(|(guest, _)| !guest.is_absent())
+        {
+            if self.resumed || self.survey.link(&guest.device).is_none_or(|link| !link.up) {
+                self.netlink.set_up(&guest.device)?;
+            }
             self.narrow(guest, wanted)?;
         }
         for (noted, wanted) in self.state.guests.iter_mut().zip(wanted) {
             noted.addressing = wanted.addressing;
             noted.forwards = wanted.forwards;
         }
-        settle(self.store, self.state)?;
+        if changes {
+            settle(self.store, self.state)?;
+        }
         self.state.stage = Stage::Up;
-        self.store.write(self.state)
+        if changes || *before != *self.state {
+            self.store.write(self.state)?;
+        }
+        Ok(())
     }
 
-    /// Gives a guest that stays what it lacks.
-    fn widen(&self, before: &GuestState, wanted: &GuestState) -> Result<Link> {
-        if let Some(namespace) = wanted.place.namespace()
-            && (self.resumed || before.addressing != wanted.addressing)
-        {
-            guest::widen(namespace, &wanted.addressing)?;
+    /// Gives guests that stay what they lack.
+    fn widen(&self, arrangement: &Arrangement) -> Result<()> {
+        for Member { guest, fate } in &arrangement.members {
+            let Fate::Stays(before) = fate else { continue };
+            if let Some(namespace) = guest.place.namespace()
+                && (self.resumed || before.addressing != guest.addressing)
+            {
+                self.check_interrupted()?;
+                guest::widen(namespace, &guest.addressing)?;
+            }
+            if let Place::Made { namespace, .. } = &guest.place
+                && guest.forwards
+                && (self.resumed || !before.forwards)
+            {
+                guest::set_forwarding(namespace, true)?;
+            }
         }
-        if let Place::Made { namespace, .. } = &wanted.place
-            && wanted.forwards
-            && (self.resumed || !before.forwards)
-        {
-            guest::set_forwarding(namespace, true)?;
-        }
-        Netlink::open()?.get(&wanted.device)
+        Ok(())
     }
 
     /// Takes from a guest that stays what it is not to have any more.
@@ -189,11 +267,33 @@ impl Changing<'_> {
     }
 }
 
+/// The devices of an arrangement before its new guests are made: theirs are numbers that nobody has.
+fn provisional(arrangement: &Arrangement) -> Bindings {
+    let mut unused = (1..=Device::MAX.0).rev().map(Device);
+    let mut bindings = bindings(arrangement.members.iter().map(|member| &member.guest));
+    for Member { guest, fate } in &arrangement.members {
+        if *fate == Fate::Made
+            && let Some(device) = unused.next()
+        {
+            bindings.insert(guest.eni_id.clone(), binding(guest, device));
+        }
+    }
+    bindings
+}
+
+/// The devices of guests that have one.
+pub(super) fn bindings<'a>(guests: impl Iterator<Item = &'a GuestState>) -> Bindings {
+    let bound = guests.filter_map(|guest| Some((guest, guest.index?)));
+    bound
+        .map(|(guest, index)| (guest.eni_id.clone(), binding(guest, Device(index))))
+        .collect()
+}
+
 /// A member as the journal knows it from the moment its configuration is in force: one that stays may still have what
 /// it had.
 fn in_force(member: Member) -> GuestState {
-    let Member { mut guest, before } = member;
-    if let Some(before) = before {
+    let Member { mut guest, fate } = member;
+    if let Fate::Stays(before) = fate {
         guest.addressing = before.addressing.union(&guest.addressing);
         guest.forwards |= before.forwards;
     }
@@ -203,7 +303,7 @@ fn in_force(member: Member) -> GuestState {
 /// Removes who is gone, or was never in force, and gives the names that become free to who waits for them.
 pub(super) fn settle(store: &Store, state: &mut State) -> Result<()> {
     if !state.passing.is_empty() {
-        remove_guests(&state.pins, &state.passing, true)?;
+        remove_guests(&state.pins, &state.leftovers(), true)?;
         state.passing.clear();
         store.write(state)?;
     }
@@ -219,23 +319,18 @@ pub(super) fn settle(store: &Store, state: &mut State) -> Result<()> {
         }
         store.write(state)?;
     }
+    let made = state.guests.iter().filter(|guest| !guest.is_absent());
+    for guest in made {
+        if let (Place::Made { namespace, .. }, Some(address)) = (&guest.place, guest.resolver) {
+            resolver::write(namespace, address)?;
+        }
+    }
     Ok(())
 }
 
-/// Gives a guest its name, if it doesn't have it yet.
-fn rename(guest: &GuestState) -> Result<()> {
-    let Some(Renaming::From(before)) = &guest.renaming else {
-        return Ok(());
-    };
-    match &guest.place {
-        Place::Made { namespace, .. } => netns::rename(before, namespace),
-        Place::Adopted { namespace } => guest::rename(namespace, before, GUEST_DEVICE),
-        Place::Tap => {
-            let netlink = Netlink::open()?;
-            match netlink.find(before)? {
-                Some(link) => netlink.rename(&link, &guest.device),
-                None => Ok(()),
-            }
-        }
+pub(super) fn with_cleanup(error: Error, cleanup: Result<()>) -> Error {
+    match cleanup {
+        Ok(()) => error,
+        Err(second) => Error::Several(vec![error, second]),
     }
 }

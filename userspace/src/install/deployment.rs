@@ -5,14 +5,18 @@ use crate::install::error::{Error, Result};
 use crate::install::guest::Addressing;
 use crate::install::names;
 use crate::install::state::{GuestState, Named, Place};
-use crate::plan::{self, Binding, Bindings, GuestKind, Plan};
-use crate::resources::Resources;
-use groundplane_abi::{Device, Mac};
+use crate::plan::{Binding, GuestKind};
+use crate::resources::{NetworkAcl, NetworkInterface, Resources, SecurityGroup, Subnet, Vpc};
+use groundplane_abi::Device;
+use ipnet::Ipv4Net;
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
 
 /// Resources and the guests their ENIs belong to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Deployment {
-    pub resources: Resources,
+    pub resources: Arc<Resources>,
     /// One for every ENI.
     pub guests: Vec<Guest>,
 }
@@ -25,34 +29,55 @@ impl From<Resolved> for Deployment {
             warnings: _,
         }: Resolved,
     ) -> Self {
-        Self { resources, guests }
+        Self {
+            resources: Arc::new(resources),
+            guests,
+        }
     }
 }
 
 impl Deployment {
-    /// The rows for these devices.
-    pub(super) fn compile(&self, bindings: &Bindings) -> Result<Plan> {
-        plan::compile(&self.resources, bindings).map_err(Error::Plan)
-    }
-
     /// What is to be there for each ENI, in the order of the document. Pins are given when it is made.
     pub(crate) fn guest_states(&self) -> Result<Vec<GuestState>> {
-        self.guests.iter().map(|guest| self.guest_state(guest)).collect()
+        let lookup = Lookup::of(&self.resources);
+        self.guests.iter().map(|guest| lookup.guest_state(guest)).collect()
+    }
+}
+
+/// Objects by their ids.
+struct Lookup<'a> {
+    vpcs: BTreeMap<&'a str, &'a Vpc>,
+    subnets: BTreeMap<&'a str, &'a Subnet>,
+    network_acls: BTreeMap<&'a str, &'a NetworkAcl>,
+    groups: BTreeMap<&'a str, &'a SecurityGroup>,
+    enis: BTreeMap<&'a str, &'a NetworkInterface>,
+}
+
+impl<'a> Lookup<'a> {
+    fn of(all: &'a Resources) -> Self {
+        Self {
+            vpcs: all.vpcs.iter().map(|it| (&*it.vpc_id, it)).collect(),
+            subnets: all.subnets.iter().map(|it| (&*it.subnet_id, it)).collect(),
+            network_acls: all.network_acls.iter().map(|it| (&*it.network_acl_id, it)).collect(),
+            groups: all.security_groups.iter().map(|it| (&*it.group_id, it)).collect(),
+            enis: all
+                .network_interfaces
+                .iter()
+                .map(|it| (&*it.network_interface_id, it))
+                .collect(),
+        }
     }
 
     fn guest_state(&self, guest: &Guest) -> Result<GuestState> {
         let eni_id = &guest.network_interface_id;
-        let all = &self.resources;
-        let eni = found(&all.network_interfaces, eni_id, |eni| &eni.network_interface_id)?;
-        let vpc = found(&all.vpcs, &eni.vpc_id, |vpc| &vpc.vpc_id)?;
-        let subnet = found(&all.subnets, &eni.subnet_id, |subnet| &subnet.subnet_id)?;
-        let nacl = found(&all.network_acls, &subnet.network_acl_id, |nacl| &nacl.network_acl_id)?;
-        let group = |id: &String| {
-            let group = found(&all.security_groups, id, |group| &group.group_id)?;
-            Ok(named(id, &group.group_name))
-        };
+        let eni = found(&self.enis, eni_id)?;
+        let vpc = found(&self.vpcs, &eni.vpc_id)?;
+        let subnet = found(&self.subnets, &eni.subnet_id)?;
+        let nacl = found(&self.network_acls, &subnet.network_acl_id)?;
+        let group = |id: &String| Ok(named(id, &found(&self.groups, id)?.group_name));
         let address = eni.private_ip_addresses.first();
-        let (device, place) = place(&guest.attachment)?;
+        let (device, place) = place(&guest.attachment);
+        let resolver = matches!(place, Place::Made { .. }).then(|| resolver(vpc.cidr_block));
         Ok(GuestState {
             eni_id: eni_id.clone(),
             name: guest.name.clone(),
@@ -65,6 +90,8 @@ impl Deployment {
             forwards: !eni.source_dest_check,
             mac_address: eni.mac_address.to_string(),
             device,
+            index: None,
+            resolver,
             alias: names::alias(eni_id),
             pin: String::new(),
             place,
@@ -72,43 +99,36 @@ impl Deployment {
             nameless: false,
         })
     }
+}
 
-    /// The MAC address of an ENI.
-    pub(super) fn mac(&self, eni_id: &str) -> Result<Mac> {
-        let enis = &self.resources.network_interfaces;
-        Ok(found(enis, eni_id, |eni| &eni.network_interface_id)?.mac_address)
-    }
-
-    /// Compiles the plan for devices that don't exist yet, so that nothing is made in vain.
-    pub(super) fn check_plan(&self, guests: &[GuestState]) -> Result<Plan> {
-        let bind = |(guest, index): (&GuestState, u32)| (guest.eni_id.clone(), binding(guest, Device(index)));
-        self.compile(&guests.iter().zip(1..).map(bind).collect())
-    }
+/// Base plus two of the VPC's primary block (semantics 2.2).
+fn resolver(block: Ipv4Net) -> Ipv4Addr {
+    Ipv4Addr::from(u32::from(block.network()).saturating_add(2))
 }
 
 /// A guest's device, as the plan is told of it.
 pub(super) fn binding(guest: &GuestState, device: Device) -> Binding {
     let kind = match guest.place {
         Place::Tap => GuestKind::Tap,
-        Place::Made { .. } | Place::Adopted { .. } => GuestKind::Veth,
+        Place::Made { .. } | Place::Adopted { .. } | Place::Device { .. } => GuestKind::Veth,
     };
     Binding { device, kind }
 }
 
 /// The host side's name, as far as the document gives one, and the place.
-fn place(attachment: &Attachment) -> Result<(String, Place)> {
-    Ok(match attachment.clone() {
+fn place(attachment: &Attachment) -> (String, Place) {
+    match attachment.clone() {
         Attachment::Tap { device } => (device, Place::Tap),
+        Attachment::Device { device } => (device, Place::Device { before: None }),
         Attachment::Namespace {
             name: namespace,
             adopt: true,
-        } => (String::new(), Place::Adopted { namespace }),
+        } => (String::new(), Place::Adopted { namespace, inode: None }),
         Attachment::Namespace {
             name: namespace,
             adopt: false,
         } => (String::new(), Place::Made { namespace, inode: None }),
-        Attachment::Device { device } => return Err(Error::DeviceNotAdopted(device)),
-    })
+    }
 }
 
 fn named(id: &str, name: &str) -> Named {
@@ -119,9 +139,6 @@ fn named(id: &str, name: &str) -> Named {
 }
 
 /// The object with an id.
-fn found<'a, T>(objects: &'a [T], id: &str, id_of: impl Fn(&T) -> &String) -> Result<&'a T> {
-    let mut objects = objects.iter();
-    objects
-        .find(|object| id_of(object) == id)
-        .ok_or_else(|| Error::Missing(id.to_owned()))
+fn found<'a, T>(objects: &BTreeMap<&str, &'a T>, id: &str) -> Result<&'a T> {
+    objects.get(id).copied().ok_or_else(|| Error::Missing(id.to_owned()))
 }

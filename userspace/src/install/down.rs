@@ -5,13 +5,15 @@ use crate::install::engine::require_root;
 use crate::install::error::{Error, Result};
 use crate::install::kernel::Datapath;
 use crate::install::link;
+use crate::install::netlink::{Link, Netlink};
 use crate::install::netns;
 use crate::install::progress::Progress;
+use crate::install::resolver;
 use crate::install::state::{GuestState, Place, Renaming, State};
 use crate::install::store::Store;
-use crate::install::up::probe_directory;
 use crate::install::{files, history};
-use std::path::Path;
+use groundplane_abi::Mac;
+use std::path::{Path, PathBuf};
 
 /// Takes down what is up and forgets it. Nothing is up: `None`. Everything is tried, and what failed is reported
 /// together and kept in the journal, so that the next try knows of it. Needs nothing of what is up to be whole.
@@ -33,6 +35,12 @@ pub(super) fn everything(store: &Store, state: Option<&State>) -> Result<()> {
     store.remove()
 }
 
+/// Where a probe keeps its servers' files.
+#[must_use]
+pub fn probe_directory(state_dir: &Path) -> PathBuf {
+    state_dir.join("probe")
+}
+
 /// Removes everything a journal names.
 pub(super) fn remove(state: &State) -> Result<()> {
     if !state.is_of_this_boot()? {
@@ -41,7 +49,7 @@ pub(super) fn remove(state: &State) -> Result<()> {
     }
     let mut errors = Vec::new();
     errors.extend(remove_guests(&state.pins, &state.guests, false).err());
-    errors.extend(remove_guests(&state.pins, &state.passing, true).err());
+    errors.extend(remove_guests(&state.pins, &state.leftovers(), true).err());
     errors.extend(Datapath::unload(&state.pins).err());
     if state.mounted_bpffs && errors.is_empty() {
         errors.extend(bpffs::unmount_if_empty().err());
@@ -51,21 +59,55 @@ pub(super) fn remove(state: &State) -> Result<()> {
 
 /// Removes guests. Of those that are `passing`, nothing need be there, or it may be half made.
 pub(super) fn remove_guests(pins: &Path, guests: &[GuestState], passing: bool) -> Result<()> {
-    let mut errors = Vec::new();
-    for guest in guests {
-        // The device first: without its programs it must not be up, not even for the moment until it is gone.
-        if !(guest.nameless && guest.place == Place::Tap) {
-            errors.extend(link::delete(&guest.device, &guest.alias, passing).err());
-        }
-        if let (Place::Tap, Some(Renaming::From(name))) = (&guest.place, &guest.renaming) {
-            errors.extend(link::delete(name, &guest.alias, passing).err());
-        }
-        errors.extend(Datapath::detach(pins, &guest.pin).err());
+    if guests.is_empty() {
+        return Ok(());
     }
-    for guest in guests {
+    let netlink = Netlink::open()?;
+    let mut errors = Vec::new();
+    // The device first: without its programs it must not be up, not even for the moment until it is gone.
+    for guest in guests.iter().filter(|guest| !guest.is_absent()) {
+        errors.extend(remove_device(&netlink, guest, passing).err());
+    }
+    errors.extend(Datapath::detach(pins, guests.iter().map(|guest| &*guest.pin)).err());
+    for guest in guests.iter().filter(|guest| !guest.is_absent()) {
+        errors.extend(restore_device(&netlink, guest).err());
         errors.extend(remove_namespaces(guest).err());
     }
     Error::collect(errors)
+}
+
+fn remove_device(netlink: &Netlink, guest: &GuestState, passing: bool) -> Result<()> {
+    if let Place::Device { before } = &guest.place {
+        let was_down = before.is_some_and(|before| !before.up);
+        return match adopted(netlink, guest)? {
+            Some(link) if was_down && link.up => netlink.set_down(&guest.device),
+            _ => Ok(()),
+        };
+    }
+    if let (Place::Tap, Some(Renaming::From(name))) = (&guest.place, &guest.renaming) {
+        link::delete(netlink, name, &guest.alias, passing)?;
+    }
+    if guest.nameless && guest.place == Place::Tap {
+        return Ok(());
+    }
+    link::delete(netlink, &guest.device, &guest.alias, passing)
+}
+
+/// Gives a device that was there before its MAC back.
+fn restore_device(netlink: &Netlink, guest: &GuestState) -> Result<()> {
+    let Place::Device { before: Some(before) } = &guest.place else {
+        return Ok(());
+    };
+    match adopted(netlink, guest)? {
+        Some(link) if link.mac != Some(Mac(before.mac)) => netlink.set_mac(&link, Mac(before.mac)),
+        _ => Ok(()),
+    }
+}
+
+/// The device that a guest was put behind, if it is still that one.
+fn adopted(netlink: &Netlink, guest: &GuestState) -> Result<Option<Link>> {
+    let found = netlink.find(&guest.device)?;
+    Ok(found.filter(|link| guest.index.is_none_or(|index| index == link.index)))
 }
 
 fn remove_namespaces(guest: &GuestState) -> Result<()> {
@@ -85,6 +127,9 @@ fn remove_namespaces(guest: &GuestState) -> Result<()> {
         // Who is killed while naming a namespace leaves a file that stands for none.
         if found.is_some() && (is_ours || before.is_some() && !netns::is_namespace(name)?) {
             netns::remove(name)?;
+        }
+        if let Some(address) = guest.resolver {
+            resolver::remove(name, address)?;
         }
     }
     Ok(())

@@ -27,8 +27,6 @@ pub enum Error {
              deployment up again, which ends its connections; or go on with the program that brought it up",
             pins.display(), groundplane_abi::LAYOUT_VERSION)]
     Layout { pins: PathBuf, found: u32 },
-    #[error("device {0} can't be adopted")]
-    DeviceNotAdopted(String),
     #[error("nothing is up")]
     NothingUp,
     #[error("{} is not what was written there", .0.display())]
@@ -59,6 +57,8 @@ pub enum Error {
     DeviceIndex { device: String, index: u32 },
     #[error("interface {0} doesn't exist")]
     DeviceMissing(String),
+    #[error("interface {0} has no Ethernet address, so it can't lead to a guest")]
+    NotEthernet(String),
     #[error("network interface {0} has no address")]
     NoAddress(String),
     #[error("{} was written by another version of groundplane ({found})", path.display())]

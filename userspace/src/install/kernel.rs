@@ -203,10 +203,10 @@ impl Datapath {
         hook::attach(&self.pins, &self.programs, devices)
     }
 
-    /// Takes the programs off the device whose links are pinned under a name; also works when nothing can be opened
-    /// any more.
-    pub fn detach(pins: &Path, pin: &str) -> Result<()> {
-        hook::detach(pins, pin)
+    /// Takes the programs off the devices whose links are pinned under these names, and returns when they are off; also
+    /// works when nothing can be opened any more.
+    pub fn detach<'a>(pins: &Path, names: impl Iterator<Item = &'a str>) -> Result<()> {
+        hook::detach(pins, &names.collect::<Vec<_>>())
     }
 
     /// Whether the kernel runs our programs, before all others, on both hooks of a device.

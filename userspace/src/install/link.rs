@@ -10,8 +10,14 @@ use groundplane_abi::Mac;
 pub const MTU: u32 = 9001;
 
 /// Makes a veth pair into a namespace, where its end is called `guest`. Both ends stay down.
-pub fn create_veth(host: &str, alias: &str, namespace: &str, guest: &str, guest_mac: Mac) -> Result<Link> {
-    let netlink = Netlink::open()?;
+pub fn create_veth(
+    netlink: &Netlink,
+    host: &str,
+    alias: &str,
+    namespace: &str,
+    guest: &str,
+    guest_mac: Mac,
+) -> Result<Link> {
     let guest_namespace = netns::open(namespace)?;
     netlink.add_veth(&Veth {
         host,
@@ -23,15 +29,14 @@ pub fn create_veth(host: &str, alias: &str, namespace: &str, guest: &str, guest_
         guest_namespace: &guest_namespace,
         mtu: MTU,
     })?;
-    finish(&netlink, host, alias)
+    finish(netlink, host, alias)
 }
 
 /// Makes a tap, down.
-pub fn create_tap(name: &str, alias: &str) -> Result<Link> {
+pub fn create_tap(netlink: &Netlink, name: &str, alias: &str) -> Result<Link> {
     tap::create(name)?;
-    let netlink = Netlink::open()?;
     netlink.set_mac_and_mtu(&netlink.get(name)?, Mac::ROUTER, MTU)?;
-    finish(&netlink, name, alias)
+    finish(netlink, name, alias)
 }
 
 /// What both kinds have in common: whose it is, and that the host's IPv6 doesn't speak on it.
@@ -44,8 +49,7 @@ fn finish(netlink: &Netlink, name: &str, alias: &str) -> Result<Link> {
 
 /// Deletes a host side, and with it the guest's end. A device of another owner is left alone and reported; one that
 /// isn't there is no error. `unfinished` tells that the device may have been made but not yet been given its alias.
-pub fn delete(name: &str, alias: &str, unfinished: bool) -> Result<()> {
-    let netlink = Netlink::open()?;
+pub fn delete(netlink: &Netlink, name: &str, alias: &str, unfinished: bool) -> Result<()> {
     let Some(link) = netlink.find(name)? else { return Ok(()) };
     let ours = match &link.alias {
         Some(found) => found == alias,

@@ -8,6 +8,7 @@ use ipnet::IpNet;
 use netlink_packet_route::address::{AddressHeaderFlags, AddressMessage};
 use netlink_packet_route::link::{InfoData, InfoVeth, LinkAttribute, LinkFlags, LinkMessage};
 use rtnetlink::{AddressMessageBuilder, Handle, LinkMessageBuilder, LinkUnspec, LinkVeth, RouteMessageBuilder};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::File;
 use std::io;
@@ -21,6 +22,8 @@ pub struct Link {
     pub index: u32,
     pub alias: Option<String>,
     pub up: bool,
+    /// None of a device whose address isn't that of Ethernet.
+    pub mac: Option<Mac>,
 }
 
 /// Both ends of a veth pair that is to be made.
@@ -70,6 +73,24 @@ impl Netlink {
         }
     }
 
+    /// All devices by name.
+    pub fn links(&self) -> Result<BTreeMap<String, Link>> {
+        let answers = self.handle.link().get().execute();
+        let found: Vec<_> = self
+            .runtime
+            .block_on(answers.try_collect())
+            .doing(|| "list interfaces".to_owned())?;
+        let named = found.iter().filter_map(|message| {
+            let mut attributes = message.attributes.iter();
+            let name = attributes.find_map(|attribute| match attribute {
+                LinkAttribute::IfName(name) => Some(name.clone()),
+                _ => None,
+            });
+            Some((name?, Link::from(message)))
+        });
+        Ok(named.collect())
+    }
+
     pub fn get(&self, name: &str) -> Result<Link> {
         self.find(name)?.ok_or_else(|| Error::DeviceMissing(name.to_owned()))
     }
@@ -102,9 +123,19 @@ impl Netlink {
         self.change(message, || format!("set MAC {mac} and MTU {mtu}"))
     }
 
+    pub fn set_mac(&self, link: &Link, mac: Mac) -> Result<()> {
+        let message = changed(link).address(mac.0.to_vec()).build();
+        self.change(message, || format!("set MAC {mac}"))
+    }
+
     pub fn set_up(&self, name: &str) -> Result<()> {
         let link = self.get(name)?;
         self.change(changed(&link).up().build(), || format!("set interface {name} up"))
+    }
+
+    pub fn set_down(&self, name: &str) -> Result<()> {
+        let link = self.get(name)?;
+        self.change(changed(&link).down().build(), || format!("set interface {name} down"))
     }
 
     /// Gives a device another name, which works while it is up.
@@ -202,9 +233,14 @@ impl From<&LinkMessage> for Link {
             LinkAttribute::IfAlias(alias) => Some(alias.clone()),
             _ => None,
         });
+        let mac = message.attributes.iter().find_map(|attribute| match attribute {
+            LinkAttribute::Address(address) => Some(Mac(address.as_slice().try_into().ok()?)),
+            _ => None,
+        });
         Self {
             index: message.header.index,
             alias,
+            mac,
             up: message.header.flags.contains(LinkFlags::Up),
         }
     }

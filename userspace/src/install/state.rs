@@ -5,6 +5,7 @@ use crate::install::error::{Doing as _, Result};
 use crate::install::guest::Addressing;
 use crate::install::names::GUEST_DEVICE;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
@@ -59,6 +60,12 @@ pub struct GuestState {
     pub mac_address: String,
     /// The host side.
     pub device: String,
+    /// Its number in the rows in force; none while nobody is behind the ENI.
+    #[serde(default)]
+    pub index: Option<u32>,
+    /// What its `/etc/resolv.conf` names, if it is made.
+    #[serde(default)]
+    pub resolver: Option<Ipv4Addr>,
     pub alias: String,
     /// The name that the links of its programs are pinned under. No guest had it before.
     pub pin: String,
@@ -96,17 +103,30 @@ pub enum Place {
     /// A namespace that `up` makes, known by its inode once it is made.
     Made { namespace: String, inode: Option<u64> },
     /// A namespace that was there before.
-    Adopted { namespace: String },
+    Adopted {
+        namespace: String,
+        #[serde(default)]
+        inode: Option<u64>,
+    },
     /// A tap, for a virtual machine.
     Tap,
+    /// A device that was there before, and what it was like then. Whatever is behind it is somebody else's business.
+    Device { before: Option<HostSide> },
+}
+
+/// What is changed of a device that was there before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HostSide {
+    pub mac: [u8; 6],
+    pub up: bool,
 }
 
 impl Place {
     #[must_use]
     pub fn namespace(&self) -> Option<&str> {
         match self {
-            Self::Made { namespace, .. } | Self::Adopted { namespace } => Some(namespace),
-            Self::Tap => None,
+            Self::Made { namespace, .. } | Self::Adopted { namespace, .. } => Some(namespace),
+            Self::Tap | Self::Device { .. } => None,
         }
     }
 
@@ -114,12 +134,33 @@ impl Place {
     pub(super) fn is_made(&self, name: &str, found: Option<u64>) -> bool {
         match self {
             Self::Made { namespace, inode } => namespace == name && (inode.is_none() || *inode == found),
-            Self::Adopted { .. } | Self::Tap => false,
+            Self::Adopted { .. } | Self::Tap | Self::Device { .. } => false,
         }
     }
 }
 
 impl GuestState {
+    /// Whether nothing of it is on the host, because there is no place for it.
+    #[must_use]
+    pub fn is_absent(&self) -> bool {
+        self.index.is_none() && self.nameless
+    }
+
+    /// Whether a guest of a configuration is to be where one of the journal is.
+    #[must_use]
+    pub fn is_at(&self, old: &Self) -> bool {
+        match (&old.place, &self.place) {
+            (Place::Tap, Place::Tap) | (Place::Device { .. }, Place::Device { .. }) => old.device == self.device,
+            // One that somebody else has made again, after ours was gone, is taken for ours.
+            (Place::Made { namespace: old, .. }, Place::Made { namespace: new, .. })
+            | (
+                Place::Adopted { namespace: old, .. },
+                Place::Adopted { namespace: new, .. } | Place::Made { namespace: new, .. },
+            ) => old == new,
+            _ => false,
+        }
+    }
+
     /// What its end in the namespace is called.
     #[must_use]
     pub fn guest_device(&self) -> &str {
@@ -138,6 +179,8 @@ impl GuestState {
             Place::Tap => std::mem::replace(&mut self.device, name),
             Place::Made { namespace, .. } => std::mem::replace(namespace, name),
             Place::Adopted { .. } => self.pin.clone(),
+            // Its name is its owner's.
+            Place::Device { .. } => return,
         };
         self.renaming = Some(Renaming::From(before));
     }
@@ -160,6 +203,13 @@ impl State {
     /// Every guest for which anything may have been made.
     pub fn all_guests(&self) -> impl Iterator<Item = &GuestState> {
         self.guests.iter().chain(&self.passing)
+    }
+
+    /// What is to be removed of the guests that are passing: a device may pass from one ENI to another with its programs.
+    pub(super) fn leftovers(&self) -> Vec<GuestState> {
+        let pins: BTreeSet<_> = self.guests.iter().map(|guest| &*guest.pin).collect();
+        let left = self.passing.iter().filter(|guest| !pins.contains(&*guest.pin));
+        left.cloned().collect()
     }
 
     /// Whether the host has been started anew since.
@@ -197,6 +247,8 @@ pub(crate) mod tests {
             forwards: false,
             mac_address: "02:00:00:00:00:04".to_owned(),
             device: format!("gp{name}"),
+            index: Some(7),
+            resolver: None,
             alias: format!("groundplane:eni-{name}"),
             pin: format!("gp{name}"),
             place,
@@ -215,6 +267,7 @@ pub(crate) mod tests {
     pub(crate) fn adopted(namespace: &str) -> Place {
         Place::Adopted {
             namespace: namespace.to_owned(),
+            inode: Some(8),
         }
     }
 

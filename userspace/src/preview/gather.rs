@@ -110,7 +110,7 @@ fn bindings(who: &Who, state: Option<&State>, guests: &[GuestState]) -> Bindings
             .filter(|(before, _)| is_in_place(before, guest));
         let kind = match guest.place {
             Place::Tap => GuestKind::Tap,
-            Place::Made { .. } | Place::Adopted { .. } => GuestKind::Veth,
+            Place::Made { .. } | Place::Adopted { .. } | Place::Device { .. } => GuestKind::Veth,
         };
         let device = stays.map_or(unused, |(_, device)| *device);
         (guest.eni_id.clone(), Binding { device, kind })

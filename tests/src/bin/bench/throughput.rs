@@ -101,7 +101,14 @@ fn connect(lab: &Lab, programs: &Path) -> Result<Ebpf> {
     let mut indices = Vec::new();
     for end in &ENDS {
         let namespace = lab.namespace(end.namespace);
-        let link = link::create_veth(end.device, "bench", &namespace, GUEST_DEVICE, end.mac)?;
+        let link = link::create_veth(
+            &Netlink::open()?,
+            end.device,
+            "bench",
+            &namespace,
+            GUEST_DEVICE,
+            end.mac,
+        )?;
         indices.push(link.device(end.device)?.0);
     }
     let mut ebpf = object(programs, "peer")?;

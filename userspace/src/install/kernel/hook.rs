@@ -3,7 +3,7 @@
 use super::expedited::Expedited;
 use super::programs::Programs;
 use crate::install::bpffs;
-use crate::install::error::{Doing as _, Result, bpf};
+use crate::install::error::{Doing as _, Error, Result, bpf};
 use aya::programs::links::{FdLink, PinnedLink};
 use aya::programs::tc::{SchedClassifierLink, TcAttachOptions};
 use aya::programs::{LinkOrder, SchedClassifier, TcAttachType};
@@ -86,13 +86,26 @@ fn is_of_no_device(error: &aya::programs::ProgramError) -> bool {
     matches!(error, SyscallError(call) if call.io_error.raw_os_error() == Some(nix::errno::Errno::ENOLINK as i32))
 }
 
-/// Detaches both programs. A device that is gone already is no error.
-pub(super) fn detach(pins: &Path, pin: &str) -> Result<()> {
-    let directory = links(pins).join(pin);
-    for (name, _) in HOOKS {
-        bpffs::unpin(&directory.join(name))?;
+/// Detaches both programs from each device. A device that is gone already is no error.
+pub(super) fn detach(pins: &Path, names: &[&str]) -> Result<()> {
+    let _expedited = Expedited::for_many(pins, HOOKS.len() * names.len());
+    let mut errors = Vec::new();
+    for name in names {
+        errors.extend(detach_one(&links(pins).join(name)).err());
     }
-    bpffs::remove_directory(&directory)
+    Error::collect(errors)
+}
+
+fn detach_one(directory: &Path) -> Result<()> {
+    for (name, _) in HOOKS {
+        let pin = directory.join(name);
+        // The kernel detaches at once when a descriptor that is the last to know the link is closed, and some time later
+        // when it was only unpinned.
+        let link = pin.exists().then(|| PinnedLink::from_pin(&pin).ok()).flatten();
+        bpffs::unpin(&pin)?;
+        drop(link);
+    }
+    bpffs::remove_directory(directory)
 }
 
 /// Whether both hooks really run our programs before any other: the kernel is asked, not the pins.

@@ -1,18 +1,25 @@
 //! The one way to change a host: what is up, what a configuration would change, and putting it in force.
 
+mod adopt;
+mod put;
+mod reconcile;
+
+pub use reconcile::{Rebound, Whereabouts};
+
 use crate::document::{self, Diagnostics, Host, Resolved, Source};
 use crate::install::deployment::Deployment;
 use crate::install::down;
 use crate::install::error::{Error, Result};
 use crate::install::history::{History, Manifest};
-use crate::install::kernel::{DEFAULT_PINS, Datapath, LoadOptions};
+use crate::install::kernel::{DEFAULT_PINS, Datapath, LoadOptions, Upgrade};
 use crate::install::netns;
 use crate::install::progress::Progress;
-use crate::install::state::{Stage, State};
+use crate::install::state::State;
 use crate::install::store::Store;
-use crate::install::up;
+use crate::plan::Compiled;
 use crate::preview::{self, Preview};
 use serde::Serialize;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Where things are kept, and what is loaded.
@@ -27,12 +34,16 @@ pub struct EngineOptions {
 /// A host under one hand: as long as it lives, nobody else changes it.
 #[derive(Debug)]
 pub struct Engine {
-    pub(super) options: EngineOptions,
-    pub(super) store: Store,
-    pub(super) history: History,
-    pub(super) state: Option<State>,
-    pub(super) datapath: Option<Datapath>,
-    pub(super) applied: Option<Applied>,
+    options: EngineOptions,
+    store: Store,
+    history: History,
+    state: Option<State>,
+    datapath: Option<Datapath>,
+    applied: Option<Applied>,
+    /// What the rows in force were made of.
+    compiled: Compiled,
+    /// Pins of guests that lacked something when they were last looked at.
+    damaged: BTreeSet<String>,
 }
 
 /// What was found when a host was taken over.
@@ -119,42 +130,18 @@ impl Engine {
         let store = Store::lock(&options.state_dir, || {
             progress.step("waiting for another groundplane to finish");
         })?;
-        let state = store.read()?;
-        let datapath = match &state {
-            Some(state) => up::running(state, &options)?,
-            None => None,
-        };
         let mut engine = Self {
             history: History::open(&options.state_dir)?,
+            state: store.read()?,
             options,
             store,
-            state,
-            datapath,
+            datapath: None,
             applied: None,
+            compiled: Compiled::default(),
+            damaged: BTreeSet::new(),
         };
-        let adopted = engine.adopt()?;
+        let adopted = engine.adopt(progress)?;
         Ok((engine, adopted))
-    }
-
-    fn adopt(&mut self) -> Result<Adopted> {
-        let mut findings = Vec::new();
-        let generation = self.datapath.as_ref().map(|datapath| datapath.generation().0);
-        match self.history.settle(generation)? {
-            None => {}
-            Some(true) => findings.push("a change was killed after it was in force; it is in force".to_owned()),
-            Some(false) => findings.push("a change was killed before it was in force; the old one is".to_owned()),
-        }
-        if let Some(manifest) = self.history.newest().cloned() {
-            self.applied = Some(self.recall(manifest)?);
-        }
-        if self.state.as_ref().is_some_and(|state| state.stage == Stage::Changing) {
-            findings.push("an earlier run was killed".to_owned());
-        }
-        Ok(Adopted {
-            generation,
-            guests: self.state.as_ref().map_or(0, |state| state.guests.len()),
-            findings,
-        })
     }
 
     /// The configuration in force.
@@ -223,35 +210,23 @@ impl Engine {
         self.forget().map(|()| state)
     }
 
-    pub(super) fn forget(&mut self) -> Result<()> {
+    fn forget(&mut self) -> Result<()> {
         down::everything(&self.store, self.state.as_ref())?;
         self.history = History::open(&self.options.state_dir)?;
         (self.state, self.datapath, self.applied) = (None, None, None);
+        (self.compiled, self.damaged) = (Compiled::default(), BTreeSet::new());
         Ok(())
     }
 
-    fn put(
-        &mut self,
-        sources: Vec<Source>,
-        deployment: Deployment,
-        rollback_to: Option<u64>,
-        options: ApplyOptions,
-        progress: &dyn Progress,
-    ) -> Result<Outcome> {
-        let change = up::up(self, &sources, &deployment, rollback_to, progress)?;
-        let manifest = self.history.newest().cloned().ok_or(Error::NothingUp)?;
-        let generation = manifest.generation;
-        self.applied = Some(Applied {
-            manifest,
-            sources,
-            deployment,
-        });
-        let cut = options.cut.then(|| self.cut(progress)).transpose()?;
-        Ok(Outcome {
-            generation,
-            cut,
-            change,
-        })
+    /// Replaces the programs by those this program brings, if they aren't the same, while packets go on.
+    pub fn upgrade(&mut self) -> Result<Upgrade> {
+        let datapath = self.datapath.as_mut().ok_or(Error::NothingUp)?;
+        datapath.upgrade(&self.options.load)
+    }
+
+    /// Does what an apply leaves for later, so that the next one is as cheap as can be. To be called when nobody waits.
+    pub fn catch_up(&mut self) -> Result<()> {
+        self.datapath.as_mut().map_or(Ok(()), Datapath::catch_up)
     }
 
     /// Ends the connections that the configuration in force would not admit. It is in force by now, so that none of
@@ -265,20 +240,6 @@ impl Engine {
             Some(judgement) => datapath.retire_all(&judgement.cut),
             None => Ok(0),
         }
-    }
-
-    /// The configuration of a manifest.
-    fn recall(&mut self, manifest: Manifest) -> Result<Applied> {
-        let sources = self.history.sources(&manifest)?;
-        let resolved = document::read(&sources, None).map_err(|problems| Error::UnreadableGeneration {
-            generation: manifest.generation,
-            problems: problems.to_string(),
-        })?;
-        Ok(Applied {
-            manifest,
-            sources,
-            deployment: resolved.into(),
-        })
     }
 }
 

@@ -1,0 +1,178 @@
+//! Taking over what is there: what another process has put in force, what one that was killed has left, and what there was
+//! before the host was started anew.
+
+use super::{Adopted, Applied, Engine};
+use crate::document;
+use crate::install::arrangement::{Arrangement, Fate, Missing, staying};
+use crate::install::change::{Wanted, bindings};
+use crate::install::error::{Error, Result};
+use crate::install::history::Manifest;
+use crate::install::kernel::Datapath;
+use crate::install::make;
+use crate::install::netlink::Netlink;
+use crate::install::progress::Progress;
+use crate::install::state::{GuestState, Stage, State};
+use crate::install::survey::Survey;
+
+impl Engine {
+    pub(super) fn adopt(&mut self, progress: &dyn Progress) -> Result<Adopted> {
+        let mut findings = Vec::new();
+        let Some(state) = &self.state else {
+            return Ok(Adopted::default());
+        };
+        let of_this_boot = state.is_of_this_boot()?;
+        let same_pins = state.pins == self.options.pins(Some(state));
+        if of_this_boot && same_pins {
+            self.datapath = match Datapath::open(&state.pins) {
+                Err(error @ Error::Layout { .. }) => return Err(error),
+                other => other.ok(),
+            };
+        }
+        let generation = self.datapath.as_ref().map(|datapath| datapath.generation().0);
+        match self.history.settle(generation)? {
+            None => {}
+            Some(true) => {
+                findings.push("a run was killed after its configuration was in force, which it stays".to_owned())
+            }
+            Some(false) => {
+                findings
+                    .push("a run was killed before its configuration was in force; the one before stays".to_owned());
+            }
+        }
+        let Some(manifest) = self.history.newest().cloned() else {
+            findings.push("what a first run that was killed had made is removed".to_owned());
+            self.forget()?;
+            return Ok(Adopted {
+                findings,
+                ..Adopted::default()
+            });
+        };
+        self.applied = Some(self.recall(manifest)?);
+        if self.datapath.is_some() {
+            self.take_over(&mut findings, progress)?;
+        } else if same_pins {
+            self.restore(of_this_boot, &mut findings, progress)?;
+        }
+        Ok(Adopted {
+            generation: self.datapath.as_ref().map(|datapath| datapath.generation().0),
+            guests: self.state.as_ref().map_or(0, |state| state.guests.len()),
+            findings,
+        })
+    }
+
+    /// The configuration of a manifest.
+    pub(super) fn recall(&mut self, manifest: Manifest) -> Result<Applied> {
+        let sources = self.history.sources(&manifest)?;
+        let resolved = document::read(&sources, None).map_err(|problems| Error::UnreadableGeneration {
+            generation: manifest.generation,
+            problems: problems.to_string(),
+        })?;
+        Ok(Applied {
+            manifest,
+            sources,
+            deployment: resolved.into(),
+        })
+    }
+
+    /// Takes over what runs: compares it with what should, and repairs what differs.
+    fn take_over(&mut self, findings: &mut Vec<String>, progress: &dyn Progress) -> Result<()> {
+        let (Some(applied), Some(state), Some(datapath)) = (self.applied.clone(), &mut self.state, &mut self.datapath)
+        else {
+            return Err(Error::NothingUp);
+        };
+        let wanted = Wanted::again(&applied);
+        let guests = applied.deployment.guest_states()?;
+        let netlink = Netlink::open()?;
+        let survey = Survey::take(&netlink)?;
+        let stands = |guest: &GuestState| survey.stands(guest) && datapath.is_attached(&guest.device).unwrap_or(false);
+        if state.stage == Stage::Changing {
+            let old: Vec<_> = state.all_guests().cloned().collect();
+            let (directory, missing) = (&self.options.state_dir, Missing::MadeIfPossible);
+            let arrangement = Arrangement::new(guests, directory, &old, &survey, missing, stands)?;
+            findings.extend(arrangement.reasons.iter().cloned());
+            hand_over(state, &arrangement);
+            self.learn()?;
+            return self.run(&wanted, arrangement, (&survey, &netlink), true, progress);
+        }
+        // Names and groups may have been changed by a run that was killed before it could note them down.
+        for (old, wanted) in state
+            .guests
+            .iter_mut()
+            .zip(guests)
+            .filter(|(old, wanted)| old.eni_id == wanted.eni_id)
+        {
+            *old = staying(wanted, old);
+        }
+        let is_damaged = |guest: &&GuestState| {
+            !guest.is_absent() && (!stands(guest) || survey.link(&guest.device).is_none_or(|link| !link.up))
+        };
+        for guest in state.guests.iter().filter(is_damaged) {
+            findings.push(format!("{}/{} is not whole", guest.vpc, guest.name));
+            self.damaged.insert(guest.pin.clone());
+        }
+        if !self.learn()? {
+            findings.push("the tables did not hold what they should, and are written anew".to_owned());
+            self.change_tables(&wanted, progress)?;
+        }
+        Ok(())
+    }
+
+    /// Finds out what the tables hold, and whether that is what was applied.
+    fn learn(&mut self) -> Result<bool> {
+        let (Some(applied), Some(state), Some(datapath)) = (&self.applied, &self.state, &mut self.datapath) else {
+            return Err(Error::NothingUp);
+        };
+        let resources = applied.deployment.resources.clone();
+        let compiled = self.compiled.next(resources, &bindings(state.guests.iter()));
+        self.compiled = compiled.map_err(Error::Plan)?;
+        Ok(datapath.learn(&self.compiled.parts)?.in_force)
+    }
+
+    /// Puts the last configuration in force again, after what held it has gone: with the boot, or with its pins.
+    fn restore(&mut self, of_this_boot: bool, findings: &mut Vec<String>, progress: &dyn Progress) -> Result<()> {
+        let (Some(applied), Some(state)) = (self.applied.clone(), self.state.clone()) else {
+            return Err(Error::NothingUp);
+        };
+        let wanted = Wanted::again(&applied);
+        let netlink = Netlink::open()?;
+        if !of_this_boot {
+            findings.push("the host was started anew; the last configuration is put in force again".to_owned());
+            self.load(progress)?;
+            findings.extend(self.install(&wanted, Missing::MadeIfPossible, &netlink, progress)?);
+            return Ok(());
+        }
+        findings.push(
+            "the programs were gone; they are loaded again, and the last configuration is put in force".to_owned(),
+        );
+        let mounted_bpffs = state.mounted_bpffs;
+        self.load(progress)?;
+        let survey = Survey::take(&netlink)?;
+        let old: Vec<_> = state.all_guests().cloned().collect();
+        let guests = applied.deployment.guest_states()?;
+        let (directory, missing) = (&self.options.state_dir, Missing::MadeIfPossible);
+        let arrangement = Arrangement::new(guests, directory, &old, &survey, missing, |guest| survey.stands(guest))?;
+        findings.extend(arrangement.reasons.iter().cloned());
+        let (Some(state), Some(datapath)) = (&mut self.state, &mut self.datapath) else {
+            return Err(Error::NothingUp);
+        };
+        state.mounted_bpffs |= mounted_bpffs;
+        hand_over(state, &arrangement);
+        // Without programs a device must not be up.
+        for guest in &state.guests {
+            netlink.set_down(&guest.device)?;
+        }
+        make::attach(state.guests.iter(), datapath)?;
+        self.run(&wanted, arrangement, (&survey, &netlink), true, progress)
+    }
+}
+
+/// Notes down as guests those that stay, wherever in the journal they were, and as passing those that go.
+fn hand_over(state: &mut State, arrangement: &Arrangement) {
+    let stay = arrangement.members.iter().filter_map(|member| match &member.fate {
+        Fate::Stays(before) => Some((**before).clone()),
+        Fate::Made | Fate::Absent => None,
+    });
+    state.guests = stay.collect();
+    state.passing = arrangement.gone.clone();
+    state.stage = Stage::Changing;
+}

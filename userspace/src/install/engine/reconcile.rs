@@ -1,0 +1,87 @@
+//! Guests that go and come back while the configuration stays what it is.
+
+use super::Engine;
+use crate::install::arrangement::{Arrangement, Fate, Missing};
+use crate::install::change::Wanted;
+use crate::install::error::Result;
+use crate::install::netlink::Netlink;
+use crate::install::progress::Quiet;
+use crate::install::state::{GuestState, Stage};
+use crate::install::survey::Survey;
+use serde::Serialize;
+
+/// A guest that has gone or come back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Rebound {
+    /// The VPC's name and the guest's.
+    pub name: String,
+    pub network_interface_id: String,
+    pub whereabouts: Whereabouts,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Whereabouts {
+    /// Its ENI answers for nothing.
+    Gone,
+    /// It is bound again, to a new device, and its connections begin anew.
+    Back,
+}
+
+impl Engine {
+    /// Compares the guests with what the host has: the ENI of one that is gone answers for nothing, one that has come back
+    /// is bound again. Where nothing has changed nothing is done.
+    pub fn reconcile(&mut self) -> Result<Vec<Rebound>> {
+        let (Some(applied), Some(state)) = (&self.applied, &self.state) else {
+            return Ok(Vec::new());
+        };
+        if self.datapath.is_none() || state.stage != Stage::Up {
+            return Ok(Vec::new());
+        }
+        let netlink = Netlink::open()?;
+        let survey = Survey::take(&netlink)?;
+        let stands = |guest: &GuestState| survey.host_side(guest).is_some();
+        if state.guests.iter().all(stands) {
+            return Ok(Vec::new());
+        }
+        let guests = applied.deployment.guest_states()?;
+        let (directory, missing) = (&self.options.state_dir, Missing::Rebound);
+        let arrangement = Arrangement::new(guests, directory, &state.guests, &survey, missing, stands)?;
+        let rebound = changes(&arrangement, &state.guests);
+        if rebound.is_empty() {
+            return Ok(rebound);
+        }
+        let applied = applied.clone();
+        self.run(
+            &Wanted::again(&applied),
+            arrangement,
+            (&survey, &netlink),
+            false,
+            &Quiet,
+        )?;
+        if let (Some(applied), Some(manifest)) = (&mut self.applied, self.history.newest()) {
+            applied.manifest = manifest.clone();
+        }
+        Ok(rebound)
+    }
+}
+
+/// Who has gone and who has come back; one that did both has come back.
+fn changes(arrangement: &Arrangement, before: &[GuestState]) -> Vec<Rebound> {
+    let was_absent = |id: &str| before.iter().any(|guest| guest.eni_id == id && guest.is_absent());
+    let changed = arrangement.members.iter().filter_map(|member| {
+        let guest = &member.guest;
+        let whereabouts = match member.fate {
+            Fate::Stays(_) => return None,
+            Fate::Made => Whereabouts::Back,
+            Fate::Absent if was_absent(&guest.eni_id) => return None,
+            Fate::Absent => Whereabouts::Gone,
+        };
+        Some(Rebound {
+            name: format!("{}/{}", guest.vpc, guest.name),
+            network_interface_id: guest.eni_id.clone(),
+            whereabouts,
+        })
+    });
+    changed.collect()
+}

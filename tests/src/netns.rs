@@ -102,7 +102,7 @@ impl Lab {
     pub fn groundplane_command(&self, args: &[&str]) -> Result<Command> {
         let mut command = tool::inside(&self.namespace("host"), &binary()?);
         command.args(args).arg("--state-dir").arg(self.state_dir());
-        if args.first() == Some(&"up") {
+        if matches!(args.first(), Some(&("up" | "plan" | "apply" | "rollback" | "doctor"))) {
             command.arg("--pin-dir").arg(self.pin_dir());
         }
         Ok(command)

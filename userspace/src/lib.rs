@@ -17,3 +17,4 @@ pub mod resources;
 pub mod rule;
 pub mod simulate;
 pub mod status;
+pub mod top;

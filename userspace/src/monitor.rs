@@ -4,6 +4,7 @@ mod packet;
 mod time;
 
 pub use packet::Packet;
+pub use time::moment;
 
 use crate::install::engine::require_root;
 use crate::install::error::{Error, Result};

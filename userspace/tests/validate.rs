@@ -41,8 +41,8 @@ fn a_right_document_is_told_in_a_line_and_exits_0() {
     let output = groundplane(&["validate", EXAMPLE]);
     assert_eq!(output.status.code(), Some(0));
     let expected = format!(
-        "{EXAMPLE} is right: 2 VPCs, 4 subnets, 2 security groups, 2 network ACLs, 2 route tables, \
-         0 prefix lists, 5 instances\n"
+        "{EXAMPLE} is right: 2 VPCs, 4 subnets, 2 route tables, 2 network ACLs, 2 security groups, \
+         0 prefix lists, 5 network interfaces\n"
     );
     assert_eq!((text(&output.stdout), text(&output.stderr)), (&*expected, ""));
 }
@@ -76,7 +76,7 @@ fn json_has_every_problem_with_its_place_and_code() {
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
     let expected = serde_json::json!({
         "valid": false,
-        "file": document.path(),
+        "files": [document.path()],
         "problems": [{
             "severity": "error",
             "file": document.path(),
@@ -102,7 +102,7 @@ fn json_says_what_a_right_document_has() {
         "network_acls": 2,
         "route_tables": 2,
         "prefix_lists": 0,
-        "instances": 5,
+        "network_interfaces": 5,
     });
     assert_eq!((&report["valid"], &report["counts"]), (&true.into(), &counts));
 }

@@ -1,6 +1,7 @@
 //! `groundplane agent`: has the host in hand until it is interrupted or terminated.
 
 use super::Outcome;
+use super::exit::Ended;
 use super::output::Output;
 use groundplane::agent::config::{DEFAULT_PATH, LogFormat, LogLevel};
 use groundplane::agent::{self, AgentError, Config, logs};
@@ -37,7 +38,7 @@ pub(super) struct Arguments {
     log_level: Option<LogLevel>,
 }
 
-pub(super) fn run(arguments: Arguments, state_dir: &Path, output: &Output) -> anyhow::Result<Outcome> {
+pub(super) fn run(arguments: Arguments, state_dir: &Path, output: &Output) -> Ended {
     let config = config(arguments, state_dir)?;
     logs::start(config.log);
     let engine = EngineOptions {

@@ -1,5 +1,6 @@
 //! `groundplane completions SHELL`: what makes a shell complete the command line.
 
+use super::exit::Ended;
 use super::{CommandLine, Outcome, output};
 use clap::{CommandFactory, ValueEnum};
 
@@ -20,7 +21,7 @@ impl From<Shell> for clap_complete::Shell {
     }
 }
 
-pub(super) fn run(shell: Shell) -> anyhow::Result<Outcome> {
+pub(super) fn run(shell: Shell) -> Ended {
     let mut script = Vec::new();
     let shell = clap_complete::Shell::from(shell);
     clap_complete::generate(shell, &mut CommandLine::command(), "groundplane", &mut script);

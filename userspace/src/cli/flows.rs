@@ -1,6 +1,7 @@
 //! `groundplane flows`: live connections.
 
 use super::Outcome;
+use super::exit::Ended;
 use super::output::{Format, Output};
 use super::table::{Column, table};
 use clap::Args;
@@ -66,7 +67,7 @@ fn block(text: &str) -> Result<IpNet, String> {
         .map_err(|_| "neither an address nor a block".to_owned())
 }
 
-pub(super) fn run(arguments: &Arguments, state_dir: &Path, output: &Output) -> anyhow::Result<Outcome> {
+pub(super) fn run(arguments: &Arguments, state_dir: &Path, output: &Output) -> Ended {
     let connections = Connections::open(state_dir)?;
     let selector = arguments.selection.selector();
     if output.format() == Format::Json {
@@ -85,7 +86,7 @@ pub(super) fn run(arguments: &Arguments, state_dir: &Path, output: &Output) -> a
 }
 
 /// An object a line, as the tables are read: however many there are, none waits for the others.
-fn lines(connections: &Connections, selector: &FlowSelector, output: &Output) -> anyhow::Result<Outcome> {
+fn lines(connections: &Connections, selector: &FlowSelector, output: &Output) -> Ended {
     let mut failure = Ok(());
     connections.each(selector, |flow| match output.line("", &flow) {
         Ok(true) => ControlFlow::Continue(()),
@@ -95,7 +96,8 @@ fn lines(connections: &Connections, selector: &FlowSelector, output: &Output) ->
             ControlFlow::Break(())
         }
     })?;
-    failure.map(|()| Outcome::Done)
+    failure?;
+    Ok(Outcome::Done)
 }
 
 fn text(shown: &[Flow], count: u64) -> String {

@@ -1,5 +1,6 @@
 //! `groundplane man`: manual pages, made of what the command line says of itself.
 
+use super::exit::Ended;
 use super::{CommandLine, Outcome, output};
 use anyhow::Context;
 use clap::{Command, CommandFactory};
@@ -14,7 +15,7 @@ pub(super) struct Arguments {
     directory: Option<PathBuf>,
 }
 
-pub(super) fn run(arguments: &Arguments) -> anyhow::Result<Outcome> {
+pub(super) fn run(arguments: &Arguments) -> Ended {
     let mut command = CommandLine::command();
     command.build();
     match &arguments.directory {

@@ -1,25 +1,35 @@
 //! The verbs, one file each. `run` reads the command line, calls the verb and turns what comes of it into an exit code.
 
 mod agent;
+mod apply;
 mod completions;
+mod doctor;
+mod documents;
 mod down;
 mod exit;
-mod file;
+mod export;
 mod flows;
+mod flush;
+mod get;
+mod host;
 mod man;
 mod monitor;
 mod output;
+mod plan;
 mod progress;
+mod resources;
+mod show;
 mod status;
 mod table;
+mod top;
 mod up;
 mod validate;
 
 use clap::{Parser, Subcommand};
-use exit::Outcome;
+use exit::{Ended, Outcome};
 use groundplane::install::store::DEFAULT_DIRECTORY;
 use output::Output;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// VPC networks for plain Linux hosts, enforced in the kernel
@@ -38,21 +48,36 @@ struct CommandLine {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// Check a document and say everything that is wrong with it; needs no privileges and changes nothing
-    Validate {
-        /// The document
-        file: PathBuf,
-    },
-    /// Bring up the VPCs of a document, or change what is up into it: guests that are in both go on undisturbed
+    /// Check documents and say everything that is wrong with them; needs no privileges and changes nothing
+    Validate(documents::Documents),
+    /// Show what documents would change, and which connections would end
+    Plan(plan::Arguments),
+    /// Put documents in force: guests that are there already go on undisturbed
+    Apply(apply::Apply),
+    /// Put the configuration before in force again
+    Rollback(apply::Rollback),
+    /// Put documents in force, say who is where, and try it out on request
     Up(up::Arguments),
     /// Take down what is up, and nothing else
-    Down,
+    Down(host::SocketArguments),
     /// Show ENIs, counters, and what was dropped and why
     Status,
+    /// Show subnets, routes, rules and everything else in force, in tables
+    Show(show::Arguments),
+    /// Print objects as AWS's command line does
+    Get(get::Arguments),
+    /// Write what is in force, or documents, as AWS's JSON
+    Export(export::Export),
     /// Show drops while they happen, one line each, until interrupted
     Monitor(monitor::Arguments),
     /// List live connections
     Flows(flows::Arguments),
+    /// End live connections
+    Flush(flush::Arguments),
+    /// Show who sends most, again and again, until interrupted
+    Top(top::Arguments),
+    /// Say what this host has and lacks, and what that means
+    Doctor(host::HostArguments),
     /// Keep the host in hand: put documents in force, and answer over a socket
     Agent(agent::Arguments),
     /// Print what makes a shell complete this command line
@@ -74,29 +99,42 @@ pub(crate) fn run() -> ExitCode {
         Err(told) => return exit::told(&told),
     };
     let output = Output::new(output);
-    let outcome = match verb {
-        Verb::Validate { file } => validate::run(&file, &output),
-        Verb::Up(arguments) => up::run(&arguments, &state_dir, &output),
-        Verb::Down => down::run(&state_dir, &output),
-        Verb::Status => status::run(&state_dir, &output),
-        Verb::Monitor(arguments) => monitor::run(&arguments, &state_dir, &output),
-        Verb::Flows(arguments) => flows::run(&arguments, &state_dir, &output),
-        Verb::Agent(arguments) => agent::run(arguments, &state_dir, &output),
-        Verb::Completions { shell } => completions::run(shell),
-        Verb::Man(arguments) => man::run(&arguments),
-    };
-    outcome.map_or_else(
-        |error| {
-            output.failure(&error);
-            exit::of_error(&error)
-        },
-        Outcome::code,
-    )
+    exit::code(verb.run(&state_dir, &output), &output)
+}
+
+impl Verb {
+    fn run(self, state_dir: &Path, output: &Output) -> Ended {
+        match self {
+            Self::Validate(documents) => validate::run(&documents, output),
+            Self::Plan(arguments) => plan::run(&arguments, state_dir, output),
+            Self::Apply(arguments) => apply::apply(&arguments, state_dir, output),
+            Self::Rollback(arguments) => apply::rollback(&arguments, state_dir, output),
+            Self::Up(arguments) => up::run(&arguments, state_dir, output),
+            Self::Down(arguments) => down::run(&arguments, state_dir, output),
+            Self::Status => status::run(state_dir, output),
+            Self::Show(arguments) => show::run(&arguments, state_dir, output),
+            Self::Get(arguments) => get::run(&arguments, state_dir, output),
+            Self::Export(arguments) => export::export(&arguments, state_dir, output),
+            Self::Monitor(arguments) => monitor::run(&arguments, state_dir, output),
+            Self::Flows(arguments) => flows::run(&arguments, state_dir, output),
+            Self::Flush(arguments) => flush::run(&arguments, state_dir, output),
+            Self::Top(arguments) => top::run(&arguments, state_dir, output),
+            Self::Doctor(arguments) => doctor::run(&arguments, state_dir, output),
+            Self::Agent(arguments) => agent::run(arguments, state_dir, output),
+            Self::Completions { shell } => completions::run(shell),
+            Self::Man(arguments) => man::run(&arguments),
+        }
+    }
 }
 
 /// A directory is noted down and handed to servers, who run elsewhere, so it must not depend on where we are.
 fn absolute(path: &str) -> std::io::Result<PathBuf> {
     std::path::absolute(path)
+}
+
+/// So many of something, in words.
+fn count(number: usize, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
 #[cfg(test)]

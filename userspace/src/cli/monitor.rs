@@ -1,5 +1,6 @@
 //! `groundplane monitor`: drops while they happen, one line each.
 
+use super::exit::Ended;
 use super::output::Output;
 use super::{Outcome, progress};
 use groundplane::monitor::{self, Filter, Monitor, News};
@@ -25,7 +26,7 @@ fn reason(name: &str) -> Result<DropReason, String> {
     monitor::reason(name).ok_or_else(|| "no reason has this name".to_owned())
 }
 
-pub(super) fn run(arguments: &Arguments, state_dir: &Path, output: &Output) -> anyhow::Result<Outcome> {
+pub(super) fn run(arguments: &Arguments, state_dir: &Path, output: &Output) -> Ended {
     let filter = Filter {
         eni: arguments.eni.clone(),
         reason: arguments.reason,

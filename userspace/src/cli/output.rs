@@ -1,9 +1,10 @@
 //! What is printed: results to standard output, problems to standard error; as JSON, everything to standard output.
 
-use super::Outcome;
+use super::host::Warnings;
 use clap::ValueEnum;
 use groundplane::document::Diagnostics;
 use serde::Serialize;
+use serde_json::Value;
 use std::io::{IsTerminal, Write};
 
 /// Prints what has a form of its own, whatever the format.
@@ -33,13 +34,25 @@ pub(super) struct Output {
     colours: bool,
 }
 
+/// Colours are for terminals, and not for people who set NO_COLOR to anything (no-color.org).
+fn colours(on: &impl IsTerminal) -> bool {
+    let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    !unwanted && on.is_terminal()
+}
+
+pub(super) fn colours_on_stderr() -> bool {
+    colours(&std::io::stderr())
+}
+
+pub(super) fn colours_on_stdout() -> bool {
+    colours(&std::io::stdout())
+}
+
 impl Output {
-    /// Colours are for terminals, and not for people who set NO_COLOR to anything (no-color.org).
     pub(super) fn new(format: Format) -> Self {
-        let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         Self {
             format,
-            colours: !unwanted && std::io::stderr().is_terminal(),
+            colours: colours_on_stderr(),
         }
     }
 
@@ -50,6 +63,11 @@ impl Output {
     /// Text for people.
     pub(super) fn text(&self, text: &str) -> anyhow::Result<()> {
         wanted(writeln!(std::io::stdout().lock(), "{text}"))
+    }
+
+    /// What is JSON whoever asks.
+    pub(super) fn json(&self, value: &Value) -> anyhow::Result<()> {
+        wanted(writeln!(std::io::stdout().lock(), "{value:#}"))
     }
 
     /// The result: as text for people, or the value itself for programs.
@@ -87,13 +105,22 @@ impl Output {
         }
     }
 
-    /// Problems that keep a verb from doing anything.
-    pub(super) fn refuse(&self, diagnostics: Diagnostics) -> anyhow::Result<Outcome> {
-        self.diagnostics(&diagnostics);
-        if self.format == Format::Json {
-            self.result("", &diagnostics)?;
+    /// What a configuration is warned of, by whoever has read it.
+    pub(super) fn warnings(&self, warnings: &Warnings) {
+        match warnings {
+            Warnings::Own(diagnostics) => self.diagnostics(diagnostics),
+            Warnings::Told(value) if self.format == Format::Text => told(value),
+            Warnings::Told(_) => {}
         }
-        Ok(Outcome::Refused)
+    }
+
+    /// Problems that keep a verb from doing anything.
+    pub(super) fn refusal(&self, problems: &Value, text: &str) {
+        match self.format {
+            // As above.
+            Format::Text => _ = writeln!(std::io::stderr().lock(), "{}", text.trim_end()),
+            Format::Json => _ = self.result("", problems),
+        }
     }
 
     /// What made a verb fail, with what led to it.
@@ -105,5 +132,24 @@ impl Output {
             Format::Text => writeln!(err, "error: {error:#}"),
             Format::Json => writeln!(out, "{}", serde_json::json!({ "error": format!("{error:#}") })),
         };
+    }
+}
+
+/// Warnings of which nothing but their JSON is known.
+fn told(diagnostics: &Value) {
+    let problems = diagnostics.get("problems").and_then(Value::as_array);
+    for problem in problems.into_iter().flatten() {
+        let word = |name: &str| problem.get(name).and_then(Value::as_str).unwrap_or_default();
+        let number = |name: &str| problem.get(name).and_then(Value::as_u64).unwrap_or_default();
+        let place = format!("{}:{}:{}", word("file"), number("line"), number("column"));
+        let label = match word("number") {
+            "" => String::new(),
+            number => format!("[{number}]"),
+        };
+        _ = writeln!(
+            std::io::stderr().lock(),
+            "warning{label}: {}\n  --> {place}",
+            word("message")
+        );
     }
 }

@@ -1,141 +1,87 @@
-//! `groundplane up FILE`: a document to a running network, and on request a probe of it.
+//! `groundplane up PATH…`: documents to a running network, who is where, and on request a probe of it.
 
+use super::Outcome;
+use super::apply::{self, How};
+use super::documents::Documents;
+use super::exit::{Ended, Stop};
+use super::host::Host;
 use super::output::Output;
-use super::{Outcome, file, progress};
+use super::progress::Bar;
 use anyhow::Context;
-use groundplane::document::{self, Host, Source};
-use groundplane::install::engine::Change;
-use groundplane::install::state::State;
+use groundplane::document::{self, Source};
+use groundplane::install::Progress as _;
+use groundplane::install::state::{GuestState, State};
 use groundplane::install::store::{self, DEFAULT_DIRECTORY};
-use groundplane::install::{self, ApplyOptions, Candidate, Engine, EngineOptions, LoadOptions, Watched};
-use groundplane::object::object;
 use groundplane::probe::{self, Report};
 use groundplane::status;
 use serde::Serialize;
+use serde_json::Value;
 use std::fmt::Write;
-use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
+use std::path::Path;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// The document
-    file: PathBuf,
+    #[command(flatten)]
+    documents: Documents,
+    #[command(flatten)]
+    how: How,
     /// Try out who reaches whom afterwards, with ping, curl, nginx and iperf3
     #[arg(long)]
     probe: bool,
-    /// Where programs and tables are pinned, on a BPF file system
-    #[arg(long, value_name = "DIRECTORY", default_value = install::kernel::DEFAULT_PINS, value_parser = super::absolute)]
-    pin_dir: PathBuf,
 }
 
 /// What came of it.
 #[derive(Debug, Serialize)]
-struct Result<'a> {
+struct Told<'a> {
     #[serde(flatten)]
-    outcome: &'a install::Outcome,
-    guests: &'a [install::state::GuestState],
+    outcome: &'a Value,
+    guests: &'a [GuestState],
     #[serde(skip_serializing_if = "Option::is_none")]
     probe: Option<&'a Report>,
 }
 
-pub(super) fn run(arguments: &Arguments, state_dir: &Path, output: &Output) -> anyhow::Result<Outcome> {
-    let host = Host {
-        namespaces: install::netns::list()?,
-        devices: Vec::new(),
+pub(super) fn run(arguments: &Arguments, state_dir: &Path, output: &Output) -> Ended {
+    let sources = arguments.documents.load()?;
+    let bar = Bar::new()?;
+    let applied = {
+        let mut host = Host::open(&arguments.how.host, state_dir, &bar)?;
+        host.apply(sources.clone(), arguments.documents.strict, arguments.how.cut, &bar)
     };
-    let source = file::read(&arguments.file, |name, bytes| Source::new(name, bytes))?;
-    let sources = vec![source];
-    let resolved = match document::read(&sources, Some(&host)) {
-        Ok(resolved) => resolved,
-        Err(problems) => return output.refuse(problems),
-    };
-    output.diagnostics(&resolved.warnings);
-    let candidate = Candidate::new(sources, resolved);
-    let resources = candidate.deployment.resources.clone();
-    let interrupted = progress::interrupted()?;
-    let outcome = apply(candidate, arguments, state_dir, interrupted);
-    progress::clear();
-    let outcome = outcome?;
+    let (outcome, warnings) = applied?;
     let state = store::read(state_dir)?.context("the journal is gone")?;
-    let report = arguments.probe.then(|| {
-        let report = probe::run(&resources, &state, state_dir, &progress::show, interrupted);
-        progress::clear();
-        report.context("it is up, but the probe could not run")
-    });
-    tell(&outcome, report.transpose()?.as_ref(), &state, state_dir, output)
-}
-
-fn apply(
-    candidate: Candidate,
-    arguments: &Arguments,
-    state_dir: &Path,
-    interrupted: &AtomicBool,
-) -> anyhow::Result<install::Outcome> {
-    let options = EngineOptions {
-        state_dir: state_dir.to_owned(),
-        pins: Some(arguments.pin_dir.clone()),
-        load: LoadOptions {
-            object: object()?,
-            ..LoadOptions::default()
-        },
+    let report = match arguments.probe {
+        true => Some(try_out(&sources, &state, state_dir, &bar)?),
+        false => None,
     };
-    let watched = Watched {
-        show: progress::show,
-        interrupted,
+    drop(bar);
+    output.warnings(&warnings);
+    let told = Told {
+        outcome: &outcome,
+        guests: &state.guests,
+        probe: report.as_ref(),
     };
-    let (mut engine, _) = Engine::open(options, &watched)?;
-    Ok(engine.apply(candidate, ApplyOptions::default(), &watched)?)
-}
-
-fn tell(
-    outcome: &install::Outcome,
-    probe: Option<&Report>,
-    state: &State,
-    state_dir: &Path,
-    output: &Output,
-) -> anyhow::Result<Outcome> {
-    let guests = &state.guests;
-    let text = text(outcome, probe, state, state_dir);
-    output.result(&text, &Result { outcome, guests, probe })?;
-    Ok(match probe {
+    output.result(&text(&told, &state, state_dir), &told)?;
+    Ok(match report {
         Some(report) if !report.is_as_expected() => Outcome::Unexpected,
         _ => Outcome::Done,
     })
 }
 
-fn text(outcome: &install::Outcome, report: Option<&Report>, state: &State, state_dir: &Path) -> String {
-    let mut text = match &outcome.change {
-        Change::BroughtUp => "Up.\n".to_owned(),
-        Change::AlreadyUp => "Already up, whole and enforced; nothing was changed.\n".to_owned(),
-        Change::Changed { made, removed, stayed } => changed(made, removed, *stayed),
-        Change::Replaced => {
-            "Up. What was up before could not be changed any more, so it was taken down first.\n".to_owned()
-        }
-    };
-    if let Some(report) = report {
+/// Runs the probe, which has to know what the documents mean.
+fn try_out(sources: &[Source], state: &State, state_dir: &Path, bar: &Bar) -> Result<Report, Stop> {
+    let resolved = document::read(sources, None).map_err(Stop::refused)?;
+    let show = |step: &str| bar.step(step);
+    let report = probe::run(&resolved.resources, state, state_dir, &show, bar.interrupted());
+    Ok(report.context("it is up, but the probe could not run")?)
+}
+
+fn text(told: &Told<'_>, state: &State, state_dir: &Path) -> String {
+    let mut text = apply::text(told.outcome) + "\n";
+    if let Some(report) = told.probe {
         // Writing to a string can't fail; likewise below.
         let _ = writeln!(text, "\n{report}");
     }
     text + &look_around(state, state_dir)
-}
-
-/// What a change in place did to the guests.
-fn changed(made: &[String], removed: &[String], stayed: usize) -> String {
-    let mut text = format!("Up, changed in place: {} stayed", count(stayed));
-    for (names, what) in [(made, "made"), (removed, "removed")] {
-        if !names.is_empty() {
-            let _ = write!(text, "; {what}: {}", names.join(", "));
-        }
-    }
-    text + ".\n"
-}
-
-fn count(guests: usize) -> String {
-    match guests {
-        0 => "no guests".to_owned(),
-        1 => "1 guest".to_owned(),
-        _ => format!("{guests} guests"),
-    }
 }
 
 /// This program as it was called: whoever named its path would not be helped by its name.

@@ -1,103 +1,69 @@
-//! `groundplane validate FILE`: everything that is wrong with a document, without touching the host.
+//! `groundplane validate PATH…`: everything that is wrong with documents, without touching the host.
 
+use super::documents::Documents;
+use super::exit::Ended;
 use super::output::Output;
-use super::{Outcome, file};
-use groundplane::document::{self, Diagnostic, Diagnostics, Resolved};
-use groundplane::resources::Resources;
+use super::{Outcome, count};
+use groundplane::document::{self, Diagnostic, Diagnostics, Source};
+use groundplane::resources::{Resources, kinds};
 use serde::Serialize;
-use std::path::Path;
+use std::collections::BTreeMap;
 
 #[derive(Debug, Serialize)]
 struct Report {
     valid: bool,
-    file: String,
+    files: Vec<String>,
     problems: Vec<Diagnostic>,
     omitted: usize,
+    /// How many there are of each kind.
     #[serde(skip_serializing_if = "Option::is_none")]
-    counts: Option<Counts>,
+    counts: Option<BTreeMap<&'static str, usize>>,
 }
 
-#[derive(Debug, Serialize)]
-struct Counts {
-    vpcs: usize,
-    subnets: usize,
-    security_groups: usize,
-    network_acls: usize,
-    route_tables: usize,
-    prefix_lists: usize,
-    instances: usize,
-}
-
-impl Counts {
-    fn of(resources: &Resources) -> Self {
-        Self {
-            vpcs: resources.vpcs.len(),
-            subnets: resources.subnets.len(),
-            security_groups: resources.security_groups.len(),
-            network_acls: resources.network_acls.len(),
-            route_tables: resources.route_tables.len(),
-            prefix_lists: resources.prefix_lists.len(),
-            instances: resources.network_interfaces.len(),
-        }
-    }
-}
-
-pub(super) fn run(path: &Path, output: &Output) -> anyhow::Result<Outcome> {
-    let (diagnostics, counts) = match file::read(path, document::parse)? {
-        Ok(Resolved {
-            resources, warnings, ..
-        }) => (warnings, Some(Counts::of(&resources))),
+pub(super) fn run(documents: &Documents, output: &Output) -> Ended {
+    let sources = documents.load()?;
+    let (diagnostics, resources) = match documents.check(document::read(&sources, None)) {
+        Ok(resolved) => (resolved.warnings, Some(resolved.resources)),
         Err(problems) => (problems, None),
     };
     output.diagnostics(&diagnostics);
-    let outcome = if counts.is_some() {
-        Outcome::Done
-    } else {
-        Outcome::Refused
-    };
-    let file = path.display().to_string();
-    let text = summary(&file, &diagnostics, counts.as_ref());
+    let text = summary(&sources, &diagnostics, resources.as_ref());
     let Diagnostics { problems, omitted } = diagnostics;
-    output.result(
-        &text,
-        &Report {
-            valid: counts.is_some(),
-            file,
-            problems,
-            omitted,
-            counts,
-        },
-    )?;
-    Ok(outcome)
-}
-
-fn summary(file: &str, diagnostics: &Diagnostics, counts: Option<&Counts>) -> String {
-    let problems = number(diagnostics.problems.len() + diagnostics.omitted, "problem");
-    let Some(counts) = counts else {
-        return format!("{file} is wrong: {problems}");
+    let report = Report {
+        valid: resources.is_some(),
+        files: sources.into_iter().map(|source| source.name).collect(),
+        problems,
+        omitted,
+        counts: resources.as_ref().map(|resources| counts(resources).collect()),
     };
-    let Counts {
-        vpcs,
-        subnets,
-        security_groups,
-        network_acls,
-        route_tables,
-        prefix_lists,
-        instances,
-    } = *counts;
-    let all = [
-        (vpcs, "VPC"),
-        (subnets, "subnet"),
-        (security_groups, "security group"),
-        (network_acls, "network ACL"),
-        (route_tables, "route table"),
-        (prefix_lists, "prefix list"),
-        (instances, "instance"),
-    ];
-    let all = all.map(|(count, noun)| number(count, noun)).join(", ");
-    format!("{file} is right: {all}")
+    output.result(&text, &report)?;
+    Ok(match report.valid {
+        true => Outcome::Done,
+        false => Outcome::Refused,
+    })
 }
 
-fn number(count: usize, noun: &str) -> String {
-    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+/// How many objects of each kind there are: always of those that packets depend on, of others if there are any.
+fn counts(resources: &Resources) -> impl Iterator<Item = (&'static str, usize)> {
+    let count = |kind| (resources.objects(kind).len(), kind);
+    let counts = kinds().iter().map(count);
+    counts
+        .filter(|(count, kind)| kind.is_core || *count > 0)
+        .map(|(count, kind)| (kind.section, count))
+}
+
+fn summary(sources: &[Source], diagnostics: &Diagnostics, resources: Option<&Resources>) -> String {
+    let (what, verb) = match sources {
+        [one] => (one.name.clone(), "is"),
+        _ => (count(sources.len(), "file"), "are"),
+    };
+    let Some(resources) = resources else {
+        let problems = count(diagnostics.problems.len() + diagnostics.omitted, "problem");
+        return format!("{what} {verb} wrong: {problems}");
+    };
+    let names: BTreeMap<_, _> = kinds().iter().map(|kind| (kind.section, kind.name)).collect();
+    let all: Vec<_> = counts(resources)
+        .map(|(section, number)| count(number, names.get(section).unwrap_or(&section)))
+        .collect();
+    format!("{what} {verb} right: {}", all.join(", "))
 }

@@ -26,7 +26,8 @@ pub(super) fn field(text: &str, name: &str) -> Option<u64> {
 }
 
 /// Bytes in the unit people read.
-pub(super) fn size(bytes: u64) -> String {
+#[must_use]
+pub fn size(bytes: u64) -> String {
     match bytes {
         0..0x40_0000 => format!("{} KiB", bytes >> 10),
         0x40_0000..0x1_0000_0000 => format!("{} MiB", bytes >> 20),

@@ -6,6 +6,8 @@ mod kernel;
 mod own;
 mod text;
 
+pub use files::size;
+
 use crate::install::kernel::LoadOptions;
 use serde::Serialize;
 use std::path::Path;
@@ -46,7 +48,8 @@ pub enum Health {
 #[derive(Debug)]
 pub struct Patient<'a> {
     pub state_dir: &'a Path,
-    pub socket: &'a Path,
+    /// Where its agent would listen, if it can have one.
+    pub socket: Option<&'a Path>,
     /// Where programs are pinned if nothing is up.
     pub pins: &'a Path,
     /// The programs; nothing if this binary was built without them.

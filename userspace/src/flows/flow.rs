@@ -85,7 +85,7 @@ impl Flow {
         let mut flow = Self {
             from: who.endpoint(key.device()),
             to: who.endpoint(entry.action.delivery.out),
-            protocol: name(key.protocol()),
+            protocol: protocol_name(key.protocol()),
             source: key.src().into(),
             destination: key.dst().into(),
             source_port: None,
@@ -196,7 +196,8 @@ impl Endpoint {
 }
 
 /// A protocol as it is named here.
-fn name(number: u8) -> String {
+#[must_use]
+pub fn protocol_name(number: u8) -> String {
     match number {
         1 => "icmp".to_owned(),
         6 => "tcp".to_owned(),

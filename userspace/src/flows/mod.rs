@@ -6,7 +6,7 @@ mod flow;
 mod selector;
 mod who;
 
-pub use flow::{Endpoint, Flow, FlowState, Tracked};
+pub use flow::{Endpoint, Flow, FlowState, Tracked, protocol_name};
 pub use selector::{FlowSelector, Matcher, Unknown, protocol};
 pub use who::Who;
 

@@ -238,6 +238,18 @@ impl History {
     }
 }
 
+/// The configuration in force as it was written; none if nothing is up. Needs no lock: what is read is replaced as a whole.
+pub fn written(state_dir: &Path) -> Result<Option<Vec<Source>>> {
+    let mut history = History::open(state_dir)?;
+    let newest = history.newest().cloned();
+    newest.map(|manifest| history.sources(&manifest)).transpose()
+}
+
+/// Configurations that are or were in force, the newest first.
+pub fn past(state_dir: &Path) -> Result<Vec<Manifest>> {
+    Ok(History::open(state_dir)?.manifests().cloned().collect())
+}
+
 /// Removes all manifests and documents of a state directory.
 pub(super) fn remove(state_dir: &Path) -> Result<()> {
     files::remove_all(&documents(state_dir))?;

@@ -25,12 +25,21 @@ impl Clock {
     /// A moment of the kernel's, in RFC 3339, UTC, to the millisecond.
     pub(super) fn text(self, nanoseconds: u64) -> String {
         let time = self.boot + Duration::from_nanos(nanoseconds);
-        let (days, second) = (time.as_secs() / 86_400, time.as_secs() % 86_400);
-        let (year, month, day) = date(days);
-        let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
-        let milliseconds = time.subsec_millis();
-        format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{milliseconds:03}Z")
+        format!("{}.{:03}Z", to_the_second(time.as_secs()), time.subsec_millis())
     }
+}
+
+/// A moment in seconds since 1970, in RFC 3339, UTC.
+#[must_use]
+pub fn moment(seconds: u64) -> String {
+    to_the_second(seconds) + "Z"
+}
+
+fn to_the_second(seconds: u64) -> String {
+    let (days, second) = (seconds / 86_400, seconds % 86_400);
+    let (year, month, day) = date(days);
+    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}")
 }
 
 /// Year, month and day that many days after 1970 began. Years are counted from March, so that a leap day is the last of

@@ -1,0 +1,52 @@
+//! `groundplane export`: resources written down again, as AWS prints them.
+
+use super::Outcome;
+use super::exit::Ended;
+use super::output::Output;
+use super::resources;
+use anyhow::Context;
+use clap::ValueEnum;
+use groundplane::document::Resolved;
+use groundplane::export;
+use serde_json::Value;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// JSON as AWS's command line prints it
+    Aws,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Export {
+    /// How
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = Format::Aws)]
+    format: Format,
+    /// With --format aws: a file for each call into this directory, instead of all in one object
+    #[arg(long, value_name = "DIRECTORY")]
+    directory: Option<PathBuf>,
+    /// Of these documents or dumps; without any, of what is in force
+    #[arg(value_name = "PATH")]
+    paths: Vec<PathBuf>,
+}
+
+pub(super) fn export(arguments: &Export, state_dir: &Path, output: &Output) -> Ended {
+    let resolved = resources::read(&arguments.paths, state_dir)?;
+    match (arguments.format, &arguments.directory) {
+        (Format::Aws, None) => output.json(&Value::Object(export::aws(&resolved.resources)))?,
+        (Format::Aws, Some(directory)) => files(&resolved, directory)?,
+    }
+    Ok(Outcome::Done)
+}
+
+/// One file for each call, named like it.
+fn files(resolved: &Resolved, directory: &Path) -> anyhow::Result<()> {
+    fs::create_dir_all(directory).with_context(|| format!("can't make {}", directory.display()))?;
+    for answer in export::aws_answers(&resolved.resources) {
+        let path = directory.join(format!("{}.json", answer.call.replace(' ', "-")));
+        let text = format!("{:#}\n", answer.json);
+        fs::write(&path, text).with_context(|| format!("can't write {}", path.display()))?;
+    }
+    Ok(())
+}

@@ -5,7 +5,7 @@ use serde::Serialize;
 use std::fmt;
 
 /// Bytes of the sources, which share one space of offsets, from `start` to before `end`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Span {
     pub(super) start: usize,
     pub(super) end: usize,
@@ -189,7 +189,7 @@ impl fmt::Display for Rendered<'_> {
 const LISTED: usize = 100;
 
 /// A problem while the document is being read.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Problem {
     severity: Severity,
     span: Span,
@@ -253,7 +253,7 @@ impl Problem {
 }
 
 /// The problems found so far.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Problems {
     listed: Vec<Problem>,
     errors: usize,
@@ -288,8 +288,15 @@ impl Problems {
         self.errors
     }
 
+    /// Takes over what was found elsewhere.
+    pub(super) fn extend(&mut self, other: &Self) {
+        let counts = (self.errors + other.errors, self.warnings + other.warnings);
+        other.listed.iter().for_each(|problem| self.report(problem.clone()));
+        (self.errors, self.warnings) = counts;
+    }
+
     pub(super) fn into_diagnostics(mut self, sources: &SourceMap<'_>) -> Diagnostics {
-        self.listed.sort_by_key(|problem| problem.span);
+        self.listed.sort_by_key(|problem| sources.order(problem.span));
         let omitted = self.errors + self.warnings - self.listed.len();
         let problems = self
             .listed

@@ -24,6 +24,11 @@ pub(super) fn is_id(prefix: &str, text: &str) -> bool {
 pub(super) struct Macs(HashSet<Mac>);
 
 impl Macs {
+    /// Notes down an address that somebody chose.
+    pub(super) fn take(&mut self, mac: Mac) {
+        self.0.insert(mac);
+    }
+
     /// An address that no other ENI has: locally administered, unicast, not the router's.
     pub(super) fn of(&mut self, network_interface_id: &str) -> Mac {
         let mut attempt = 0;

@@ -13,7 +13,7 @@ pub(super) fn json(node: &Node, problems: &mut Problems) -> serde_json::Value {
         Value::Scalar { text, plain } => scalar(text, *plain),
         Value::List(items) => items.iter().map(|item| json(item, problems)).collect(),
         Value::Mapping(_) => serde_json::Value::Object(object(node, problems)),
-        Value::Refused => serde_json::Value::Null,
+        Value::Refused | Value::Kept => serde_json::Value::Null,
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Three steps, none of which stops at a problem: `tree` reads YAML, `schema` the fields, `resolve` what they mean.
 
+mod cache;
 mod check;
 mod diagnostic;
 mod dump;
@@ -22,13 +23,11 @@ mod tree;
 
 pub(crate) use ids::id as derived_id;
 
+pub use cache::Cache;
 pub use diagnostic::{Diagnostic, Diagnostics, Place, Severity};
 pub use source::{LoadError, MAX_LEN, Source, load};
 
 use crate::resources::Resources;
-use diagnostic::Problems;
-use places::Places;
-use source::SourceMap;
 
 /// What a configuration means.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,36 +83,5 @@ pub fn strict(read: Result<Resolved, Diagnostics>) -> Result<Resolved, Diagnosti
 
 /// Reads a configuration: the objects of all sources together, for this host if it is known.
 pub fn read(sources: &[Source], host: Option<&Host>) -> Result<Resolved, Diagnostics> {
-    let mut problems = Problems::default();
-    let map = SourceMap::of(sources, &mut problems);
-    let resolved = (problems.errors() == 0).then(|| {
-        let roots: Vec<_> = map
-            .files()
-            .filter_map(|file| Some((file, tree::read(file, &mut problems)?)))
-            .collect();
-        let whole = roots.len() == sources.len();
-        let (dumps, roots): (Vec<_>, Vec<_>) = roots
-            .into_iter()
-            .partition(|(file, root)| dump::is_dump(file.text, root));
-        let dumps = dumps.into_iter().map(|(file, root)| (file.name, root)).collect();
-        let dump = dump::read(dumps, &mut problems);
-        let roots = roots.into_iter().map(|(_, root)| root);
-        let roots: Vec<_> = roots.chain(dump.document.clone()).collect();
-        let mut document = schema::read(&roots, &mut problems);
-        document.objects.extend(dump.objects());
-        // What is in a source that can't be read would be missed everywhere.
-        whole.then(|| {
-            let (mut resources, guests) = resolve::resolve(&document, host, Places::new(&map), &mut problems);
-            dump.said.complete(&mut resources);
-            (resources, guests)
-        })
-    });
-    match resolved.flatten() {
-        Some((resources, guests)) if problems.errors() == 0 => Ok(Resolved {
-            resources,
-            guests,
-            warnings: problems.into_diagnostics(&map),
-        }),
-        _ => Err(problems.into_diagnostics(&map)),
-    }
+    Cache::default().read(sources, host)
 }

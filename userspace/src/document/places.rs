@@ -3,16 +3,27 @@
 //! Checks that run on resolved objects report problems at places they ask for here. Only the place of each object is
 //! remembered; a source is read again when the place of a field is wanted, which is when there is a problem.
 
-use super::diagnostic::{Problems, Span};
+use super::diagnostic::{Problem, Problems, Span};
 use super::source::SourceMap;
 use super::tree::{self, Node, Value};
 use std::cell::RefCell;
 use std::collections::HashMap;
 
+/// Objects by kind and id, each with the place of its name, or of its first character if it stands in a list.
+#[derive(Debug, Default)]
+pub(super) struct Found(Vec<(&'static str, String, Span)>);
+
+impl Found {
+    /// Adds an object of the kind with this section.
+    pub(super) fn add(&mut self, section: &'static str, id: &str, span: Span) {
+        self.0.push((section, id.to_owned(), span));
+    }
+}
+
 pub(super) struct Places<'a> {
     sources: &'a SourceMap<'a>,
     /// The span of an object's name, or where it begins if it stands in a list.
-    objects: HashMap<String, Span>,
+    objects: HashMap<String, (&'static str, Span)>,
     /// Sources that were read again, by the offset of their first byte.
     roots: RefCell<HashMap<usize, Option<Node>>>,
 }
@@ -26,14 +37,24 @@ impl<'a> Places<'a> {
         }
     }
 
-    /// Remembers where an object is: at its name, or at its first character if it stands in a list.
-    pub(super) fn add(&mut self, id: &str, span: Span) {
-        self.objects.insert(id.to_owned(), span);
+    /// Remembers where objects are. Two of a kind can't have one id.
+    pub(super) fn add(&mut self, found: &Found, problems: &mut Problems) {
+        for (section, id, span) in &found.0 {
+            let Some((kind, other)) = self.objects.insert(id.clone(), (section, *span)) else {
+                continue;
+            };
+            // Some of AWS's calls tell of the same object in two ways, and what has the same name has been reported.
+            let name = |span| self.sources.locate(span).map(|located| located.text);
+            if kind == *section && name(*span) != name(other) {
+                let problem = Problem::error(*span, format!("there is another object with the id {id}"));
+                problems.report(problem.other(other).help("give one of them another id"));
+            }
+        }
     }
 
     /// Where an object is. What every VPC comes with, and nobody wrote, is nowhere.
     pub(super) fn object(&self, id: &str) -> Option<Span> {
-        self.objects.get(id).copied()
+        self.objects.get(id).map(|(_, span)| *span)
     }
 
     /// Where a field of an object is, or else what there is of the way to it. Items of a list are counted from 0.
@@ -117,7 +138,7 @@ fn find(node: &Node, place: Span) -> Option<&Node> {
                 find(item, place)
             }
         }
-        Value::Scalar { .. } | Value::Refused => None,
+        Value::Scalar { .. } | Value::Refused | Value::Kept => None,
     }
 }
 
@@ -144,7 +165,7 @@ fn walk(node: &Node, object: Span, path: &[impl AsRef<str>], last: fn(&Node, Spa
             let item = step.as_ref().parse().ok().and_then(|index: usize| items.get(index));
             item.map(|item| (item, item.start()))
         }
-        Value::Scalar { .. } | Value::Refused => None,
+        Value::Scalar { .. } | Value::Refused | Value::Kept => None,
     };
     match next {
         Some((value, name)) if rest.is_empty() => last(value, name),
@@ -174,11 +195,13 @@ mod tests {
             Source::new("first", *b"vpcs:\n"),
             Source::new("second", TEXT.as_bytes()),
         ];
-        let map = SourceMap::of(&sources, &mut Problems::default());
+        let map = SourceMap::of(&sources, &[0, 6], &mut Problems::default());
         let mut places = Places::new(&map);
         let start = map.files().nth(1).expect("a source").base + TEXT.find(object).expect("an object");
         let end = start + 1;
-        places.add("id", Span { start, end });
+        let mut found = Found::default();
+        found.add("vpcs", "id", Span { start, end });
+        places.add(&found, &mut Problems::default());
         let span = places.field("id", path);
         let located = map.locate(span).expect("a place");
         format!("{} {}:{} {}", located.file, located.line, located.column, located.text)

@@ -82,10 +82,13 @@ fn files_of(directory: &Path) -> Result<Vec<PathBuf>, LoadError> {
     Ok(paths)
 }
 
-/// The sources in the space of offsets.
+/// The sources in the space of offsets, in which they lie in any order.
 #[derive(Debug, Default)]
 pub(super) struct SourceMap<'a> {
+    /// In the order they are given in.
     files: Vec<SourceText<'a>>,
+    /// Where each begins, and which one it is, in order of where they begin.
+    bases: Vec<(usize, usize)>,
 }
 
 /// A source as far as it is text.
@@ -107,14 +110,13 @@ pub(super) struct Located<'a> {
 }
 
 impl<'a> SourceMap<'a> {
-    /// Lays the sources out one after the other. What can't be read is reported.
-    pub(super) fn of(sources: &'a [Source], problems: &mut Problems) -> Self {
+    /// Lays the sources out from where each one begins. What can't be read is reported.
+    pub(super) fn of(sources: &'a [Source], bases: &[usize], problems: &mut Problems) -> Self {
         let mut files = Vec::new();
-        let mut base = 0;
-        for Source { name, bytes } in sources {
-            // The end of a source is a place of its own.
-            let end = base + bytes.len() + 1;
-            let text = if end > MAX_LEN + sources.len() {
+        let mut len = 0;
+        for (Source { name, bytes }, &base) in sources.iter().zip(bases) {
+            len += bytes.len();
+            let text = if len > MAX_LEN {
                 let message = format!("the sources have more than {MAX_LEN} bytes in all");
                 problems.report(Problem::error(Span::at(base), message));
                 ""
@@ -122,19 +124,30 @@ impl<'a> SourceMap<'a> {
                 text(bytes, base, problems)
             };
             files.push(SourceText { name, text, base });
-            base = end;
         }
-        Self { files }
+        let mut bases: Vec<_> = bases.iter().copied().zip(0..).collect();
+        bases.sort_unstable();
+        Self { files, bases }
     }
 
+    fn index(&self, span: Span) -> Option<usize> {
+        let after = self.bases.partition_point(|(base, _)| *base <= span.start);
+        self.bases.get(after.checked_sub(1)?).map(|(_, index)| *index)
+    }
+
+    /// Where a place is among all: by its source, and then by where it is there.
+    pub(super) fn order(&self, span: Span) -> (Option<usize>, Span) {
+        (self.index(span), span)
+    }
+
+    /// In the order they are given in.
     pub(super) fn files(&self) -> impl Iterator<Item = SourceText<'a>> {
         self.files.iter().copied()
     }
 
     /// The source that a place is in.
     pub(super) fn file(&self, span: Span) -> Option<SourceText<'a>> {
-        let after = self.files.partition_point(|file| file.base <= span.start);
-        self.files.get(after.checked_sub(1)?).copied()
+        self.files.get(self.index(span)?).copied()
     }
 
     pub(super) fn locate(&self, span: Span) -> Option<Located<'a>> {
@@ -201,7 +214,7 @@ mod tests {
             Source::new("b", *b""),
             Source::new("c", "y:\n  ä: z".as_bytes()),
         ];
-        let map = SourceMap::of(&sources, &mut Problems::default());
+        let map = SourceMap::of(&sources, &[0, 6, 7], &mut Problems::default());
         let told = |start| {
             let Located {
                 file,

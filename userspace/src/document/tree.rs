@@ -30,6 +30,8 @@ pub(super) enum Value {
     Mapping(Vec<Entry>),
     /// Something that has been reported, so that nobody reports it again.
     Refused,
+    /// A VPC of which what it means is kept, and the text isn't.
+    Kept,
 }
 
 #[derive(Clone, Debug)]
@@ -52,7 +54,7 @@ impl Node {
             Value::Scalar { text, .. } => quote(text),
             Value::List(_) => "a list".to_owned(),
             Value::Mapping(_) => "a mapping".to_owned(),
-            Value::Refused => "refused".to_owned(),
+            Value::Refused | Value::Kept => "refused".to_owned(),
         }
     }
 

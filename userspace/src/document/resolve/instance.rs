@@ -11,7 +11,7 @@ use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Makes the ENIs of a VPC. Chosen addresses are taken first, so that an automatic one is never in their way.
-pub(super) fn resolve<'a>(scope: &Scope<'a>, out: &mut Output<'a>, problems: &mut Problems) {
+pub(super) fn resolve<'a>(scope: &Scope<'a>, out: &mut Output, problems: &mut Problems) {
     let mut addresses = Addresses::default();
     let instances: Vec<_> = scope
         .instances
@@ -25,7 +25,9 @@ pub(super) fn resolve<'a>(scope: &Scope<'a>, out: &mut Output<'a>, problems: &mu
     }
     for &(instance, subnet) in &instances {
         let home = home(subnet);
-        place::check(scope, instance, out, problems);
+        if let Some(attachment) = attachment(instance) {
+            place::check(instance, attachment, out, problems);
+        }
         let groups = groups(scope, instance, problems);
         let ipv4 = ipv4(instance, home, &mut addresses, problems);
         let ipv6 = ipv6(instance, home, &mut addresses, problems);
@@ -33,16 +35,20 @@ pub(super) fn resolve<'a>(scope: &Scope<'a>, out: &mut Output<'a>, problems: &mu
         if let (false, Some(subnet)) = (ipv4.is_empty(), subnet) {
             let eni = make(scope, instance, &subnet::subnet_id(scope, subnet), out);
             let network_interface_id = eni.network_interface_id.clone();
-            out.places.add(&network_interface_id, instance.name.span);
+            out.places
+                .add("network_interfaces", &network_interface_id, instance.name.span);
             out.resources.network_interfaces.push(NetworkInterface {
                 private_ip_addresses: ipv4,
                 ipv6_addresses: ipv6,
                 groups,
                 ..eni
             });
-            let attached = instance.attachment;
-            out.guests
-                .extend(attached.map(|attachment| guest(instance, network_interface_id, attachment.value)));
+            let guest = |attachment| Guest {
+                name: label(instance.name.value, Some(&instance.details)),
+                network_interface_id,
+                attachment,
+            };
+            out.guests.extend(attachment(instance).map(guest));
         }
     }
 }
@@ -162,12 +168,15 @@ fn groups(scope: &Scope<'_>, instance: &Instance<'_>, problems: &mut Problems) -
     found.collect()
 }
 
-/// The ENI, but for its addresses and groups.
-fn make(scope: &Scope<'_>, instance: &Instance<'_>, subnet: &str, out: &mut Output<'_>) -> NetworkInterface {
+/// The ENI, but for its addresses and groups, and its MAC address unless that is chosen.
+fn make(scope: &Scope<'_>, instance: &Instance<'_>, subnet: &str, out: &mut Output) -> NetworkInterface {
     let network_interface_id = target::eni_id(scope, instance);
     let mac_address = instance.mac_address.map(|mac| mac.value);
+    if mac_address.is_some() {
+        out.own_macs.insert(network_interface_id.clone());
+    }
     NetworkInterface {
-        mac_address: mac_address.unwrap_or_else(|| out.macs.of(&network_interface_id)),
+        mac_address: mac_address.unwrap_or_default(),
         network_interface_id,
         name: label(instance.name.value, Some(&instance.details)),
         vpc_id: scope.vpc_id.clone(),
@@ -191,8 +200,9 @@ fn make(scope: &Scope<'_>, instance: &Instance<'_>, subnet: &str, out: &mut Outp
     }
 }
 
-fn guest(instance: &Instance<'_>, network_interface_id: String, attachment: schema::Attachment<'_>) -> Guest {
-    let attachment = match attachment {
+fn attachment(instance: &Instance<'_>) -> Option<Attachment> {
+    let attachment = instance.attachment?.value;
+    Some(match attachment {
         schema::Attachment::Namespace { name, adopt } => Attachment::Namespace {
             name: name.to_owned(),
             adopt,
@@ -203,10 +213,5 @@ fn guest(instance: &Instance<'_>, network_interface_id: String, attachment: sche
         schema::Attachment::Device { device } => Attachment::Device {
             device: device.to_owned(),
         },
-    };
-    Guest {
-        name: label(instance.name.value, Some(&instance.details)),
-        network_interface_id,
-        attachment,
-    }
+    })
 }

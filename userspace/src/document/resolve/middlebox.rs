@@ -149,6 +149,7 @@ fn destinations(scope: &Scope<'_>, table: &schema::RouteTable<'_>) -> HashSet<Ip
         // To a whole block of the VPC, the local route is preferred to a list's.
         schema::Destination::PrefixList(name) => {
             let entries = scope.common.prefix_lists.entries(name);
+            let entries = entries.iter().copied();
             entries
                 .filter(|&block| scope.blocks.around(block) != Some(block))
                 .collect()

@@ -4,9 +4,11 @@
 mod address;
 mod instance;
 mod limit;
+mod merge;
 mod middlebox;
 mod network_acl;
 mod object;
+mod part;
 mod place;
 mod prefix_list;
 mod registry;
@@ -18,88 +20,111 @@ mod target;
 mod vpc;
 mod zone;
 
-use super::check::{self, Context};
-use super::diagnostic::{Problem, Problems, Spanned, quote};
-use super::ids::{Macs, id};
+use super::diagnostic::{Problem, Problems, Span, Spanned, quote};
+use super::ids::id;
 use super::names;
-use super::places::Places;
+use super::places::Found;
 use super::quotas::{Limit, Quota, Quotas};
 use super::schema;
-use super::schema::{Kind, kind};
+use super::schema::Kind;
+use super::source::SourceMap;
 use super::{Guest, Host};
-use crate::resources::{Details, Resources, Vpc};
+use crate::resources::{Details, Resources};
+pub(super) use part::Part;
+use place::Taken;
 use prefix_list::PrefixLists;
 use registry::{Index, Registry};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 use vpc::Blocks;
 
-/// What comes of the document, on this host if it is known. It is complete only if no error was reported.
+/// What comes of the document, on this host if it is known. It is complete only if no error was reported. `kept` are the
+/// VPCs that the document keeps. If some of them would be different now, their places are the answer.
 pub(super) fn resolve(
     document: &schema::Document<'_>,
+    kept: &[Arc<Part>],
     host: Option<&Host>,
-    places: Places<'_>,
+    sources: &SourceMap<'_>,
     problems: &mut Problems,
-) -> (Resources, Vec<Guest>) {
-    let mut out = Output {
-        resources: Resources::default(),
-        guests: Vec::new(),
-        macs: Macs::default(),
-        taken: HashMap::new(),
-        places,
-    };
-    let lists = prefix_list::resolve(document, account(document), &mut out, problems);
-    let region = document.region.map_or(zone::DEFAULT_REGION, |region| region.value);
+) -> Result<Whole, Vec<Span>> {
+    let context = Context::of(document);
+    let mut out = Output::default();
+    let lists = prefix_list::resolve(document, &context.account, &mut out, problems);
     let indices: Vec<_> = document.vpcs.iter().map(Index::of).collect();
-    let object_ids = document
+    let ids: Vec<_> = document
         .objects
         .iter()
-        .map(|it| object::object_id(it, region, account(document)));
-    let object_ids: Vec<_> = object_ids.collect();
-    let mut registry = Registry::default();
-    indices.iter().for_each(|index| registry.add_vpc(index));
-    for (object, id) in document.objects.iter().zip(&object_ids) {
-        let kind = object.kind;
-        let prefix = if kind.prefix.is_empty() {
-            kind.section
-        } else {
-            kind.prefix
-        };
-        registry.add(prefix, None, object.name.value, id, None);
-    }
+        .map(|it| object::object_id(it, &context))
+        .collect();
+    let registry = Registry::of(
+        indices.iter().chain(kept.iter().map(|part| &part.index)),
+        document,
+        &ids,
+    );
     let common = Common {
-        region,
-        account: account(document),
+        context: &context,
         registry: &registry,
-        quotas: &document.quotas,
         prefix_lists: &lists,
-        host,
     };
-    for vpc in common
-        .quotas
-        .limit(Quota::Vpcs)
-        .apply(0, &document.vpcs, |vpc| vpc.name.span, problems)
-    {
-        resolve_vpc(vpc, &common, &mut out, problems);
+    let stale = kept.iter().filter(|part| !part.holds(&common));
+    let stale: Vec<_> = stale.map(|part| part.span).collect();
+    if !stale.is_empty() {
+        return Err(stale);
     }
+    let new = document.vpcs.iter().zip(&indices);
+    let new = new.map(|(vpc, index)| Arc::new(part::resolve(vpc, index.clone(), &common)));
+    let mut parts: Vec<_> = kept.iter().cloned().chain(new).collect();
+    parts.sort_by_key(|part| sources.order(part.span));
     object::resolve(&document.objects, &common, &mut out, problems);
-    out.resources.sort();
-    check::configuration(&Context::new(&out.resources, &document.quotas, &out.places), problems);
-    (out.resources, out.guests)
+    Ok(merge::merge(parts, out, &context, host, sources, problems))
+}
+
+/// What comes of a whole configuration.
+pub(super) struct Whole {
+    pub(super) resources: Resources,
+    pub(super) guests: Vec<Guest>,
+    /// Of each VPC.
+    pub(super) parts: Vec<Arc<Part>>,
+}
+
+/// What is the same for all VPCs and stands nowhere in them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Context {
+    /// Of those that don't say it themselves; likewise below.
+    region: String,
+    account: String,
+    quotas: Quotas,
+}
+
+impl Context {
+    fn of(document: &schema::Document<'_>) -> Self {
+        Self {
+            region: document
+                .region
+                .map_or(zone::DEFAULT_REGION, |region| region.value)
+                .to_owned(),
+            account: document
+                .account
+                .map_or(DEFAULT_ACCOUNT, |account| account.value)
+                .to_owned(),
+            quotas: document.quotas,
+        }
+    }
 }
 
 /// The account of everything that says none.
-fn account<'a>(document: &schema::Document<'a>) -> &'a str {
-    document.account.map_or("000000000000", |account| account.value)
-}
+pub(super) const DEFAULT_ACCOUNT: &str = "000000000000";
 
-/// What has been resolved so far, and what is unique in the whole document.
-struct Output<'a> {
+/// What has been resolved so far.
+#[derive(Debug, Default)]
+struct Output {
     resources: Resources,
     guests: Vec<Guest>,
-    macs: Macs,
-    /// The instance in each namespace and on each tap.
-    taken: HashMap<place::Place<'a>, &'a str>,
-    places: Places<'a>,
+    places: Found,
+    /// Where the guests are.
+    taken: Vec<Taken>,
+    /// Network interfaces whose MAC address somebody chose.
+    own_macs: HashSet<String>,
 }
 
 /// A VPC while its objects are resolved.
@@ -115,16 +140,11 @@ struct Scope<'a> {
     common: &'a Common<'a>,
 }
 
-/// What is the same for all VPCs.
+/// What the objects of a VPC may refer to.
 struct Common<'a> {
-    /// Of those that don't say it themselves; likewise below.
-    region: &'a str,
-    account: &'a str,
+    context: &'a Context,
     registry: &'a Registry<'a>,
-    quotas: &'a Quotas,
-    prefix_lists: &'a PrefixLists<'a>,
-    /// `None` if it isn't known.
-    host: Option<&'a Host>,
+    prefix_lists: &'a PrefixLists,
 }
 
 impl Scope<'_> {
@@ -137,7 +157,7 @@ impl Scope<'_> {
     }
 
     fn limit(&self, quota: Quota) -> Limit {
-        self.common.quotas.limit(quota)
+        self.common.context.quotas.limit(quota)
     }
 
     fn details(&self, given: Option<&schema::Details<'_>>) -> Details {
@@ -163,72 +183,6 @@ fn details(given: Option<&schema::Details<'_>>, account: &str) -> Details {
 fn label(name: &str, given: Option<&schema::Details<'_>>) -> String {
     let own = given.and_then(|details| details.label);
     own.unwrap_or(name).to_owned()
-}
-
-fn resolve_vpc<'a>(vpc: &'a schema::Vpc<'a>, common: &'a Common<'a>, out: &mut Output<'a>, problems: &mut Problems) {
-    let errors = problems.errors();
-    let scope = scope(vpc, common, out, problems);
-    out.places.add(&scope.vpc_id, vpc.name.span);
-    if let Some(cidr_block) = scope.blocks.primary {
-        out.resources.vpcs.push(Vpc {
-            vpc_id: scope.vpc_id.clone(),
-            name: label(scope.name, Some(&vpc.details)),
-            cidr_block,
-            secondary_cidr_blocks: scope.blocks.secondary.clone(),
-            ipv6_cidr_blocks: scope.blocks.ipv6.clone(),
-            is_default: vpc.is_default,
-            enable_dns_support: vpc.enable_dns_support,
-            enable_dns_hostnames: vpc.enable_dns_hostnames.unwrap_or(vpc.is_default),
-            dhcp_options_id: vpc.dhcp_options.and_then(|options| {
-                let code = "InvalidDhcpOptionID.NotFound";
-                target::object(&scope, ("dopt", "DHCP option set", code), options, problems)
-            }),
-            region: scope.region.to_owned(),
-            details: scope.details(Some(&vpc.details)),
-        });
-    }
-    subnet::check(&scope, problems);
-    security_group::resolve(&scope, out, problems);
-    instance::resolve(&scope, out, problems);
-    let acls = network_acl::resolve(&scope, &vpc.network_acls, out, problems);
-    let tables = route_table::resolve(&scope, &vpc.route_tables, out, problems);
-    subnet::resolve(&scope, &tables, &acls, out, problems);
-    middlebox::warn(&scope, &vpc.route_tables, &tables, problems);
-    if problems.errors() == errors
-        && let Some(view) = check::view(vpc, &out.resources)
-    {
-        check::vpc(&view, problems);
-    }
-}
-
-fn scope<'a>(vpc: &'a schema::Vpc<'a>, common: &'a Common<'a>, out: &Output<'_>, problems: &mut Problems) -> Scope<'a> {
-    let name = vpc.name.value;
-    let subnets = common
-        .quotas
-        .limit(Quota::Subnets)
-        .apply(0, &vpc.subnets, |subnet| subnet.name.span, problems);
-    let so_far = out.resources.subnets.len();
-    let subnets = limit::ALL_SUBNETS.apply(so_far, subnets, |subnet| subnet.name.span, problems);
-    let so_far = out.resources.security_groups.len();
-    let groups = &vpc.security_groups;
-    let security_groups =
-        common
-            .quotas
-            .limit(Quota::SecurityGroups)
-            .apply(so_far, groups, |group| group.name.span, problems);
-    let so_far = out.resources.network_interfaces.len();
-    let instances = limit::INSTANCES.apply(so_far, &vpc.instances, |instance| instance.name.span, problems);
-    Scope {
-        name,
-        vpc_id: object_id(kind::VPC, &vpc.details, &[name]),
-        region: vpc.region.map_or(common.region, |region| region.value),
-        account: vpc.details.account.map_or(common.account, |account| account.value),
-        blocks: vpc::blocks(vpc, common.quotas, problems),
-        subnets,
-        security_groups,
-        instances,
-        common,
-    }
 }
 
 /// Says that a name is nobody's, and whose was probably meant.

@@ -17,7 +17,7 @@ const DEFAULT: &str = "default";
 pub(super) fn resolve<'a>(
     scope: &Scope<'a>,
     given: &'a [schema::NetworkAcl<'a>],
-    out: &mut Output<'a>,
+    out: &mut Output,
     problems: &mut Problems,
 ) -> Associations<'a> {
     let given = scope
@@ -35,7 +35,7 @@ pub(super) fn resolve<'a>(
         }
         let acl = acl(scope, name, Some(given), problems);
         ids.insert(name, acl.network_acl_id.clone());
-        out.places.add(&acl.network_acl_id, given.name.span);
+        out.places.add("network_acls", &acl.network_acl_id, given.name.span);
         out.resources.network_acls.push(acl);
     }
     Associations {

@@ -1,8 +1,8 @@
 //! Objects of kinds that packets don't depend on yet. They are kept as the API has them, but for names in the places of
 //! ids.
 
-use super::registry::{Registry, is_id};
-use super::{Common, Output, not_found};
+use super::registry::{self, Registry, is_id};
+use super::{Common, Context, Output, not_found};
 use crate::document::diagnostic::{Problem, Problems, Span, Spanned, quote};
 use crate::document::fields::Fields;
 use crate::document::ids::id;
@@ -14,7 +14,7 @@ use crate::resources::{Kind, Tags, kinds, lay_over};
 use serde_json::{Map, Value, json};
 
 /// The id of an object: the one it is given, or else one that comes from its name.
-pub(super) fn object_id(object: &Object<'_>, region: &str, account: &str) -> String {
+pub(super) fn object_id(object: &Object<'_>, context: &Context) -> String {
     let Object { kind, name, node, .. } = object;
     let given = match &node.value {
         Tree::Mapping(entries) => entries.iter().find(|entry| entry.key == kind.id_field),
@@ -22,7 +22,7 @@ pub(super) fn object_id(object: &Object<'_>, region: &str, account: &str) -> Str
     };
     match given.map(|entry| &entry.value.value) {
         Some(Tree::Scalar { text, .. }) => text.clone(),
-        _ => own_id(kind, name.value, region, account),
+        _ => own_id(kind, name.value, &context.region, &context.account),
     }
 }
 
@@ -51,7 +51,7 @@ pub(in crate::document) fn own_id(kind: &Kind, name: &str, region: &str, account
 }
 
 /// Reads the objects.
-pub(super) fn resolve(objects: &[Object<'_>], common: &Common<'_>, out: &mut Output<'_>, problems: &mut Problems) {
+pub(super) fn resolve(objects: &[Object<'_>], common: &Common<'_>, out: &mut Output, problems: &mut Problems) {
     for object in objects {
         let Object {
             kind,
@@ -60,7 +60,7 @@ pub(super) fn resolve(objects: &[Object<'_>], common: &Common<'_>, out: &mut Out
             is_dumped,
         } = *object;
         out.places
-            .add(&object_id(object, common.region, common.account), name.span);
+            .add(kind.section, &object_id(object, common.context), name.span);
         if is_dumped {
             let mut said = json::object(node, problems);
             let label = take_name(kind, name.value, &mut said);
@@ -132,7 +132,7 @@ fn said(object: &Object<'_>, common: &Common<'_>, problems: &mut Problems) -> Ma
 }
 
 fn id_field(object: &Object<'_>, common: &Common<'_>) -> (String, Value) {
-    let id = object_id(object, common.region, common.account);
+    let id = object_id(object, common.context);
     (object.kind.id_field.to_owned(), id.into())
 }
 
@@ -182,7 +182,7 @@ impl Writer<'_, '_> {
     }
 
     /// An id, or a list of them, where there may be names.
-    fn reference(&mut self, kind: &Kind, node: &Node) -> Value {
+    fn reference(&mut self, kind: &'static Kind, node: &Node) -> Value {
         match &node.value {
             Tree::List(items) => items.iter().map(|item| self.reference(kind, item)).collect(),
             Tree::Scalar { text, .. } if !node.is_empty() => self.id(kind, text, node.span).into(),
@@ -190,12 +190,8 @@ impl Writer<'_, '_> {
         }
     }
 
-    fn id(&mut self, kind: &Kind, name: &str, span: Span) -> String {
-        let prefix = if kind.prefix.is_empty() {
-            kind.section
-        } else {
-            kind.prefix
-        };
+    fn id(&mut self, kind: &'static Kind, name: &str, span: Span) -> String {
+        let prefix = registry::prefix(kind);
         if let Some(id) = self.registry.find(prefix, name, self.vpc_id) {
             return id.to_owned();
         }
@@ -270,7 +266,7 @@ fn put(
     name: String,
     from: Value,
     said: &Map<String, Value>,
-    out: &mut Output<'_>,
+    out: &mut Output,
     problems: &mut Problems,
 ) {
     let Object {

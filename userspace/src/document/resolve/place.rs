@@ -1,70 +1,77 @@
 //! Where a guest is: which namespace or tap, and that nobody else is there.
 
-use super::{Output, Scope};
-use crate::document::diagnostic::{Problem, Problems, Spanned, quote};
-use crate::document::names;
-use crate::document::schema::{self, Instance};
+use super::Output;
+use crate::document::diagnostic::{Problem, Problems, Span, Spanned, quote};
+use crate::document::schema::Instance;
+use crate::document::{Attachment, Host, names};
+use std::collections::{HashMap, HashSet};
 
-/// In the namespace of that name, or behind the device of that name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Place<'a> {
-    Namespace(&'a str),
-    Device(&'a str),
+/// Where the guest of an instance is, and where that is written.
+#[derive(Debug)]
+pub(super) struct Taken {
+    attachment: Attachment,
+    span: Span,
+    /// The instance's name.
+    instance: String,
 }
 
-/// Checks the name of the guest's place, that it is there if it must be, and that no other guest is.
-pub(super) fn check<'a>(scope: &Scope<'a>, instance: &Instance<'a>, out: &mut Output<'a>, problems: &mut Problems) {
-    let Some(Spanned {
-        value: attachment,
+/// Checks the name of the guest's place, and notes it down.
+pub(super) fn check(instance: &Instance<'_>, attachment: Attachment, out: &mut Output, problems: &mut Problems) {
+    let Some(Spanned { span, .. }) = instance.attachment else {
+        return;
+    };
+    let (kind, name) = kind_and_name(&attachment);
+    match &attachment {
+        Attachment::Namespace { .. } => names::check_namespace(name, span, problems),
+        Attachment::Tap { .. } | Attachment::Device { .. } => names::check_device(name, kind, span, problems),
+    }
+    out.taken.push(Taken {
+        attachment,
         span,
-    }) = instance.attachment
-    else {
-        return;
-    };
-    let (place, kind, name) = match attachment {
-        schema::Attachment::Namespace { name, .. } => (Place::Namespace(name), "namespace", name),
-        schema::Attachment::Tap { device } => (Place::Device(device), "tap", device),
-        schema::Attachment::Device { device } => (Place::Device(device), "device", device),
-    };
-    match place {
-        Place::Namespace(name) => names::check_namespace(name, span, problems),
-        Place::Device(device) => names::check_device(device, kind, span, problems),
-    }
-    check_adopted(
-        scope,
-        Spanned {
-            value: attachment,
-            span,
-        },
-        problems,
-    );
-    if let Some(other) = out.taken.insert(place, instance.name.value) {
-        let message = format!("{kind} {} is instance {}'s", quote(name), quote(other));
-        problems.report(Problem::error(span, message).help(format!("give each instance a {kind} of its own")));
+        instance: instance.name.value.to_owned(),
+    });
+}
+
+fn kind_and_name(attachment: &Attachment) -> (&'static str, &str) {
+    match attachment {
+        Attachment::Namespace { name, .. } => ("namespace", name),
+        Attachment::Tap { device } => ("tap", device),
+        Attachment::Device { device } => ("device", device),
     }
 }
 
-/// Checks that the host, if it is known, has what is to be adopted.
-fn check_adopted(scope: &Scope<'_>, attachment: Spanned<schema::Attachment<'_>>, problems: &mut Problems) {
-    let Spanned { value, span } = attachment;
-    let Some(host) = scope.common.host else {
-        return;
-    };
-    // What can't be a name has been reported.
-    let (message, help) = match value {
-        schema::Attachment::Namespace { name, adopt: true }
-            if names::is_namespace(name) && !host.namespaces.iter().any(|namespace| namespace == name) =>
-        {
+/// Checks that no two guests are in one place, and that what is to be adopted is there, if the host is known.
+pub(super) fn check_all<'a>(all: impl Iterator<Item = &'a Taken>, host: Option<&Host>, problems: &mut Problems) {
+    let mut owners = HashMap::new();
+    let namespaces: Option<HashSet<&str>> = host.map(|host| host.namespaces.iter().map(String::as_str).collect());
+    let devices: Option<HashSet<&str>> = host.map(|host| host.devices.iter().map(String::as_str).collect());
+    for taken in all {
+        let (kind, name) = kind_and_name(&taken.attachment);
+        let is_namespace = kind == "namespace";
+        if let Some(other) = owners.insert((is_namespace, name), &taken.instance) {
+            let message = format!("{kind} {} is instance {}'s", quote(name), quote(other));
+            let help = format!("give each instance a {kind} of its own");
+            problems.report(Problem::error(taken.span, message).help(help));
+        }
+        let there = if is_namespace { &namespaces } else { &devices };
+        if there.as_ref().is_some_and(|there| !there.contains(name)) {
+            check_adopted(taken, problems);
+        }
+    }
+}
+
+/// Says that the host hasn't what is to be adopted. What can't be a name has been reported.
+fn check_adopted(taken: &Taken, problems: &mut Problems) {
+    let (message, help) = match &taken.attachment {
+        Attachment::Namespace { name, adopt: true } if names::is_namespace(name) => {
             let help = format!("make it with `ip netns add {name}`, or remove adopt to have it made");
             (format!("this host has no network namespace {}", quote(name)), help)
         }
-        schema::Attachment::Device { device }
-            if names::is_device(device) && !host.devices.iter().any(|other| other == device) =>
-        {
+        Attachment::Device { device } if names::is_device(device) => {
             let help = "make it before, or have a namespace or a tap made in its place".to_owned();
             (format!("this host has no network device {}", quote(device)), help)
         }
         _ => return,
     };
-    problems.report(Problem::error(span, message).help(help));
+    problems.report(Problem::error(taken.span, message).help(help));
 }

@@ -7,25 +7,46 @@ use crate::document::quotas::{Limit, Quota};
 use crate::document::schema::{self, kind};
 use crate::resources::{AddressFamily, PrefixList};
 use ipnet::IpNet;
+use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
-/// A document's lists by name and by id.
-pub(super) struct PrefixLists<'a>(HashMap<String, &'a schema::PrefixList<'a>>);
+/// A list as those see it who name it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct List {
+    name: String,
+    pub(super) id: String,
+    family: Family,
+    max_entries: usize,
+    pub(super) entries: Vec<IpNet>,
+}
+
+/// A configuration's lists by name and by id.
+#[derive(Debug)]
+pub(super) struct PrefixLists {
+    lists: HashMap<String, Arc<List>>,
+    /// What objects of the VPC that is being resolved have asked for.
+    asked: RefCell<HashSet<String>>,
+}
+
+/// What was asked for, and which list it was.
+#[derive(Debug)]
+pub(super) struct AskedLists(Vec<(String, Option<Arc<List>>)>);
 
 /// Makes the lists.
-pub(super) fn resolve<'a>(
-    document: &'a schema::Document<'a>,
+pub(super) fn resolve(
+    document: &schema::Document<'_>,
     account: &str,
-    out: &mut Output<'_>,
+    out: &mut Output,
     problems: &mut Problems,
-) -> PrefixLists<'a> {
+) -> PrefixLists {
     let limit = document.quotas.limit(Quota::PrefixLists);
     let lists = limit.apply(0, &document.prefix_lists, |list| list.name.span, problems);
     for list in lists {
         check(list, problems);
         let name = list.name.value;
         let prefix_list_id = prefix_list_id(list);
-        out.places.add(&prefix_list_id, list.name.span);
+        out.places.add("prefix_lists", &prefix_list_id, list.name.span);
         out.resources.prefix_lists.push(PrefixList {
             prefix_list_id,
             name: label(name, Some(&list.details)),
@@ -40,9 +61,22 @@ pub(super) fn resolve<'a>(
             details: details(Some(&list.details), account),
         });
     }
-    let by_name = lists.iter().map(|list| (list.name.value.to_owned(), list));
-    let by_id = lists.iter().map(|list| (prefix_list_id(list), list));
-    PrefixLists(by_id.chain(by_name).collect())
+    let list = |list: &schema::PrefixList<'_>| {
+        Arc::new(List {
+            name: list.name.value.to_owned(),
+            id: prefix_list_id(list),
+            family: family(list),
+            max_entries: max_entries(list),
+            entries: list.entries.iter().map(|entry| entry.value).collect(),
+        })
+    };
+    let lists: Vec<_> = lists.iter().map(list).collect();
+    let by_name = lists.iter().map(|list| (list.name.clone(), list.clone()));
+    let by_id = lists.iter().map(|list| (list.id.clone(), list.clone()));
+    PrefixLists {
+        lists: by_id.chain(by_name).collect(),
+        asked: RefCell::default(),
+    }
 }
 
 fn prefix_list_id(list: &schema::PrefixList<'_>) -> String {
@@ -88,26 +122,35 @@ fn max_entries(list: &schema::PrefixList<'_>) -> usize {
     stated.unwrap_or(list.entries.len())
 }
 
-/// A list that something refers to.
-#[derive(Clone, Copy)]
-pub(super) struct Referenced<'a>(&'a schema::PrefixList<'a>);
-
-impl<'a> Referenced<'a> {
-    pub(super) fn id(self) -> String {
-        prefix_list_id(self.0)
-    }
-
-    pub(super) fn entries(self) -> impl Iterator<Item = IpNet> + 'a {
-        self.0.entries.iter().map(|entry| entry.value)
-    }
-
-    /// What it counts as.
-    pub(super) fn weight(self) -> ByFamily {
-        ByFamily::of(family(self.0), max_entries(self.0))
+impl List {
+    /// What a reference to it counts as.
+    pub(super) fn weight(&self) -> ByFamily {
+        ByFamily::of(self.family, self.max_entries)
     }
 }
 
-impl<'a> PrefixLists<'a> {
+impl PrefixLists {
+    fn get(&self, name: &str) -> Option<&Arc<List>> {
+        self.asked.borrow_mut().insert(name.to_owned());
+        self.lists.get(name)
+    }
+
+    /// What was asked for since the last time.
+    pub(super) fn take_asked(&self) -> AskedLists {
+        let asked = self.asked.take();
+        let lists = asked.into_iter().map(|name| {
+            let list = self.lists.get(&name).cloned();
+            (name, list)
+        });
+        AskedLists(lists.collect())
+    }
+
+    /// Whether all that was asked for is as it was.
+    pub(super) fn still_have(&self, asked: &AskedLists) -> bool {
+        let mut asked = asked.0.iter();
+        asked.all(|(name, list)| self.lists.get(name) == list.as_ref())
+    }
+
     /// Checks what something counts as that names these lists among others, each of which counts as its `MaxEntries`.
     pub(super) fn check_weight<'n>(
         &self,
@@ -120,14 +163,14 @@ impl<'a> PrefixLists<'a> {
         if weight.most() <= limit.most {
             return;
         }
-        let spare = |list: &&schema::PrefixList<'_>| max_entries(list).saturating_sub(list.entries.len());
-        let lists = names.filter_map(|name| self.0.get(name).copied());
+        let spare = |list: &&Arc<List>| list.max_entries.saturating_sub(list.entries.len());
+        let lists = names.filter_map(|name| self.get(name));
         let problem = limit.exceeded(span);
         problems.report(match lists.max_by_key(spare).filter(|list| spare(list) > 0) {
             Some(list) => problem.number("M70").help(format!(
                 "prefix list {} counts as its {} MaxEntries and not as its {} entries: lower MaxEntries",
-                quote(list.name.value),
-                max_entries(list),
+                quote(&list.name),
+                list.max_entries,
                 list.entries.len()
             )),
             None => problem,
@@ -135,20 +178,19 @@ impl<'a> PrefixLists<'a> {
     }
 
     /// The entries of the list of a name; none if there is no such list, which is reported by `find`.
-    pub(super) fn entries(&self, name: &str) -> impl Iterator<Item = IpNet> + 'a {
-        let list = self.0.get(name).copied().map(Referenced);
-        list.into_iter().flat_map(Referenced::entries)
+    pub(super) fn entries(&self, name: &str) -> &[IpNet] {
+        self.get(name).map(|list| &*list.entries).unwrap_or_default()
     }
 
     /// The list of a name; a problem if there is none.
-    pub(super) fn find(&self, name: Spanned<&str>, problems: &mut Problems) -> Option<Referenced<'a>> {
-        let found = self.0.get(name.value).copied();
+    pub(super) fn find(&self, name: Spanned<&str>, problems: &mut Problems) -> Option<&List> {
+        let found = self.get(name.value);
         if found.is_none() {
             let what = "there is no prefix list";
             let otherwise = "add it below prefix_lists, at the top of the document";
-            let names = self.0.values().map(|list| list.name.value);
+            let names = self.lists.values().map(|list| &*list.name);
             not_found(what, name, "InvalidPrefixListID.NotFound", names, otherwise, problems);
         }
-        found.map(Referenced)
+        found.map(|list| &**list)
     }
 }

@@ -3,13 +3,15 @@
 use super::object_id;
 use crate::document::ids;
 use crate::document::schema::{self, Kind, kind};
-use std::collections::HashMap;
+use crate::resources;
+use std::cell::RefCell;
+use std::collections::{HashMap, HashSet};
 
 /// What is in a VPC, and the VPC itself, by name.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Index {
-    pub(super) vpc: String,
-    pub(super) vpc_id: String,
+    vpc: String,
+    vpc_id: String,
     /// What ids of its kind begin with, the name, the id.
     objects: Vec<(&'static str, String, String)>,
 }
@@ -60,10 +62,65 @@ pub(super) struct Registry<'a> {
     /// What is in a VPC by the name alone: more than one if several VPCs have one.
     inside: HashMap<(&'a str, &'a str), Vec<Registered<'a>>>,
     ids: HashMap<&'a str, Option<&'a str>>,
+    /// What objects of the VPC that is being resolved have asked for.
+    asked: RefCell<HashSet<Question>>,
 }
 
+/// What a VPC may want to know of what is outside of it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Question {
+    Inside(&'static str, String),
+    Outside(&'static str, String),
+    Has(String),
+}
+
+/// What was asked, and the ids that were the answers.
+#[derive(Debug, Default)]
+pub(super) struct Answers(Vec<(Question, Option<String>)>);
+
 impl<'a> Registry<'a> {
-    pub(super) fn add_vpc(&mut self, index: &'a Index) {
+    pub(super) fn of(
+        indices: impl Iterator<Item = &'a Index>,
+        document: &'a schema::Document<'a>,
+        object_ids: &'a [String],
+    ) -> Self {
+        let mut registry = Self::default();
+        indices.for_each(|index| registry.add_vpc(index));
+        for (object, id) in document.objects.iter().zip(object_ids) {
+            registry.add(prefix(object.kind), None, object.name.value, id, None);
+        }
+        registry
+    }
+
+    /// What was asked since the last time.
+    pub(super) fn take_answers(&self) -> Answers {
+        let asked = self.asked.take();
+        let answers = asked.into_iter().map(|question| {
+            let answer = self.answer(&question);
+            (question, answer.map(str::to_owned))
+        });
+        Answers(answers.collect())
+    }
+
+    /// Whether all answers are as they were.
+    pub(super) fn still_answers(&self, answers: &Answers) -> bool {
+        let mut answers = answers.0.iter();
+        answers.all(|(question, answer)| self.answer(question) == answer.as_deref())
+    }
+
+    fn answer(&self, question: &Question) -> Option<&'a str> {
+        match question {
+            Question::Inside(prefix, path) => self.look_inside(prefix, path).map(|found| found.id),
+            Question::Outside(prefix, name) => self.look_outside(prefix, name),
+            Question::Has(id) => self.ids.get_key_value(&**id).map(|(id, _)| *id),
+        }
+    }
+
+    fn ask(&self, question: Question) {
+        self.asked.borrow_mut().insert(question);
+    }
+
+    fn add_vpc(&mut self, index: &'a Index) {
         let Index { vpc, vpc_id, objects } = index;
         self.add(kind::VPC.prefix, None, vpc, vpc_id, None);
         for (prefix, name, id) in objects {
@@ -71,14 +128,7 @@ impl<'a> Registry<'a> {
         }
     }
 
-    pub(super) fn add(
-        &mut self,
-        prefix: &'a str,
-        vpc: Option<&'a str>,
-        name: &'a str,
-        id: &'a str,
-        vpc_id: Option<&'a str>,
-    ) {
+    fn add(&mut self, prefix: &'a str, vpc: Option<&'a str>, name: &'a str, id: &'a str, vpc_id: Option<&'a str>) {
         let registered = Registered { id, vpc_id };
         self.ids.insert(id, vpc_id);
         self.names.insert((prefix, vpc, name), registered);
@@ -88,23 +138,33 @@ impl<'a> Registry<'a> {
     }
 
     /// The object in a VPC that `VPC/NAME` names.
-    pub(super) fn inside(&self, prefix: &str, path: &str) -> Option<Registered<'a>> {
+    pub(super) fn inside(&self, prefix: &'static str, path: &str) -> Option<Registered<'a>> {
+        self.ask(Question::Inside(prefix, path.to_owned()));
+        self.look_inside(prefix, path)
+    }
+
+    fn look_inside(&self, prefix: &str, path: &str) -> Option<Registered<'a>> {
         let (vpc, name) = path.split_once('/')?;
         self.names.get(&(prefix, Some(vpc), name)).copied()
     }
 
     /// The id of a VPC, or of an object that is in none.
-    pub(super) fn outside(&self, prefix: &str, name: &str) -> Option<&'a str> {
+    pub(super) fn outside(&self, prefix: &'static str, name: &str) -> Option<&'a str> {
+        self.ask(Question::Outside(prefix, name.to_owned()));
+        self.look_outside(prefix, name)
+    }
+
+    fn look_outside(&self, prefix: &str, name: &str) -> Option<&'a str> {
         self.names.get(&(prefix, None, name)).map(|found| found.id)
     }
 
     /// The object that a name or a path means when it stands in an object of a VPC, or of none: `None` if there is no such
     /// object, or if several VPCs have one.
     pub(super) fn find(&self, prefix: &str, name: &str, vpc_id: Option<&str>) -> Option<&'a str> {
-        if let Some(id) = self.outside(prefix, name) {
+        if let Some(id) = self.look_outside(prefix, name) {
             return Some(id);
         }
-        if let Some(found) = self.inside(prefix, name) {
+        if let Some(found) = self.look_inside(prefix, name) {
             return Some(found.id);
         }
         let all = self.inside.get(&(prefix, name))?;
@@ -126,7 +186,17 @@ impl<'a> Registry<'a> {
 
     /// Whether there is an object with an id.
     pub(super) fn has(&self, id: &str) -> bool {
+        self.ask(Question::Has(id.to_owned()));
         self.ids.contains_key(id)
+    }
+}
+
+/// What a kind is known by here: what its ids begin with, if they all begin with something.
+pub(super) fn prefix(kind: &'static resources::Kind) -> &'static str {
+    if kind.prefix.is_empty() {
+        kind.section
+    } else {
+        kind.prefix
     }
 }
 

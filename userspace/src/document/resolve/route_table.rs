@@ -26,7 +26,7 @@ const LINK_LOCAL: [IpNet; 2] = [
 pub(super) fn resolve<'a>(
     scope: &Scope<'a>,
     given: &'a [schema::RouteTable<'a>],
-    out: &mut Output<'a>,
+    out: &mut Output,
     problems: &mut Problems,
 ) -> Associations<'a> {
     let given = scope
@@ -49,7 +49,7 @@ pub(super) fn resolve<'a>(
         let routes = routes(scope, &targets, entry, problems);
         let table = table(scope, name, Some(entry), main, routes, problems);
         ids.insert(name, table.route_table_id.clone());
-        out.places.add(&table.route_table_id, entry.name.span);
+        out.places.add("route_tables", &table.route_table_id, entry.name.span);
         out.resources.route_tables.push(table);
     }
     let associations = Associations {
@@ -249,11 +249,11 @@ fn destination(
                 .common
                 .prefix_lists
                 .find(Spanned { value: name, span }, problems)?;
-            for block in list.entries() {
+            for &block in &list.entries {
                 check_block(scope, block, span, problems);
                 warn_of_local(scope, block, span, problems);
             }
-            Some((Destination::PrefixList(list.id()), list.weight()))
+            Some((Destination::PrefixList(list.id.clone()), list.weight()))
         }
     }
 }

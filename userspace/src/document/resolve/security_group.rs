@@ -25,7 +25,7 @@ pub(super) fn find_default(scope: &Scope<'_>) -> String {
 }
 
 /// Makes a VPC's groups.
-pub(super) fn resolve<'a>(scope: &Scope<'a>, out: &mut Output<'a>, problems: &mut Problems) {
+pub(super) fn resolve<'a>(scope: &Scope<'a>, out: &mut Output, problems: &mut Problems) {
     check_names(scope, problems);
     if scope.security_groups.iter().all(|group| group.name.value != DEFAULT) {
         out.resources
@@ -34,7 +34,7 @@ pub(super) fn resolve<'a>(scope: &Scope<'a>, out: &mut Output<'a>, problems: &mu
     }
     for given in scope.security_groups {
         let made = group(scope, given.name.value, Some(given), problems);
-        out.places.add(&made.group_id, given.name.span);
+        out.places.add("security_groups", &made.group_id, given.name.span);
         out.resources.security_groups.push(made);
     }
 }
@@ -229,7 +229,7 @@ impl Direction<'_> {
                     .common
                     .prefix_lists
                     .find(Spanned { value: name, span }, problems)?;
-                (Peer::PrefixList(list.id()), list.weight())
+                (Peer::PrefixList(list.id.clone()), list.weight())
             }
             schema::Peer::Group(name) => {
                 let peer = find_peer(self.scope, Spanned { value: name, span }, rule, problems)?;

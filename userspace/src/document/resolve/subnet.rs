@@ -104,7 +104,7 @@ pub(super) fn resolve(
     scope: &Scope<'_>,
     tables: &Associations<'_>,
     acls: &Associations<'_>,
-    out: &mut Output<'_>,
+    out: &mut Output,
     problems: &mut Problems,
 ) {
     for subnet in scope.subnets {
@@ -113,7 +113,7 @@ pub(super) fn resolve(
         let subnet_id = subnet_id(scope, subnet);
         let (availability_zone, availability_zone_id) = zone::of(scope, subnet, problems);
         let default_for_az = subnet.default_for_az.unwrap_or(false);
-        out.places.add(&subnet_id, subnet.name.span);
+        out.places.add("subnets", &subnet_id, subnet.name.span);
         out.resources.subnets.push(Subnet {
             subnet_id,
             name: label(name, Some(&subnet.details)),

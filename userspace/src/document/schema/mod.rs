@@ -20,10 +20,11 @@ pub(super) use security_group::{Peer, Rule, SecurityGroup};
 use super::diagnostic::{Problem, Problems, Span, Spanned, quote};
 use super::fields::{Field, Fields};
 use super::quotas::{self, Quotas};
-use super::tree::{Entry, Node};
+use super::tree::{Entry, Node, Value};
 use crate::resources;
 use ipnet::{Ipv4Net, Ipv6Net};
 use std::collections::HashMap;
+use std::sync::Arc;
 
 #[derive(Debug, Default)]
 pub(super) struct Document<'a> {
@@ -33,6 +34,8 @@ pub(super) struct Document<'a> {
     pub(super) quotas: Quotas,
     pub(super) prefix_lists: Vec<PrefixList<'a>>,
     pub(super) vpcs: Vec<Vpc<'a>>,
+    /// VPCs of which what they mean is kept.
+    pub(super) kept: Vec<Spanned<&'a str>>,
     pub(super) objects: Vec<Object<'a>>,
 }
 
@@ -82,7 +85,7 @@ pub(super) struct Subnet<'a> {
 }
 
 /// Everything in the sources.
-pub(super) fn read<'a>(roots: &'a [Node], problems: &mut Problems) -> Document<'a> {
+pub(super) fn read<'a>(roots: &'a [Arc<Node>], problems: &mut Problems) -> Document<'a> {
     let mut document = Document::default();
     let mut sections = Sections::default();
     let mut whole = true;
@@ -104,7 +107,7 @@ pub(super) fn read<'a>(roots: &'a [Node], problems: &mut Problems) -> Document<'
                 .help(help),
         );
     }
-    once(document.vpcs.iter().map(|vpc| vpc.name), "VPC", problems);
+    once(sections.vpc_names.iter().copied(), "VPC", problems);
     once(
         document.prefix_lists.iter().map(|list| list.name),
         "prefix list",
@@ -119,14 +122,15 @@ pub(super) fn read<'a>(roots: &'a [Node], problems: &mut Problems) -> Document<'
 
 /// Where the sections are that there is one of, or at least one.
 #[derive(Default)]
-struct Sections {
+struct Sections<'a> {
     vpcs: Option<Span>,
     quotas: Option<Span>,
+    vpc_names: Vec<Spanned<&'a str>>,
 }
 
 impl<'a> Document<'a> {
     /// Adds what is in another source.
-    fn add(&mut self, fields: &mut Fields<'a>, sections: &mut Sections, problems: &mut Problems) {
+    fn add(&mut self, fields: &mut Fields<'a>, sections: &mut Sections<'a>, problems: &mut Problems) {
         let region = fields.text("region", problems).known();
         one(&mut self.region, region, "region", problems);
         one(
@@ -136,7 +140,13 @@ impl<'a> Document<'a> {
             problems,
         );
         sections.vpcs = sections.vpcs.or(fields.place("vpcs"));
-        self.vpcs.extend(each(fields, "vpcs", vpc, problems));
+        for entry in fields.objects("vpcs", problems) {
+            sections.vpc_names.push(name(entry));
+            match entry.value.value {
+                Value::Kept => self.kept.push(name(entry)),
+                _ => self.vpcs.push(vpc(entry, problems)),
+            }
+        }
         let lists = each(fields, "prefix_lists", prefix_list::read, problems);
         self.prefix_lists.extend(lists);
         for kind in resources::kinds().iter().filter(|kind| !kind.is_core) {

@@ -2,6 +2,7 @@
 
 mod addresses;
 mod around;
+mod cache;
 mod groups;
 mod meaning;
 mod network_acls;

@@ -1,6 +1,7 @@
 //! End to end, with real sockets and tools between namespaces. Needs root, BPF, and the binary that `cargo xtask build`
 //! makes; fails, loudly, where it can't run.
 
+mod connections;
 mod flip;
 mod isolation;
 mod lifecycle;
@@ -12,6 +13,7 @@ mod scenarios;
 mod tap;
 mod update;
 mod upgrade;
+mod verbs;
 
 use anyhow::{Context, Result, ensure};
 use groundplane_tests::netns::{Lab, eventually};
@@ -68,6 +70,11 @@ fn eni<'a>(status: &'a Value, name: &str) -> Result<&'a Value> {
     let mut enis = status["enis"].as_array().context("status lists ENIs")?.iter();
     enis.find(|eni| eni["name"] == name)
         .with_context(|| format!("status knows no {name}"))
+}
+
+/// The same, asked now.
+fn status_of(lab: &Lab, name: &str) -> Result<Value> {
+    eni(&lab.status()?, name).cloned()
 }
 
 /// How many packets of an ENI were dropped for a reason.

@@ -9,6 +9,7 @@ mod endpoint;
 mod gateway;
 mod ipam;
 mod load_balancer;
+mod middlebox;
 mod names;
 mod nat_gateway;
 mod network_acl;
@@ -57,6 +58,7 @@ pub(super) fn configuration(all: &Context<'_>, problems: &mut Problems) {
     }
     for warn in [
         route::warn,
+        middlebox::warn,
         address::warn,
         nat_gateway::warn,
         peering::warn,

@@ -2,6 +2,7 @@
 
 use super::context::{Context, Usual, is_there, says};
 use super::endpoint::one_of_each_zone;
+use super::route::is_default;
 use crate::document::diagnostic::Problems;
 use crate::document::quotas::Quota;
 use crate::resources::{RouteTarget, Subnet, TransitGatewayRouteTable, TransitGatewayVpcAttachment, Vpc};
@@ -283,8 +284,9 @@ fn inspecting(all: &Context<'_>, attachment: &Attachment, problems: &mut Problem
     let is_middlebox =
         |target: &RouteTarget| matches!(target, RouteTarget::VpcEndpoint(_) | RouteTarget::NetworkInterface(_));
     let inspected = |subnet: &&Subnet| {
-        all.table_of(subnet)
-            .is_some_and(|table| table.routes.iter().any(|route| is_middlebox(&route.target)))
+        let table = all.table_of(subnet);
+        let mut routes = table.into_iter().flat_map(|table| &table.routes);
+        routes.any(|route| is_default(route) && is_middlebox(&route.target))
     };
     let subnets: Vec<_> = attachment.subnet_ids.iter().filter_map(|id| all.subnet(id)).collect();
     let led = subnets.iter().copied().filter(|subnet| inspected(subnet)).count();

@@ -709,3 +709,611 @@ fn flow_logs_and_mirrors_are_once_and_where_they_can_be() {
         &["TrafficMirrorFilterRuleLimitExceeded: more than 10 rules of a mirror filter"],
     );
 }
+
+/// The rest of a line in which something is exchanged that stands there more than once.
+const PRIVATE: &str = "10.2.0.0/16, transit_gateway: hub }\n          - {";
+
+/// One more route of VPC a's private subnets.
+fn with_route(route: &str) -> String {
+    format!("10.2.0.0/16, transit_gateway: hub }}\n          - {{ {route} }}\n          - {{")
+}
+
+#[test]
+fn m6_a_peering_with_routes_on_one_side() {
+    let expected = "M6: no route leads back over \"a-b\" from VPC \"b\"";
+    check(
+        &[(
+            "routes: [{ DestinationCidrBlock: 10.0.0.0/16, vpc_peering_connection: a-b }]",
+            "routes: []",
+        )],
+        &[expected],
+    );
+    check(
+        &[(
+            "          - { DestinationCidrBlock: 10.1.0.0/16, vpc_peering_connection: a-b }\n",
+            "",
+        )],
+        &["M6: no route leads back over \"a-b\" from VPC \"a\""],
+    );
+}
+
+#[test]
+fn m7_and_m8_a_peer_passes_nothing_on() {
+    let beyond = |route: &str, expected: &str| check(&[(PRIVATE, &with_route(route))], &[expected]);
+    beyond(
+        "DestinationCidrBlock: 192.0.2.0/24, vpc_peering_connection: a-b",
+        "M8: 192.0.2.0/24 isn't VPC \"b\"'s, which passes nothing on for others",
+    );
+    beyond(
+        "DestinationIpv6CidrBlock: \"::/0\", vpc_peering_connection: a-b",
+        "M8: VPC \"b\" passes nothing on to its own gateways for others",
+    );
+    let transitive = [
+        (
+            PRIVATE,
+            &*with_route("DestinationCidrBlock: 10.2.1.0/24, vpc_peering_connection: a-b"),
+        ),
+        (
+            "transit_gateways:\n",
+            "  b-p: { RequesterVpcInfo: { VpcId: b }, AccepterVpcInfo: { VpcId: p }, Status: { Code: active } }\ntransit_gateways:\n",
+        ),
+    ];
+    check(
+        &transitive,
+        &["M7: 10.2.1.0/24 is VPC \"p\"'s, and VPC \"b\" passes nothing on to it"],
+    );
+}
+
+#[test]
+fn m9_a_peering_of_vpcs_that_overlap() {
+    let same = [
+        (
+            "internet_gateways:\n",
+            "  c: { CidrBlock: 10.0.0.0/17 }\ninternet_gateways:\n",
+        ),
+        (
+            "transit_gateways:\n",
+            "  a-c: { RequesterVpcInfo: { VpcId: a }, AccepterVpcInfo: { VpcId: c } }\ntransit_gateways:\n",
+        ),
+    ];
+    check(
+        &same,
+        &["M9: 10.0.0.0/16 of VPC \"a\" overlaps 10.0.0.0/17 of VPC \"c\", so AWS lets this fail"],
+    );
+    check(
+        &[("Code: active", "Code: failed")],
+        &[
+            "M11: group \"app\" of VPC \"b\" matches nothing: no active peering of this Region joins the VPCs",
+            "M10: what follows this route is dropped: the target is failed",
+            "M10: what follows this route is dropped: the target is failed",
+            "M9: peering connection \"a-b\" has failed, and carries nothing",
+        ],
+    );
+}
+
+#[test]
+fn m10_a_route_to_what_cant_be_used() {
+    let dropped = "M10: what follows this route is dropped: the target is";
+    let names = "M11: group \"app\" of VPC \"b\" matches nothing: no active peering of this Region joins the VPCs";
+    let pending = format!("{dropped} pending-acceptance");
+    check(
+        &[("Code: active", "Code: pending-acceptance")],
+        &[names, &pending, &pending],
+    );
+    check(
+        &[(
+            "{ SubnetId: public, NatGatewayAddresses",
+            "{ State: failed, SubnetId: public, NatGatewayAddresses",
+        )],
+        &[&format!("{dropped} failed")],
+    );
+    check(
+        &[(
+            PRIVATE,
+            &with_route("DestinationCidrBlock: 192.0.2.0/24, nat_gateway: nat-0123456789abcdef0, State: blackhole"),
+        )],
+        &["M10: what follows this route is dropped: the target is gone or unusable"],
+    );
+}
+
+#[test]
+fn m12_to_m15_groups_that_are_named_from_elsewhere() {
+    check(&[("ToPort: 22, group: b/app", "ToPort: 22, group: p/target")], &[]);
+    let off = (
+        "Options: { SecurityGroupReferencingSupport: enable }",
+        "Options: { SecurityGroupReferencingSupport: disable }",
+    );
+    let named = ("ToPort: 22, group: b/app", "ToPort: 22, group: p/target");
+    let message = "M15: SecurityGroupReferencingSupport must be on at the transit gateway and at both attachments";
+    check(&[off, named], &[message]);
+    let attachment = (
+        "VpcId: p, SubnetIds: [front, back] }",
+        "VpcId: p, SubnetIds: [front, back], Options: { SecurityGroupReferencingSupport: disable } }",
+    );
+    check(&[attachment, named], &[message]);
+    let egress = (
+        "group: web }] }\n    route_tables",
+        "group: web }], egress: [{ IpProtocol: -1, group: p/target }] }\n    route_tables",
+    );
+    check(
+        &[egress],
+        &["M14: over a transit gateway, only rules of ingress may name a group of another VPC"],
+    );
+    let of_p = (
+        "{ ingress: [{ IpProtocol: -1, CidrIpv4: 10.0.0.0/16 }] }",
+        "{ ingress: [{ IpProtocol: -1, CidrIpv4: 10.0.0.0/16 }, { IpProtocol: -1, group: p/target }] }",
+    );
+    check(
+        &[of_p],
+        &["M11: group \"target\" of VPC \"p\" matches nothing: no active peering of this Region joins the VPCs"],
+    );
+}
+
+#[test]
+fn m20_and_m21_a_public_address_and_a_way_to_the_internet() {
+    check(
+        &[(
+            "PublicIp: 203.0.113.10, NetworkInterfaceId: a/bastion",
+            "PublicIp: 203.0.113.10",
+        )],
+        &["M20: \"bastion\" has no public address, and its subnet \"public\" leads to the internet gateway"],
+    );
+    check(
+        &[
+            (
+                "PublicIp: 203.0.113.10, NetworkInterfaceId: a/bastion",
+                "PublicIp: 203.0.113.10",
+            ),
+            (
+                "public: { CidrBlock: 10.0.0.0/24,",
+                "public: { MapPublicIpOnLaunch: true, CidrBlock: 10.0.0.0/24,",
+            ),
+        ],
+        &[],
+    );
+    check(
+        &[(
+            "  nat: { PublicIp: 203.0.113.20 }",
+            "  nat: { PublicIp: 203.0.113.20 }\n  app: { NetworkInterfaceId: b/app }",
+        )],
+        &["M21: \"app\" has a public address, and no route leads from its subnet \"app\" to the internet"],
+    );
+}
+
+#[test]
+fn m26_a_table_that_no_subnet_uses() {
+    check(
+        &[(
+            "    network_acls:\n",
+            "      spare: { routes: [{ DestinationCidrBlock: 192.0.2.0/24, nat_gateway: nat }] }\n    network_acls:\n",
+        )],
+        &["M26: no subnet uses route table \"spare\""],
+    );
+    check(&[("    network_acls:\n", "      spare: {}\n    network_acls:\n")], &[]);
+    check(
+        &[
+            ("subnets: [web, db]\n        routes", "subnets: [web]\n        routes"),
+            (
+                "    network_acls:\n",
+                "      spare: { routes: [{ DestinationCidrBlock: 192.0.2.0/24, nat_gateway: nat }] }\n    network_acls:\n",
+            ),
+        ],
+        &["M26: no subnet uses route table \"spare\", and subnet \"db\" follows the main one"],
+    );
+}
+
+#[test]
+fn m22_a_nat_gateway_without_a_way_to_the_internet() {
+    let moved = ("nat: { SubnetId: public,", "nat: { SubnetId: b/app,");
+    let other_vpc = told(&exchanged(&[moved]));
+    assert!(other_vpc[0].starts_with("InvalidParameterValue"), "{other_vpc:?}");
+    let isolated = [
+        (
+            "      db: { CidrBlock: 10.0.2.0/24, Av",
+            "      nowhere: { CidrBlock: 10.0.9.0/24 }\n      db: { CidrBlock: 10.0.2.0/24, Av",
+        ),
+        ("nat: { SubnetId: public,", "nat: { SubnetId: nowhere,"),
+    ];
+    let message = "M22: subnets lead everything to this NAT gateway, and no route leads on from its own subnet";
+    check(&isolated, &[message]);
+    let private = (
+        "nat: { SubnetId: public, NatGatewayAddresses: [{ AllocationId: nat }] }",
+        "nat: { SubnetId: public, ConnectivityType: private }",
+    );
+    check(
+        &[private],
+        &["M22: a private NAT gateway has no public address to reach the internet with"],
+    );
+}
+
+/// An ACL of the NAT gateway's subnet.
+fn public_acl(ingress: &str, egress: &str) -> String {
+    format!("    network_acls:\n      public: {{ subnets: [public], ingress: [{ingress}], egress: [{egress}] }}\n")
+}
+
+#[test]
+fn m23_the_acl_of_a_nat_gateways_subnet() {
+    let all = "{ RuleNumber: 1, RuleAction: allow, Protocol: -1, CidrBlock: 0.0.0.0/0 }";
+    let answers = "{ RuleNumber: 1, RuleAction: allow, Protocol: tcp, PortRange: { From: 1024, To: 65535 }, CidrBlock: 0.0.0.0/0 }";
+    let inside = "{ RuleNumber: 1, RuleAction: allow, Protocol: -1, CidrBlock: 10.0.0.0/16 }";
+    let guarded = |ingress: &str, egress: &str, expected: &[&str]| {
+        check(&[("    network_acls:\n", &public_acl(ingress, egress))], expected)
+    };
+    guarded(all, all, &[]);
+    guarded(
+        answers,
+        all,
+        &["M23: network ACL \"public\" of the NAT gateway's subnet lets nothing in from 10.0.1.0/24 of subnet \"web\""],
+    );
+    guarded(
+        inside,
+        all,
+        &["M23: network ACL \"public\" of the NAT gateway's subnet lets no answers in from the internet"],
+    );
+    let asks =
+        "{ RuleNumber: 1, RuleAction: allow, Protocol: tcp, PortRange: { From: 443, To: 443 }, CidrBlock: 0.0.0.0/0 }";
+    guarded(
+        all,
+        asks,
+        &[
+            "M23: network ACL \"public\" of the NAT gateway's subnet lets no answers out to 10.0.1.0/24 of subnet \"web\"",
+            "M1: the answers to what this entry allows are allowed by no entry of egress",
+        ][..1],
+    );
+}
+
+#[test]
+fn m24_a_peer_that_admits_a_public_address() {
+    check(
+        &[(
+            "{ IpProtocol: -1, CidrIpv4: 10.0.0.0/16 }",
+            "{ IpProtocol: -1, CidrIpv4: 10.0.0.0/16 }, { IpProtocol: -1, CidrIpv4: 203.0.113.20/32 }",
+        )],
+        &[
+            "M24: 203.0.113.20/32 is the public address of NAT gateway \"nat\", which comes from a VPC by its private one",
+        ],
+    );
+}
+
+/// A subnet with a firewall in VPC a, and these tables.
+fn with_firewall<'a>(tables: &'a str, instances: &'a str) -> [(&'a str, String); 3] {
+    [
+        (
+            "      db: { CidrBlock: 10.0.2.0/24, Av",
+            "      fw: { CidrBlock: 10.0.9.0/24 }\n      db: { CidrBlock: 10.0.2.0/24, Av".to_owned(),
+        ),
+        ("    network_acls:\n", format!("{tables}    network_acls:\n")),
+        (
+            "      web: { subnet: web, Priv",
+            format!(
+                "      fw: {{ subnet: fw, SourceDestCheck: false, groups: [web], namespace: fw }}\n{instances}      web: {{ subnet: web, Priv"
+            ),
+        ),
+    ]
+}
+
+#[track_caller]
+fn check_firewall(tables: &str, more: &[(&str, &str)], expected: &[&str]) {
+    let parts = with_firewall(tables, "");
+    let parts: Vec<_> = parts
+        .iter()
+        .map(|(from, to)| (*from, &**to))
+        .chain(more.iter().copied())
+        .collect();
+    let mut told = told(&exchanged(&parts));
+    told.retain(|line| !line.starts_with("M12") && !line.starts_with("M26"));
+    assert_eq!(told, expected, "{tables}");
+}
+
+#[test]
+fn m29_a_middlebox_in_a_subnet_that_follows_its_route() {
+    check_firewall(
+        "      loop: { subnets: [fw], routes: [{ DestinationCidrBlock: 10.9.0.0/16, instance: fw }] }\n",
+        &[],
+        &["M29: what \"fw\" passes on comes back to it: its own subnet \"fw\" uses this table"],
+    );
+}
+
+#[test]
+fn m30_a_middlebox_on_one_way_alone() {
+    let there = (PRIVATE, &*with_route("DestinationCidrBlock: 10.0.0.0/24, instance: fw"));
+    let message = "M30: from subnet \"web\" to \"public\" leads through \"fw\", and the way back past it";
+    check_firewall("", &[there], &[message]);
+    let back = (
+        "[{ DestinationCidrBlock: 0.0.0.0/0, internet_gateway: door }]",
+        "[{ DestinationCidrBlock: 0.0.0.0/0, internet_gateway: door }, { DestinationCidrBlock: 10.0.1.0/24, instance: fw }, { DestinationCidrBlock: 10.0.2.0/24, instance: fw }]",
+    );
+    check_firewall("", &[there, back], &[]);
+    let whole = (
+        "[{ DestinationCidrBlock: 0.0.0.0/0, internet_gateway: door }]",
+        "[{ DestinationCidrBlock: 0.0.0.0/0, internet_gateway: door }, { DestinationCidrBlock: 10.0.0.0/16, instance: fw }]",
+    );
+    check_firewall("", &[there, whole], &[]);
+    check_firewall(
+        "      edge: { gateways: [door], routes: [{ DestinationCidrBlock: 10.0.0.0/24, instance: fw }] }\n",
+        &[],
+        &["M30: what comes for subnet \"public\" is led through \"fw\", and its own table leads past it"],
+    );
+}
+
+#[test]
+fn m31_and_m49_groups_of_endpoints_and_of_their_clients() {
+    check(
+        &[("Groups: [{ GroupId: a/web }]", "Groups: [{ GroupId: a/db }]")],
+        &["M31: no rule of the groups of endpoint \"svc\" admits anybody at port 443"],
+    );
+    let list = (
+        "vpcs:\n",
+        "prefix_lists: { s3: { Name: com.amazonaws.us-east-1.s3, MaxEntries: 1, entries: [192.0.2.0/24] } }\nvpcs:\n",
+    );
+    let closed = (
+        "group: web }] }\n    route_tables",
+        "group: web }], egress: [{ IpProtocol: -1, CidrIpv4: 10.0.0.0/8 }] }\n    route_tables",
+    );
+    check(
+        &[list, closed],
+        &["M49: no group of \"db\" lets anything out to com.amazonaws.us-east-1.s3"],
+    );
+    check(&[list], &[]);
+}
+
+#[test]
+fn m33_to_m38_endpoint_services_that_dont_serve() {
+    check(
+        &[("  https: { LoadBalancerArn: front, ", "  https: { ")],
+        &["M33: no load balancer of service \"svc\" listens to anything"],
+    );
+    check(
+        &[("    State: available\n  s3", "    State: pendingAcceptance\n  s3")],
+        &["M34: endpoint \"svc\" waits for the service's provider to accept it"],
+    );
+    let account = (
+        "  p:\n    CidrBlock",
+        "  p:\n    account: \"111122223333\"\n    CidrBlock",
+    );
+    check(&[account], &["M35: service \"svc\" doesn't allow account 000000000000"]);
+    let allowed = (
+        "AcceptanceRequired: false",
+        "AcceptanceRequired: false, AllowedPrincipals: [{ Principal: \"arn:aws:iam::000000000000:root\" }]",
+    );
+    check(&[account, allowed], &[]);
+    check(
+        &[("[{ SubnetId: front }, { SubnetId: back }]", "[{ SubnetId: front }]")],
+        &["M36: service \"svc\" isn't in use1-az2, where subnet \"db\" is"],
+    );
+    check(
+        &[(
+            "ToPort: 8443, CidrIpv4: 10.2.0.0/16",
+            "ToPort: 8443, CidrIpv4: 10.0.0.0/16",
+        )],
+        &[
+            "M37: target \"t1\" doesn't admit load balancer \"front\" at port 8443, whose address is all it sees",
+            "M37: target \"t2\" doesn't admit load balancer \"front\" at port 8443, whose address is all it sees",
+        ],
+    );
+    let closed = (
+        "ToPort: 443, CidrIpv4: 10.0.0.0/8",
+        "ToPort: 443, CidrIpv4: 10.2.0.0/16",
+    );
+    check(
+        &[closed],
+        &["M38: the load balancer's groups don't admit the clients of endpoint \"svc\", in 10.0.0.0/16"],
+    );
+    let off = (
+        "    SecurityGroups: [p/balancer]\n",
+        "    SecurityGroups: [p/balancer]\n    EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic: off\n",
+    );
+    check(&[closed, off], &[]);
+}
+
+#[test]
+fn m40_and_m42_load_balancers_and_their_targets() {
+    check(
+        &[(", { Target: { Id: 10.2.2.60, Port: 8443 } }", "")],
+        &["M40: target group \"targets\" has no target in us-east-1b, and the zone's node forwards to no other zone"],
+    );
+    let cross = (
+        "    Scheme: internal\n",
+        "    Scheme: internal\n    Attributes: [{ Key: load_balancing.cross_zone.enabled, Value: \"true\" }]\n",
+    );
+    check(&[(", { Target: { Id: 10.2.2.60, Port: 8443 } }", ""), cross], &[]);
+    let preserving = [
+        ("    Scheme: internal\n", "    Scheme: internet-facing\n"),
+        ("NetworkLoadBalancerArns: [front]", "NetworkLoadBalancerArns: []"),
+        (
+            "    TargetType: ip\n",
+            "    TargetType: ip\n    Attributes: [{ Key: preserve_client_ip.enabled, Value: \"true\" }]\n",
+        ),
+        (
+            "ToPort: 8443, CidrIpv4: 10.2.0.0/16",
+            "ToPort: 8443, CidrIpv4: 10.2.1.0/24",
+        ),
+    ];
+    let alone = |target: &str| {
+        format!("M42: target \"{target}\" admits the load balancer's subnets alone, and sees the clients' addresses")
+    };
+    check(&preserving, &[&alone("t1"), &alone("t2")]);
+}
+
+#[test]
+fn m45_and_m46_names_that_arent_found() {
+    check(
+        &[("    EnableDnsHostnames: true\n", "")],
+        &["M45: private names have no effect in VPC \"a\", which has no DNS hostnames"],
+    );
+    let more = (
+        "  outside: { Name: example.com., ResourceRecordSets: [",
+        "  outside: { Name: example.com., ResourceRecordSets: [{ Name: mail.example.com., Type: A }, ",
+    );
+    check(
+        &[more],
+        &["M46: in its VPCs this zone hides the public one, and has no mail.example.com."],
+    );
+}
+
+#[test]
+fn m48_a_gateway_endpoint_of_a_peer() {
+    let list = (
+        "vpcs:\n",
+        "prefix_lists: { s3: { Name: com.amazonaws.us-east-1.s3, MaxEntries: 1, entries: [192.0.2.0/24] } }\nvpcs:\n",
+    );
+    let route = (
+        "routes: [{ DestinationCidrBlock: 10.0.0.0/16, vpc_peering_connection: a-b }]",
+        "routes: [{ DestinationCidrBlock: 10.0.0.0/16, vpc_peering_connection: a-b }, { prefix_list: s3, vpc_peering_connection: a-b }]",
+    );
+    check(
+        &[list, route],
+        &["M48: VPC \"a\"'s gateway endpoint serves VPC \"a\" alone"],
+    );
+}
+
+#[test]
+fn m52_to_m56_transit_gateways_that_carry_nothing() {
+    check(
+        &[("VpcId: a, SubnetIds: [web, db] }", "VpcId: a, SubnetIds: [web] }")],
+        &["M52: subnet \"db\" leads to the transit gateway, which has no subnet of the VPC in us-east-1b"],
+    );
+    check(
+        &[(
+            "Associations: [{ TransitGatewayAttachmentId: hub-a }, { TransitGatewayAttachmentId: hub-p }]",
+            "Associations: [{ TransitGatewayAttachmentId: hub-a }]",
+        )],
+        &[
+            "M53: no route table of the transit gateway is associated with the attachment, so what comes from the VPC is dropped",
+        ],
+    );
+    check(
+        &[(
+            "TransitGatewayRouteTablePropagations: [{ TransitGatewayAttachmentId: hub-a }, { TransitGatewayAttachmentId: hub-p }]",
+            "TransitGatewayRouteTablePropagations: [{ TransitGatewayAttachmentId: hub-a }]",
+        )],
+        &["M53: no route table of the transit gateway leads to the attachment"],
+    );
+    check(
+        &[(
+            "routes: [{ DestinationCidrBlock: 10.0.0.0/16, transit_gateway: hub }]",
+            "routes: []",
+        )],
+        &["M53: no subnet of the VPC has a route to the transit gateway"],
+    );
+    let inspecting = (
+        "routes: [{ DestinationCidrBlock: 10.0.0.0/16, transit_gateway: hub }]",
+        "routes: [{ DestinationCidrBlock: 10.0.0.0/16, transit_gateway: hub }, { DestinationCidrBlock: 0.0.0.0/0, instance: fw }]",
+    );
+    let firewall = (
+        "      t2: {",
+        "      fw: { subnet: box, SourceDestCheck: false, groups: [target], namespace: fw }\n      t2: {",
+    );
+    let subnet = ("      back: {", "      box: { CidrBlock: 10.2.9.0/24 }\n      back: {");
+    let text = exchanged(&[firewall, subnet, inspecting]).replace(
+        "      main: { routes: [{ DestinationCidrBlock: 10.0.0.0/16, transit",
+        "      box: { subnets: [box] }\n      main: { routes: [{ DestinationCidrBlock: 10.0.0.0/16, transit",
+    );
+    assert_eq!(
+        told(&text),
+        ["M54: without appliance mode, answers from another zone reach another appliance, which drops them"]
+    );
+    let half = text.replace("      box: { subnets: [box] }", "      box: { subnets: [box] }\n      back: { subnets: [back], routes: [{ DestinationCidrBlock: 10.0.0.0/16, transit_gateway: hub }] }");
+    let half = half.replace(
+        "SubnetIds: [front, back] }",
+        "SubnetIds: [front, back], Options: { ApplianceModeSupport: enable } }",
+    );
+    assert_eq!(
+        told(&half),
+        ["M55: what arrives in subnet \"back\" passes by the middlebox that the other zones lead to"]
+    );
+    let same = [
+        (
+            "internet_gateways:\n",
+            "  c:\n    CidrBlock: 10.0.0.0/17\n    subnets: { c: { CidrBlock: 10.0.0.0/24 } }\n    route_tables: { main: { routes: [{ DestinationCidrBlock: 10.2.0.0/16, transit_gateway: hub }] } }\ninternet_gateways:\n",
+        ),
+        (
+            "transit_gateway_route_tables:\n",
+            "  hub-c: { TransitGatewayId: hub, VpcId: c, SubnetIds: [c/c] }\ntransit_gateway_route_tables:\n",
+        ),
+        (
+            "Associations: [",
+            "Associations: [{ TransitGatewayAttachmentId: hub-c }, ",
+        ),
+        (
+            "Propagations: [",
+            "Propagations: [{ TransitGatewayAttachmentId: hub-c }, ",
+        ),
+    ];
+    let problems = told(&exchanged(&same));
+    assert!(
+        problems.len() == 1 && problems[0].starts_with("M56: VPC "),
+        "{problems:?}"
+    );
+}
+
+#[test]
+fn m57_to_m60_vpns_that_carry_nothing() {
+    check(
+        &[(
+            "          - { DestinationCidrBlock: 192.168.0.0/16, vpn_gateway: office }\n",
+            "",
+        )],
+        &["M57: no route table of VPC \"a\" leads to virtual private gateway \"office\""],
+    );
+    check(
+        &[("    Routes: [{ DestinationCidrBlock: 192.168.0.0/16 }]\n", "")],
+        &["M57: the connection is static and has no routes, so its gateway knows no prefix behind it"],
+    );
+    check(
+        &[(
+            "    AuthorizationRules: [{ DestinationCidr: 10.0.0.0/16, AccessAll: true }]\n",
+            "",
+        )],
+        &["M59: no authorization rule lets any client in"],
+    );
+    check(
+        &[(
+            "[{ DestinationCidr: 10.0.0.0/16, AccessAll",
+            "[{ DestinationCidr: 10.9.0.0/16, AccessAll",
+        )],
+        &["M59: no authorization rule covers 10.0.0.0/16, where this route leads"],
+    );
+    let internet = [
+        (
+            "Routes: [{ DestinationCidr: 10.0.0.0/16, TargetSubnet: a/web }]",
+            "Routes: [{ DestinationCidr: 0.0.0.0/0, TargetSubnet: b/app }]",
+        ),
+        (
+            "[{ DestinationCidr: 10.0.0.0/16, AccessAll",
+            "[{ DestinationCidr: 0.0.0.0/0, AccessAll",
+        ),
+    ];
+    check(
+        &internet,
+        &["M60: the route leads to the internet by subnet \"app\", from which no route does"],
+    );
+}
+
+#[test]
+fn m63_public_access_that_is_blocked() {
+    let blocked =
+        "vpc_block_public_access_options:\n  own: { InternetGatewayBlockMode: block-bidirectional }\naddresses:\n";
+    check(
+        &[("addresses:\n", blocked)],
+        &["M63: VPC \"a\" has an internet gateway, through which nothing passes"],
+    );
+    let off = blocked.replace("block-bidirectional", "off");
+    check(&[("addresses:\n", &off)], &[]);
+}
+
+#[test]
+fn m64_a_gateway_load_balancer_endpoint_that_leads_to_itself() {
+    let endpoint = (
+        "vpn_gateways:\n",
+        "  gwlb: { VpcEndpointType: GatewayLoadBalancer, VpcId: a, ServiceName: com.amazonaws.vpce.us-east-1.vpce-svc-0fedcba9876543210, SubnetIds: [a/web] }\nvpn_gateways:\n",
+    );
+    let route = (
+        PRIVATE,
+        &*with_route("DestinationCidrBlock: 192.0.2.0/24, vpc_endpoint: gwlb"),
+    );
+    check(
+        &[endpoint, route],
+        &["M64: route table \"private\" of the endpoint's own subnet leads back to it"],
+    );
+}

@@ -325,7 +325,11 @@ fn s10_a_reference_to_a_group_behind_a_middlebox_is_worth_a_warning() {
             .replace("namespace: fw ", "groups: [fw], namespace: fw ")
     };
     let message = "matches nothing between subnets \"a2\" and \"a1\": a route leads through an instance, and what it passes on is in no other's group";
-    let warnings = |more: &str| lines_after(&accept(&document(more)).warnings, T0_LINES);
+    let warnings = |more: &str| {
+        let mut told = lines_after(&accept(&document(more)).warnings, T0_LINES);
+        told.retain(|line| line.contains("M12"));
+        told
+    };
     assert_eq!(warnings(INSPECTED), [format!("5:75 M12: this rule {message}")]);
     assert_eq!(warnings(""), Vec::<String>::new());
     // One direction is enough: the answers of the other are judged with the connection, not its first packets.

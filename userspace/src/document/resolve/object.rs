@@ -125,8 +125,12 @@ fn said(object: &Object<'_>, common: &Common<'_>, problems: &mut Problems) -> Ma
         vpc_id: vpc,
         problems,
     };
+    // Of some kinds, a name is a field of the API: a hosted zone's is its domain.
+    let is_field = |key: &str| key == "Name" && object.kind.name_field() == Some("Name");
     let own = ["Name", "tags", "rest", object.kind.id_field];
-    let entries = entries.iter().filter(|entry| !own.contains(&&*entry.key));
+    let entries = entries
+        .iter()
+        .filter(|entry| !own.contains(&&*entry.key) || is_field(&entry.key));
     let fields = entries.map(|entry| (entry.key.clone(), writer.field(entry)));
     std::iter::once(id_field(object, common)).chain(fields).collect()
 }

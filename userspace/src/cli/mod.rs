@@ -157,4 +157,40 @@ mod tests {
             assert_eq!(parsed.output, output::Format::Json);
         }
     }
+
+    /// What docs/commands.md says below a verb's heading.
+    fn documented(verb: &str) -> Option<&'static str> {
+        const TEXT: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/commands.md"));
+        let mut sections = TEXT.split("\n## ").skip(1);
+        sections.find_map(|section| section.strip_prefix(verb)?.strip_prefix('\n'))
+    }
+
+    #[test]
+    fn every_verb_and_every_option_of_its_own_is_documented() {
+        let mut command = CommandLine::command();
+        command.build();
+        let for_all = documented("For all verbs").expect("a section for all verbs");
+        for verb in command.get_subcommands().filter(|verb| verb.get_name() != "help") {
+            let name = verb.get_name();
+            let section = documented(name).unwrap_or_else(|| panic!("docs/commands.md has no section {name}"));
+            for option in verb.get_arguments().filter_map(|argument| argument.get_long()) {
+                let words = format!("--{option}");
+                let said = [section, for_all].iter().any(|text| text.contains(&words));
+                assert!(
+                    said || option == "help",
+                    "docs/commands.md doesn't speak of {words} of {name}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn no_verb_is_documented_that_is_not_there() {
+        const TEXT: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/commands.md"));
+        let command = CommandLine::command();
+        let headings = TEXT.lines().filter_map(|line| line.strip_prefix("## "));
+        for heading in headings.filter(|heading| *heading != "For all verbs") {
+            assert!(command.find_subcommand(heading).is_some(), "there is no verb {heading}");
+        }
+    }
 }

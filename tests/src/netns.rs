@@ -3,9 +3,11 @@
 //! Everything is named `gpt-<pid>-<number>-…` and removed when the [`Lab`] is dropped, also by a panic. What a killed
 //! run has left is removed when the next one starts: its process is gone.
 
+mod agent;
 mod talk;
 mod tool;
 
+pub use agent::Agent;
 pub use talk::Talk;
 pub use tool::{Background, Output, eventually};
 
@@ -100,7 +102,21 @@ impl Lab {
 
     /// The command that runs the real binary on this host.
     pub fn groundplane_command(&self, args: &[&str]) -> Result<Command> {
-        let mut command = tool::inside(&self.namespace("host"), &binary()?);
+        self.through(&[], args)
+    }
+
+    /// The same by way of another program, which is told to become it.
+    fn through(&self, through: &[&str], args: &[&str]) -> Result<Command> {
+        let binary = binary()?;
+        let host = self.namespace("host");
+        let mut command = match through.split_first() {
+            None => tool::inside(&host, &binary),
+            Some((program, rest)) => {
+                let mut command = tool::inside(&host, Path::new(program));
+                command.args(rest).arg(binary);
+                command
+            }
+        };
         command.args(args).arg("--state-dir").arg(self.state_dir());
         if matches!(args.first(), Some(&("up" | "plan" | "apply" | "rollback" | "doctor"))) {
             command.arg("--pin-dir").arg(self.pin_dir());

@@ -1,6 +1,7 @@
 //! End to end, with real sockets and tools between namespaces. Needs root, BPF, and the binary that `cargo xtask build`
 //! makes; fails, loudly, where it can't run.
 
+mod agent;
 mod connections;
 mod flip;
 mod isolation;

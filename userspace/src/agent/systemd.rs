@@ -26,7 +26,9 @@ pub(super) fn status(status: &str) {
 
 /// Whoever works is alive.
 pub(super) fn alive() {
-    tell(&[NotifyState::Watchdog]);
+    if watchdog().is_some() {
+        tell(&[NotifyState::Watchdog]);
+    }
 }
 
 /// How often [`alive`] has to be told, at least, if systemd wants to hear it.

@@ -196,5 +196,6 @@ fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
 
 #[expect(clippy::needless_pass_by_value, reason = "what `map_err` hands over")]
 fn transport(error: hyper::Error) -> Error {
-    Error::Transport(error.to_string())
+    let cause = std::error::Error::source(&error);
+    Error::Transport(cause.map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}")))
 }

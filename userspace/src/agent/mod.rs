@@ -24,9 +24,11 @@ pub use socket::SocketError;
 
 use crate::api::Failure;
 use crate::install::{self, Adopted, EngineOptions};
+use changes::Changes;
 use report::Report;
 use socket::Socket;
 use std::io;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -134,6 +136,7 @@ async fn serve(shared: &Shared, found: Found, hangup: &mut Signal) -> Result<(),
     {
         return Err(AgentError::Nothing(failure));
     }
+    watch(shared.worker.clone())?;
     systemd::ready();
     tracing::info!(state_dir = %shared.state_dir.display(), "ready");
     loop {
@@ -146,6 +149,16 @@ async fn serve(shared: &Shared, found: Found, hangup: &mut Signal) -> Result<(),
         let _ = reload(shared).await;
         systemd::ready();
     }
+}
+
+/// Sees to guests that come and go from now on, and to those that did while nobody watched.
+fn watch(worker: Worker) -> io::Result<()> {
+    let changes = Changes::open()?;
+    let look = move || match worker.insist(work::reconcile) {
+        Some(()) => ControlFlow::Continue(()),
+        None => ControlFlow::Break(()),
+    };
+    changes.watch(look)
 }
 
 async fn reload(shared: &Shared) -> Result<serde_json::Value, Failure> {

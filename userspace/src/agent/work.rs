@@ -5,7 +5,7 @@ use super::worker::Hand;
 use crate::api::{self, ApplyRequest, Code, Failure, Line, PlanRequest, RollbackRequest};
 use crate::document::{self, Diagnostics};
 use crate::export;
-use crate::install::{Applied, ApplyOptions, Candidate, Error, Manifest};
+use crate::install::{Applied, ApplyOptions, Candidate, Engine, Error, Manifest, Rebound, Whereabouts};
 use crate::preview::Preview;
 use serde_json::{Map, Value, json};
 use std::path::PathBuf;
@@ -129,6 +129,26 @@ fn texts(sources: Vec<api::Source>) -> Vec<document::Source> {
     texts
         .map(|api::Source { name, text }| document::Source::new(name, text.into_bytes()))
         .collect()
+}
+
+/// Looks which guests have gone or come back, and tells of them.
+pub(super) fn reconcile(hand: &mut Hand) {
+    match hand.engine().and_then(Engine::reconcile) {
+        Ok(rebound) => rebound.iter().for_each(tell_rebound),
+        Err(error) => tracing::error!(%error, "guests that have gone or come back can't be seen to"),
+    }
+}
+
+fn tell_rebound(rebound: &Rebound) {
+    let Rebound {
+        name,
+        network_interface_id: eni,
+        whereabouts,
+    } = rebound;
+    match whereabouts {
+        Whereabouts::Gone => tracing::warn!(eni, "{name} is gone; what is sent to it is dropped"),
+        Whereabouts::Back => tracing::info!(eni, "{name} is back and bound again"),
+    }
 }
 
 /// What a configuration would change. Nothing is touched.

@@ -19,6 +19,9 @@ const WAITING: usize = 8;
 /// How often an idle worker looks around.
 const IDLE: Duration = Duration::from_secs(10);
 
+/// How long to wait until there is room for what has to be done.
+const BUSY: Duration = Duration::from_millis(200);
+
 type Work = Box<dyn FnOnce(&mut Hand) + Send>;
 
 /// What was found when the host was taken over.
@@ -74,6 +77,23 @@ impl Worker {
         });
         self.hand_in(work)?;
         answer.await.map_err(|_| ended())
+    }
+
+    /// Has a piece of work done, and waits for it, outside of the server. Too much else to do: it is tried until it fits.
+    /// Whether it was done.
+    pub(super) fn insist<T: Send + 'static>(
+        &self,
+        work: impl Fn(&mut Hand) -> T + Clone + Send + 'static,
+    ) -> Option<T> {
+        loop {
+            let (tell, answer) = oneshot::channel();
+            let once = work.clone();
+            match self.hand_in(Box::new(move |hand| drop(tell.send(once(hand))))) {
+                Ok(()) => return answer.blocking_recv().ok(),
+                Err(_) if self.alive.has_changed().is_ok() => std::thread::sleep(BUSY),
+                Err(_) => return None,
+            }
+        }
     }
 
     /// Waits until the thread ends.

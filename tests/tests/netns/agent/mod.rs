@@ -1,6 +1,7 @@
 //! The agent: what is up outlives it, and who asks it gets an answer.
 
 mod api;
+mod come_and_go;
 mod restart;
 mod systemd;
 

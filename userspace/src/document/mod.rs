@@ -22,6 +22,7 @@ mod tests;
 mod tree;
 
 pub(crate) use ids::id as derived_id;
+pub(crate) use resolve::derived;
 
 pub use cache::Cache;
 pub use diagnostic::{Diagnostic, Diagnostics, Place, Severity};

@@ -9,12 +9,16 @@ const DEVICE_LEN: usize = 15;
 
 /// Checks the name of a VPC, a subnet, an instance or a route table.
 pub(super) fn check_name(name: &str, span: Span, problems: &mut Problems) {
-    if !is_plain(name, NAME_LEN, "-_.") {
+    if !is_name(name) {
         let message = format!("{} can't be a name", quote(name));
         let help = "a name has 1 to 64 of the letters a to z and A to Z, digits, '-', '_' and '.', \
                     and starts with a letter, a digit or '_'";
         problems.report(Problem::error(span, message).help(help));
     }
+}
+
+pub(super) fn is_name(name: &str) -> bool {
+    is_plain(name, NAME_LEN, "-_.")
 }
 
 /// Checks the name of a network namespace, which is a file name.

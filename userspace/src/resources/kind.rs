@@ -173,6 +173,22 @@ macro_rules! kinds {
                 Ok(())
             }
 
+            /// The objects of such a kind in the API's shape, each with its tags and what no field of it has.
+            #[must_use]
+            pub(crate) fn apart(&self, kind: &'static Kind) -> Vec<(Object<'_>, Map<String, Value>, &Rest)> {
+                match kind.section {
+                    $(stringify!($section) => {
+                        let objects = self.$section.iter();
+                        let parts = objects.map(|it| {
+                            let object = Object { kind, id: &it.$id, name: it.name() };
+                            (object, fields(it), it.rest())
+                        });
+                        parts.collect()
+                    })*
+                    _ => Vec::new(),
+                }
+            }
+
             /// What the API prints of the objects of such a kind.
             #[must_use]
             pub fn write(&self, kind: &'static Kind) -> Vec<(Object<'_>, Map<String, Value>)> {

@@ -174,5 +174,5 @@ impl<'a> Builder<'a> {
 
 /// AWS's own objects belong to nobody with a number.
 fn is_account(owner: &str) -> bool {
-    owner.len() == 12 && owner.bytes().all(|byte| byte.is_ascii_digit())
+    owner == "AWS" || (owner.len() == 12 && owner.bytes().all(|byte| byte.is_ascii_digit()))
 }

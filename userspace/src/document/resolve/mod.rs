@@ -2,6 +2,7 @@
 //! refused with AWS's code.
 
 mod address;
+pub(crate) mod derived;
 mod instance;
 mod limit;
 mod merge;
@@ -113,7 +114,7 @@ impl Context {
 }
 
 /// The account of everything that says none.
-pub(super) const DEFAULT_ACCOUNT: &str = "000000000000";
+const DEFAULT_ACCOUNT: &str = "000000000000";
 
 /// What has been resolved so far.
 #[derive(Debug, Default)]

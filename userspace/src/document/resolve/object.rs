@@ -226,7 +226,7 @@ const ROLES: [(&str, &str); 9] = [
 ];
 
 /// The kind that a field names an object of, or several: `SubnetId`, `SubnetIds`, `AllocationId`.
-fn referenced(field: &str) -> Option<&'static Kind> {
+pub(super) fn referenced(field: &str) -> Option<&'static Kind> {
     let one = field.strip_suffix('s').unwrap_or(field);
     let one = if one == "SecurityGroupId" || one == "SecurityGroup" || one == "Group" && field == "Groups" {
         "GroupId"

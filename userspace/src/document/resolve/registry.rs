@@ -39,6 +39,18 @@ impl Index {
         for instance in &vpc.instances {
             add(kind::NETWORK_INTERFACE, instance.name.value, &instance.details);
         }
+        // What every VPC comes with.
+        for (kind, own) in [
+            (kind::SECURITY_GROUP, "default"),
+            (kind::NETWORK_ACL, "default"),
+            (kind::ROUTE_TABLE, "main"),
+        ] {
+            let is_it = |(prefix, name, _): &(&str, String, String)| *prefix == kind.prefix && name == own;
+            if !objects.iter().any(is_it) {
+                let id = ids::id(kind.prefix, &[name, own]);
+                objects.push((kind.prefix, own.to_owned(), id));
+            }
+        }
         Self {
             vpc: name.to_owned(),
             vpc_id: object_id(kind::VPC, &vpc.details, &[name]),

@@ -168,7 +168,8 @@ impl Direction<'_> {
 
     /// Puts a rule among the others, unless it is there already.
     fn push(&mut self, selector: Selector, peer: Peer, given: Option<&schema::Rule<'_>>) -> bool {
-        let from_content = self.rule_id(selector, &peer);
+        let path = [self.scope.name, self.group];
+        let from_content = rule_id(path, self.is_egress, selector, &peer);
         let is_new = self.ids.insert(from_content.clone());
         let given_id = given.and_then(|rule| rule.details.id);
         let security_group_rule_id = given_id.map_or(from_content, |id| id.value.to_owned());
@@ -186,17 +187,6 @@ impl Direction<'_> {
             });
         }
         is_new
-    }
-
-    /// An id that comes from what the rule says, so that it stays when other rules come and go.
-    fn rule_id(&self, selector: Selector, peer: &Peer) -> String {
-        let peer = match peer {
-            Peer::Cidr(block) => block.to_string(),
-            Peer::PrefixList(id) | Peer::Group(id) => id.clone(),
-        };
-        let direction = if self.is_egress { "egress" } else { "ingress" };
-        let content = format!("{selector} {peer}");
-        id("sgr", &[self.scope.name, self.group, direction, &content])
     }
 
     /// What is said of the group a rule names. `VPC/NAME` says which VPC's it is.
@@ -277,4 +267,15 @@ fn find_peer(scope: &Scope<'_>, name: Spanned<&str>, rule: &schema::Rule<'_>, pr
     let foreign = || (is_id(kind::SECURITY_GROUP.prefix, name.value) && is_known).then(|| name.value.to_owned());
     let id = own.or_else(other).or_else(foreign);
     id.or_else(|| find(scope, name, problems)).map(Peer::Group)
+}
+
+/// An id that comes from what a rule says, so that it stays when other rules come and go.
+pub(in crate::document) fn rule_id(path: [&str; 2], is_egress: bool, selector: Selector, peer: &Peer) -> String {
+    let peer = match peer {
+        Peer::Cidr(block) => block.to_string(),
+        Peer::PrefixList(id) | Peer::Group(id) => id.clone(),
+    };
+    let direction = if is_egress { "egress" } else { "ingress" };
+    let [vpc, group] = path;
+    id("sgr", &[vpc, group, direction, &format!("{selector} {peer}")])
 }

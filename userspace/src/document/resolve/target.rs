@@ -43,7 +43,6 @@ pub(super) fn find(
         span: target.span,
     };
     let (prefix, what, code, make): (_, _, _, fn(String) -> RouteTarget) = match target.value.kind {
-        TargetKind::Local => return Some(RouteTarget::Local),
         TargetKind::Instance => {
             return instance(scope, targets, name, state, problems).map(RouteTarget::NetworkInterface);
         }

@@ -18,13 +18,18 @@ pub(super) fn of(scope: &Scope<'_>, subnet: &schema::Subnet<'_>, problems: &mut 
             }
             zone.value.to_owned()
         }
-        None => format!("{}a", scope.region),
+        None => first(scope.region),
     };
     let id = match subnet.availability_zone_id {
         Some(id) => id.value.to_owned(),
         None => zone_id(scope.region, &zone),
     };
     (zone, id)
+}
+
+/// The zone of a subnet that says none.
+pub(super) fn first(region: &str) -> String {
+    format!("{region}a")
 }
 
 /// The id that a zone has in the first of accounts: `us-east-1b` is `use1-az2`.

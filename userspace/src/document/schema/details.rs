@@ -77,10 +77,11 @@ pub(super) fn account<'a>(fields: &mut Fields<'a>, problems: &mut Problems) -> O
     let Field::Is(given) = fields.text("account", problems) else {
         return None;
     };
-    if given.value.len() == 12 && given.value.bytes().all(|byte| byte.is_ascii_digit()) {
+    let is_number = given.value.len() == 12 && given.value.bytes().all(|byte| byte.is_ascii_digit());
+    if is_number || given.value == "AWS" {
         return Some(given);
     }
-    let message = format!("account must be a number of 12 digits, this is {}", quote(given.value));
+    let message = format!("account must be 12 digits, or AWS, this is {}", quote(given.value));
     problems.report(Problem::error(given.span, message).code("InvalidParameterValue"));
     None
 }

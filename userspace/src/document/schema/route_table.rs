@@ -105,8 +105,6 @@ pub(in crate::document) struct Target<'a> {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::document) enum TargetKind {
-    /// Nowhere but into the VPC, as AWS made it. There is no field for it.
-    Local,
     /// An instance, or a network interface.
     Instance,
     InternetGateway,

@@ -1,0 +1,58 @@
+//! What an object is where a document doesn't say it, for those who write documents.
+
+use super::security_group::rule_id;
+use super::selector::Selector;
+use super::{object, zone};
+use crate::document::ids::{Macs, id};
+use crate::document::names;
+use crate::document::notation::Protocol;
+use crate::resources::{Kind, SecurityGroupRule};
+use groundplane_abi::Mac;
+
+pub(crate) const ACCOUNT: &str = super::DEFAULT_ACCOUNT;
+pub(crate) const REGION: &str = super::zone::DEFAULT_REGION;
+
+/// The id of an object of a kind that packets depend on.
+pub(crate) fn core_id(prefix: &str, path: &[&str]) -> String {
+    id(prefix, path)
+}
+
+/// The id of an object of any other kind.
+pub(crate) fn object_id(kind: &Kind, name: &str, region: &str, account: &str) -> String {
+    object::own_id(kind, name, region, account)
+}
+
+/// The id of a rule of a group, which is known by its VPC's name and its own.
+pub(crate) fn rule(path: [&str; 2], rule: &SecurityGroupRule) -> String {
+    let selector = Selector {
+        protocol: Protocol(rule.ip_protocol),
+        port_range: rule.port_range,
+        icmp_type_code: rule.icmp_type_code,
+    };
+    rule_id(path, rule.is_egress, selector, &rule.peer)
+}
+
+/// The MAC address of a network interface, unless another one has it.
+pub(crate) fn mac(network_interface_id: &str) -> Mac {
+    Macs::default().of(network_interface_id)
+}
+
+/// The zone of a subnet.
+pub(crate) fn zone(region: &str) -> String {
+    zone::first(region)
+}
+
+/// The id of a zone.
+pub(crate) fn zone_id(region: &str, zone: &str) -> String {
+    zone::zone_id(region, zone)
+}
+
+/// Whether a name can stand in a document.
+pub(crate) fn is_name(name: &str) -> bool {
+    names::is_name(name)
+}
+
+/// The kind that a field names an object of by its id.
+pub(crate) fn referenced(field: &str) -> Option<&'static Kind> {
+    object::referenced(field)
+}

@@ -1,0 +1,227 @@
+//! What is written is read as what it was.
+
+use super::*;
+use crate::document::{self, Resolved, Source};
+use proptest::prelude::*;
+use std::fmt::Write;
+use std::path::Path;
+
+fn read(text: &str) -> Resolved {
+    match document::parse("written.yaml", text.as_bytes()) {
+        Ok(resolved) => resolved,
+        Err(problems) => panic!("{problems}\n{text}"),
+    }
+}
+
+/// Checks that a configuration comes back as it was, and that writing it again changes nothing.
+fn check(resolved: &Resolved) -> String {
+    let text = yaml(&resolved.resources, &resolved.guests);
+    let again = read(&text);
+    for kind in kinds() {
+        let objects = |resolved: &Resolved| format!("{:#?}", resolved.resources.objects(kind));
+        assert_eq!(objects(&again), objects(resolved), "{text}");
+    }
+    assert_eq!(again.resources, resolved.resources, "{text}");
+    let sorted = |guests: &[Guest]| {
+        let mut guests = guests.to_vec();
+        guests.sort_by(|a, b| a.network_interface_id.cmp(&b.network_interface_id));
+        guests
+    };
+    assert_eq!(sorted(&again.guests), sorted(&resolved.guests), "{text}");
+    assert_eq!(yaml(&again.resources, &again.guests), text);
+    text
+}
+
+fn example(name: &str) -> Resolved {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples").join(name);
+    let sources: Vec<Source> = document::load(&[path]).expect("an example");
+    document::read(&sources, None).unwrap_or_else(|problems| panic!("{problems}"))
+}
+
+#[test]
+fn examples_come_back_as_they_were() {
+    for name in ["two-vpcs.yaml", "groups.yaml", "inspection.yaml", "aws"] {
+        check(&example(name));
+    }
+}
+
+#[test]
+fn a_document_that_says_nothing_special_is_written_as_people_would() {
+    let text = "\
+vpcs:
+  blue:
+    CidrBlock: 10.0.0.0/16
+    subnets:
+      web: { CidrBlock: 10.0.1.0/24 }
+    security_groups:
+      web:
+        ingress:
+          - { IpProtocol: tcp, FromPort: 80, ToPort: 80, CidrIpv4: 0.0.0.0/0 }
+    route_tables:
+      out:
+        subnets: [web]
+        routes:
+          - { DestinationCidrBlock: 0.0.0.0/0, internet_gateway: door }
+    instances:
+      web-1: { subnet: web, PrivateIpAddress: 10.0.1.4, groups: [web], namespace: n1 }
+internet_gateways:
+  door:
+    Attachments:
+      - { State: available, VpcId: blue }
+";
+    let resolved = read(text);
+    let written = check(&resolved);
+    let sorted = |text: &str| {
+        let mut lines: Vec<_> = text.lines().map(str::to_owned).collect();
+        lines.sort();
+        lines
+    };
+    assert_eq!(sorted(&written), sorted(text), "{written}");
+}
+
+/// Fields and objects of a VPC that may be there or not. `#` stands for the VPC's number.
+const PARTS: &[(&str, &[&str])] = &[
+    (
+        "",
+        &[
+            "VpcId: vpc-0000000000000000#",
+            "Name: \"a b: # 'c' \\\"d\\\" \\x7f ä\"",
+            "region: eu-west-1",
+            "account: \"123456789012\"",
+            "SecondaryCidrBlocks: [100.64.0.0/20]",
+            "EnableDnsSupport: false",
+            "dhcp_options: d",
+            "tags: { Name: other, \"true\": \"\", \"k e\": \"1\" }",
+            "rest: { Later: [1, { A: null, B: \"null\" }], Deep: { X: 1.5, Y: \"2\" } }",
+        ],
+    ),
+    (
+        "subnets",
+        &[
+            "!s: { CidrBlock: 10.#0.0.0/24, Ipv6CidrBlock: \"2001:db8:#:1::/64\", AssignIpv6AddressOnCreation: true }",
+            "!t: { CidrBlock: 10.#0.1.0/24, AvailabilityZoneId: zz-az9, MapPublicIpOnLaunch: true, EnableDns64: true }",
+            "u: { CidrBlock: 10.#0.2.0/24, DefaultForAz: true, MapPublicIpOnLaunch: false, Name: \"s\" }",
+            "v: { CidrBlock: 10.#0.3.0/24, SubnetId: subnet-1234567#, account: AWS, tags: { a: b } }",
+        ],
+    ),
+    (
+        "security_groups",
+        &[
+            "default: { ingress: [{ IpProtocol: 50, group: default, Description: \"x\" }], Description: own }",
+            "g: { GroupName: \"The (group)\", ingress: [{ IpProtocol: icmp, FromPort: 3, ToPort: -1, prefix_list: l }] }",
+            "h: { egress: [], ingress: [{ IpProtocol: icmpv6, CidrIpv6: \"::/0\", SecurityGroupRuleId: sgr-1234567# }] }",
+            "i:",
+            "j: { egress: [{ IpProtocol: -1, CidrIpv4: 0.0.0.0/0, tags: { a: b } }], rest: { A: 1 } }",
+            "k: { ingress: [{ IpProtocol: udp, FromPort: 0, ToPort: 65535, group: other/default }] }",
+        ],
+    ),
+    (
+        "network_acls",
+        &[
+            "default: { NetworkAclId: acl-1234567#, egress: [] }",
+            "a: { subnets: [s], ingress: [{ RuleNumber: 7, RuleAction: deny, Protocol: 6, CidrBlock: 0.0.0.0/0, PortRange: { From: 1, To: 2 } }] }",
+            "b: { ingress: [{ RuleNumber: 9, RuleAction: allow, Protocol: icmp, CidrBlock: 10.0.0.0/8, IcmpTypeCode: { Type: -1, Code: -1 } }] }",
+        ],
+    ),
+    (
+        "route_tables",
+        &[
+            "main: { Name: called, routes: [{ DestinationCidrBlock: 10.#0.0.0/16, instance: fw }] }",
+            "m: { main: true, subnets: [t] }",
+            "r: { subnets: [s], RouteTableId: rtb-1234567#, routes: [{ DestinationCidrBlock: 192.0.2.0/24, nat_gateway: nat-12345678, State: blackhole }] }",
+            "p: { routes: [{ prefix_list: l, instance: fw }, { DestinationIpv6CidrBlock: \"2001:db8:f::/48\", instance: fw, Origin: CreateRouteTable }] }",
+        ],
+    ),
+    (
+        "instances",
+        &[
+            "!fw: { subnet: s, SourceDestCheck: false, tap: tap#, MacAddress: \"02:00:00:00:00:0#\" }",
+            "x: { subnet: s, namespace: n#, Ipv6AddressCount: 2, PrivateIpAddresses: [10.#0.0.9, 10.#0.0.8], Name: fw }",
+            "y: { subnet: t, device: veth#, groups: [default], allowance: { connections: 7 }, Description: \"  \" }",
+            "z: { subnet: t, namespace: m#, adopt: true, ConnectionTracking: { UdpTimeout: 31 }, Ipv4Prefixes: [10.#0.1.16/28] }",
+        ],
+    ),
+    (
+        "network_interfaces",
+        &[
+            "lone: { subnet: s, NetworkInterfaceId: eni-1234567#, RequesterManaged: true, RequesterId: \"\", Attachment: { DeviceIndex: 1 } }",
+            "nat: { subnet: t, InterfaceType: natGateway, associations: [{ PrivateIpAddress: 10.#0.1.4, PublicIp: 192.0.2.1, AllocationId: ip }] }",
+        ],
+    ),
+];
+
+/// The same outside of VPCs.
+const OUTSIDE: &[(&str, &[&str])] = &[
+    ("", &["region: ap-southeast-2", "account: \"999999999999\""]),
+    (
+        "prefix_lists",
+        &[
+            "!l: { MaxEntries: 2, entries: [192.0.2.0/24, { Cidr: 198.51.100.0/24, Description: \"d: e\" }] }",
+            "m: { MaxEntries: 3, Version: 4, AddressFamily: IPv6, PrefixListId: pl-12345678, Name: l }",
+        ],
+    ),
+    (
+        "internet_gateways",
+        &["g: { Attachments: [{ VpcId: other, State: available }], tags: { a: \"1\" } }"],
+    ),
+    (
+        "load_balancers",
+        &[
+            "lb: { Type: network, rest: { Future: { A: [{}] } } }",
+            "lc: { Name: \"x y\", LoadBalancerArn: \"arn:1\" }",
+        ],
+    ),
+    ("dhcp_options", &["!d:"]),
+    (
+        "addresses",
+        &["!ip: { PublicIp: 192.0.2.9, AllocationId: eipalloc-12345678 }"],
+    ),
+];
+
+/// Those of the parts that are there, by bits; what begins with `!` always is.
+fn chosen(parts: &[(&str, &[&str])], mut bits: u64, indent: usize, number: usize) -> String {
+    let mut text = String::new();
+    for (section, lines) in parts {
+        let inner = if section.is_empty() { indent } else { indent + 2 };
+        let mut chosen = String::new();
+        for line in *lines {
+            let always = line.strip_prefix('!');
+            if bits & 1 == 1 || always.is_some() {
+                let line = always.unwrap_or(line).replace('#', &number.to_string());
+                writeln!(chosen, "{:inner$}{line}", "").expect("a string takes everything");
+            }
+            bits >>= 1;
+        }
+        if !chosen.is_empty() && !section.is_empty() {
+            writeln!(text, "{:indent$}{section}:", "").expect("a string takes everything");
+        }
+        text += &chosen;
+    }
+    text
+}
+
+fn document(vpcs: &[u64], outside: u64) -> String {
+    let mut text = chosen(OUTSIDE, outside, 0, 0);
+    text += "vpcs:\n  other: { CidrBlock: 10.9.0.0/16 }\n";
+    for (bits, number) in vpcs.iter().zip(1..) {
+        let blocks = format!("CidrBlock: 10.{number}0.0.0/16\n    Ipv6CidrBlock: \"2001:db8:{number}::/56\"");
+        writeln!(text, "  v{number}:\n    {blocks}").expect("a string takes everything");
+        text += &chosen(PARTS, *bits, 4, number);
+    }
+    text
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(256))]
+
+    #[test]
+    fn a_configuration_comes_back_as_it_was(vpcs in prop::collection::vec(any::<u64>(), 1..3), outside in any::<u64>()) {
+        check(&read(&document(&vpcs, outside)));
+    }
+}
+
+#[test]
+fn everything_at_once_comes_back_as_it_was() {
+    check(&read(&document(&[u64::MAX, u64::MAX], u64::MAX)));
+    check(&read(&document(&[0], 0)));
+}

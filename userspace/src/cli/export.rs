@@ -16,6 +16,8 @@ use std::path::{Path, PathBuf};
 enum Format {
     /// JSON as AWS's command line prints it
     Aws,
+    /// A document
+    Yaml,
 }
 
 #[derive(Debug, clap::Args)]
@@ -34,6 +36,7 @@ pub(super) struct Export {
 pub(super) fn export(arguments: &Export, state_dir: &Path, output: &Output) -> Ended {
     let resolved = resources::read(&arguments.paths, state_dir)?;
     match (arguments.format, &arguments.directory) {
+        (Format::Yaml, _) => output.text(export::yaml(&resolved.resources, &resolved.guests).trim_end())?,
         (Format::Aws, None) => output.json(&Value::Object(export::aws(&resolved.resources)))?,
         (Format::Aws, Some(directory)) => files(&resolved, directory)?,
     }

@@ -101,6 +101,12 @@ const TOOLS: &[Tool] = &[
         purposes: &[Test],
     },
     Tool {
+        command: "systemd-analyze",
+        package: "systemd",
+        why: "tests: the agent's unit",
+        purposes: &[Test],
+    },
+    Tool {
         command: "clang",
         package: "clang",
         why: "what is measured against is in C; fuzzing",

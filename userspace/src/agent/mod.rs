@@ -128,13 +128,18 @@ async fn live(config: &Config, options: EngineOptions) -> Result<(), AgentError>
 async fn serve(shared: &Shared, found: Found, hangup: &mut Signal) -> Result<(), AgentError> {
     let adopted = found.await.map_err(|_| AgentError::EngineEnded)??;
     tell_adopted(&adopted);
-    let is_up = adopted.generation.is_some();
+    let (is_up, damaged) = (adopted.generation.is_some(), !adopted.findings.is_empty());
     shared.report.adopted(adopted);
-    if !shared.network.is_empty()
-        && let Err(failure) = reload(shared).await
-        && !is_up
-    {
-        return Err(AgentError::Nothing(failure));
+    if is_up {
+        let report = shared.report.clone();
+        let upgraded = shared.worker.ask(move |hand| work::upgrade(hand, &report)).await;
+        upgraded.map_err(|_| AgentError::EngineEnded)?;
+    }
+    let network = shared.network.to_vec();
+    match carry_out(shared, Job::Begin { network, damaged }).await {
+        Err(failure) if !is_up => return Err(AgentError::Nothing(failure)),
+        // It is logged and in the status; what is in force stays.
+        _ => {}
     }
     watch(shared.worker.clone())?;
     systemd::ready();
@@ -146,7 +151,7 @@ async fn serve(shared: &Shared, found: Found, hangup: &mut Signal) -> Result<(),
         };
         systemd::reloading();
         // What came of it is logged and in the status; the old configuration is in force if it was refused.
-        let _ = reload(shared).await;
+        let _ = carry_out(shared, Job::Reload(shared.network.to_vec())).await;
         systemd::ready();
     }
 }
@@ -161,10 +166,10 @@ fn watch(worker: Worker) -> io::Result<()> {
     changes.watch(look)
 }
 
-async fn reload(shared: &Shared) -> Result<serde_json::Value, Failure> {
-    let (tell, mut lines) = mpsc::channel(1);
-    lines.close();
-    let (job, report) = (Job::Reload(shared.network.to_vec()), shared.report.clone());
+async fn carry_out(shared: &Shared, job: Job) -> Result<serde_json::Value, Failure> {
+    // Nobody listens to the steps.
+    let (tell, _) = mpsc::channel(1);
+    let report = shared.report.clone();
     let done = shared
         .worker
         .ask(move |hand| work::carry_out(hand, job, &report, &tell))

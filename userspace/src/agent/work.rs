@@ -5,6 +5,7 @@ use super::worker::Hand;
 use crate::api::{self, ApplyRequest, Code, Failure, Line, PlanRequest, RollbackRequest};
 use crate::document::{self, Diagnostics};
 use crate::export;
+use crate::install::kernel::Upgrade;
 use crate::install::{Applied, ApplyOptions, Candidate, Engine, Error, Manifest, Rebound, Whereabouts};
 use crate::preview::Preview;
 use serde_json::{Map, Value, json};
@@ -16,8 +17,13 @@ use tokio::sync::mpsc::Sender;
 pub(super) enum Job {
     Apply(ApplyRequest),
     Rollback(RollbackRequest),
-    /// Reads these documents anew and puts them in force.
+    /// Reads these documents and puts them in force.
     Reload(Vec<PathBuf>),
+    /// The same when the agent starts: what is in force is left alone, unless it was found damaged.
+    Begin {
+        network: Vec<PathBuf>,
+        damaged: bool,
+    },
     Down,
 }
 
@@ -27,6 +33,7 @@ impl Job {
             Self::Apply(_) => "apply",
             Self::Rollback(_) => "rollback",
             Self::Reload(_) => "reload",
+            Self::Begin { .. } => "start",
             Self::Down => "down",
         }
     }
@@ -60,6 +67,7 @@ pub(super) fn carry_out(hand: &mut Hand, job: Job, report: &Report, tell: &Sende
         }
         Job::Rollback(RollbackRequest { cut }) => rollback(hand, ApplyOptions { cut }, tell),
         Job::Reload(network) => reload(hand, &network, tell),
+        Job::Begin { network, damaged } => begin(hand, &network, damaged, tell),
         Job::Down => hand
             .down()
             .map_err(failure)
@@ -87,13 +95,34 @@ fn note(name: &str, done: &Result<Value, Failure>, report: &Report) {
 }
 
 /// Reads documents and puts them in force.
-pub(super) fn reload(hand: &mut Hand, network: &[PathBuf], tell: &Sender<Line>) -> Result<Value, Failure> {
+fn reload(hand: &mut Hand, network: &[PathBuf], tell: &Sender<Line>) -> Result<Value, Failure> {
     if network.is_empty() {
         let message = "the agent was given no documents, so there is nothing to read anew";
         return Err(Failure::new(Code::Conflict, message));
     }
-    let sources = document::load(network).map_err(|error| Failure::new(Code::Refused, told(&error)))?;
-    apply(hand, sources, false, ApplyOptions::default(), tell)
+    apply(hand, load(network)?, false, ApplyOptions::default(), tell)
+}
+
+fn load(network: &[PathBuf]) -> Result<Vec<document::Source>, Failure> {
+    document::load(network).map_err(|error| Failure::new(Code::Refused, told(&error)))
+}
+
+/// Puts in force what is to be, if it isn't. That is what was applied last if the agent was given no documents.
+fn begin(hand: &mut Hand, network: &[PathBuf], damaged: bool, tell: &Sender<Line>) -> Result<Value, Failure> {
+    let applied = hand.engine().map_err(failure)?.applied();
+    let applied = applied.map(|applied| (applied.manifest.generation, applied.sources.clone()));
+    let sources = match &applied {
+        Some((_, sources)) if network.is_empty() => sources.clone(),
+        None if network.is_empty() => return Ok(Value::Null),
+        _ => load(network)?,
+    };
+    match applied {
+        // Guests of it may be gone for the moment, so that it could not be put in force anew.
+        Some((generation, applied)) if applied == sources && !damaged => {
+            Ok(json!({ "generation": generation, "outcome": "already_up" }))
+        }
+        _ => apply(hand, sources, false, ApplyOptions::default(), tell),
+    }
 }
 
 /// An error with its causes.
@@ -129,6 +158,20 @@ fn texts(sources: Vec<api::Source>) -> Vec<document::Source> {
     texts
         .map(|api::Source { name, text }| document::Source::new(name, text.into_bytes()))
         .collect()
+}
+
+/// Replaces the programs in the kernel if this binary brings others. Those that can't be replaced go on.
+pub(super) fn upgrade(hand: &mut Hand, report: &Report) {
+    match hand.engine().and_then(Engine::upgrade) {
+        Ok(Upgrade::Current) => {}
+        Ok(Upgrade::Replaced { devices }) => {
+            tracing::info!(devices, "the programs are replaced by those of this version");
+        }
+        Err(error) => {
+            tracing::error!(%error, "the programs can't be replaced by those of this version; the old ones go on");
+            report.note("replacement of the programs", Some(error.to_string()));
+        }
+    }
 }
 
 /// Looks which guests have gone or come back, and tells of them.

@@ -122,10 +122,22 @@ impl Hand {
         while !self.is_stopping() {
             systemd::alive();
             match waiting.recv_timeout(pause) {
-                Ok(work) => work(self),
+                Ok(work) => {
+                    work(self);
+                    self.rest();
+                }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
+        }
+    }
+
+    /// Does what was left for when nobody waits.
+    fn rest(&mut self) {
+        if let Some(engine) = &mut self.engine
+            && let Err(error) = engine.catch_up()
+        {
+            tracing::warn!(%error, "what the next change needs can't be prepared; it will take longer");
         }
     }
 

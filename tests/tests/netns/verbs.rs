@@ -2,7 +2,7 @@
 
 use super::{TWO_VPCS, ping, two_vpcs};
 use anyhow::{Context, Result, ensure};
-use groundplane_tests::netns::Lab;
+use groundplane_tests::netns::{Lab, Output};
 use serde_json::Value;
 
 #[test]
@@ -146,5 +146,59 @@ fn without_anything_up_what_looks_at_it_says_so() -> Result<()> {
         ensure!(output.code == Some(1), "{words:?}: {output}");
         ensure!(output.stderr.starts_with("error: "), "{words:?}: {output}");
     }
+    Ok(())
+}
+
+#[test]
+fn with_an_agent_the_same_verbs_give_the_same_answers() -> Result<()> {
+    let lab = Lab::new()?;
+    let agent = lab.agent(&["--network", &lab.document(TWO_VPCS)?.to_string_lossy()])?;
+    let socket = agent.socket().to_string_lossy().into_owned();
+    let changed = TWO_VPCS.replace("10.0.1.11", "10.0.1.12");
+    let run = |words: &[&str], text: &str| -> Result<Output> {
+        let path = lab.document(text)?.to_string_lossy().into_owned();
+        lab.groundplane(&[words, &["--socket", &socket, &path]].concat())
+    };
+    let same = run(&["plan"], TWO_VPCS)?;
+    ensure!(
+        same.code == Some(0) && same.stdout == "Nothing would change.\n",
+        "{same}"
+    );
+    let plan = run(&["plan"], &changed)?;
+    ensure!(
+        plan.code == Some(2) && plan.stdout.contains("~ network interface red/web2"),
+        "{plan}"
+    );
+    let broken = run(&["apply"], &TWO_VPCS.replace("10.0.2.0/24", "10.0.2.0/31"))?;
+    ensure!(
+        broken.code == Some(4) && broken.stderr.contains("vpc.yaml:7:"),
+        "{broken}"
+    );
+    let applied = run(&["apply", "--output", "json"], &changed)?.success()?.json()?;
+    ensure!(applied["outcome"] == "changed" && applied["stayed"] == 5, "{applied:#}");
+    ping(&lab, "web", "10.0.1.12")?;
+    let back = lab
+        .groundplane(&["rollback", "--cut", "--socket", &socket, "--output", "json"])?
+        .success()?
+        .json()?;
+    ensure!(back["cut"] == 0, "{back:#}");
+    ping(&lab, "web", "10.0.1.11")?;
+    let down = lab.groundplane(&["down", "--socket", &socket])?.success()?.stdout;
+    ensure!(down.starts_with("Down;"), "{down}");
+    let again = lab.groundplane(&["down", "--socket", &socket])?.success()?.stdout;
+    ensure!(again.starts_with("Nothing is up"), "{again}");
+    agent.stop()
+}
+
+#[test]
+fn an_agent_that_was_asked_for_and_does_not_answer_is_missed() -> Result<()> {
+    let lab = two_vpcs()?;
+    let socket = lab.dir().join("nobody.sock").to_string_lossy().into_owned();
+    let path = lab.document(TWO_VPCS)?.to_string_lossy().into_owned();
+    let output = lab.groundplane(&["plan", "--socket", &socket, &path])?;
+    ensure!(
+        output.code == Some(1) && output.stderr.contains("no agent listens"),
+        "{output}"
+    );
     Ok(())
 }

@@ -1,7 +1,6 @@
 //! Whose resources a verb is about: those in force, or those of documents.
 
 use super::exit::Stop;
-use anyhow::bail;
 use groundplane::document::{self, Resolved, Source};
 use groundplane::install;
 use groundplane::resources::{Kind, Resources, kinds};
@@ -33,7 +32,7 @@ pub(super) fn read(paths: &[PathBuf], state_dir: &Path) -> Result<Resolved, Stop
 }
 
 /// The kind that somebody names: `subnets`, `subnet`, `network-interfaces`, or `enis`.
-pub(super) fn kind(word: &str) -> anyhow::Result<&'static Kind> {
+pub(super) fn kind(word: &str) -> Result<&'static Kind, Stop> {
     let wanted = word.replace('-', "_").to_lowercase();
     let wanted = match &*wanted {
         "eni" | "enis" | "instances" => "network_interfaces",
@@ -46,10 +45,8 @@ pub(super) fn kind(word: &str) -> anyhow::Result<&'static Kind> {
         let section = kind.section;
         section == wanted || section.strip_suffix('s') == Some(wanted) || section.strip_suffix("es") == Some(wanted)
     };
-    match kinds().iter().find(is_it) {
-        Some(kind) => Ok(kind),
-        None => bail!("there is no kind {word:?}; `groundplane show` lists them"),
-    }
+    let unknown = || Stop::Usage(format!("there is no kind {word:?}; `groundplane show` lists them"));
+    kinds().iter().find(is_it).ok_or_else(unknown)
 }
 
 /// A VPC by its name; nothing if there is none.

@@ -99,7 +99,7 @@ fn check_alone(eni: &NetworkInterface, problems: &mut Problems) {
             network_interface_id: network_interface_id(),
         });
     }
-    if eni.groups.is_empty() {
+    if eni.groups.is_empty() && !eni.interface_type.is_without_groups() {
         problems.report(PlanProblem::NoGroup {
             network_interface_id: network_interface_id(),
         });

@@ -156,8 +156,9 @@ const FREE: [&str; 6] = [
     "network_insights_analyses",
 ];
 
-/// What only AWS makes, for its own services: nobody has to write it.
-const OF_SERVICES: [&str; 2] = ["NatGatewayAddresses", "TransitGatewayAttachments"];
+/// What only AWS makes, for its own services, so that nobody has to write it; and rules whose `GroupId` is a group of
+/// people in a directory.
+const OF_SERVICES: [&str; 3] = ["AuthorizationRules", "NatGatewayAddresses", "TransitGatewayAttachments"];
 
 pub(super) fn check(all: &Context<'_>, problems: &mut Problems) {
     let mut missing = Missing {
@@ -259,7 +260,7 @@ impl Missing<'_, '_> {
 
     /// Looks for an object, whose absence is told at a field.
     fn id(&mut self, of: &str, path: &[String], id: &str, expected: Option<&'static Named>, problems: &mut Problems) {
-        if self.all.has(id) || id == "local" {
+        if self.all.has(id) || matches!(id, "" | "local") {
             return;
         }
         let path: Vec<_> = path.iter().map(String::as_str).collect();

@@ -1,0 +1,146 @@
+//! What the reader of dumps promises.
+
+use crate::document::{Resolved, Source, load, read};
+use crate::export::{aws, aws_answers};
+use crate::plan::{self, Bindings};
+use serde_json::Value;
+use std::path::Path;
+
+fn examples() -> Vec<Source> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/aws");
+    load(&[directory]).expect("the examples")
+}
+
+fn resolved(sources: &[Source]) -> Resolved {
+    match read(sources, None) {
+        Ok(resolved) => resolved,
+        Err(problems) => panic!("{problems}"),
+    }
+}
+
+fn exported(resolved: &Resolved) -> Value {
+    Value::Object(aws(&resolved.resources))
+}
+
+/// The answers of several sources in one, without what is no resource, and with what has no order in some order.
+fn together(sources: &[Source]) -> Value {
+    let mut all = serde_json::Map::new();
+    for source in sources {
+        let Value::Object(answer) = serde_json::from_slice(&source.bytes).expect("JSON") else {
+            panic!("{} is no answer", source.name);
+        };
+        all.extend(answer);
+    }
+    ordered(Value::Object(all))
+}
+
+/// Objects in order of id, tags in order of key.
+fn ordered(value: Value) -> Value {
+    match value {
+        Value::Object(fields) => fields.into_iter().map(|(key, value)| (key, ordered(value))).collect(),
+        Value::Array(items) => {
+            let mut items: Vec<_> = items.into_iter().map(ordered).collect();
+            let key = |item: &Value| {
+                let ids = item
+                    .as_object()
+                    .into_iter()
+                    .flatten()
+                    .filter(|(key, _)| key.ends_with("Id") || *key == "Key");
+                ids.map(|(_, id)| id.to_string()).collect::<Vec<_>>()
+            };
+            items.sort_by_key(key);
+            Value::Array(items)
+        }
+        other => other,
+    }
+}
+
+/// A dump with objects of every kind.
+const EVERY_KIND: &str = include_str!("every_kind.json");
+
+fn every_kind() -> Vec<Source> {
+    vec![Source::new("every-kind.json", EVERY_KIND.as_bytes())]
+}
+
+/// What the API answers without saying whose it is, or in a call for each object, stands in its owner.
+const BESIDE: [&str; 12] = [
+    "AllowedPrincipals",
+    "AuthorizationRules",
+    "ClientVpnTargetNetworks",
+    "EnableDnsHostnames",
+    "EnableDnsSupport",
+    "Entries",
+    "Routes",
+    "SecurityGroupRules",
+    "SecurityGroupVpcAssociations",
+    "TransitGatewayPrefixListReferences",
+    "VpcId",
+    "Region",
+];
+
+/// Checks that an export says the same as the dumps.
+fn check_export(sources: &[Source]) {
+    let said = together(sources);
+    let exported = ordered(exported(&resolved(sources)));
+    let is_kind = |key: &str| crate::resources::kinds().iter().any(|kind| kind.key == key);
+    for (key, said) in said
+        .as_object()
+        .expect("an object")
+        .iter()
+        .filter(|(key, _)| is_kind(key))
+    {
+        let list = |value: &Value| match value {
+            Value::Array(items) => items.clone(),
+            other => vec![other.clone()],
+        };
+        let (said, exported) = (list(said), list(&exported[key]));
+        assert_eq!(said.len(), exported.len(), "{key}");
+        for (said, mut exported) in said.into_iter().zip(exported) {
+            let said_fields = said.as_object().expect("an object");
+            let is_moved = |field: &str| BESIDE.contains(&field) && !said_fields.contains_key(field);
+            exported
+                .as_object_mut()
+                .expect("an object")
+                .retain(|field, _| !is_moved(field));
+            assert_eq!(exported, said, "{key}");
+        }
+    }
+}
+
+/// Checks that the resources are the same after an export in one piece, and in one for each call.
+fn check_return(first: &Resolved) {
+    let merged = Source::new("all.json", serde_json::to_vec(&exported(first)).expect("JSON"));
+    assert_eq!(resolved(&[merged]).resources, first.resources);
+    let answers = aws_answers(&first.resources).into_iter();
+    let answers = answers.map(|answer| Source::new(answer.call, serde_json::to_vec(&answer.json).expect("JSON")));
+    assert_eq!(resolved(&answers.collect::<Vec<_>>()).resources, first.resources);
+}
+
+#[test]
+fn what_the_command_line_prints_comes_back_as_it_was() {
+    check_export(&examples());
+    check_export(&every_kind());
+}
+
+#[test]
+fn resources_are_the_same_after_an_export() {
+    check_return(&resolved(&examples()));
+    check_return(&resolved(&every_kind()));
+}
+
+#[test]
+fn every_kind_is_among_the_dumps() {
+    let it = resolved(&every_kind());
+    for kind in crate::resources::kinds() {
+        assert!(!it.resources.objects(kind).is_empty(), "{}", kind.section);
+    }
+    println!("{}", it.warnings);
+}
+
+#[test]
+fn what_nobody_is_bound_to_compiles_to_a_plan() {
+    for sources in [examples(), every_kind()] {
+        let plan = plan::compile(&resolved(&sources).resources, &Bindings::new()).expect("a plan");
+        assert!(!plan.subnets.is_empty() && plan.enis.is_empty());
+    }
+}

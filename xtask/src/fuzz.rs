@@ -18,6 +18,8 @@ pub(crate) enum Target {
     Process,
     /// A VPC document
     Document,
+    /// What AWS's command line prints
+    Dump,
 }
 
 impl Target {
@@ -26,6 +28,7 @@ impl Target {
             Self::Parse => "parse",
             Self::Process => "process",
             Self::Document => "document",
+            Self::Dump => "dump",
         }
     }
 
@@ -33,7 +36,7 @@ impl Target {
     fn max_length(self) -> u32 {
         match self {
             Self::Parse => 2048,
-            Self::Process | Self::Document => 8192,
+            Self::Process | Self::Document | Self::Dump => 8192,
         }
     }
 
@@ -42,6 +45,7 @@ impl Target {
         match self {
             Self::Parse | Self::Process => &[],
             Self::Document => &["examples"],
+            Self::Dump => &["examples/aws"],
         }
     }
 }

@@ -3,9 +3,30 @@
 use super::Rest;
 use serde_json::{Map, Value};
 
-/// What has to be laid over the fields that a struct writes so that they become what the JSON said.
+/// What has to be laid over the fields that a struct writes so that they become what the JSON said. To the API, a field
+/// that is null is none.
 #[must_use]
 pub fn difference(written: &Map<String, Value>, said: &Map<String, Value>) -> Rest {
+    difference_of_fields(written, &fields_there(said))
+}
+
+/// The fields that aren't null, at any depth.
+fn fields_there(said: &Map<String, Value>) -> Map<String, Value> {
+    let there = said.iter().filter(|(_, value)| !value.is_null());
+    there
+        .map(|(field, value)| (field.clone(), value_there(value)))
+        .collect()
+}
+
+fn value_there(said: &Value) -> Value {
+    match said {
+        Value::Object(fields) => Value::Object(fields_there(fields)),
+        Value::Array(items) => items.iter().map(value_there).collect(),
+        other => other.clone(),
+    }
+}
+
+fn difference_of_fields(written: &Map<String, Value>, said: &Map<String, Value>) -> Rest {
     let mut rest = Rest::new();
     for (field, said) in said {
         match written.get(field) {
@@ -32,7 +53,7 @@ fn is_same(field: &str, written: &Value, said: &Value) -> bool {
 
 fn difference_of_values(written: &Value, said: &Value) -> Value {
     match (written, said) {
-        (Value::Object(written), Value::Object(said)) => Value::Object(difference(written, said)),
+        (Value::Object(written), Value::Object(said)) => Value::Object(difference_of_fields(written, said)),
         (Value::Array(written), Value::Array(said)) if written.len() == said.len() => {
             let pairs = written.iter().zip(said);
             pairs

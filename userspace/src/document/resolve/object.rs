@@ -88,7 +88,10 @@ pub(super) fn resolve(objects: &[Object<'_>], common: &Common<'_>, out: &mut Out
 fn take_name(kind: &Kind, id: &str, said: &mut Map<String, Value>) -> String {
     let own = kind.name_field().and_then(|field| said.get(field)?.as_str());
     let own = own.filter(|name| !name.is_empty()).map(str::to_owned);
-    let is_name = |tag: &Value| tag.get("Key").is_some_and(|key| key == "Name");
+    let is_name = |tag: &Value| {
+        let is_plain = tag.as_object().is_some_and(|tag| tag.len() == 2);
+        is_plain && tag.get("Key").is_some_and(|key| key == "Name")
+    };
     let is_more = |label: &&str| !label.is_empty() && own.as_deref() != Some(label);
     let label = match said.get_mut("Tags") {
         Some(Value::Array(tags)) => tags.iter().position(is_name).and_then(|at| {

@@ -49,6 +49,17 @@ quotas! {
     SecurityGroupsOfAnEni: "security_groups_per_network_interface", 5 to 16,
         "security groups of an instance", Some("SecurityGroupsPerInterfaceLimitExceeded");
     PrefixLists: "prefix_lists_per_region", 100 to ANY, "prefix lists in a document", None;
+    PrefixListReferences: "references_per_prefix_list", 10_000 to 10_000,
+        "references to a prefix list by one type of resource", None;
+    InternetGateways: "internet_gateways_per_region", 200 to ANY,
+        "internet gateways in a Region", Some("InternetGatewayLimitExceeded");
+    EgressOnlyInternetGateways: "egress_only_internet_gateways_per_region", 200 to ANY,
+        "egress-only internet gateways in a Region", Some("EgressOnlyInternetGatewayLimitExceeded");
+    BlockPublicAccessExclusions: "block_public_access_exclusions_per_region", 50 to ANY,
+        "exclusions from blocked public access", None;
+    AddressUnits: "address_units_per_vpc", 64_000 to 256_000, "addresses and prefixes in a VPC", None;
+    AddressUnitsWithPeers: "address_units_with_peers", 128_000 to ANY,
+        "addresses and prefixes in a VPC and its peers", None;
     ElasticIps: "elastic_ips_per_region", 5 to ANY, "Elastic IPs in a Region", Some("AddressLimitExceeded");
     ElasticIpsOfNatGateway: "elastic_ips_per_nat_gateway", 2 to 8,
         "Elastic IPs of a NAT gateway", Some("AddressLimitExceeded");
@@ -97,6 +108,16 @@ quotas! {
         "routes of a client VPN endpoint", Some("ClientVpnRouteLimitExceeded");
     ClientVpnRules: "authorization_rules_per_client_vpn_endpoint", 50 to ANY,
         "authorization rules of a client VPN endpoint", Some("ClientVpnAuthorizationRuleLimitExceeded");
+    VirtualInterfaces: "virtual_interfaces_per_connection", 50 to ANY,
+        "virtual interfaces of a connection", None;
+    TransitVirtualInterfaces: "transit_virtual_interfaces_per_connection", 4 to ANY,
+        "transit virtual interfaces of a connection", None;
+    VpnGatewaysOfDirectConnect: "vpn_gateways_per_direct_connect_gateway", 20 to 20,
+        "virtual private gateways of a Direct Connect gateway", None;
+    TransitGatewaysOfDirectConnect: "transit_gateways_per_direct_connect_gateway", 6 to 6,
+        "transit gateways of a Direct Connect gateway", None;
+    PrefixesOfDirectConnect: "prefixes_per_transit_gateway_association", 200 to 200,
+        "prefixes to on-premises of a transit gateway's association", None;
     MirrorSessions: "mirror_sessions_per_network_interface", 3 to 3,
         "mirror sessions of a network interface", Some("TrafficMirrorSessionsPerInterfaceLimitExceeded");
     MirrorRules: "rules_per_mirror_filter", 10 to ANY,

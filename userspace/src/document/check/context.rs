@@ -63,8 +63,9 @@ impl<'a> Context<'a> {
         }
     }
 
+    /// Whether there is such an object, be it one that is wrong.
     pub(super) fn has(&self, id: &str) -> bool {
-        self.names.contains_key(id)
+        self.names.contains_key(id) || self.places.object(id).is_some()
     }
 
     pub(super) fn vpc(&self, id: &str) -> Option<&'a Vpc> {

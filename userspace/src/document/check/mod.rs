@@ -15,6 +15,7 @@ mod nat_gateway;
 mod network_acl;
 mod observe;
 mod peering;
+mod quota;
 mod reference;
 mod route;
 mod security_group;
@@ -50,6 +51,7 @@ pub(super) fn configuration(all: &Context<'_>, problems: &mut Problems) {
         names::check,
         observe::check,
         ipam::check,
+        quota::check,
     ] {
         check(all, problems);
     }

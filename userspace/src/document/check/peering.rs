@@ -75,7 +75,7 @@ fn side(all: &Context<'_>, id: &str, name: &str, info: &PeeringVpcInfo, problems
             let other = |given: &Option<String>, own: &str| given.as_deref().is_some_and(|given| given != own);
             other(&info.owner_id, &vpc.details.owner_id) || other(&info.region, &vpc.region)
         };
-        if !all.all.vpcs.iter().all(elsewhere) {
+        if !all.has(vpc) && !all.all.vpcs.iter().all(elsewhere) {
             let help = "name a VPC of this configuration, or say by OwnerId or Region whose it is";
             let message = format!("there is no VPC {vpc}");
             all.refuse((id, &[name, "VpcId"]), "InvalidVpcID.NotFound", message, help, problems);
@@ -258,6 +258,16 @@ fn is_peered(all: &Context<'_>, a: &str, b: &str) -> bool {
 /// Whether two VPCs are peered or on one transit gateway.
 pub(super) fn are_joined(all: &Context<'_>, a: &str, b: &str) -> bool {
     is_peered(all, a, b) || super::transit_gateway::is_common(all, a, b)
+}
+
+/// The VPCs that a VPC is peered with.
+pub(super) fn peers_of<'a>(all: &Context<'a>, vpc: &str) -> impl Iterator<Item = &'a str> {
+    let active = there(all).filter(|peering| is_active(peering));
+    active.filter_map(sides).filter_map(move |(a, b)| match () {
+        () if a == vpc => Some(b),
+        () if b == vpc => Some(a),
+        () => None,
+    })
 }
 
 fn routes<'a>(all: &Context<'a>, peering: &VpcPeeringConnection, from: &Vpc) -> Vec<(&'a RouteTable, &'a Route)> {

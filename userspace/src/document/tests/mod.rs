@@ -1,9 +1,11 @@
 //! What a document promises: what it means, what is refused and how that is told.
 
 mod addresses;
+mod api;
 mod around;
 mod cache;
 mod groups;
+mod listed;
 mod meaning;
 mod network_acls;
 mod objects;

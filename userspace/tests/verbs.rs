@@ -124,6 +124,25 @@ fn an_export_is_one_object_or_a_file_for_each_call() {
 }
 
 #[test]
+fn a_dump_becomes_a_document_that_means_the_same() {
+    let directory = Directory::new("import");
+    said(&["export", "--format", "aws", "--directory", directory.path(), EXAMPLE]);
+    let document = said(&["import", directory.path()]);
+    assert!(document.contains("CidrBlock: 10.0.0.0/16"), "{document}");
+    let again = Directory::new("imported");
+    again.write("vpc.yaml", &document);
+    let [before, after] = [EXAMPLE, again.path()].map(|path| json(&["export", "--format", "aws", path]));
+    assert_eq!(before, after);
+    let exported = said(&["export", EXAMPLE]);
+    assert!(
+        exported.contains("namespace: blue-web-1"),
+        "guests are part of a document: {exported}"
+    );
+    let mixed = groundplane(&["export", "--directory", "x", EXAMPLE]);
+    assert_eq!(mixed.status.code(), Some(64));
+}
+
+#[test]
 fn all_documents_of_a_directory_are_one_configuration() {
     let directory = Directory::new("documents");
     directory.write("a.yaml", "vpcs: { a: { CidrBlock: 10.0.0.0/16 } }\n");

@@ -66,8 +66,10 @@ enum Verb {
     Show(show::Arguments),
     /// Print objects as AWS's command line does
     Get(get::Arguments),
-    /// Write what is in force, or documents, as AWS's JSON
+    /// Write what is in force, or documents, as a document or as AWS's JSON
     Export(export::Export),
+    /// Make a document of what AWS's command line printed
+    Import(export::Import),
     /// Show drops while they happen, one line each, until interrupted
     Monitor(monitor::Arguments),
     /// List live connections
@@ -115,6 +117,7 @@ impl Verb {
             Self::Show(arguments) => show::run(&arguments, state_dir, output),
             Self::Get(arguments) => get::run(&arguments, state_dir, output),
             Self::Export(arguments) => export::export(&arguments, state_dir, output),
+            Self::Import(arguments) => export::import(&arguments, state_dir, output),
             Self::Monitor(arguments) => monitor::run(&arguments, state_dir, output),
             Self::Flows(arguments) => flows::run(&arguments, state_dir, output),
             Self::Flush(arguments) => flush::run(&arguments, state_dir, output),

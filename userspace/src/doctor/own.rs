@@ -4,10 +4,11 @@ use super::files::size;
 use super::{Check, Patient};
 use crate::api::Client;
 use crate::api::client;
-use crate::install::kernel::Datapath;
+use crate::install::kernel::{Datapath, LoadOptions};
 use crate::install::state::{Stage, State};
-use crate::install::{Error, bpffs, names, store};
+use crate::install::{self, Error, bpffs, names, store};
 use crate::status::{self, Enforcement};
+use groundplane_abi::map;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Instant;
@@ -62,14 +63,6 @@ fn agent(socket: &Path) -> Check {
 /// Loads the programs with small tables, under a name of its own, and throws them away.
 fn programs(patient: &Patient<'_>) -> Check {
     const NAME: &str = "programs";
-    const SMALL: [(&str, u32); 6] = [
-        ("FLOWS4", 64),
-        ("FLOWS6", 64),
-        ("EMBRYOS4", 1024),
-        ("EMBRYOS6", 1024),
-        ("RING4", 64),
-        ("RING6", 64),
-    ];
     let Some(load) = &patient.load else {
         return Check::failure(
             NAME,
@@ -82,17 +75,11 @@ fn programs(patient: &Patient<'_>) -> Check {
         let meaning = "whether they load can't be tried without a BPF file system";
         return Check::warning(NAME, "not tried", meaning, "mount it, or bring something up");
     }
-    let pins = Path::new(bpffs::MOUNT_POINT).join(format!("groundplane-doctor-{}", std::process::id()));
-    let mut load = load.clone();
-    load.capacities = SMALL.to_vec();
     let began = Instant::now();
-    let loaded = Datapath::open_or_load(&pins, &load).map(drop);
-    let taken = began.elapsed();
-    let unloaded = Datapath::unload(&pins);
-    match loaded.and(unloaded) {
+    match try_to_load(load) {
         Ok(()) => Check::ok(
             NAME,
-            format!("load in {} ms", taken.as_millis()),
+            format!("load in {} ms", began.elapsed().as_millis()),
             "the kernel's verifier takes them",
         ),
         Err(error) => Check::failure(
@@ -102,6 +89,25 @@ fn programs(patient: &Patient<'_>) -> Check {
             "see what the kernel said; a newer one may take them",
         ),
     }
+}
+
+fn try_to_load(load: &LoadOptions<'_>) -> install::Result<()> {
+    const SMALL: [(&str, u32); 6] = [
+        (map::ip4::FLOWS, 64),
+        (map::ip6::FLOWS, 64),
+        (map::ip4::EMBRYOS, 1024),
+        (map::ip6::EMBRYOS, 1024),
+        (map::ip4::RING, 64),
+        (map::ip6::RING, 64),
+    ];
+    let pins = Path::new(bpffs::MOUNT_POINT).join(format!("groundplane-doctor-{}", std::process::id()));
+    let load = LoadOptions {
+        capacities: SMALL.to_vec(),
+        ..load.clone()
+    };
+    let loaded = Datapath::open_or_load(&pins, &load).map(drop);
+    let unloaded = Datapath::unload(&pins);
+    loaded.and(unloaded)
 }
 
 fn journal(state_dir: &Path) -> (Check, Option<State>) {

@@ -118,7 +118,7 @@ fn whole(action: Action, object: Described) -> Change {
 
 fn changed(before: Described, after: Described) -> Option<Change> {
     let fields = diff::fields(&Value::Object(before.fields), &Value::Object(after.fields));
-    (!fields.is_empty()).then(|| Change {
+    (!fields.is_empty()).then_some(Change {
         action: Action::Change,
         kind: after.kind,
         id: after.order.1,

@@ -3,6 +3,7 @@
 mod addresses;
 mod api;
 mod around;
+mod broken;
 mod cache;
 mod groups;
 mod listed;

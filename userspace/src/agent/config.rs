@@ -131,7 +131,17 @@ impl Config {
     }
 
     fn parse(text: &str) -> Result<Self, String> {
-        toml::from_str(text).map_err(|error| error.to_string().trim_end().to_owned())
+        let config: Self = toml::from_str(text).map_err(|error| error.to_string().trim_end().to_owned())?;
+        // A service runs in no directory that anybody would think of.
+        if let Some(path) = config.paths().find(|path| path.is_relative()) {
+            return Err(format!("{} is no absolute path", path.display()));
+        }
+        Ok(config)
+    }
+
+    fn paths(&self) -> impl Iterator<Item = &PathBuf> {
+        let paths = [&self.state_dir, &self.socket].into_iter();
+        paths.chain(&self.pin_dir).chain(&self.network)
     }
 }
 
@@ -224,6 +234,18 @@ mod tests {
                 ("RING6", 1_288),
             ]
         );
+    }
+
+    #[test]
+    fn a_path_that_depends_on_where_the_agent_runs_is_refused() {
+        for text in [
+            "network = [\"/etc\", \"network.d\"]",
+            "socket = \"api.sock\"",
+            "pin_dir = \"pins\"",
+        ] {
+            let told = Config::parse(text).expect_err(text);
+            assert!(told.contains("no absolute path"), "{told}");
+        }
     }
 
     #[test]

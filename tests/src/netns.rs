@@ -95,6 +95,16 @@ impl Lab {
         Ok(())
     }
 
+    /// Makes a namespace that is nobody's yet, as whoever starts a container does.
+    pub fn make_guest(&self, short: &str) -> Result<()> {
+        make_namespace(&self.namespace(short))
+    }
+
+    /// Removes a namespace.
+    pub fn remove_guest(&self, short: &str) -> Result<()> {
+        remove_namespace(&self.namespace(short))
+    }
+
     /// Runs the real binary on this host.
     pub fn groundplane(&self, args: &[&str]) -> Result<Output> {
         tool::run(self.groundplane_command(args)?)
@@ -118,7 +128,8 @@ impl Lab {
             }
         };
         command.args(args).arg("--state-dir").arg(self.state_dir());
-        if matches!(args.first(), Some(&("up" | "plan" | "apply" | "rollback" | "doctor"))) {
+        let takes_pins = matches!(args.first(), Some(&("up" | "plan" | "apply" | "rollback" | "doctor")));
+        if takes_pins && !args.contains(&"--pin-dir") {
             command.arg("--pin-dir").arg(self.pin_dir());
         }
         Ok(command)

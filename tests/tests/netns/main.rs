@@ -4,6 +4,7 @@
 mod agent;
 mod connections;
 mod flip;
+mod history;
 mod isolation;
 mod lifecycle;
 mod monitor;

@@ -75,7 +75,10 @@ impl Arrangement {
             };
             match room.make(&mut member.guest) {
                 Ok(()) => {}
-                Err(error) if missing == Missing::Made => errors.push(error),
+                // Whose place has gone while it was in force must not hold up a change of something else.
+                Err(error) if missing == Missing::Made && !(error.is_missing() && was_there(&member.guest, old)) => {
+                    errors.push(error);
+                }
                 Err(error) => {
                     arrangement.reasons.push(format!("{}: {error}", member.guest.name));
                     member.fate = Fate::Absent;
@@ -124,6 +127,11 @@ impl Arrangement {
         let made = self.members.iter_mut().filter(|member| member.fate == Fate::Made);
         made.map(|member| &mut member.guest)
     }
+}
+
+/// Whether a guest was in force at this place, whatever has become of it.
+fn was_there(new: &GuestState, old: &[GuestState]) -> bool {
+    old.iter().any(|old| old.eni_id == new.eni_id && new.is_at(old))
 }
 
 /// Whether an old guest can become a new one with everything it has.

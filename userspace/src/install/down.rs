@@ -19,9 +19,7 @@ use std::path::{Path, PathBuf};
 /// together and kept in the journal, so that the next try knows of it. Needs nothing of what is up to be whole.
 pub fn down(state_dir: &Path, progress: &dyn Progress) -> Result<Option<State>> {
     require_root()?;
-    let store = Store::lock(state_dir, || {
-        progress.step("waiting for another groundplane to finish");
-    })?;
+    let store = Store::lock(state_dir, progress)?;
     let state = store.read()?;
     everything(&store, state.as_ref()).map(|()| state)
 }

@@ -27,8 +27,13 @@ pub enum Error {
              deployment up again, which ends its connections; or go on with the program that brought it up",
             pins.display(), groundplane_abi::LAYOUT_VERSION)]
     Layout { pins: PathBuf, found: u32 },
+    #[error("what is up is pinned at {}; take it down before something is pinned at {}", pins.display(), asked.display())]
+    OtherPins { pins: PathBuf, asked: PathBuf },
     #[error("nothing is up")]
     NothingUp,
+    #[error("another groundplane has {} in hand and doesn't finish; if it is an agent, name its socket with --socket",
+            .0.display())]
+    InOtherHands(PathBuf),
     #[error("{} is not what was written there", .0.display())]
     DamagedDocument(PathBuf),
     #[error("the configuration of generation {generation} can't be read any more: {problems}")]
@@ -78,6 +83,11 @@ pub enum Error {
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
+    /// Whether it is the place of a guest that isn't there.
+    pub(super) const fn is_missing(&self) -> bool {
+        matches!(self, Self::NamespaceMissing(_) | Self::DeviceMissing(_))
+    }
+
     /// One error, several, or none.
     pub fn collect(mut errors: Vec<Self>) -> Result<()> {
         match errors.len() {

@@ -150,11 +150,13 @@ impl History {
         if written {
             files::sync(&self.documents())?;
         }
+        // Guests that come and go put the same configuration in force anew: it is still the one it was.
+        let same = self.newest().filter(|newest| newest.files == named);
         let manifest = Manifest {
             generation,
-            time: now(),
+            time: same.map_or_else(now, |newest| newest.time),
+            rollback_to: same.map_or(rollback_to, |newest| newest.rollback_to),
             files: named,
-            rollback_to,
         };
         let text = serde_json::to_vec(&manifest).map_err(io::Error::from);
         let path = self.path(generation, ANNOUNCED);
@@ -164,9 +166,10 @@ impl History {
         Ok(())
     }
 
-    /// The announced configuration is in force. What is older than the last [`KEPT`] is forgotten.
+    /// The announced configuration is in force: from now on also after a power cut. What is older than the last [`KEPT`] is
+    /// forgotten.
     pub(super) fn confirm(&mut self) -> Result<()> {
-        let Some(manifest) = self.announced.take() else {
+        let Some(manifest) = self.announced.clone() else {
             return Ok(());
         };
         let (from, to) = (
@@ -174,8 +177,22 @@ impl History {
             self.path(manifest.generation, IN_FORCE),
         );
         std::fs::rename(&from, &to).doing(|| format!("rename {}", from.display()))?;
+        files::sync(&self.generations())?;
+        self.announced = None;
+        let same = self.newest().filter(|newest| newest.files == manifest.files);
+        let replaced = same.map(|newest| newest.generation);
         self.manifests.insert(manifest.generation, manifest);
+        if let Some(generation) = replaced {
+            self.manifests.remove(&generation);
+            files::remove(&self.path(generation, IN_FORCE))?;
+        }
         self.forget()
+    }
+
+    /// The configuration that was in force before the newest; putting one in force again makes none.
+    pub(super) fn before(&self) -> Option<&Manifest> {
+        let newest = self.newest()?;
+        self.manifests().find(|manifest| manifest.files != newest.files)
     }
 
     /// The announced configuration is not going to be in force.

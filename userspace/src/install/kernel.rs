@@ -211,7 +211,7 @@ impl Datapath {
 
     /// Whether the kernel runs our programs, before all others, on both hooks of a device.
     pub fn is_attached(&self, device: &str) -> Result<bool> {
-        hook::is_attached(&self.programs, device)
+        hook::is_attached(&self.pins, device)
     }
 
     /// The generation in force.

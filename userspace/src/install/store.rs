@@ -2,16 +2,24 @@
 
 use crate::install::error::{Doing as _, Error, Result};
 use crate::install::files;
+use crate::install::progress::Progress;
 use crate::install::state::{State, VERSION};
+use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 use serde::Deserialize;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 /// Where a host's own deployment is noted down.
 pub const DEFAULT_DIRECTORY: &str = "/var/lib/groundplane";
+
+/// How long somebody who wants the directory waits for whoever has it, and how often it is asked for.
+const PATIENCE: Duration = Duration::from_secs(60);
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// The directory the journal is in, locked, so that no two processes change the host at once.
 #[derive(Debug)]
@@ -21,34 +29,44 @@ pub struct Store {
 }
 
 impl Store {
-    /// Makes the directory if need be and locks it. Waits for whoever has it, after calling `on_wait`.
-    pub fn lock(directory: &Path, on_wait: impl FnOnce()) -> Result<Self> {
-        let mut on_wait = Some(on_wait);
+    /// Makes the directory if need be and locks it. Waits for whoever has it, but not for ever: an agent keeps it.
+    pub fn lock(directory: &Path, progress: &dyn Progress) -> Result<Self> {
+        let began = Instant::now();
+        let mut told = false;
         loop {
-            files::make_directory(directory)?;
-            let what = || format!("lock {}", directory.display());
-            let file = File::open(directory).doing(what)?;
-            let lock = match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
-                Ok(lock) => lock,
-                Err((file, nix::errno::Errno::EWOULDBLOCK)) => {
-                    if let Some(on_wait) = on_wait.take() {
-                        on_wait();
-                    }
-                    Flock::lock(file, FlockArg::LockExclusive)
-                        .map_err(|(_, error)| error)
-                        .doing(what)?
-                }
-                Err((_, error)) => return Err(error).doing(what),
-            };
-            // Whoever had it before may have removed the directory, and then this is a lock on nothing.
-            let ours = lock.metadata().doing(what)?.ino();
-            if std::fs::metadata(directory).is_ok_and(|found| found.ino() == ours) {
-                return Ok(Self {
-                    directory: directory.to_owned(),
-                    _lock: lock,
-                });
+            if let Some(store) = Self::try_lock(directory)? {
+                return Ok(store);
             }
+            if !told {
+                progress.step("waiting for another groundplane to finish");
+                told = true;
+            }
+            if progress.is_interrupted() {
+                return Err(Error::Interrupted);
+            }
+            if began.elapsed() > PATIENCE {
+                return Err(Error::InOtherHands(directory.to_owned()));
+            }
+            thread::sleep(PAUSE);
         }
+    }
+
+    /// The directory, unless somebody else has it.
+    fn try_lock(directory: &Path) -> Result<Option<Self>> {
+        files::make_directory(directory)?;
+        let what = || format!("lock {}", directory.display());
+        let file = File::open(directory).doing(what)?;
+        let lock = match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+            Err((_, Errno::EWOULDBLOCK)) => return Ok(None),
+            other => other.map_err(|(_, error)| error).doing(what)?,
+        };
+        // Whoever had it before may have removed the directory, and then this is a lock on nothing.
+        let ours = lock.metadata().doing(what)?.ino();
+        let is_there = std::fs::metadata(directory).is_ok_and(|found| found.ino() == ours);
+        Ok(is_there.then(|| Self {
+            directory: directory.to_owned(),
+            _lock: lock,
+        }))
     }
 
     #[must_use]
@@ -114,9 +132,12 @@ fn path(directory: &Path) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::install::progress::Quiet;
     use crate::install::state::tests::{adopted, guest, made};
     use crate::install::state::{Place, Stage};
     use std::os::unix::fs::PermissionsExt as _;
+    use std::sync::Mutex;
+    use std::sync::mpsc::Sender;
 
     /// A directory of this test's own, removed afterwards.
     struct Directory(PathBuf);
@@ -149,7 +170,7 @@ mod tests {
     #[test]
     fn what_is_written_is_read_again_by_root_alone() {
         let directory = Directory::new("roundtrip");
-        let store = Store::lock(&directory.0, || ()).unwrap();
+        let store = Store::lock(&directory.0, &Quiet).unwrap();
         assert_eq!(store.read().unwrap(), None);
         let written = State {
             stage: Stage::Up,
@@ -166,34 +187,61 @@ mod tests {
     #[test]
     fn removing_the_journal_leaves_a_directory_only_if_it_holds_something_else() {
         let directory = Directory::new("remove");
-        let store = Store::lock(&directory.0, || ()).unwrap();
+        let store = Store::lock(&directory.0, &Quiet).unwrap();
         store.write(&state()).unwrap();
         std::fs::write(directory.0.join("notes"), "mine").unwrap();
         store.remove().unwrap();
         drop(store);
         assert!(directory.0.join("notes").exists());
         std::fs::remove_file(directory.0.join("notes")).unwrap();
-        drop(Store::lock(&directory.0, || ()).unwrap());
+        drop(Store::lock(&directory.0, &Quiet).unwrap());
         assert!(!directory.0.exists());
     }
 
     #[test]
     fn who_is_killed_while_writing_the_journal_leaves_nothing_that_stays() {
         let directory = Directory::new("killed");
-        let store = Store::lock(&directory.0, || ()).unwrap();
+        let store = Store::lock(&directory.0, &Quiet).unwrap();
         std::fs::write(files::unfinished(&path(&directory.0)), r#"{"version": 3, "boot"#).unwrap();
         store.remove().unwrap();
         drop(store);
         assert!(!directory.0.exists());
     }
 
+    /// Tells that somebody waits.
+    struct Waits(Mutex<Sender<()>>);
+
+    impl Progress for Waits {
+        fn step(&self, _what: &str) {
+            self.0.lock().unwrap().send(()).unwrap();
+        }
+    }
+
+    /// Somebody who doesn't want to wait.
+    struct Hurried;
+
+    impl Progress for Hurried {
+        fn step(&self, _what: &str) {}
+
+        fn is_interrupted(&self) -> bool {
+            true
+        }
+    }
+
+    #[test]
+    fn who_waits_may_stop_waiting() {
+        let directory = Directory::new("hurried");
+        let _first = Store::lock(&directory.0, &Quiet).unwrap();
+        assert!(matches!(Store::lock(&directory.0, &Hurried), Err(Error::Interrupted)));
+    }
+
     #[test]
     fn a_second_process_waits_for_the_first_and_finds_a_directory_that_exists() {
         let directory = Directory::new("lock");
-        let first = Store::lock(&directory.0, || ()).unwrap();
+        let first = Store::lock(&directory.0, &Quiet).unwrap();
         let (waits, waiting) = std::sync::mpsc::channel();
         let path = directory.0.clone();
-        let second = std::thread::spawn(move || Store::lock(&path, || waits.send(()).unwrap()).unwrap());
+        let second = thread::spawn(move || Store::lock(&path, &Waits(Mutex::new(waits))).unwrap());
         waiting.recv().unwrap();
         first.remove().unwrap();
         drop(first);

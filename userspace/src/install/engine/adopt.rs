@@ -13,6 +13,7 @@ use crate::install::netlink::Netlink;
 use crate::install::progress::Progress;
 use crate::install::state::{GuestState, Stage, State};
 use crate::install::survey::Survey;
+use crate::plan::Parts;
 
 impl Engine {
     pub(super) fn adopt(&mut self, progress: &dyn Progress) -> Result<Adopted> {
@@ -39,16 +40,18 @@ impl Engine {
                     .push("a run was killed before its configuration was in force; the one before stays".to_owned());
             }
         }
-        let Some(manifest) = self.history.newest().cloned() else {
+        if self.history.newest().is_none() {
             findings.push("what a first run that was killed had made is removed".to_owned());
             self.forget()?;
             return Ok(Adopted {
                 findings,
                 ..Adopted::default()
             });
-        };
-        self.applied = Some(self.recall(manifest)?);
-        if self.datapath.is_some() {
+        }
+        self.applied = self.last_readable(&mut findings);
+        if self.applied.is_none() {
+            self.leave_alone(&mut findings)?;
+        } else if self.datapath.is_some() {
             self.take_over(&mut findings, progress)?;
         } else if same_pins {
             self.restore(of_this_boot, &mut findings, progress)?;
@@ -58,6 +61,32 @@ impl Engine {
             guests: self.state.as_ref().map_or(0, |state| state.guests.len()),
             findings,
         })
+    }
+
+    /// The configuration to go on with. That may be one that an older program has taken and this one refuses; then what
+    /// runs is left as it is, for nobody is to lose the network by it. Where nothing runs any more, the last one that
+    /// can be read is better than none.
+    fn last_readable(&mut self, findings: &mut Vec<String>) -> Option<Applied> {
+        let manifests: Vec<_> = self.history.manifests().cloned().collect();
+        let all = if self.datapath.is_some() { 1 } else { manifests.len() };
+        for manifest in manifests.into_iter().take(all) {
+            match self.recall(manifest) {
+                Ok(applied) => return Some(applied),
+                Err(error) => findings.push(error.to_string()),
+            }
+        }
+        None
+    }
+
+    /// Leaves what is in force in force, although nobody knows what it says.
+    fn leave_alone(&mut self, findings: &mut Vec<String>) -> Result<()> {
+        let Some(datapath) = &mut self.datapath else {
+            findings.push("nothing is in force".to_owned());
+            return Ok(());
+        };
+        datapath.learn(&Parts::default())?;
+        findings.push("what is in force stays in force; apply a document to change it".to_owned());
+        Ok(())
     }
 
     /// The configuration of a manifest.

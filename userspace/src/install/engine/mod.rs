@@ -12,9 +12,10 @@ use crate::install::down;
 use crate::install::error::{Error, Result};
 use crate::install::history::{History, Manifest};
 use crate::install::kernel::{DEFAULT_PINS, Datapath, LoadOptions, Upgrade};
+use crate::install::netlink::Netlink;
 use crate::install::netns;
 use crate::install::progress::Progress;
-use crate::install::state::State;
+use crate::install::state::{Place, State};
 use crate::install::store::Store;
 use crate::plan::Compiled;
 use crate::preview::{self, Preview};
@@ -127,9 +128,7 @@ impl Engine {
     pub fn open(options: EngineOptions, progress: &dyn Progress) -> Result<(Self, Adopted)> {
         require_root()?;
         Datapath::check_kernel()?;
-        let store = Store::lock(&options.state_dir, || {
-            progress.step("waiting for another groundplane to finish");
-        })?;
+        let store = Store::lock(&options.state_dir, progress)?;
         let mut engine = Self {
             history: History::open(&options.state_dir)?,
             state: store.read()?,
@@ -173,13 +172,27 @@ impl Engine {
 
     /// Reads a configuration for this host.
     pub fn read(&mut self, sources: Vec<Source>) -> std::result::Result<Candidate, Diagnostics> {
-        let host = Host {
-            // What can't be listed is found missing, which is then told.
-            namespaces: netns::list().unwrap_or_default(),
-            ..Host::default()
-        };
-        let resolved = document::read(&sources, Some(&host))?;
+        let resolved = document::read(&sources, Some(&self.host()))?;
         Ok(Candidate::new(sources, resolved))
+    }
+
+    /// What there is to be adopted. What guests in force have adopted counts as well: that it has gone meanwhile must not
+    /// hold up a change of something else.
+    fn host(&self) -> Host {
+        // What can't be listed is found missing, which is then told.
+        let links = Netlink::open().and_then(|netlink| netlink.links());
+        let mut host = Host {
+            namespaces: netns::list().unwrap_or_default(),
+            devices: links.unwrap_or_default().into_keys().collect(),
+        };
+        for guest in self.state.iter().flat_map(|state| &state.guests) {
+            match &guest.place {
+                Place::Adopted { namespace, .. } => host.namespaces.push(namespace.clone()),
+                Place::Device { .. } => host.devices.push(guest.device.clone()),
+                Place::Made { .. } | Place::Tap => {}
+            }
+        }
+        host
     }
 
     /// What a candidate would change, with the names of so many connections that it would end. Nothing is touched.
@@ -195,7 +208,7 @@ impl Engine {
 
     /// Puts the configuration before the one in force into force again, under a new generation.
     pub fn rollback(&mut self, options: ApplyOptions, progress: &dyn Progress) -> Result<Outcome> {
-        let before = self.history.manifests().nth(1).cloned().ok_or(Error::NothingBefore)?;
+        let before = self.history.before().cloned().ok_or(Error::NothingBefore)?;
         let Applied {
             manifest,
             sources,

@@ -24,6 +24,7 @@ impl Engine {
         options: ApplyOptions,
         progress: &dyn Progress,
     ) -> Result<Outcome> {
+        self.check_pins()?;
         let wanted = Wanted {
             sources: &sources,
             deployment: &deployment,
@@ -49,6 +50,18 @@ impl Engine {
             cut,
             change,
         })
+    }
+
+    /// Programs and tables stay where they are pinned as long as something is up.
+    fn check_pins(&self) -> Result<()> {
+        let asked = self.options.pins(self.state.as_ref());
+        match &self.state {
+            Some(state) if state.pins != asked && state.is_of_this_boot()? => Err(Error::OtherPins {
+                pins: state.pins.clone(),
+                asked,
+            }),
+            _ => Ok(()),
+        }
     }
 
     /// Whether exactly this is up, whole and enforced.

@@ -108,13 +108,21 @@ fn detach_one(directory: &Path) -> Result<()> {
     bpffs::remove_directory(directory)
 }
 
-/// Whether both hooks really run our programs before any other: the kernel is asked, not the pins.
-pub(super) fn is_attached(programs: &Programs, device: &str) -> Result<bool> {
+/// Whether both hooks really run programs of ours before any other: the kernel is asked, not the pins. While programs are
+/// being replaced, which programs are ours is a matter of several sets.
+pub(super) fn is_attached(pins: &Path, device: &str) -> Result<bool> {
+    let sets = Programs::whole(pins)?;
     for (name, hook) in HOOKS {
         let what = || format!("ask for the programs of interface {device}");
-        let ours = bpf(programs.program(name)?.info(), what)?.id();
         let (_, programs) = bpf(SchedClassifier::query_tcx(device, hook), what)?;
-        if programs.first().is_none_or(|first| first.id() != ours) {
+        let Some(first) = programs.first() else {
+            return Ok(false);
+        };
+        let mut ours = false;
+        for set in &sets {
+            ours |= bpf(set.program(name)?.info(), what)?.id() == first.id();
+        }
+        if !ours {
             return Ok(false);
         }
     }

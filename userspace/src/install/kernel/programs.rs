@@ -44,8 +44,14 @@ pub(super) struct Programs {
 impl Programs {
     /// The newest set that is whole.
     pub(super) fn newest(pins: &Path) -> Result<Option<Self>> {
-        let sets = Self::all(pins)?;
-        Ok(sets.into_iter().rev().find(Self::is_whole))
+        Ok(Self::whole(pins)?.pop())
+    }
+
+    /// All sets that are whole, the newest last: those that devices may run.
+    pub(super) fn whole(pins: &Path) -> Result<Vec<Self>> {
+        let mut sets = Self::all(pins)?;
+        sets.retain(Self::is_whole);
+        Ok(sets)
     }
 
     /// All sets, whole or not, the newest last.

@@ -87,18 +87,15 @@ pub(crate) fn objects(resources: &Resources) -> Vec<(&'static Kind, Vec<Fields>)
     all
 }
 
-/// Adds the tag that says a name, unless it is the id or another field says it.
+/// Adds the tag that says a name, unless it is the id or there is another field for it.
 fn named(mut fields: Fields, object: Object<'_>) -> Fields {
     let Object { kind, id, name } = object;
-    let own = kind.name_field().and_then(|field| fields.get(field)?.as_str());
-    if name.is_empty() || name == own.unwrap_or(id) {
+    if kind.name_field().is_some() || name.is_empty() || name == id {
         return fields;
     }
     let tag = json!({"Key": "Name", "Value": name});
     match fields.get_mut("Tags") {
         Some(Value::Array(tags)) => tags.push(tag),
-        // One service writes its tags as a mapping.
-        Some(Value::Object(tags)) => _ = tags.insert("Name".to_owned(), name.into()),
         _ => _ = fields.insert("Tags".to_owned(), json!([tag])),
     }
     fields

@@ -2,10 +2,14 @@
 //! makes; fails, loudly, where it can't run.
 
 mod agent;
+mod boot;
 mod connections;
 mod flip;
 mod history;
+mod host_side;
 mod isolation;
+mod kill;
+mod large;
 mod lifecycle;
 mod monitor;
 mod mtu;
@@ -18,6 +22,8 @@ mod upgrade;
 mod verbs;
 
 use anyhow::{Context, Result, ensure};
+use groundplane::install::{Engine, EngineOptions, LoadOptions, Quiet};
+use groundplane::object::object;
 use groundplane_tests::netns::{Lab, eventually};
 use serde_json::Value;
 
@@ -47,6 +53,21 @@ fn two_vpcs() -> Result<Lab> {
     let lab = Lab::new()?;
     lab.up(TWO_VPCS)?;
     Ok(lab)
+}
+
+/// Takes the lab's host over, as an agent does. To be called inside of it.
+fn engine(lab: &Lab) -> Result<Engine> {
+    let options = EngineOptions {
+        state_dir: lab.state_dir(),
+        pins: Some(lab.pin_dir()),
+        load: LoadOptions {
+            object: object()?,
+            ..LoadOptions::default()
+        },
+    };
+    let (engine, adopted) = Engine::open(options, &Quiet)?;
+    eprintln!("{adopted:?}");
+    Ok(engine)
 }
 
 fn ping(lab: &Lab, from: &str, address: &str) -> Result<()> {

@@ -122,8 +122,8 @@ fn remove_namespaces(guest: &GuestState) -> Result<()> {
     for name in std::iter::once(namespace).chain(before) {
         let found = netns::inode(name)?;
         let is_ours = inode.is_none() || *inode == found;
-        // Who is killed while naming a namespace leaves a file that stands for none.
-        if found.is_some() && (is_ours || before.is_some() && !netns::is_namespace(name)?) {
+        // Who is killed while making, naming or removing a namespace leaves a file that stands for none.
+        if found.is_some() && (is_ours || !netns::is_namespace(name)?) {
             netns::remove(name)?;
         }
         if let Some(address) = guest.resolver {

@@ -30,13 +30,22 @@ pub fn create(name: &str) -> Result<u64> {
     share_directory().doing(|| format!("prepare {DIRECTORY}"))?;
     match OpenOptions::new().write(true).create_new(true).mode(0o000).open(&path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            return Err(Error::NamespaceTaken(name.to_owned()));
+            // A mere file is what is left of a creation or a removal that was killed.
+            if is_namespace(name)? {
+                return Err(Error::NamespaceTaken(name.to_owned()));
+            }
+            return bind_to(name, &path);
         }
         other => other.doing(|| format!("make {}", path.display()))?,
     };
-    if let Err(error) = on_thread(|| bind_new_namespace(&path)) {
+    bind_to(name, &path)
+}
+
+/// Makes a namespace that a file stands for.
+fn bind_to(name: &str, path: &Path) -> Result<u64> {
+    if let Err(error) = on_thread(|| bind_new_namespace(path)) {
         // The file alone stands for nothing, and the error to report is the one above.
-        let _ = std::fs::remove_file(&path);
+        let _ = std::fs::remove_file(path);
         return Err(error).doing(|| format!("make network namespace {name}"));
     }
     inode(name)?.ok_or_else(|| Error::NamespaceMissing(name.to_owned()))

@@ -17,8 +17,10 @@ impl Survey {
     pub(super) fn take(netlink: &Netlink) -> Result<Self> {
         let mut namespaces = BTreeMap::new();
         for name in netns::list()? {
-            // One that goes just now is gone.
-            if let Some(inode) = netns::inode(&name)? {
+            // One that goes just now is gone, and who was killed while making or removing one has left a mere file.
+            if netns::is_namespace(&name)?
+                && let Some(inode) = netns::inode(&name)?
+            {
                 namespaces.insert(name, inode);
             }
         }

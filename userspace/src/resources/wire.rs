@@ -36,8 +36,7 @@ macro_rules! noun {
                 $(#[$field_meta])*
                 pub $field: $type,
             )*
-            #[serde(rename = "Tags", alias = "tags", with = "crate::resources::wire::tags")]
-            #[serde(skip_serializing_if = "crate::resources::wire::is_default")]
+            #[serde(skip_serializing_if = "crate::resources::wire::is_default", with = "crate::resources::wire::tags")]
             pub tags: crate::resources::Tags,
             #[serde(skip)]
             pub rest: crate::resources::Rest,

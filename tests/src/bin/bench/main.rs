@@ -4,6 +4,7 @@
 //! theirs take turns, so that a machine that slows down slows both. Bars stand beside the figures; missing one is news,
 //! not a failure, since what else runs on a machine is nobody's fault.
 
+mod apply;
 mod bed;
 mod established;
 mod first;
@@ -49,6 +50,8 @@ enum Measurement {
     First,
     /// The memory that a connection takes
     Memory,
+    /// A large configuration put in force, and one rule of it changed
+    Apply,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug, ValueEnum)]
@@ -74,6 +77,7 @@ impl Measurement {
             Self::Random => apart(|| random::measure(options)),
             Self::First => apart(|| first::measure(options)),
             Self::Memory => apart(memory::measure),
+            Self::Apply => apart(|| apply::measure(options)),
         }
     }
 }

@@ -4,10 +4,8 @@
 //! Warnings are looked for only where nothing else is wrong, so that one mistake isn't told twice.
 
 mod address;
-mod client_vpn;
 mod context;
 mod endpoint;
-mod endpoint_use;
 mod gateway;
 mod ipam;
 mod load_balancer;
@@ -50,7 +48,6 @@ pub(super) fn configuration(all: &Context<'_>, problems: &mut Problems) {
         transit_gateway::check,
         load_balancer::check,
         vpn::check,
-        client_vpn::check,
         names::check,
         observe::check,
         ipam::check,
@@ -67,11 +64,10 @@ pub(super) fn configuration(all: &Context<'_>, problems: &mut Problems) {
         address::warn,
         nat_gateway::warn,
         peering::warn,
-        endpoint_use::warn,
+        endpoint::warn,
         transit_gateway::warn,
         load_balancer::warn,
         vpn::warn,
-        client_vpn::warn,
         names::warn,
     ] {
         warn(all, problems);

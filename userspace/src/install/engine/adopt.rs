@@ -2,9 +2,8 @@
 //! before the host was started anew.
 
 use super::{Adopted, Applied, Engine};
-use crate::document;
 use crate::install::arrangement::{Arrangement, Fate, Missing, staying};
-use crate::install::change::{Wanted, bindings};
+use crate::install::change::{Wanted, bindings, settle};
 use crate::install::error::{Error, Result};
 use crate::install::history::Manifest;
 use crate::install::kernel::Datapath;
@@ -56,6 +55,7 @@ impl Engine {
         } else if same_pins {
             self.restore(of_this_boot, &mut findings, progress)?;
         }
+        self.note_manifest();
         Ok(Adopted {
             generation: self.datapath.as_ref().map(|datapath| datapath.generation().0),
             guests: self.state.as_ref().map_or(0, |state| state.guests.len()),
@@ -92,10 +92,13 @@ impl Engine {
     /// The configuration of a manifest.
     pub(super) fn recall(&mut self, manifest: Manifest) -> Result<Applied> {
         let sources = self.history.sources(&manifest)?;
-        let resolved = document::read(&sources, None).map_err(|problems| Error::UnreadableGeneration {
-            generation: manifest.generation,
-            problems: problems.to_string(),
-        })?;
+        let resolved = self
+            .cache
+            .read(&sources, None)
+            .map_err(|problems| Error::UnreadableGeneration {
+                generation: manifest.generation,
+                problems: problems.to_string(),
+            })?;
         Ok(Applied {
             manifest,
             sources,
@@ -112,6 +115,10 @@ impl Engine {
         let wanted = Wanted::again(&applied);
         let guests = applied.deployment.guest_states()?;
         let netlink = Netlink::open()?;
+        if state.guests.iter().any(|guest| guest.renaming.is_some()) {
+            // They are those of the configuration in force by then, and all that is passing is gone.
+            settle(&self.store, state)?;
+        }
         let survey = Survey::take(&netlink)?;
         let stands = |guest: &GuestState| survey.stands(guest) && datapath.is_attached(&guest.device).unwrap_or(false);
         if state.stage == Stage::Changing {

@@ -6,7 +6,7 @@ mod reconcile;
 
 pub use reconcile::{Rebound, Whereabouts};
 
-use crate::document::{self, Diagnostics, Host, Resolved, Source};
+use crate::document::{Cache, Diagnostics, Host, Resolved, Source};
 use crate::install::deployment::Deployment;
 use crate::install::down;
 use crate::install::error::{Error, Result};
@@ -41,6 +41,7 @@ pub struct Engine {
     state: Option<State>,
     datapath: Option<Datapath>,
     applied: Option<Applied>,
+    cache: Cache,
     /// What the rows in force were made of.
     compiled: Compiled,
     /// Pins of guests that lacked something when they were last looked at.
@@ -136,6 +137,7 @@ impl Engine {
             store,
             datapath: None,
             applied: None,
+            cache: Cache::default(),
             compiled: Compiled::default(),
             damaged: BTreeSet::new(),
         };
@@ -172,7 +174,8 @@ impl Engine {
 
     /// Reads a configuration for this host.
     pub fn read(&mut self, sources: Vec<Source>) -> std::result::Result<Candidate, Diagnostics> {
-        let resolved = document::read(&sources, Some(&self.host()))?;
+        let host = self.host();
+        let resolved = self.cache.read(&sources, Some(&host))?;
         Ok(Candidate::new(sources, resolved))
     }
 
@@ -221,6 +224,13 @@ impl Engine {
     pub fn down(mut self) -> Result<Option<State>> {
         let state = self.state.clone();
         self.forget().map(|()| state)
+    }
+
+    /// The same configuration is in force under another generation.
+    fn note_manifest(&mut self) {
+        if let (Some(applied), Some(manifest)) = (&mut self.applied, self.history.newest()) {
+            applied.manifest = manifest.clone();
+        }
     }
 
     fn forget(&mut self) -> Result<()> {

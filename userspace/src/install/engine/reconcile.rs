@@ -59,9 +59,7 @@ impl Engine {
             false,
             &Quiet,
         )?;
-        if let (Some(applied), Some(manifest)) = (&mut self.applied, self.history.newest()) {
-            applied.manifest = manifest.clone();
-        }
+        self.note_manifest();
         Ok(rebound)
     }
 }

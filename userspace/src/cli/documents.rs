@@ -20,9 +20,6 @@ impl Documents {
 
     /// What was read, if it is good enough.
     pub(super) fn check(&self, read: Result<Resolved, Diagnostics>) -> Result<Resolved, Diagnostics> {
-        match read {
-            Ok(resolved) if self.strict && !resolved.warnings.problems.is_empty() => Err(resolved.warnings.strict()),
-            other => other,
-        }
+        if self.strict { document::strict(read) } else { read }
     }
 }

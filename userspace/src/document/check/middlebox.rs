@@ -6,21 +6,33 @@ use super::route::{blocks, is_default};
 use crate::document::diagnostic::Problems;
 use crate::resources::{Destination, Route, RouteOrigin, RouteTable, RouteTarget, Subnet};
 use ipnet::IpNet;
+use std::collections::HashMap;
 
 pub(super) fn warn(all: &Context<'_>, problems: &mut Problems) {
+    let subnets = all.all.subnets.iter();
+    let subnets = subnets.flat_map(|subnet| blocks(subnet).map(|block| ((&*subnet.vpc_id, block), subnet)));
+    let subnets: HashMap<_, _> = subnets.collect();
     for table in &all.all.route_tables {
         unused(all, table, problems);
         without_ipv6(all, table, problems);
-        for route in table
-            .routes
-            .iter()
-            .filter(|route| middlebox(all, &route.target).is_some())
-        {
-            if table.gateway_ids.is_empty() {
-                looping(all, table, route, problems);
-                one_way(all, table, route, problems);
-            } else {
-                past(all, table, route, problems);
+        // A table may have very many routes, most of them to the same target and none of them to a subnet.
+        let mut last: Option<(&RouteTarget, Option<&Subnet>)> = None;
+        for route in table.routes.iter().filter(|route| route.target != RouteTarget::Local) {
+            let own = match last {
+                Some((target, own)) if *target == route.target => own,
+                _ => middlebox(all, &route.target),
+            };
+            last = Some((&route.target, own));
+            let Some(own) = own else { continue };
+            if !table.gateway_ids.is_empty() {
+                past(all, (table, route), own, problems);
+                continue;
+            }
+            looping(all, (table, route), own, problems);
+            if let Destination::Cidr(block) = &route.destination
+                && let Some(there) = subnets.get(&(&*table.vpc_id, *block))
+            {
+                one_way(all, (table, route), (own, there), problems);
             }
         }
     }
@@ -93,10 +105,7 @@ fn without_ipv6(all: &Context<'_>, table: &RouteTable, problems: &mut Problems) 
 }
 
 /// What a middlebox passes on follows the same table back to it (M29 for an instance, M64 for an endpoint).
-fn looping(all: &Context<'_>, table: &RouteTable, route: &Route, problems: &mut Problems) {
-    let Some(own) = middlebox(all, &route.target) else {
-        return;
-    };
+fn looping(all: &Context<'_>, (table, route): (&RouteTable, &Route), own: &Subnet, problems: &mut Problems) {
     let is_interface = matches!(route.target, RouteTarget::NetworkInterface(_));
     let is_own = |block: &IpNet| blocks(own).any(|other| other == *block);
     let inside = matches!(&route.destination, Destination::Cidr(block) if is_own(block));
@@ -115,12 +124,13 @@ fn looping(all: &Context<'_>, table: &RouteTable, route: &Route, problems: &mut 
 }
 
 /// One direction leads through it and the other one past it (M30).
-fn one_way(all: &Context<'_>, table: &RouteTable, route: &Route, problems: &mut Problems) {
-    let (Destination::Cidr(block), Some(own)) = (&route.destination, middlebox(all, &route.target)) else {
-        return;
-    };
-    let mut subnets = all.subnets_of(&table.vpc_id);
-    let Some(there) = subnets.find(|subnet| blocks(subnet).any(|other| other == *block)) else {
+fn one_way(
+    all: &Context<'_>,
+    (table, route): (&RouteTable, &Route),
+    (own, there): (&Subnet, &Subnet),
+    problems: &mut Problems,
+) {
+    let Destination::Cidr(block) = &route.destination else {
         return;
     };
     let Some(back) = all.table_of(there).filter(|_| there.subnet_id != own.subnet_id) else {
@@ -166,11 +176,8 @@ fn leads(all: &Context<'_>, table: &RouteTable, block: IpNet, target: &RouteTarg
 }
 
 /// What comes from the internet is led through it, and what answers isn't (M30).
-fn past(all: &Context<'_>, table: &RouteTable, route: &Route, problems: &mut Problems) {
+fn past(all: &Context<'_>, (table, route): (&RouteTable, &Route), own: &Subnet, problems: &mut Problems) {
     let Destination::Cidr(block) = &route.destination else {
-        return;
-    };
-    let Some(own) = middlebox(all, &route.target) else {
         return;
     };
     let is_led =

@@ -10,7 +10,7 @@ use std::collections::HashMap;
 
 pub(super) fn warn(all: &Context<'_>, problems: &mut Problems) {
     let subnets = all.all.subnets.iter();
-    let subnets = subnets.flat_map(|subnet| blocks(subnet).map(|block| ((&*subnet.vpc_id, block), subnet)));
+    let subnets = subnets.flat_map(|subnet| blocks(subnet).map(move |block| ((&*subnet.vpc_id, block), subnet)));
     let subnets: HashMap<_, _> = subnets.collect();
     for table in &all.all.route_tables {
         unused(all, table, problems);

@@ -89,6 +89,8 @@ enum Verb {
     },
     /// Print the manual page, or write those of all verbs into a directory
     Man(man::Arguments),
+    /// Print the JSON Schema of documents, for editors
+    Schema,
 }
 
 pub(crate) fn run() -> ExitCode {
@@ -126,6 +128,10 @@ impl Verb {
             Self::Agent(arguments) => agent::run(arguments, state_dir, output),
             Self::Completions { shell } => completions::run(shell),
             Self::Man(arguments) => man::run(&arguments),
+            Self::Schema => {
+                output.json(&groundplane::document::json_schema())?;
+                Ok(Outcome::Done)
+            }
         }
     }
 }

@@ -241,10 +241,15 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// What is in a mapping in a field, whatever the keys are.
+    pub(super) fn entries(&mut self, name: &'static str, problems: &mut Problems) -> &'a [Entry] {
+        let node = self.take(name);
+        node.and_then(|node| mapping(node, name, problems)).unwrap_or_default()
+    }
+
     /// The named objects in a field. A name that can't be one is reported, and its object checked all the same.
     pub(super) fn objects(&mut self, name: &'static str, problems: &mut Problems) -> &'a [Entry] {
-        let Some(node) = self.take(name) else { return &[] };
-        let entries = mapping(node, name, problems).unwrap_or_default();
+        let entries = self.entries(name, problems);
         for entry in entries {
             names::check_name(&entry.key, entry.key_span, problems);
         }

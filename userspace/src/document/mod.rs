@@ -10,6 +10,7 @@ mod family;
 mod fields;
 mod ids;
 mod json;
+mod json_schema;
 mod names;
 mod notation;
 mod places;
@@ -26,6 +27,7 @@ pub(crate) use resolve::derived;
 
 pub use cache::Cache;
 pub use diagnostic::{Diagnostic, Diagnostics, Place, Severity};
+pub use json_schema::json_schema;
 pub use source::{LoadError, MAX_LEN, Source, load};
 
 use crate::resources::Resources;

@@ -5,4 +5,6 @@ mod yaml;
 
 pub use aws::{Answer, aws, aws_answers};
 pub(crate) use aws::{objects, written};
+#[cfg(test)]
+pub(crate) use yaml::tests;
 pub use yaml::yaml;

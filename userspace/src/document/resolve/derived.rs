@@ -10,7 +10,7 @@ use crate::resources::{Kind, SecurityGroupRule};
 use groundplane_abi::Mac;
 
 pub(crate) const ACCOUNT: &str = super::DEFAULT_ACCOUNT;
-pub(crate) const REGION: &str = super::zone::DEFAULT_REGION;
+pub(crate) const REGION: &str = zone::DEFAULT_REGION;
 
 /// The id of an object of a kind that packets depend on.
 pub(crate) fn core_id(prefix: &str, path: &[&str]) -> String {

@@ -1,11 +1,11 @@
 //! Instances: an ENI each, with its addresses and its groups.
 
 use super::address::{Addresses, Home};
-use super::{Output, Scope, label, limit, place, security_group, subnet, target};
+use super::place::Taken;
+use super::{Output, Scope, label, limit, security_group, subnet, target};
 use crate::document::diagnostic::{Problem, Problems, Spanned, quote};
 use crate::document::quotas::Quota;
 use crate::document::schema::{self, Instance};
-use crate::document::{Attachment, Guest};
 use crate::resources::NetworkInterface;
 use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -25,9 +25,8 @@ pub(super) fn resolve<'a>(scope: &Scope<'a>, out: &mut Output, problems: &mut Pr
     }
     for &(instance, subnet) in &instances {
         let home = home(subnet);
-        if let Some(attachment) = attachment(instance) {
-            place::check(instance, attachment, out, problems);
-        }
+        let place = instance.attachment;
+        let place = place.map(|attachment| Taken::of(instance.name.value, attachment, problems));
         let groups = groups(scope, instance, problems);
         let ipv4 = ipv4(instance, home, &mut addresses, problems);
         let ipv6 = ipv6(instance, home, &mut addresses, problems);
@@ -43,13 +42,11 @@ pub(super) fn resolve<'a>(scope: &Scope<'a>, out: &mut Output, problems: &mut Pr
                 groups,
                 ..eni
             });
-            let guest = |attachment| Guest {
-                name: label(instance.name.value, Some(&instance.details)),
-                network_interface_id,
-                attachment,
-            };
-            out.guests.extend(attachment(instance).map(guest));
+            let name = label(instance.name.value, Some(&instance.details));
+            let guest = place.as_ref().map(|place| place.guest(&name, &network_interface_id));
+            out.guests.extend(guest);
         }
+        out.taken.extend(place);
     }
 }
 
@@ -198,20 +195,4 @@ fn make(scope: &Scope<'_>, instance: &Instance<'_>, subnet: &str, out: &mut Outp
         requester_id: instance.requester_id.map(str::to_owned),
         details: scope.details(Some(&instance.details)),
     }
-}
-
-fn attachment(instance: &Instance<'_>) -> Option<Attachment> {
-    let attachment = instance.attachment?.value;
-    Some(match attachment {
-        schema::Attachment::Namespace { name, adopt } => Attachment::Namespace {
-            name: name.to_owned(),
-            adopt,
-        },
-        schema::Attachment::Tap { device } => Attachment::Tap {
-            device: device.to_owned(),
-        },
-        schema::Attachment::Device { device } => Attachment::Device {
-            device: device.to_owned(),
-        },
-    })
 }

@@ -1,11 +1,12 @@
 //! VPCs together: what they share, and what there can be one of in all of them.
 
 use super::part::Part;
-use super::{Context, Output, Whole, limit, place};
+use super::{Context, Output, Whole, binding, limit, place};
 use crate::document::diagnostic::{Problem, Problems, Span};
 use crate::document::ids::Macs;
 use crate::document::places::Places;
 use crate::document::quotas::{Limit, Quota};
+use crate::document::schema::Binding;
 use crate::document::source::SourceMap;
 use crate::document::{Host, check};
 use crate::resources::Resources;
@@ -13,15 +14,18 @@ use groundplane_abi::Mac;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+/// What the parts have in common.
+pub(super) struct Together<'a> {
+    pub(super) context: &'a Context,
+    pub(super) bindings: &'a [Binding<'a>],
+    /// `None` if it isn't known.
+    pub(super) host: Option<&'a Host>,
+    pub(super) sources: &'a SourceMap<'a>,
+}
+
 /// Puts the parts and what is in none of them together.
-pub(super) fn merge(
-    parts: Vec<Arc<Part>>,
-    outside: Output,
-    context: &Context,
-    host: Option<&Host>,
-    sources: &SourceMap<'_>,
-    problems: &mut Problems,
-) -> Whole {
+pub(super) fn merge(parts: Vec<Arc<Part>>, outside: Output, with: &Together<'_>, problems: &mut Problems) -> Whole {
+    let context = with.context;
     let vpcs: Vec<_> = parts.iter().map(|part| part.span).collect();
     let vpcs = context
         .quotas
@@ -30,7 +34,7 @@ pub(super) fn merge(
     let parts: Vec<_> = parts.into_iter().take(vpcs.len()).collect();
     let mut resources = outside.resources;
     let mut guests = Vec::new();
-    let mut places = Places::new(sources);
+    let mut places = Places::new(with.sources);
     places.add(&outside.places, problems);
     for part in &parts {
         problems.extend(&part.problems);
@@ -39,7 +43,9 @@ pub(super) fn merge(
         add(&mut resources, &part.output.resources);
     }
     check_totals(&parts, context, problems);
-    place::check_all(parts.iter().flat_map(|part| &part.output.taken), host, problems);
+    let bound = binding::resolve(with.bindings, &resources, &mut guests, problems);
+    let taken = parts.iter().flat_map(|part| &part.output.taken).chain(&bound);
+    place::check_all(taken, with.host, problems);
     give_macs(&parts, &mut resources, &places, problems);
     check_defaults(&resources, &places, problems);
     resources.sort();

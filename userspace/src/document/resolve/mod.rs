@@ -2,6 +2,7 @@
 //! refused with AWS's code.
 
 mod address;
+mod binding;
 pub(crate) mod derived;
 mod instance;
 mod limit;
@@ -31,6 +32,7 @@ use super::schema::Kind;
 use super::source::SourceMap;
 use super::{Guest, Host};
 use crate::resources::{Details, Resources};
+use merge::Together;
 pub(super) use part::Part;
 use place::Taken;
 use prefix_list::PrefixLists;
@@ -77,7 +79,13 @@ pub(super) fn resolve(
     let mut parts: Vec<_> = kept.iter().cloned().chain(new).collect();
     parts.sort_by_key(|part| sources.order(part.span));
     object::resolve(&document.objects, &common, &mut out, problems);
-    Ok(merge::merge(parts, out, &context, host, sources, problems))
+    let together = Together {
+        context: &context,
+        bindings: &document.bindings,
+        host,
+        sources,
+    };
+    Ok(merge::merge(parts, out, &together, problems))
 }
 
 /// What comes of a whole configuration.

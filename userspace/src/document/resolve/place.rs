@@ -1,9 +1,8 @@
 //! Where a guest is: which namespace or tap, and that nobody else is there.
 
-use super::Output;
 use crate::document::diagnostic::{Problem, Problems, Span, Spanned, quote};
-use crate::document::schema::Instance;
-use crate::document::{Attachment, Host, names};
+use crate::document::schema;
+use crate::document::{Attachment, Guest, Host, names};
 use std::collections::{HashMap, HashSet};
 
 /// Where the guest of an instance is, and where that is written.
@@ -15,21 +14,47 @@ pub(super) struct Taken {
     instance: String,
 }
 
-/// Checks the name of the guest's place, and notes it down.
-pub(super) fn check(instance: &Instance<'_>, attachment: Attachment, out: &mut Output, problems: &mut Problems) {
-    let Some(Spanned { span, .. }) = instance.attachment else {
-        return;
-    };
-    let (kind, name) = kind_and_name(&attachment);
-    match &attachment {
+impl Taken {
+    /// A guest's place as it is written, if its name can be one.
+    pub(super) fn of(instance: &str, given: Spanned<schema::Attachment<'_>>, problems: &mut Problems) -> Self {
+        let Spanned { value, span } = given;
+        let attachment = match value {
+            schema::Attachment::Namespace { name, adopt } => Attachment::Namespace {
+                name: name.to_owned(),
+                adopt,
+            },
+            schema::Attachment::Tap { device } => Attachment::Tap {
+                device: device.to_owned(),
+            },
+            schema::Attachment::Device { device } => Attachment::Device {
+                device: device.to_owned(),
+            },
+        };
+        check(&attachment, span, problems);
+        let instance = instance.to_owned();
+        Self {
+            attachment,
+            span,
+            instance,
+        }
+    }
+
+    pub(super) fn guest(&self, name: &str, network_interface_id: &str) -> Guest {
+        Guest {
+            name: name.to_owned(),
+            network_interface_id: network_interface_id.to_owned(),
+            attachment: self.attachment.clone(),
+        }
+    }
+}
+
+/// Checks the name of the guest's place.
+fn check(attachment: &Attachment, span: Span, problems: &mut Problems) {
+    let (kind, name) = kind_and_name(attachment);
+    match attachment {
         Attachment::Namespace { .. } => names::check_namespace(name, span, problems),
         Attachment::Tap { .. } | Attachment::Device { .. } => names::check_device(name, kind, span, problems),
     }
-    out.taken.push(Taken {
-        attachment,
-        span,
-        instance: instance.name.value.to_owned(),
-    });
 }
 
 fn kind_and_name(attachment: &Attachment) -> (&'static str, &str) {

@@ -116,12 +116,10 @@ fn read_eni<'a>(entry: &'a Entry, what: &str, has_guest: bool, problems: &mut Pr
     instance.interface_type = interface_type(&mut fields, problems);
     instance.connection_tracking = connection_tracking(&mut fields, problems);
     instance.allowance = allowance(&mut fields, problems);
-    instance.attachment = attachment(&mut fields, problems);
-    if has_guest && !ATTACHMENTS.iter().any(|name| fields.has(name)) {
-        let help = "say where the guest is: namespace: NAME for a network namespace, tap: NAME for a virtual machine, \
-                    or device: NAME for a device that is there";
-        fields.missing("namespace", help, problems);
-    }
+    instance.attachment = match has_guest {
+        true => guest(&mut fields, problems),
+        false => attachment(&mut fields, problems),
+    };
     instance.mac_address = fields.value("MacAddress", problems).known();
     instance.description = fields.any_text("Description", problems).unwrap_or_default();
     instance.part_of = fields.typed("Attachment", problems);
@@ -258,7 +256,18 @@ fn set(
 /// The fields that say where a guest is.
 const ATTACHMENTS: [&str; 3] = ["namespace", "tap", "device"];
 
-pub(super) fn attachment<'a>(fields: &mut Fields<'a>, problems: &mut Problems) -> Option<Spanned<Attachment<'a>>> {
+/// Where a guest is that there must be.
+pub(super) fn guest<'a>(fields: &mut Fields<'a>, problems: &mut Problems) -> Option<Spanned<Attachment<'a>>> {
+    let attachment = attachment(fields, problems);
+    if !ATTACHMENTS.iter().any(|name| fields.has(name)) {
+        let help = "say where the guest is: namespace: NAME for a network namespace, tap: NAME for a virtual machine, \
+                    or device: NAME for a device that is there";
+        fields.missing("namespace", help, problems);
+    }
+    attachment
+}
+
+fn attachment<'a>(fields: &mut Fields<'a>, problems: &mut Problems) -> Option<Spanned<Attachment<'a>>> {
     let given = ATTACHMENTS.map(|name| (name, fields.text(name, problems).known()));
     let adopt = fields.boolean("adopt", problems);
     let mut given = given.into_iter().filter_map(|(field, name)| Some((field, name?)));

@@ -14,7 +14,7 @@ pub(super) use details::{Details, Kind, kind};
 pub(super) use instance::{Addresses, Attachment, Instance, Ipv6Addresses};
 pub(super) use network_acl::{Entry as NetworkAclEntry, NetworkAcl};
 pub(super) use prefix_list::PrefixList;
-pub(super) use route_table::{Destination, Route, RouteTable, Target, TargetKind};
+pub(super) use route_table::{Destination, Route, RouteTable, TARGETS, Target, TargetKind};
 pub(super) use security_group::{Peer, Rule, SecurityGroup};
 
 use super::diagnostic::{Problem, Problems, Span, Spanned, quote};
@@ -37,6 +37,15 @@ pub(super) struct Document<'a> {
     /// VPCs of which what they mean is kept.
     pub(super) kept: Vec<Spanned<&'a str>>,
     pub(super) objects: Vec<Object<'a>>,
+    pub(super) bindings: Vec<Binding<'a>>,
+}
+
+/// Where the guest of a network interface is that another source has.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Binding<'a> {
+    /// What the network interface is called: its id, its name, or an address of it, with a VPC and a slash before it.
+    pub(super) name: Spanned<&'a str>,
+    pub(super) attachment: Option<Spanned<Attachment<'a>>>,
 }
 
 /// An object of a kind that packets don't depend on yet, in the API's shape.
@@ -109,6 +118,11 @@ pub(super) fn read<'a>(roots: &'a [Arc<Node>], problems: &mut Problems) -> Docum
     }
     once(sections.vpc_names.iter().copied(), "VPC", problems);
     once(
+        document.bindings.iter().map(|binding| binding.name),
+        "binding",
+        problems,
+    );
+    once(
         document.prefix_lists.iter().map(|list| list.name),
         "prefix list",
         problems,
@@ -158,6 +172,8 @@ impl<'a> Document<'a> {
             };
             self.objects.extend(each(fields, kind.section, object, problems));
         }
+        let bindings = fields.entries("bindings", problems).iter();
+        self.bindings.extend(bindings.map(|entry| binding(entry, problems)));
         let Some(span) = fields.place("quotas") else {
             return;
         };
@@ -266,6 +282,18 @@ fn vpc<'a>(entry: &'a Entry, problems: &mut Problems) -> Vpc<'a> {
     vpc.instances.extend(interfaces);
     fields.finish(problems);
     vpc
+}
+
+fn binding<'a>(entry: &'a Entry, problems: &mut Problems) -> Binding<'a> {
+    let mut binding = Binding {
+        name: name(entry),
+        attachment: None,
+    };
+    if let Some(mut fields) = fields(entry, "binding", problems) {
+        binding.attachment = instance::guest(&mut fields, problems);
+        fields.finish(problems);
+    }
+    binding
 }
 
 fn subnet<'a>(entry: &'a Entry, problems: &mut Problems) -> Subnet<'a> {

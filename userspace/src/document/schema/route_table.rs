@@ -124,7 +124,7 @@ pub(in crate::document) enum TargetKind {
 }
 
 /// The fields that name a target.
-const TARGETS: [(&str, TargetKind); 12] = [
+pub(in crate::document) const TARGETS: [(&str, TargetKind); 12] = [
     ("instance", TargetKind::Instance),
     ("internet_gateway", TargetKind::InternetGateway),
     ("vpn_gateway", TargetKind::VpnGateway),

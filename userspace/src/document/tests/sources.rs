@@ -43,6 +43,38 @@ fn problems_of_all_sources_are_told_with_their_files() {
 }
 
 #[test]
+fn a_binding_says_where_the_guest_of_a_network_interface_is() {
+    let interfaces = "vpcs:
+  blue:
+    CidrBlock: 10.0.0.0/16
+    subnets: { s: { CidrBlock: 10.0.1.0/24 } }
+    network_interfaces: { a: { subnet: s }, b: { subnet: s }, c: { subnet: s }, d: { subnet: s } }
+";
+    let bind = |bindings: &str| read_all(&[interfaces, &format!("bindings:\n{bindings}")]);
+    let id = accept(interfaces).resources.network_interfaces[0].clone();
+    let (first, id) = (id.name, id.network_interface_id);
+    let others: Vec<_> = ["a", "b", "c", "d"].into_iter().filter(|name| *name != first).collect();
+    let [x, y, _] = &*others else { panic!("three others") };
+    let address = |resolved: &Resolved, name: &str| eni(resolved, name).private_ip_addresses[0];
+    let y = address(&accept(interfaces), y);
+    let text = format!("  {id}: {{ namespace: n1 }}\n  blue/{x}: {{ tap: t1 }}\n  blue/{y}: {{ device: d1 }}\n");
+    let bound = bind(&text).expect("no problems");
+    let attachments: Vec<_> = bound.guests.iter().map(|guest| guest.attachment.clone()).collect();
+    let tap = |device: &str| Attachment::Tap {
+        device: device.to_owned(),
+    };
+    assert_eq!(attachments[1], tap("t1"));
+    assert_eq!(attachments.len(), 3);
+    assert_eq!(accept(interfaces).guests, []);
+    let problems =
+        bind("  e: { tap: t1 }\n  a: { tap: t2 }\n  10.0.1.4: { tap: t2 }\n  b: {}\n").expect_err("problems");
+    let told = told(&problems);
+    assert_eq!(told.len(), 4, "{told:?}");
+    assert_eq!(told[0], "b:2:3 no network interface is called \"e\"");
+    assert_eq!(told[3], "b:5:3 binding \"b\" is missing namespace");
+}
+
+#[test]
 fn what_there_can_be_one_of_is_in_one_source() {
     let one = format!("{PINK}quotas: {{ rules_per_security_group: 70 }}\nprefix_lists: {{ l: {{ MaxEntries: 1 }} }}\n");
     let problems = read_all(&[&one, &one]).expect_err("problems");

@@ -7,7 +7,7 @@ mod network;
 mod object;
 mod table;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod text;
 
 use crate::document::{Guest, derived};

@@ -200,7 +200,7 @@ fn chosen(parts: &[(&str, &[&str])], mut bits: u64, indent: usize, number: usize
     text
 }
 
-fn document(vpcs: &[u64], outside: u64) -> String {
+pub(crate) fn document(vpcs: &[u64], outside: u64) -> String {
     let mut text = chosen(OUTSIDE, outside, 0, 0);
     text += "vpcs:\n  other: { CidrBlock: 10.9.0.0/16 }\n";
     for (bits, number) in vpcs.iter().zip(1..) {

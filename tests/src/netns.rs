@@ -193,7 +193,7 @@ impl Drop for Lab {
 }
 
 /// The binary that xtask has built.
-fn binary() -> Result<PathBuf> {
+pub fn binary() -> Result<PathBuf> {
     if let Some(path) = std::env::var_os("GROUNDPLANE_BIN") {
         return Ok(path.into());
     }

@@ -52,6 +52,9 @@ const READERS: usize = 8;
 /// How long the engine has to end once it is told to.
 const FAREWELL: Duration = Duration::from_secs(60);
 
+/// The same while it may still wait for somebody else to let go of the host.
+const SHORT_FAREWELL: Duration = Duration::from_secs(2);
+
 #[derive(Debug, thiserror::Error)]
 pub enum AgentError {
     #[error(transparent)]
@@ -118,9 +121,14 @@ async fn live(config: &Config, options: EngineOptions) -> Result<(), AgentError>
     stop.store(true, Ordering::Relaxed);
     // Nobody listens any more: then all have ended already.
     let _ = stopped.send(true);
+    let patience = if shared.report.has_adopted() {
+        FAREWELL
+    } else {
+        SHORT_FAREWELL
+    };
     drop(shared);
     let _ = server.await;
-    finish(thread).await;
+    finish(thread, patience).await;
     ended
 }
 
@@ -188,9 +196,9 @@ fn tell_adopted(adopted: &Adopted) {
 }
 
 /// Waits for the engine to end what it does: a change that isn't in force yet is undone, one that is gets finished.
-async fn finish(thread: JoinHandle<()>) {
+async fn finish(thread: JoinHandle<()>, patience: Duration) {
     let joined = tokio::task::spawn_blocking(move || thread.join());
-    if tokio::time::timeout(FAREWELL, joined).await.is_err() {
+    if tokio::time::timeout(patience, joined).await.is_err() {
         tracing::warn!("the engine doesn't end; whoever takes over finishes or undoes what it has begun");
     }
 }

@@ -62,6 +62,11 @@ impl Report {
         self.about().adopted = Some(adopted);
     }
 
+    /// Whether the host has been taken over yet.
+    pub(super) fn has_adopted(&self) -> bool {
+        self.about().adopted.is_some()
+    }
+
     pub(super) fn note(&self, what: &str, error: Option<String>) {
         self.about().last = Some(Last {
             what: what.to_owned(),

@@ -97,9 +97,10 @@ async fn generations(State(shared): State<Shared>) -> Answer {
 async fn flows(State(shared): State<Shared>, Query(selector): Query<FlowSelector>) -> Answer {
     let (tell, lines) = mpsc::channel(LINES);
     tokio::task::spawn_blocking(move || {
-        let last = each_flow(&shared, &selector, &tell).err();
-        // Whoever asked may have gone.
-        last.map(|failure| tell.blocking_send(Err(failure)))
+        if let Err(failure) = each_flow(&shared, &selector, &tell) {
+            // Whoever asked may have gone.
+            let _ = tell.blocking_send(Err(failure));
+        }
     });
     answer::lines_or_failure(lines).await
 }

@@ -5,7 +5,7 @@ use crate::{eni, ping};
 use anyhow::{Context, Result, bail, ensure};
 use groundplane::api::Code;
 use groundplane::api::client::Error;
-use groundplane_tests::netns::{Lab, Talk, eventually};
+use groundplane_tests::netns::{Agent, Lab, Talk, eventually};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 use std::fs;
@@ -54,6 +54,14 @@ fn a_document_is_put_in_force_told_of_and_taken_back_over_the_socket() -> Result
     let enis = resources["NetworkInterfaces"].as_array().map(Vec::len);
     ensure!(enis == Some(3), "{resources}");
 
+    taken_back(&agent, &second)?;
+    ensure!(!lab.pin_dir().exists());
+    agent.stop()
+}
+
+/// Rolls back and takes down.
+fn taken_back(agent: &Agent, second: &Value) -> Result<()> {
+    let client = agent.client()?;
     let third: Value = client.follow("/v1/rollback", &json!({}), |_, _| ())?;
     ensure!(third["generation"].as_u64() > second["generation"].as_u64(), "{third}");
     let generations: Value = client.get("/v1/generations")?;
@@ -69,8 +77,9 @@ fn a_document_is_put_in_force_told_of_and_taken_back_over_the_socket() -> Result
     );
 
     let down: Value = client.follow("/v1/down", &json!({}), |_, _| ())?;
-    ensure!(down["was_up"] == true && !lab.pin_dir().exists());
-    agent.stop()
+    ensure!(down["was_up"] == true, "{down}");
+    ensure!(client.get::<Value>("/v1/status")?["condition"] == "nothing_up");
+    Ok(())
 }
 
 #[test]

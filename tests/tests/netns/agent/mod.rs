@@ -3,6 +3,7 @@
 mod api;
 mod come_and_go;
 mod restart;
+mod service;
 mod systemd;
 
 use anyhow::Result;

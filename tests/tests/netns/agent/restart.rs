@@ -3,10 +3,12 @@
 use super::lab_with_agent;
 use crate::{eni, listens, ping};
 use anyhow::{Context, Result, ensure};
-use groundplane_tests::netns::{Lab, Talk};
-use serde_json::Value;
+use groundplane_tests::netns::{Agent, Background, Lab, Talk, eventually};
+use nix::sys::signal::Signal;
+use serde_json::{Value, json};
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
+use std::path::PathBuf;
 use std::time::Duration;
 
 const IDLE: usize = 100;
@@ -36,7 +38,7 @@ impl Idle {
     fn all_live(&self) -> Result<()> {
         for (number, (client, server)) in self.0.iter().enumerate() {
             let said = u8::try_from(number)?;
-            for (mut from, mut to) in [(&*client, &*server), (&*server, &*client)] {
+            for (mut from, mut to) in [(client, server), (server, client)] {
                 to.set_read_timeout(Some(Duration::from_secs(5)))?;
                 from.write_all(&[said])?;
                 let mut heard = [0];
@@ -55,27 +57,63 @@ fn sent(lab: &Lab) -> Result<u64> {
         .context("packets are counted")
 }
 
+/// A stream that must not have stood still.
+struct Stream {
+    report: PathBuf,
+    client: Background,
+    _server: Background,
+}
+
+impl Stream {
+    fn start(lab: &Lab) -> Result<Self> {
+        let server = lab.start("db", &["iperf3", "-s", "-1"])?;
+        listens(lab, "db", 5201)?;
+        let report = lab.dir().join("stream.json");
+        let path = report.to_string_lossy();
+        let client = lab.start(
+            "web",
+            &["iperf3", "-c", "10.0.1.20", "-t", "8", "-J", "--logfile", &path],
+        )?;
+        Ok(Self {
+            client,
+            _server: server,
+            report,
+        })
+    }
+
+    fn end(self) -> Result<()> {
+        self.client.wait()?;
+        let report: Value = serde_json::from_str(&std::fs::read_to_string(self.report)?)?;
+        ensure!(report["error"].is_null(), "{}", report["error"]);
+        let intervals = report["intervals"].as_array().context("the stream has intervals")?;
+        let stood_still = intervals.iter().any(|interval| interval["sum"]["bytes"] == 0);
+        ensure!(intervals.len() >= 7 && !stood_still, "{intervals:?}");
+        Ok(())
+    }
+}
+
+/// What an agent says of what it has taken over.
+fn is_adopted(agent: &Agent, generation: &Value) -> Result<()> {
+    let status: Value = agent.client()?.get("/v1/status")?;
+    let adopted = &status["agent"]["adopted"];
+    ensure!(
+        adopted["generation"] == *generation && adopted["guests"] == 2,
+        "{adopted}"
+    );
+    ensure!(adopted["findings"] == json!([]), "{adopted}");
+    ensure!(
+        status["condition"] == "up" && status["generation"] == *generation,
+        "{status}"
+    );
+    Ok(())
+}
+
 #[test]
 fn connections_and_counters_go_on_when_agents_are_killed_and_started() -> Result<()> {
     let (lab, agent) = lab_with_agent()?;
     let idle = Idle::open(&lab)?;
     let talk = Talk::start(&lab, "web", "db", "10.0.1.20:7001")?;
-    let _server = lab.start("db", &["iperf3", "-s", "-1"])?;
-    listens(&lab, "db", 5201)?;
-    let report = lab.dir().join("stream.json");
-    let stream = lab.start(
-        "web",
-        &[
-            "iperf3",
-            "-c",
-            "10.0.1.20",
-            "-t",
-            "8",
-            "-J",
-            "--logfile",
-            &report.to_string_lossy(),
-        ],
-    )?;
+    let stream = Stream::start(&lab)?;
     let (generation, counted) = (lab.status()?["generation"].clone(), sent(&lab)?);
 
     agent.kill()?;
@@ -84,16 +122,7 @@ fn connections_and_counters_go_on_when_agents_are_killed_and_started() -> Result
     ensure!(without > counted, "{counted} packets, then {without}");
 
     let agent = lab.agent(&[])?;
-    let status: Value = agent.client()?.get("/v1/status")?;
-    let adopted = &status["agent"]["adopted"];
-    ensure!(
-        adopted["generation"] == generation && adopted["guests"] == 2,
-        "{adopted}"
-    );
-    ensure!(
-        status["condition"] == "up" && status["generation"] == generation,
-        "{status}"
-    );
+    is_adopted(&agent, &generation)?;
     agent.stop()?;
     for _ in 0..3 {
         lab.agent(&[])?.kill()?;
@@ -108,12 +137,7 @@ fn connections_and_counters_go_on_when_agents_are_killed_and_started() -> Result
         rounds > 100 && slowest < Duration::from_secs(1),
         "{rounds} rounds, one took {slowest:?}"
     );
-    stream.wait()?;
-    let report: Value = serde_json::from_str(&std::fs::read_to_string(report)?)?;
-    ensure!(report["error"].is_null(), "{}", report["error"]);
-    let intervals = report["intervals"].as_array().context("the stream has intervals")?;
-    let stood_still = intervals.iter().any(|interval| interval["sum"]["bytes"] == 0);
-    ensure!(intervals.len() >= 7 && !stood_still, "{intervals:?}");
+    stream.end()?;
     agent.stop()
 }
 
@@ -125,4 +149,18 @@ fn an_agent_without_documents_serves_what_was_applied_last() -> Result<()> {
     let agent = lab.agent(&[])?;
     ensure!(agent.client()?.get::<Value>("/v1/config")?["generation"] == 1);
     ping(&lab, "web", "10.0.1.20")
+}
+
+#[test]
+fn an_agent_that_waits_for_the_host_can_be_ended() -> Result<()> {
+    let (lab, agent) = lab_with_agent()?;
+    agent.stop()?;
+    let held = std::fs::File::open(lab.state_dir())?;
+    held.lock()?;
+    let waiting = lab.begin_agent(&[], &[], &[])?;
+    eventually(|| Ok(waiting.socket().exists()))?;
+    waiting.signal(Signal::SIGTERM)?;
+    ensure!(waiting.ended()?.success());
+    held.unlock()?;
+    lab.agent(&[])?.stop()
 }

@@ -104,6 +104,9 @@ fn the_capabilities_of_the_unit_are_enough() -> Result<()> {
     ensure!(effective.count_ones() == 5, "{effective:x}");
     // Namespaces it makes are there for everybody.
     ping(&lab, "web", "10.0.1.30")?;
+    agent.stop()?;
+    let agent = lab.agent_as(&through, &[], &args)?;
+    ensure!(!agent.log().contains("ERROR"), "{}", agent.log());
     let client = agent.client()?;
     lab.document(LAB)?;
     let reloaded: Value = client.follow("/v1/reload", &(), |_, _| ())?;

@@ -27,7 +27,7 @@ pub struct Kind {
 }
 
 /// Fields of the API that say what people call an object, where it isn't only the tag `Name`.
-const NAME_FIELDS: [(&str, &str); 11] = [
+const NAME_FIELDS: [(&str, &str); 12] = [
     ("security_groups", "GroupName"),
     ("prefix_lists", "PrefixListName"),
     ("load_balancers", "LoadBalancerName"),
@@ -35,6 +35,7 @@ const NAME_FIELDS: [(&str, &str); 11] = [
     ("hosted_zones", "Name"),
     ("resolver_endpoints", "Name"),
     ("resolver_rules", "Name"),
+    ("resolver_rule_associations", "Name"),
     ("vpc_links", "Name"),
     ("rest_vpc_links", "name"),
     ("virtual_interfaces", "virtualInterfaceName"),

@@ -36,7 +36,8 @@ macro_rules! noun {
                 $(#[$field_meta])*
                 pub $field: $type,
             )*
-            #[serde(skip_serializing_if = "crate::resources::wire::is_default", with = "crate::resources::wire::tags")]
+            #[serde(rename = "Tags", alias = "tags", with = "crate::resources::wire::tags")]
+            #[serde(skip_serializing_if = "crate::resources::wire::is_default")]
             pub tags: crate::resources::Tags,
             #[serde(skip)]
             pub rest: crate::resources::Rest,

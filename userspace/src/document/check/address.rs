@@ -4,12 +4,12 @@ use super::context::{Context, Usual, attached, says};
 use super::route::is_default;
 use crate::document::diagnostic::Problems;
 use crate::document::quotas::Quota;
-use crate::resources::{InterfaceType, NetworkInterface, RouteTable, RouteTarget, Subnet};
+use crate::resources::{Address, InterfaceType, NetworkInterface, RouteTable, RouteTarget, Subnet};
 use std::collections::HashMap;
+use std::net::Ipv4Addr;
 
 pub(super) fn check(all: &Context<'_>, problems: &mut Problems) {
-    let mut allocated = HashMap::new();
-    let mut owners = HashMap::new();
+    let (mut allocated, mut owners) = (HashMap::new(), HashMap::new());
     for address in &all.all.addresses {
         let id = &*address.allocation_id;
         if let Some(other) = address.public_ip.and_then(|ip| allocated.insert(ip, id)) {
@@ -22,45 +22,42 @@ pub(super) fn check(all: &Context<'_>, problems: &mut Problems) {
                 problems,
             );
         }
-        let Some(eni) = address.network_interface_id.as_deref() else {
-            continue;
-        };
-        let interface = all.interface(eni);
-        let own = interface.and_then(|eni| eni.private_ip_addresses.first().copied());
-        let private = address.private_ip_address.or(own);
-        if let (Some(interface), Some(private)) = (interface, address.private_ip_address)
-            && !interface.private_ip_addresses.contains(&private)
-        {
-            let message = format!("{private} isn't an address of {}", all.name(eni));
-            let help = "choose one of its private addresses";
-            all.refuse(
-                (id, &["PrivateIpAddress"]),
-                "InvalidParameterValue",
-                message,
-                help,
-                problems,
-            );
+        if let Some(eni) = address.network_interface_id.as_deref() {
+            associated(all, address, eni, &mut owners, problems);
+            used_by_nat(all, id, problems);
         }
-        if let Some(other) = owners.insert((eni, private), id) {
-            let message = format!(
-                "{} has Elastic IP {} at that address already",
-                all.name(eni),
-                all.name(other)
-            );
-            let help = "an address has one Elastic IP: choose another address, or disassociate one";
-            all.refuse(
-                (id, &["NetworkInterfaceId"]),
-                "Resource.AlreadyAssociated",
-                message,
-                help,
-                problems,
-            );
-        }
-        used_by_nat(all, id, problems);
     }
     let addresses = all.all.addresses.iter();
     let regions = addresses.map(|address| (address.network_border_group.as_deref(), &*address.allocation_id));
     all.count(Quota::ElasticIps, regions, problems);
+}
+
+/// With one address of one interface, which has no other Elastic IP.
+fn associated<'a>(
+    all: &Context<'a>,
+    address: &'a Address,
+    eni: &'a str,
+    owners: &mut HashMap<(&'a str, Option<Ipv4Addr>), &'a str>,
+    problems: &mut Problems,
+) {
+    let id = &*address.allocation_id;
+    let interface = all.interface(eni);
+    let own = interface.and_then(|eni| eni.private_ip_addresses.first().copied());
+    if let (Some(interface), Some(private)) = (interface, address.private_ip_address)
+        && !interface.private_ip_addresses.contains(&private)
+    {
+        let message = format!("{private} isn't an address of {}", all.name(eni));
+        let field: (&str, &[&str]) = (id, &["PrivateIpAddress"]);
+        let help = "choose one of its private addresses";
+        all.refuse(field, "InvalidParameterValue", message, help, problems);
+    }
+    if let Some(other) = owners.insert((eni, address.private_ip_address.or(own)), id) {
+        let (eni, other) = (all.name(eni), all.name(other));
+        let message = format!("{eni} has Elastic IP {other} at that address already");
+        let field: (&str, &[&str]) = (id, &["NetworkInterfaceId"]);
+        let help = "an address has one Elastic IP: choose another address, or disassociate one";
+        all.refuse(field, "Resource.AlreadyAssociated", message, help, problems);
+    }
 }
 
 /// An Elastic IP that a NAT gateway has as well.

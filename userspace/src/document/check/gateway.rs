@@ -99,55 +99,32 @@ fn edge_tables(all: &Context<'_>, problems: &mut Problems) {
         .iter()
         .filter(|table| !table.gateway_ids.is_empty())
     {
-        let refuse = |code: &'static str, message: String, help: &str, problems: &mut Problems| {
-            all.refuse((&table.route_table_id, &["gateways"]), code, message, help, problems);
+        let mut refuse = |code, message: String, help: &str| {
+            let field: (&str, &[&str]) = (&table.route_table_id, &["gateways"]);
+            all.refuse(field, code, message, help, problems);
         };
         for gateway in &table.gateway_ids {
+            let name = all.name(gateway);
             if vpc_of(all, gateway).is_some_and(|vpc| vpc != Some(&table.vpc_id)) {
-                let message = format!(
-                    "{} isn't attached to VPC {}",
-                    all.name(gateway),
-                    all.name(&table.vpc_id)
-                );
-                refuse("Gateway.NotAttached", message, "attach it to the table's VPC", problems);
+                let message = format!("{name} isn't attached to VPC {}", all.name(&table.vpc_id));
+                refuse("Gateway.NotAttached", message, "attach it to the table's VPC");
             }
             if let Some(other) = taken.insert(gateway, table) {
-                let message = format!(
-                    "{} is in route table {} already",
-                    all.name(gateway),
-                    all.name(&other.route_table_id)
-                );
-                refuse(
-                    "Resource.AlreadyAssociated",
-                    message,
-                    "a gateway has one table: remove it from one of the two",
-                    problems,
-                );
+                let message = format!("{name} is in route table {} already", all.name(&other.route_table_id));
+                let help = "a gateway has one table: remove it from one of the two";
+                refuse("Resource.AlreadyAssociated", message, help);
             }
         }
         if table.main {
             let message = "the main route table can't route what arrives at a gateway".to_owned();
-            refuse(
-                "InvalidParameterValue",
-                message,
-                "make a table for the gateway",
-                problems,
-            );
+            refuse("InvalidParameterValue", message, "make a table for the gateway");
         }
         if !table.propagating_vgws.is_empty() {
             let message = "a gateway's table can't take a virtual private gateway's prefixes over".to_owned();
-            refuse(
-                "InvalidParameterValue",
-                message,
-                "remove propagating_vpn_gateways",
-                problems,
-            );
+            refuse("InvalidParameterValue", message, "remove propagating_vpn_gateways");
         }
-        for route in table
-            .routes
-            .iter()
-            .filter(|route| route.origin == RouteOrigin::CreateRoute || route.target != RouteTarget::Local)
-        {
+        let is_own = |route: &&Route| route.origin == RouteOrigin::CreateRoute || route.target != RouteTarget::Local;
+        for route in table.routes.iter().filter(is_own) {
             edge_route(all, table, route, problems);
         }
     }

@@ -14,7 +14,7 @@ pub(super) fn check(all: &Context<'_>, problems: &mut Problems) {
         let zones = balancer.availability_zones.iter();
         let subnets: Vec<_> = zones.filter_map(|zone| zone.subnet_id.clone()).collect();
         let (id, vpc) = (&balancer.load_balancer_arn, balancer.vpc_id.as_deref());
-        one_of_each_zone(all, id, "AvailabilityZones", vpc, &subnets, problems);
+        one_of_each_zone(all, (id, "AvailabilityZones"), vpc, &subnets, problems);
     }
     let mut ports = HashMap::new();
     for listener in &all.all.listeners {
@@ -251,38 +251,22 @@ fn enforced(all: &Context<'_>, balancer: &LoadBalancer, problems: &mut Problems)
     if says(enforced, "off") || groups.is_empty() {
         return;
     }
-    let services = all.all.vpc_endpoint_services.iter();
-    let services = services.filter(|service| service.network_load_balancer_arns.contains(&balancer.load_balancer_arn));
-    let ports = ports(all, std::slice::from_ref(&balancer.load_balancer_arn));
-    for service in services {
-        let mut endpoints = all.all.vpc_endpoints.iter();
-        let is_its = |endpoint: &&crate::resources::VpcEndpoint| {
-            super::endpoint::service_of(all, endpoint).is_some_and(|one| one.service_id == service.service_id)
-        };
-        let Some(endpoint) = endpoints.find(is_its) else {
-            continue;
-        };
+    let arn = &balancer.load_balancer_arn;
+    let ports = ports(all, std::slice::from_ref(arn));
+    for endpoint in &all.all.vpc_endpoints {
+        let service = super::endpoint::service_of(all, endpoint);
         let vpc = endpoint.vpc_id.as_deref().and_then(|id| all.vpc(id));
-        let Some(block) = vpc.map(|vpc| IpNet::V4(vpc.cidr_block)) else {
+        let (Some(service), Some(vpc)) = (service, vpc) else {
             continue;
         };
-        let admitted = ports
-            .iter()
-            .all(|port| groups.iter().any(|group| admits_from(group, *port, block, &[])));
-        if !admitted {
-            let message = format!(
-                "the load balancer's groups don't admit the clients of endpoint {}, in {block}",
-                all.name(&endpoint.vpc_endpoint_id)
-            );
+        let block = IpNet::V4(vpc.cidr_block);
+        let admits = |port: &u16| groups.iter().any(|group| admits_from(group, *port, block, &[]));
+        if service.network_load_balancer_arns.contains(arn) && !ports.iter().all(admits) {
+            let name = all.name(&endpoint.vpc_endpoint_id);
+            let message = format!("the load balancer's groups don't admit the clients of endpoint {name}, in {block}");
             let help = "admit them, or set EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic: off";
             let what = Usual("M38", Some("ENI_SG_RULES_MISMATCH"));
-            all.warn(
-                (&balancer.load_balancer_arn, &["SecurityGroups"]),
-                what,
-                message,
-                help,
-                problems,
-            );
+            all.warn((arn, &["SecurityGroups"]), what, message, help, problems);
         }
     }
 }

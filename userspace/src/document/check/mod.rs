@@ -4,8 +4,10 @@
 //! Warnings are looked for only where nothing else is wrong, so that one mistake isn't told twice.
 
 mod address;
+mod client_vpn;
 mod context;
 mod endpoint;
+mod endpoint_use;
 mod gateway;
 mod ipam;
 mod load_balancer;
@@ -48,6 +50,7 @@ pub(super) fn configuration(all: &Context<'_>, problems: &mut Problems) {
         transit_gateway::check,
         load_balancer::check,
         vpn::check,
+        client_vpn::check,
         names::check,
         observe::check,
         ipam::check,
@@ -64,10 +67,11 @@ pub(super) fn configuration(all: &Context<'_>, problems: &mut Problems) {
         address::warn,
         nat_gateway::warn,
         peering::warn,
-        endpoint::warn,
+        endpoint_use::warn,
         transit_gateway::warn,
         load_balancer::warn,
         vpn::warn,
+        client_vpn::warn,
         names::warn,
     ] {
         warn(all, problems);

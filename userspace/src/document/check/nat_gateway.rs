@@ -5,7 +5,7 @@ use super::network_acl::{EPHEMERAL, admits};
 use super::route::is_default;
 use crate::document::diagnostic::Problems;
 use crate::document::quotas::Quota;
-use crate::resources::{NatGateway, NetworkAcl, Peer, RouteTarget, Subnet};
+use crate::resources::{NatGateway, NatGatewayAddress, Peer, RouteTarget, Subnet};
 use ipnet::{IpNet, Ipv4Net};
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
@@ -123,75 +123,77 @@ fn addresses<'a>(
     problems: &mut Problems,
 ) {
     let id = &*nat.nat_gateway_id;
-    let subnet = nat.subnet_id.as_deref().and_then(|id| all.subnet(id));
-    let mut elastic = 0;
+    let field: (&str, &[&str]) = (id, &["NatGatewayAddresses"]);
     for (index, address) in nat.nat_gateway_addresses.iter().enumerate() {
-        let index = index.to_string();
-        if let Some(allocation) = &address.allocation_id {
-            elastic += 1;
-            let field: &[&str] = &["NatGatewayAddresses", &index, "AllocationId"];
-            if is_private(nat) {
-                let message = "a private NAT gateway has no Elastic IP";
-                all.refuse(
-                    (id, field),
-                    "InvalidParameterCombination",
-                    message,
-                    "remove AllocationId",
-                    problems,
-                );
-            }
-            if let Some(other) = owners.insert(allocation, id) {
-                let message = format!(
-                    "Elastic IP {} is NAT gateway {}'s already",
-                    all.name(allocation),
-                    all.name(other)
-                );
-                all.refuse(
-                    (id, field),
-                    "Resource.AlreadyAssociated",
-                    message,
-                    "allocate another Elastic IP",
-                    problems,
-                );
-            }
-        }
-        if let (Some(private), Some(subnet)) = (address.private_ip, subnet)
-            && !subnet.cidr_block.contains(&private)
-        {
-            let message = format!("{private} isn't in the subnet's block {}", subnet.cidr_block);
-            let field: &[&str] = &["NatGatewayAddresses", &index, "PrivateIp"];
-            all.refuse(
-                (id, field),
-                "InvalidParameterValue",
-                message,
-                "choose one out of it",
-                problems,
-            );
-        }
+        elastic_ip(all, (nat, &index.to_string()), address, owners, problems);
+        private_ip(all, (nat, &index.to_string()), address, problems);
     }
-    if elastic == 0 && !is_private(nat) && !is_regional(nat) {
+    if is_regional(nat) {
+        return;
+    }
+    let addresses = nat.nat_gateway_addresses.iter();
+    let elastic = addresses.filter(|address| address.allocation_id.is_some()).count();
+    if elastic == 0 && !is_private(nat) {
         let message = "a public NAT gateway needs an Elastic IP";
         let help = "name one by AllocationId in NatGatewayAddresses, or make the NAT gateway private";
+        all.refuse(field, "MissingParameter", message, help, problems);
+    }
+    all.limit(Quota::ElasticIpsOfNatGateway, elastic, field, problems);
+    let addresses = nat.nat_gateway_addresses.len();
+    all.limit(Quota::AddressesOfNatGateway, addresses, field, problems);
+}
+
+/// An Elastic IP is one NAT gateway's, which is public.
+fn elastic_ip<'a>(
+    all: &Context<'a>,
+    (nat, index): (&'a NatGateway, &str),
+    address: &'a NatGatewayAddress,
+    owners: &mut HashMap<&'a str, &'a str>,
+    problems: &mut Problems,
+) {
+    let Some(allocation) = &address.allocation_id else {
+        return;
+    };
+    let id = &*nat.nat_gateway_id;
+    let field: &[&str] = &["NatGatewayAddresses", index, "AllocationId"];
+    if is_private(nat) {
+        let message = "a private NAT gateway has no Elastic IP";
         all.refuse(
-            (id, &["NatGatewayAddresses"]),
-            "MissingParameter",
+            (id, field),
+            "InvalidParameterCombination",
             message,
-            help,
+            "remove AllocationId",
             problems,
         );
     }
-    if !is_regional(nat) {
-        all.limit(
-            Quota::ElasticIpsOfNatGateway,
-            elastic,
-            (id, &["NatGatewayAddresses"]),
-            problems,
-        );
-        let addresses = nat.nat_gateway_addresses.len();
-        all.limit(
-            Quota::AddressesOfNatGateway,
-            addresses,
-            (id, &["NatGatewayAddresses"]),
+    if let Some(other) = owners.insert(allocation, id) {
+        let (allocation, other) = (all.name(allocation), all.name(other));
+        let message = format!("Elastic IP {allocation} is NAT gateway {other}'s already");
+        let help = "allocate another Elastic IP";
+        all.refuse((id, field), "Resource.AlreadyAssociated", message, help, problems);
+    }
+}
+
+/// A private address is one of the subnet.
+fn private_ip(
+    all: &Context<'_>,
+    (nat, index): (&NatGateway, &str),
+    address: &NatGatewayAddress,
+    problems: &mut Problems,
+) {
+    let subnet = nat.subnet_id.as_deref().and_then(|id| all.subnet(id));
+    let (Some(private), Some(subnet)) = (address.private_ip, subnet) else {
+        return;
+    };
+    if !subnet.cidr_block.contains(&private) {
+        let message = format!("{private} isn't in the subnet's block {}", subnet.cidr_block);
+        let field: &[&str] = &["NatGatewayAddresses", index, "PrivateIp"];
+        let field = (&*nat.nat_gateway_id, field);
+        all.refuse(
+            field,
+            "InvalidParameterValue",
+            message,
+            "choose one out of it",
             problems,
         );
     }
@@ -243,40 +245,22 @@ fn guarded(all: &Context<'_>, nat: &NatGateway, subnet: &Subnet, clients: &[&Sub
     let Some(acl) = all.acl_of(subnet).filter(|acl| !acl.is_default) else {
         return;
     };
+    let mut outside = clients.iter().filter(|client| client.subnet_id != subnet.subnet_id);
+    let of_client = outside.find_map(|client| {
+        let block = IpNet::V4(client.cidr_block);
+        let name = all.name(&client.subnet_id);
+        if (1..1024).all(|port| !admits(acl, false, block, port)) {
+            return Some(format!("lets nothing in from {block} of subnet {name}"));
+        }
+        let unanswered = !admits(acl, true, block, EPHEMERAL);
+        unanswered.then(|| format!("lets no answers out to {block} of subnet {name}"))
+    });
     let internet = IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::new(8, 8, 8, 8), 32));
-    let outside: Vec<_> = clients
-        .iter()
-        .filter(|client| client.subnet_id != subnet.subnet_id)
-        .collect();
-    let lacks = |egress: bool, block: IpNet, port: u16| !admits(acl, egress, block, port);
-    let why = |acl: &NetworkAcl| {
-        for client in &outside {
-            let block = IpNet::V4(client.cidr_block);
-            let service = (1..1024).all(|port| lacks(false, block, port));
-            if service {
-                return Some(format!(
-                    "lets nothing in from {block} of subnet {}",
-                    all.name(&client.subnet_id)
-                ));
-            }
-            if lacks(true, block, EPHEMERAL) {
-                return Some(format!(
-                    "lets no answers out to {block} of subnet {}",
-                    all.name(&client.subnet_id)
-                ));
-            }
-        }
-        let _ = acl;
-        if lacks(false, internet, EPHEMERAL) && !is_private(nat) {
-            return Some("lets no answers in from the internet".to_owned());
-        }
-        None
-    };
-    if let Some(why) = why(acl) {
-        let message = format!(
-            "network ACL {} of the NAT gateway's subnet {why}",
-            all.name(&acl.network_acl_id)
-        );
+    let closed = !is_private(nat) && !admits(acl, false, internet, EPHEMERAL);
+    let of_internet = closed.then(|| "lets no answers in from the internet".to_owned());
+    if let Some(why) = of_client.or(of_internet) {
+        let acl = all.name(&acl.network_acl_id);
+        let message = format!("network ACL {acl} of the NAT gateway's subnet {why}");
         let help = "allow what clients ask and tcp and udp 1024 to 65535 for answers, both ways";
         let what = Usual("M23", Some("SUBNET_ACL_RESTRICTION"));
         all.warn((&nat.nat_gateway_id, &["SubnetId"]), what, message, help, problems);
@@ -314,7 +298,7 @@ fn public_address_at_a_peer(all: &Context<'_>, nat: &NatGateway, problems: &mut 
     }
 }
 
-fn public_ip(all: &Context<'_>, address: &crate::resources::NatGatewayAddress) -> Option<IpNet> {
+fn public_ip(all: &Context<'_>, address: &NatGatewayAddress) -> Option<IpNet> {
     let of_allocation = || {
         let mut all = all.all.addresses.iter();
         all.find(|one| Some(&one.allocation_id) == address.allocation_id.as_ref())?

@@ -157,11 +157,9 @@ fn one_way(all: &Context<'_>, peering: &VpcPeeringConnection, (a, b): (&Vpc, &Vp
     warn_at(all.route_place(table, route), what, message, help, problems);
 }
 
-/// A route into a peer beyond what is the peer's own (M7, M8).
+/// A route into a peer beyond what is the peer's own (M7, M8, M48).
 fn beyond(all: &Context<'_>, (table, route): (&RouteTable, &Route), from: &Vpc, to: &Vpc, problems: &mut Problems) {
-    let place = || all.route_place(table, route);
     let peer = all.name(&to.vpc_id);
-    let code = Some("PCX_REQUIRES_ADDRESS_IN_VPC_CIDR");
     let block = match &route.destination {
         Destination::Cidr(block) => *block,
         Destination::PrefixList(id) => {
@@ -169,50 +167,39 @@ fn beyond(all: &Context<'_>, (table, route): (&RouteTable, &Route), from: &Vpc, 
             if list.is_some_and(|list| list.name.starts_with("com.amazonaws.")) {
                 let message = format!("VPC {peer}'s gateway endpoint serves VPC {peer} alone");
                 let what = Usual("M48", Some("VPCE_GATEWAY_EGRESS_SOURCE_ADDRESS_RESTRICTION"));
-                warn_at(place(), what, message, "make an endpoint in this VPC", problems);
+                let help = "make an endpoint in this VPC";
+                warn_at(all.route_place(table, route), what, message, help, problems);
             }
             return;
         }
     };
-    if is_default(route) {
+    let gateway = "lead to a gateway of this VPC instead, or use a transit gateway";
+    let (number, message, help) = if is_default(route) {
         let message = format!("VPC {peer} passes nothing on to its own gateways for others");
-        let help = "lead to a gateway of this VPC instead, or use a transit gateway";
-        return warn_at(place(), Usual("M8", code), message, help, problems);
-    }
-    if to.blocks().any(|own| overlap(own, block)) {
+        ("M8", message, gateway)
+    } else if to.blocks().any(|own| overlap(own, block)) {
         return;
-    }
-    let others = there(all)
-        .filter(|other| is_active(other))
-        .filter_map(|other| sides(other));
-    let mut beyond = others.filter_map(|(a, b)| {
-        if a == to.vpc_id {
-            Some(b)
-        } else {
-            (b == to.vpc_id).then_some(a)
-        }
-    });
-    let third = beyond.find(|id| {
-        *id != from.vpc_id
-            && all
-                .vpc(id)
-                .is_some_and(|vpc| vpc.blocks().any(|own| overlap(own, block)))
-    });
-    match third {
-        Some(third) => {
-            let message = format!(
-                "{block} is VPC {}'s, and VPC {peer} passes nothing on to it",
-                all.name(third)
-            );
-            let help = "peer with that VPC directly, or use a transit gateway";
-            warn_at(place(), Usual("M7", code), message, help, problems);
-        }
-        None => {
-            let message = format!("{block} isn't VPC {peer}'s, which passes nothing on for others");
-            let help = "lead to a gateway of this VPC instead, or use a transit gateway";
-            warn_at(place(), Usual("M8", code), message, help, problems);
-        }
-    }
+    } else if let Some(third) = third(all, block, from, to) {
+        let message = format!(
+            "{block} is VPC {}'s, and VPC {peer} passes nothing on to it",
+            all.name(third)
+        );
+        ("M7", message, "peer with that VPC directly, or use a transit gateway")
+    } else {
+        let message = format!("{block} isn't VPC {peer}'s, which passes nothing on for others");
+        ("M8", message, gateway)
+    };
+    let what = Usual(number, Some("PCX_REQUIRES_ADDRESS_IN_VPC_CIDR"));
+    warn_at(all.route_place(table, route), what, message, help, problems);
+}
+
+/// The peer of a peer whose a block is.
+fn third<'a>(all: &Context<'a>, block: IpNet, from: &Vpc, to: &Vpc) -> Option<&'a str> {
+    let is_its = |id: &&str| {
+        let vpc = all.vpc(id).filter(|vpc| vpc.vpc_id != from.vpc_id);
+        vpc.is_some_and(|vpc| vpc.blocks().any(|own| overlap(own, block)))
+    };
+    peers_of(all, &to.vpc_id).find(is_its)
 }
 
 /// Rules that name a group of another VPC (M11, M14, M15).

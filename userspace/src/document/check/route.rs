@@ -90,10 +90,10 @@ impl Checked<'_, '_> {
     fn target(&self, problems: &mut Problems) {
         match &self.route.target {
             RouteTarget::Gateway(id) if id.starts_with("vpce-") => self.gateway_endpoint(id, problems),
-            RouteTarget::Gateway(id) => {
-                if gateway::vpc_of(self.all, id).is_some_and(|vpc| vpc != Some(&self.vpc.vpc_id)) {
-                    self.not_attached(id, "attach the gateway to the table's VPC", problems);
-                }
+            RouteTarget::Gateway(id)
+                if gateway::vpc_of(self.all, id).is_some_and(|vpc| vpc != Some(&self.vpc.vpc_id)) =>
+            {
+                self.not_attached(id, "attach the gateway to the table's VPC", problems);
             }
             RouteTarget::EgressOnlyInternetGateway(id) => self.egress_only(id, problems),
             RouteTarget::NatGateway(id) => self.nat_gateway(id, problems),

@@ -44,11 +44,12 @@ pub(super) fn check(all: &Context<'_>, problems: &mut Problems) {
                 );
             }
         }
-        one_of_each_zone(all, id, "SubnetIds", pair.1, &attachment.subnet_ids, problems);
+        one_of_each_zone(all, (id, "SubnetIds"), pair.1, &attachment.subnet_ids, problems);
     }
     tables(all, problems);
     peerings(all, problems);
     quotas(all, problems);
+    quotas_of_tables(all, problems);
 }
 
 fn quotas(all: &Context<'_>, problems: &mut Problems) {
@@ -63,27 +64,6 @@ fn quotas(all: &Context<'_>, problems: &mut Problems) {
     all.count(Quota::TransitGatewaysOfVpc, of_vpcs, problems);
     let attached = there(all).map(|one| (one.transit_gateway_id.as_deref(), &*one.transit_gateway_attachment_id));
     all.count(Quota::TransitGatewayAttachments, attached, problems);
-    let tables = || {
-        all.all
-            .transit_gateway_route_tables
-            .iter()
-            .filter(|table| is_there(table.state.as_deref()))
-    };
-    let of_gateways = tables().map(|table| {
-        (
-            table.transit_gateway_id.as_deref(),
-            &*table.transit_gateway_route_table_id,
-        )
-    });
-    all.count(Quota::TransitGatewayRouteTables, of_gateways, problems);
-    let routes = tables().flat_map(|table| {
-        let key = (
-            table.transit_gateway_id.as_deref(),
-            &*table.transit_gateway_route_table_id,
-        );
-        table.routes.iter().map(move |_| key)
-    });
-    all.count(Quota::TransitGatewayRoutes, routes, problems);
     let peerings = all
         .all
         .transit_gateway_peering_attachments
@@ -103,6 +83,21 @@ fn there<'a>(all: &Context<'a>) -> impl Iterator<Item = &'a Attachment> {
         .transit_gateway_vpc_attachments
         .iter()
         .filter(|attachment| is_there(attachment.state.as_deref()))
+}
+
+fn quotas_of_tables(all: &Context<'_>, problems: &mut Problems) {
+    let tables = all.all.transit_gateway_route_tables.iter();
+    let tables = tables.filter(|table| is_there(table.state.as_deref()));
+    let key = |table: &'_ TransitGatewayRouteTable| table.transit_gateway_id.clone();
+    let of_gateways = tables
+        .clone()
+        .map(|table| (key(table), &*table.transit_gateway_route_table_id));
+    all.count(Quota::TransitGatewayRouteTables, of_gateways, problems);
+    let routes = tables.flat_map(|table| {
+        let id = &*table.transit_gateway_route_table_id;
+        table.routes.iter().map(move |_| (key(table), id))
+    });
+    all.count(Quota::TransitGatewayRoutes, routes, problems);
 }
 
 /// An attachment is associated with one table, and a table has one static route to a block.
@@ -232,50 +227,47 @@ fn unserved_zones(all: &Context<'_>, attachment: &Attachment, vpc: &Vpc, problem
 
 /// Something of what it takes is missing (M53).
 fn unconnected(all: &Context<'_>, attachment: &Attachment, vpc: &Vpc, problems: &mut Problems) {
-    let (id, gateway) = (
-        &*attachment.transit_gateway_attachment_id,
-        attachment.transit_gateway_id.as_deref(),
-    );
-    let Some(gateway) = gateway else { return };
-    let tables: Vec<_> = all
-        .all
-        .transit_gateway_route_tables
-        .iter()
-        .filter(|table| table.transit_gateway_id.as_deref() == Some(gateway))
-        .collect();
-    let associated = tables.iter().any(|table| associations(table).any(|other| other == id));
-    let reached = tables.iter().any(|table| {
-        let propagated = table
-            .propagations
-            .iter()
-            .any(|one| one.transit_gateway_attachment_id.as_deref() == Some(id));
-        let mut targets = table.routes.iter().flat_map(|route| &route.transit_gateway_attachments);
-        propagated || targets.any(|target| target.transit_gateway_attachment_id.as_deref() == Some(id))
-    });
-    let (code, message, help) = if !tables.is_empty() && !associated {
+    let id = &*attachment.transit_gateway_attachment_id;
+    let Some(gateway) = attachment.transit_gateway_id.as_deref() else {
+        return;
+    };
+    let tables = all.all.transit_gateway_route_tables.iter();
+    let tables = || {
+        tables
+            .clone()
+            .filter(|table| table.transit_gateway_id.as_deref() == Some(gateway))
+    };
+    let associated = tables().any(|table| associations(table).any(|other| other == id));
+    let reached = tables().any(|table| reaches(table, id));
+    let known = tables().next().is_some();
+    let (code, message, help) = if known && !associated {
         let message = "no route table of the transit gateway is associated with the attachment, so what comes from the VPC is dropped";
-        (
-            Some("TGW_ATTACH_MISSING_TGW_RTB_ASSOCIATION"),
-            message,
-            "add it to the Associations of a table",
-        )
-    } else if !tables.is_empty() && !reached {
+        let help = "add it to the Associations of a table";
+        ("TGW_ATTACH_MISSING_TGW_RTB_ASSOCIATION", message, help)
+    } else if known && !reached {
         let message = "no route table of the transit gateway leads to the attachment";
-        (
-            Some("TGW_RTB_NO_ROUTE_TO_TGW_ATTACHMENT"),
-            message,
-            "let it propagate into a table, or add a static route",
-        )
+        let help = "let it propagate into a table, or add a static route";
+        ("TGW_RTB_NO_ROUTE_TO_TGW_ATTACHMENT", message, help)
     } else if !all.subnets_of(&vpc.vpc_id).any(|subnet| leads_to(all, subnet, gateway)) {
+        let message = "no subnet of the VPC has a route to the transit gateway";
         (
-            Some("NO_ROUTE_TO_DESTINATION"),
-            "no subnet of the VPC has a route to the transit gateway",
+            "NO_ROUTE_TO_DESTINATION",
+            message,
             "add one to the tables of its subnets",
         )
     } else {
         return;
     };
-    all.warn((id, &[]), Usual("M53", code), message, help, problems);
+    all.warn((id, &[]), Usual("M53", Some(code)), message, help, problems);
+}
+
+/// Whether a transit gateway's table leads to an attachment.
+fn reaches(table: &TransitGatewayRouteTable, attachment: &str) -> bool {
+    let is_it = |id: &Option<String>| id.as_deref() == Some(attachment);
+    let mut propagations = table.propagations.iter();
+    let mut targets = table.routes.iter().flat_map(|route| &route.transit_gateway_attachments);
+    propagations.any(|one| is_it(&one.transit_gateway_attachment_id))
+        || targets.any(|target| is_it(&target.transit_gateway_attachment_id))
 }
 
 /// An inspecting VPC whose answers may pass another appliance, or none (M54, M55).
@@ -376,7 +368,7 @@ pub(super) fn reference_fault(
         gateway.is_none_or(|one| says(one.options.security_group_referencing_support.as_deref(), "enable"));
     // Attachments have it on unless they say otherwise; transit gateways have it off (semantics 1.2).
     let off = |one: &&Attachment| says(one.options.security_group_referencing_support.as_deref(), "disable");
-    if on_gateway && !attachments.iter().any(|one| off(one)) {
+    if on_gateway && !attachments.iter().any(off) {
         return Some(Ok(()));
     }
     let why = "SecurityGroupReferencingSupport must be on at the transit gateway and at both attachments".to_owned();

@@ -1,11 +1,11 @@
-//! Site-to-site and client VPN (semantics 19, 20; M57, M59, M60).
+//! Site-to-site VPN (semantics 19; M57).
 
 use super::context::{Context, Usual, attached, is_there};
 use crate::document::diagnostic::Problems;
 use crate::document::quotas::Quota;
-use crate::resources::{ClientVpnEndpoint, RouteTarget, TunnelOption, VpnConnection};
+use crate::resources::{RouteTarget, TunnelOption, VpnConnection};
 use ipnet::{IpNet, Ipv4Net};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::net::Ipv4Addr;
 
 pub(super) fn check(all: &Context<'_>, problems: &mut Problems) {
@@ -38,9 +38,6 @@ pub(super) fn check(all: &Context<'_>, problems: &mut Problems) {
         );
     }
     quotas(all, problems);
-    for endpoint in &all.all.client_vpn_endpoints {
-        client_vpn(all, endpoint, problems);
-    }
 }
 
 fn quotas(all: &Context<'_>, problems: &mut Problems) {
@@ -65,12 +62,6 @@ fn quotas(all: &Context<'_>, problems: &mut Problems) {
     all.count(
         Quota::CustomerGateways,
         customers.map(|one| ((), &*one.customer_gateway_id)),
-        problems,
-    );
-    let clients = all.all.client_vpn_endpoints.iter();
-    all.count(
-        Quota::ClientVpnEndpoints,
-        clients.map(|one| ((), &*one.client_vpn_endpoint_id)),
         problems,
     );
 }
@@ -124,34 +115,23 @@ fn ends<'a>(
     problems: &mut Problems,
 ) {
     let id = &*connection.vpn_connection_id;
-    let gateways = (
-        connection.vpn_gateway_id.as_deref(),
-        connection.transit_gateway_id.as_deref(),
-    );
-    if let (Some(_), Some(_)) = gateways {
+    let gateway = connection.vpn_gateway_id.as_deref();
+    if gateway.is_some() && connection.transit_gateway_id.is_some() {
         let message = "a VPN connection ends at a virtual private gateway or at a transit gateway";
-        all.refuse(
-            (id, &["TransitGatewayId"]),
-            "InvalidParameterCombination",
-            message,
-            "remove one of the two",
-            problems,
-        );
+        let field: (&str, &[&str]) = (id, &["TransitGatewayId"]);
+        let code = "InvalidParameterCombination";
+        all.refuse(field, code, message, "remove one of the two", problems);
     }
     let Some(customer) = connection.customer_gateway_id.as_deref() else {
         let message = format!("VPN connection {} is missing CustomerGatewayId", all.name(id));
-        return all.refuse(
-            (id, &[]),
-            "MissingParameter",
-            message,
-            "name the customer gateway at its other end",
-            problems,
-        );
+        let help = "name the customer gateway at its other end";
+        return all.refuse((id, &[]), "MissingParameter", message, help, problems);
     };
-    if let Some(other) = gateways.0.and_then(|gateway| pairs.insert((customer, gateway), id)) {
+    if let Some(other) = gateway.and_then(|gateway| pairs.insert((customer, gateway), id)) {
         let message = format!("VPN connection {} joins these two already", all.name(other));
+        let field: (&str, &[&str]) = (id, &["CustomerGatewayId"]);
         all.refuse(
-            (id, &["CustomerGatewayId"]),
+            field,
             "InvalidOption.Conflict",
             message,
             "remove one of the two",
@@ -239,189 +219,45 @@ fn tunnel_options(all: &Context<'_>, id: &str, index: &str, tunnel: &TunnelOptio
     }
 }
 
-fn client_vpn(all: &Context<'_>, endpoint: &ClientVpnEndpoint, problems: &mut Problems) {
-    let id = &*endpoint.client_vpn_endpoint_id;
-    if let Some(IpNet::V4(block)) = endpoint.client_cidr_block {
-        if !(12..=22).contains(&block.prefix_len()) {
-            let message = format!("clients get a /12 to a /22, this is a /{}", block.prefix_len());
-            all.refuse(
-                (id, &["ClientCidrBlock"]),
-                "InvalidParameterValue",
-                message,
-                "choose another length",
-                problems,
-            );
-        }
-        let vpc = endpoint.vpc_id.as_deref().and_then(|id| all.vpc(id));
-        let overlaps = |other: &IpNet| other.contains(&IpNet::V4(block)) || IpNet::V4(block).contains(other);
-        if let Some(other) = vpc.and_then(|vpc| vpc.blocks().find(overlaps)) {
-            let message = format!("{block} overlaps {other} of the VPC");
-            let code = "InvalidClientVpnSubnetId.OverlappingCidr";
-            all.refuse(
-                (id, &["ClientCidrBlock"]),
-                code,
-                message,
-                "choose another block",
-                problems,
-            );
-        }
-    }
-    let networks = endpoint.client_vpn_target_networks.iter();
-    let subnets: Vec<_> = networks
-        .filter_map(|network| network.target_network_id.clone())
-        .collect();
-    let mut zones = HashSet::new();
-    for (index, subnet) in subnets.iter().enumerate() {
-        let zone = all.subnet(subnet).map(|subnet| &*subnet.availability_zone);
-        if zone.is_some_and(|zone| !zones.insert(zone)) {
-            let field: &[&str] = &["ClientVpnTargetNetworks", &index.to_string(), "TargetNetworkId"];
-            let message = format!("another subnet of {} is associated already", zone.unwrap_or_default());
-            let code = "InvalidClientVpnSubnetId.DuplicateAz";
-            all.refuse(
-                (id, field),
-                code,
-                message,
-                "associate one subnet of each zone",
-                problems,
-            );
-        }
-    }
-    let mut routes = HashSet::new();
-    for (index, route) in endpoint.routes.iter().enumerate() {
-        if !routes.insert((route.destination_cidr, &route.target_subnet)) {
-            let field: &[&str] = &["Routes", &index.to_string()];
-            all.refuse(
-                (id, field),
-                "InvalidClientVpnDuplicateRoute",
-                "this route is there already",
-                "remove one of the two",
-                problems,
-            );
-        }
-    }
-    let mut rules = HashSet::new();
-    for (index, rule) in endpoint.authorization_rules.iter().enumerate() {
-        if !rules.insert((rule.destination_cidr, &rule.group_id)) {
-            let field: &[&str] = &["AuthorizationRules", &index.to_string()];
-            let code = "InvalidClientVpnDuplicateAuthorizationRule";
-            all.refuse(
-                (id, field),
-                code,
-                "this rule is there already",
-                "remove one of the two",
-                problems,
-            );
-        }
-    }
-    all.limit(
-        Quota::ClientVpnRoutes,
-        endpoint.routes.len(),
-        (id, &["Routes"]),
-        problems,
-    );
-    all.limit(
-        Quota::ClientVpnRules,
-        endpoint.authorization_rules.len(),
-        (id, &["AuthorizationRules"]),
-        problems,
-    );
-}
-
 pub(super) fn warn(all: &Context<'_>, problems: &mut Problems) {
     for connection in there(all) {
         unreached(all, connection, problems);
-    }
-    for endpoint in &all.all.client_vpn_endpoints {
-        unauthorized(all, endpoint, problems);
     }
 }
 
 /// No subnet leads to the gateway, or the gateway knows no prefix (M57).
 fn unreached(all: &Context<'_>, connection: &VpnConnection, problems: &mut Problems) {
     let id = &*connection.vpn_connection_id;
+    let field: (&str, &[&str]) = (id, &["VpnGatewayId"]);
     let what = Usual("M57", Some("X_VGW_UNKNOWN_PREFIX"));
     if connection.options.static_routes_only == Some(true) && connection.routes.is_empty() {
         let message = "the connection is static and has no routes, so its gateway knows no prefix behind it";
-        all.warn(
-            (id, &["Options", "StaticRoutesOnly"]),
-            what,
-            message,
-            "add the other side's blocks to Routes",
-            problems,
-        );
+        let help = "add the other side's blocks to Routes";
+        all.warn((id, &["Options", "StaticRoutesOnly"]), what, message, help, problems);
     }
     let mut gateways = all.all.vpn_gateways.iter();
     let gateway = gateways.find(|one| Some(&one.vpn_gateway_id) == connection.vpn_gateway_id.as_ref());
     let Some(gateway) = gateway else { return };
+    let (name, gateway_id) = (all.name(&gateway.vpn_gateway_id), &gateway.vpn_gateway_id);
     let Some(vpc) = attached(&gateway.attachments).next() else {
-        let message = format!(
-            "virtual private gateway {} is attached to no VPC",
-            all.name(&gateway.vpn_gateway_id)
-        );
-        return all.warn((id, &["VpnGatewayId"]), what, message, "attach it to one", problems);
+        let message = format!("virtual private gateway {name} is attached to no VPC");
+        return all.warn(field, what, message, "attach it to one", problems);
     };
-    let gateway = &gateway.vpn_gateway_id;
+    let is_it = |target: &RouteTarget| matches!(target, RouteTarget::Gateway(id) if id == gateway_id);
     let mut tables = all.all.route_tables.iter().filter(|table| table.vpc_id == vpc);
     let leads = tables.any(|table| {
-        let is_it = |target: &RouteTarget| matches!(target, RouteTarget::Gateway(id) if id == gateway);
-        table.propagating_vgws.contains(gateway) || table.routes.iter().any(|route| is_it(&route.target))
+        table.propagating_vgws.contains(gateway_id) || table.routes.iter().any(|route| is_it(&route.target))
     });
     if !leads {
-        let message = format!(
-            "no route table of VPC {} leads to virtual private gateway {}",
-            all.name(vpc),
-            all.name(gateway)
-        );
+        let vpc = all.name(vpc);
+        let message = format!("no route table of VPC {vpc} leads to virtual private gateway {name}");
         let help = "let it propagate into the tables, or add static routes";
         all.warn(
-            (id, &["VpnGatewayId"]),
+            field,
             Usual("M57", Some("NO_ROUTE_TO_DESTINATION")),
             message,
             help,
             problems,
         );
-    }
-}
-
-/// Clients without a rule that lets them go where routes lead (M59), or without a way from there (M60).
-fn unauthorized(all: &Context<'_>, endpoint: &ClientVpnEndpoint, problems: &mut Problems) {
-    let id = &*endpoint.client_vpn_endpoint_id;
-    if !endpoint.client_vpn_target_networks.is_empty() && endpoint.authorization_rules.is_empty() {
-        let message = "no authorization rule lets any client in";
-        let what = Usual("M59", Some("X_CVPN_AUTHORIZATION"));
-        all.warn((id, &[]), what, message, "add one to AuthorizationRules", problems);
-    }
-    for (index, route) in endpoint.routes.iter().enumerate() {
-        let Some(block) = route.destination_cidr else { continue };
-        let covers = |other: IpNet| other.contains(&block);
-        let is_authorized = endpoint
-            .authorization_rules
-            .iter()
-            .any(|rule| rule.destination_cidr.is_some_and(covers));
-        let field: &[&str] = &["Routes", &index.to_string()];
-        if !endpoint.authorization_rules.is_empty() && !is_authorized {
-            let message = format!("no authorization rule covers {block}, where this route leads");
-            let what = Usual("M59", Some("X_CVPN_AUTHORIZATION"));
-            all.warn((id, field), what, message, "add one for it", problems);
-        }
-        let subnet = route.target_subnet.as_deref().and_then(|id| all.subnet(id));
-        let table = subnet.and_then(|subnet| all.table_of(subnet));
-        if block.prefix_len() == 0
-            && let (Some(subnet), Some(table)) = (subnet, table)
-            && !table.routes.iter().any(super::route::is_default)
-        {
-            let message = format!(
-                "the route leads to the internet by subnet {}, from which no route does",
-                all.name(&subnet.subnet_id)
-            );
-            let help = "add a route of 0.0.0.0/0 to the subnet's table";
-            all.warn(
-                (id, field),
-                Usual("M60", Some("X_CVPN_NO_ROUTE")),
-                message,
-                help,
-                problems,
-            );
-        }
     }
 }

@@ -7,53 +7,38 @@ use crate::document::diagnostic::{Problem, Problems, Span, quote};
 use crate::document::tree::{Entry, Node};
 use std::collections::HashMap;
 
-/// The objects of one VPC.
-#[derive(Default)]
-struct Inside<'a> {
-    subnets: Vec<&'a Object>,
-    route_tables: Vec<&'a Object>,
-    network_acls: Vec<&'a Object>,
-    security_groups: Vec<&'a Object>,
-    network_interfaces: Vec<&'a Object>,
-}
+/// The objects of one VPC by section.
+type Inside<'a> = HashMap<&'static str, Vec<&'a Object>>;
+
+/// The sections of a VPC.
+const INSIDE: [&str; 5] = [
+    "subnets",
+    "route_tables",
+    "network_acls",
+    "security_groups",
+    "network_interfaces",
+];
 
 /// What the dumps say, as a document.
 pub(super) fn document(answers: &ByKind, said: &mut Said, problems: &mut Problems) -> Node {
     let of = |section: &str| answers.get(section).map_or(&[][..], Vec::as_slice);
-    let mut inside: HashMap<&str, Inside<'_>> = of("vpcs").iter().map(|vpc| (&*vpc.id, Inside::default())).collect();
-    for section in [
-        "subnets",
-        "route_tables",
-        "network_acls",
-        "security_groups",
-        "network_interfaces",
-    ] {
+    let mut inside: HashMap<&str, Inside<'_>> = of("vpcs").iter().map(|vpc| (&*vpc.id, Inside::new())).collect();
+    for section in INSIDE {
         for object in of(section) {
-            let Some(vpc) = vpc_of(object, &mut inside, problems) else {
-                continue;
-            };
-            match section {
-                "subnets" => vpc.subnets.push(object),
-                "route_tables" => vpc.route_tables.push(object),
-                "network_acls" => vpc.network_acls.push(object),
-                "security_groups" => vpc.security_groups.push(object),
-                _ => vpc.network_interfaces.push(object),
+            if let Some(vpc) = vpc_of(object, &mut inside, problems) {
+                vpc.entry(section).or_default().push(object);
             }
         }
     }
-    let start = answers
-        .values()
-        .flatten()
-        .map(|object| object.span)
-        .min()
-        .unwrap_or_default();
-    let no_objects = Inside::default();
+    let nothing = Inside::new();
     let vpcs = of("vpcs").iter().map(|vpc| {
-        let inside = inside.get(&*vpc.id).unwrap_or(&no_objects);
+        let inside = inside.get(&*vpc.id).unwrap_or(&nothing);
         entry(vpc, inside, of("network_interfaces"), said, problems)
     });
     let vpcs: Vec<_> = vpcs.collect();
     let lists: Vec<_> = of("prefix_lists").iter().map(prefix_list::entry).collect();
+    let spans = answers.values().flatten().map(|object| object.span);
+    let start = spans.min().unwrap_or_default();
     mapping(
         vec![section("vpcs", vpcs, start), section("prefix_lists", lists, start)],
         start,
@@ -91,38 +76,28 @@ fn entry(vpc: &Object, inside: &Inside<'_>, enis: &[Object], said: &mut Said, pr
     let mut ipv6 = ipv6_blocks(list_in(vpc, "Ipv6CidrBlockAssociationSet")).into_iter();
     builder.put("Ipv6CidrBlock", ipv6.next());
     let more: Vec<_> = ipv6.collect();
-    builder.put(
-        "SecondaryIpv6CidrBlocks",
-        (!more.is_empty()).then(|| list(more, vpc.span)),
-    );
+    let more = (!more.is_empty()).then(|| list(more, vpc.span));
+    builder.put("SecondaryIpv6CidrBlocks", more);
     for attribute in ["EnableDnsSupport", "EnableDnsHostnames"] {
-        builder.put(
-            attribute,
-            vpc.get(attribute).map(|it| get(it, "Value").unwrap_or(it).clone()),
-        );
+        let given = vpc.get(attribute).map(|it| get(it, "Value").unwrap_or(it));
+        builder.put(attribute, given.cloned());
     }
-    let options = vpc
-        .get("DhcpOptionsId")
-        .filter(|options| scalar(options) != Some("default"));
+    let options = vpc.get("DhcpOptionsId");
+    let options = options.filter(|options| scalar(options) != Some("default"));
     builder.put("dhcp_options", options.cloned());
     builder.put("region", region(vpc, inside));
-    let mut section = |name, objects: &[&Object], entry: &mut dyn FnMut(&Object) -> Entry| {
-        let entries: Vec<_> = objects.iter().map(|object| entry(object)).collect();
-        builder.put(name, Some(mapping(entries, vpc.span)));
-    };
-    section("subnets", &inside.subnets, &mut subnet);
-    section("route_tables", &inside.route_tables, &mut |it| {
-        route_table::entry(it, enis)
-    });
-    section("network_acls", &inside.network_acls, &mut network_acl::entry);
-    section("security_groups", &inside.security_groups, &mut |it| {
-        security_group::entry(it, said, problems)
-    });
-    section(
-        "network_interfaces",
-        &inside.network_interfaces,
-        &mut network_interface::entry,
-    );
+    for section in INSIDE {
+        let objects = inside.get(section).into_iter().flatten();
+        let entries = objects.map(|object| match section {
+            "subnets" => subnet(object),
+            "route_tables" => route_table::entry(object, enis),
+            "network_acls" => network_acl::entry(object),
+            "security_groups" => security_group::entry(object, said, problems),
+            _ => network_interface::entry(object),
+        });
+        let entries: Vec<_> = entries.collect();
+        builder.put(section, Some(mapping(entries, vpc.span)));
+    }
     builder.entry(&vpc.id)
 }
 
@@ -151,10 +126,8 @@ pub(super) fn is_associated(association: &Node, field: &str) -> bool {
 fn region(vpc: &Object, inside: &Inside<'_>) -> Option<Node> {
     let given = vpc.get("Region").cloned();
     given.or_else(|| {
-        let zone = inside
-            .subnets
-            .iter()
-            .find_map(|subnet| subnet.get("AvailabilityZone"))?;
+        let mut subnets = inside.get("subnets")?.iter();
+        let zone = subnets.find_map(|subnet| subnet.get("AvailabilityZone"))?;
         let region = scalar(zone)?.trim_end_matches(|c: char| c.is_ascii_lowercase());
         Some(text(region, zone.span))
     })

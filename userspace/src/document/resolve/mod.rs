@@ -59,11 +59,9 @@ pub(super) fn resolve(
         .iter()
         .map(|it| object::object_id(it, &context))
         .collect();
-    let registry = Registry::of(
-        indices.iter().chain(kept.iter().map(|part| &part.index)),
-        document,
-        &ids,
-    );
+    let list_ids: Vec<_> = document.prefix_lists.iter().map(prefix_list::prefix_list_id).collect();
+    let indices_of_all = indices.iter().chain(kept.iter().map(|part| &part.index));
+    let registry = Registry::of(indices_of_all, document, &ids, &list_ids);
     let common = Common {
         context: &context,
         registry: &registry,

@@ -78,39 +78,46 @@ pub(super) fn resolve(objects: &[Object<'_>], common: &Common<'_>, out: &mut Out
         if !tags.is_empty() {
             said.insert("Tags".to_owned(), labels(&tags));
         }
+        let label = name_in_field(kind, label, &mut said);
         let from = Value::Object(said.clone());
         lay_over(&mut said, &rest);
         put(object, label, from, &said, out, problems);
     }
 }
 
-/// What people call an object of a dump: the tag `Name`, which is no other tag then, or a field for it, or the id.
+/// What people call an object of a dump: what its own field for that says, or else the tag `Name`, which is no other tag
+/// then, or else its id.
 fn take_name(kind: &Kind, id: &str, said: &mut Map<String, Value>) -> String {
-    let own = kind.name_field().and_then(|field| said.get(field)?.as_str());
-    let own = own.filter(|name| !name.is_empty()).map(str::to_owned);
+    if let Some(field) = kind.name_field() {
+        let own = said.get(field).and_then(Value::as_str);
+        return own.filter(|name| !name.is_empty()).unwrap_or(id).to_owned();
+    }
     let is_name = |tag: &Value| {
         let is_plain = tag.as_object().is_some_and(|tag| tag.len() == 2);
         is_plain && tag.get("Key").is_some_and(|key| key == "Name")
     };
-    let is_more = |label: &&str| !label.is_empty() && own.as_deref() != Some(label);
-    let label = match said.get_mut("Tags") {
-        Some(Value::Array(tags)) => tags.iter().position(is_name).and_then(|at| {
-            let label = tags.get(at)?.get("Value")?.as_str().filter(is_more)?.to_owned();
-            tags.remove(at);
-            Some(label)
-        }),
-        // One service writes its tags as a mapping.
-        Some(Value::Object(tags)) => tags
-            .get("Name")
-            .and_then(Value::as_str)
-            .filter(is_more)
-            .map(str::to_owned),
-        _ => None,
-    };
-    if let (Some(_), Some(Value::Object(tags))) = (&label, said.get_mut("Tags")) {
-        tags.remove("Name");
+    let label = said.get_mut("Tags").and_then(Value::as_array_mut).and_then(|tags| {
+        let at = tags.iter().position(is_name)?;
+        let label = tags.get(at)?.get("Value")?.as_str().filter(|label| !label.is_empty())?;
+        let label = label.to_owned();
+        tags.remove(at);
+        Some(label)
+    });
+    label.unwrap_or_else(|| id.to_owned())
+}
+
+/// A name that the API has a field for is what that field says; if it says nothing, the name is put there.
+fn name_in_field(kind: &Kind, name: String, said: &mut Map<String, Value>) -> String {
+    let Some(field) = kind.name_field() else { return name };
+    let is_id = said.get(kind.id_field).is_some_and(|id| *id == *name);
+    match said.get(field).and_then(Value::as_str).filter(|own| !own.is_empty()) {
+        Some(own) => own.to_owned(),
+        None if is_id => name,
+        None => {
+            said.insert(field.to_owned(), name.clone().into());
+            name
+        }
     }
-    label.or(own).unwrap_or_else(|| id.to_owned())
 }
 
 /// The object as JSON, with ids in the places of names.
@@ -158,6 +165,10 @@ struct Writer<'a, 'p> {
 impl Writer<'_, '_> {
     fn field(&mut self, entry: &Entry) -> Value {
         let Entry { key, value, .. } = entry;
+        // Their groups are people in a directory.
+        if key == "AuthorizationRules" {
+            return json::json(value, self.problems);
+        }
         match referenced(key) {
             Some(kind) => self.reference(kind, value),
             None if key == "ResourceId" => self.anything(value),
@@ -204,7 +215,7 @@ impl Writer<'_, '_> {
         }
         // Kinds that share a prefix share a field, too, and ids without a form can't be told from names. In the place of
         // a subnet may be `local`.
-        if !kind.prefix.is_empty() && name != "local" && !is_id(kind.prefix, name) {
+        if !kind.prefix.is_empty() && !matches!(name, "" | "local") && !is_id(kind.prefix, name) {
             let what = format!("there is no {}", kind.name);
             let names = self.registry.names(prefix);
             let otherwise = "write its name, VPC/NAME if several VPCs have one of that name, or its id";

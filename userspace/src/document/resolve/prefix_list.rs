@@ -79,7 +79,7 @@ pub(super) fn resolve(
     }
 }
 
-fn prefix_list_id(list: &schema::PrefixList<'_>) -> String {
+pub(super) fn prefix_list_id(list: &schema::PrefixList<'_>) -> String {
     object_id(kind::PREFIX_LIST, &list.details, &[list.name.value])
 }
 

@@ -95,11 +95,15 @@ impl<'a> Registry<'a> {
         indices: impl Iterator<Item = &'a Index>,
         document: &'a schema::Document<'a>,
         object_ids: &'a [String],
+        prefix_list_ids: &'a [String],
     ) -> Self {
         let mut registry = Self::default();
         indices.for_each(|index| registry.add_vpc(index));
         for (object, id) in document.objects.iter().zip(object_ids) {
             registry.add(prefix(object.kind), None, object.name.value, id, None);
+        }
+        for (list, id) in document.prefix_lists.iter().zip(prefix_list_ids) {
+            registry.add(kind::PREFIX_LIST.prefix, None, list.name.value, id, None);
         }
         registry
     }

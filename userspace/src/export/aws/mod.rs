@@ -8,7 +8,7 @@ mod security_group;
 mod vpc;
 
 use crate::document::derived_id;
-use crate::resources::{Details, Kind, Object, Resources, RouteTable, Subnet, Vpc, kinds, lay_over};
+use crate::resources::{Details, Kind, Object, Resources, RouteTable, Subnet, Vpc, kind, kinds, lay_over};
 use ipnet::IpNet;
 use serde_json::{Map, Value, json};
 use std::collections::HashMap;
@@ -87,18 +87,15 @@ pub(crate) fn objects(resources: &Resources) -> Vec<(&'static Kind, Vec<Fields>)
     all
 }
 
-/// Adds the tag that says a name, unless it is the id or another field says it.
+/// Adds the tag that says a name, unless it is the id or there is another field for it.
 fn named(mut fields: Fields, object: Object<'_>) -> Fields {
     let Object { kind, id, name } = object;
-    let own = kind.name_field().and_then(|field| fields.get(field)?.as_str());
-    if name.is_empty() || name == own.unwrap_or(id) {
+    if kind.name_field().is_some() || name.is_empty() || name == id {
         return fields;
     }
     let tag = json!({"Key": "Name", "Value": name});
     match fields.get_mut("Tags") {
         Some(Value::Array(tags)) => tags.push(tag),
-        // One service writes its tags as a mapping.
-        Some(Value::Object(tags)) => _ = tags.insert("Name".to_owned(), name.into()),
         _ => _ = fields.insert("Tags".to_owned(), json!([tag])),
     }
     fields
@@ -135,53 +132,50 @@ pub(crate) fn written(resources: &Resources) -> HashMap<String, Fields> {
 }
 
 fn core(resources: &Resources) -> Vec<CoreObject<'_>> {
-    let context = Context::of(resources);
+    let (it, context) = (resources, &Context::of(resources));
     let mut all = Vec::new();
-    for kind in kinds().iter().filter(|kind| kind.is_core) {
-        let mut add = |id, details, written| {
-            all.push(CoreObject {
-                kind,
-                id,
-                written,
-                details,
-            });
-        };
-        let it = resources;
-        match kind.section {
-            "vpcs" => it
-                .vpcs
-                .iter()
-                .for_each(|o| add(&o.vpc_id, &o.details, vpc::vpc(&context, o))),
-            "subnets" => it
-                .subnets
-                .iter()
-                .for_each(|o| add(&o.subnet_id, &o.details, vpc::subnet(&context, o))),
-            "route_tables" => {
-                let tables = it.route_tables.iter();
-                tables.for_each(|o| add(&o.route_table_id, &o.details, route_table::route_table(&context, o)));
-            }
-            "network_acls" => {
-                let acls = it.network_acls.iter();
-                acls.for_each(|o| add(&o.network_acl_id, &o.details, network_acl::network_acl(&context, o)));
-            }
-            "security_groups" => {
-                let groups = it.security_groups.iter();
-                groups.for_each(|o| add(&o.group_id, &o.details, security_group::security_group(&context, o)));
-            }
-            "prefix_lists" => {
-                let lists = it.prefix_lists.iter();
-                lists.for_each(|o| add(&o.prefix_list_id, &o.details, prefix_list::prefix_list(&context, o)));
-            }
-            _ => {
-                let enis = it.network_interfaces.iter();
-                enis.for_each(|o| {
-                    let written = network_interface::network_interface(&context, o);
-                    add(&o.network_interface_id, &o.details, written);
-                });
-            }
-        }
-    }
+    add(&mut all, "vpcs", &it.vpcs, |o| {
+        (&o.vpc_id, &o.details, vpc::vpc(context, o))
+    });
+    add(&mut all, "subnets", &it.subnets, |o| {
+        (&o.subnet_id, &o.details, vpc::subnet(context, o))
+    });
+    add(&mut all, "route_tables", &it.route_tables, |o| {
+        (&o.route_table_id, &o.details, route_table::route_table(context, o))
+    });
+    add(&mut all, "network_acls", &it.network_acls, |o| {
+        (&o.network_acl_id, &o.details, network_acl::network_acl(context, o))
+    });
+    add(&mut all, "security_groups", &it.security_groups, |o| {
+        (&o.group_id, &o.details, security_group::security_group(context, o))
+    });
+    add(&mut all, "prefix_lists", &it.prefix_lists, |o| {
+        (&o.prefix_list_id, &o.details, prefix_list::prefix_list(context, o))
+    });
+    add(&mut all, "network_interfaces", &it.network_interfaces, |o| {
+        let written = network_interface::network_interface(context, o);
+        (&o.network_interface_id, &o.details, written)
+    });
     all
+}
+
+/// Adds the objects of a kind.
+fn add<'a, T>(
+    all: &mut Vec<CoreObject<'a>>,
+    section: &str,
+    objects: &'a [T],
+    of: impl Fn(&'a T) -> (&'a str, &'a Details, Fields),
+) {
+    let Some(kind) = kind(section) else { return };
+    all.extend(objects.iter().map(|object| {
+        let (id, details, written) = of(object);
+        CoreObject {
+            kind,
+            id,
+            written,
+            details,
+        }
+    }));
 }
 
 /// What objects say of each other.

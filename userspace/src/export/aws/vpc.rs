@@ -34,21 +34,23 @@ pub(super) fn vpc(context: &Context<'_>, vpc: &Vpc) -> Fields {
             ipv6("vpc-cidr-assoc", id, &vpc.ipv6_cidr_blocks),
         );
     }
-    // The API answers with these in calls of their own.
+    add_calls_of_their_own(context, vpc, &mut said);
+    add_details(&mut said, &vpc.details, Some((&vpc.name, id)));
+    said
+}
+
+/// What the API answers elsewhere, where it isn't what is assumed.
+fn add_calls_of_their_own(context: &Context<'_>, vpc: &Vpc, said: &mut Fields) {
     if !vpc.enable_dns_support {
         said.insert("EnableDnsSupport".to_owned(), json!({"Value": false}));
     }
     if vpc.enable_dns_hostnames != vpc.is_default {
-        said.insert(
-            "EnableDnsHostnames".to_owned(),
-            json!({"Value": vpc.enable_dns_hostnames}),
-        );
+        let hostnames = json!({"Value": vpc.enable_dns_hostnames});
+        said.insert("EnableDnsHostnames".to_owned(), hostnames);
     }
     if vpc.region != REGION && !vpc.region.is_empty() && !context.has_zone(vpc) {
         said.insert("Region".to_owned(), vpc.region.clone().into());
     }
-    add_details(&mut said, &vpc.details, Some((&vpc.name, id)));
-    said
 }
 
 pub(super) fn subnet(context: &Context<'_>, subnet: &Subnet) -> Fields {

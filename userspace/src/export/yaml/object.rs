@@ -15,7 +15,9 @@ impl Writer<'_> {
             fields.remove(kind.id_field);
             let usual = derived::object_id(kind, name, self.region, self.account);
             own.put_if(usual != object.id, kind.id_field, object.id);
-            own.put_if(object.name != name, "Name", object.name);
+            // Of a few kinds, a field of the API's says it.
+            let has_label = object.name != name && kind.name_field().is_none();
+            own.put_if(has_label, "Name", object.name);
             let tags = fields.remove("Tags");
             for (field, value) in &fields {
                 own.put(field, self.value(field, value));

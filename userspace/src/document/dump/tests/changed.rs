@@ -160,7 +160,7 @@ fn check_places(problems: &Diagnostics, text: &[u8]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
 
     #[test]
     fn what_aws_may_say_tomorrow_comes_back(

@@ -1,7 +1,7 @@
 //! What the reader of dumps promises.
 
 use crate::document::{Resolved, Source, load, read};
-use crate::export::{aws, aws_answers};
+use crate::export::{aws, aws_answers, yaml};
 use crate::plan::{self, Bindings};
 use serde_json::Value;
 use std::path::Path;
@@ -171,4 +171,14 @@ fn what_nobody_is_bound_to_compiles_to_a_plan() {
 #[test]
 fn an_ordinary_network_has_no_warnings() {
     assert_eq!(resolved(&examples()).warnings.to_string(), "");
+}
+
+#[test]
+fn dumps_become_a_document_of_the_same_resources() {
+    for sources in [examples(), every_kind()] {
+        let first = resolved(&sources);
+        let text = yaml(&first.resources, &first.guests);
+        let again = resolved(&[Source::new("dumped.yaml", text.as_bytes())]);
+        check_same(&again, &first);
+    }
 }

@@ -8,6 +8,7 @@ mod churn;
 mod differential;
 mod flood;
 mod gone;
+mod listing;
 mod race;
 mod retire;
 mod stress;

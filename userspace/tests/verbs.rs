@@ -63,6 +63,12 @@ fn completions_of_every_shell_know_every_verb() {
 }
 
 #[test]
+fn the_schema_is_that_of_the_documentation() {
+    const SCHEMA: &str = include_str!("../../docs/document.schema.json");
+    assert_eq!(said(&["schema"]), SCHEMA);
+}
+
+#[test]
 fn there_is_a_manual_page_for_the_command_and_for_each_verb() {
     let page = said(&["man"]);
     assert!(page.contains(".TH groundplane 1"), "{page}");

@@ -102,7 +102,7 @@ impl Visitor for Teller<'_> {
     }
 }
 
-fn told(tables: &FlowTables) -> Told {
+fn all(tables: &FlowTables) -> Told {
     let mut teller = Teller {
         tables,
         told: Told::default(),
@@ -115,7 +115,7 @@ fn told(tables: &FlowTables) -> Told {
 fn every_live_connection_is_told_once_however_many_there_are() {
     let mut bed = Bed::new("listing");
     let tables = bed.tables();
-    let told = self::told(&tables);
+    let told = all(&tables);
     assert_eq!(told.established.len(), 2 * usize::from(ESTABLISHED));
     assert_eq!(told.half_open.len(), 2 * usize::from(HALF_OPEN));
     assert_eq!(
@@ -133,7 +133,7 @@ fn every_live_connection_is_told_once_however_many_there_are() {
     let now = tables.now().expect("the clock is read");
     let hour = 3600 * u64::from(now.ticks_per_second);
     bed.kernel.stop_clock(now.ticks + hour).expect("the clock is set");
-    assert_eq!(self::told(&tables).told, 0);
+    assert_eq!(all(&tables).told, 0);
 }
 
 #[test]
@@ -144,16 +144,19 @@ fn every_live_connection_is_judged_and_those_that_lost_their_rule_are_cut() {
     let who = Who::default();
     let names = Names { now: &who, next: &who };
     let judgement = cut::judge(&compile(&closed), &bed.tables(), names, 7).expect("they are judged");
-    let all = 2 * u64::from(ESTABLISHED + HALF_OPEN);
+    let count = 2 * u64::from(ESTABLISHED + HALF_OPEN);
     let consequences = &judgement.consequences;
     assert_eq!(
         (consequences.looked_at, consequences.go_on_unless_cut, consequences.end),
-        (all, all, 0)
+        (count, count, 0)
     );
     assert_eq!(consequences.connections.len(), 7, "as many are named as somebody wants");
     let datapath = bed.kernel.open_again().expect("the datapath is there");
-    assert_eq!(datapath.retire_all(&judgement.cut).expect("they are ended") as u64, all);
-    assert_eq!(told(&bed.tables()).told, 0);
+    assert_eq!(
+        datapath.retire_all(&judgement.cut).expect("they are ended") as u64,
+        count
+    );
+    assert_eq!(all(&bed.tables()).told, 0);
     for (device, state) in bed.kernel.states().expect("states are read") {
         assert_eq!(state.tracked, 0, "{device:?} is charged for what is gone");
     }

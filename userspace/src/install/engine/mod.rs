@@ -12,7 +12,6 @@ use crate::install::down;
 use crate::install::error::{Error, Result};
 use crate::install::history::{History, Manifest};
 use crate::install::kernel::{DEFAULT_PINS, Datapath, LoadOptions, Upgrade};
-use crate::install::netlink::Netlink;
 use crate::install::netns;
 use crate::install::progress::Progress;
 use crate::install::state::{Place, State};
@@ -182,11 +181,13 @@ impl Engine {
     /// What there is to be adopted. What guests in force have adopted counts as well: that it has gone meanwhile must not
     /// hold up a change of something else.
     fn host(&self) -> Host {
-        // What can't be listed is found missing, which is then told.
-        let links = Netlink::open().and_then(|netlink| netlink.links());
+        // What can't be listed is found missing, which is then told. All that is known of a thousand devices takes 13 ms
+        // to ask for, their names alone a fraction of that.
+        let links = nix::net::if_::if_nameindex();
+        let devices = links.iter().flat_map(|links| links.iter());
         let mut host = Host {
             namespaces: netns::list().unwrap_or_default(),
-            devices: links.unwrap_or_default().into_keys().collect(),
+            devices: devices.map(|link| link.name().to_string_lossy().into_owned()).collect(),
         };
         for guest in self.state.iter().flat_map(|state| &state.guests) {
             match &guest.place {

@@ -124,7 +124,7 @@ impl Answers {
                 Value::List(rules) => self.rules.extend(rules),
                 _ => problems.report(not_a_list(&entry.key, &entry.value)),
             }
-        } else if part::of(key, file).next().is_some() {
+        } else if part::of(key).next().is_some() {
             self.parts.push((file.to_owned(), entry));
         } else if !IGNORED.contains(&key) {
             unknown(&entry, problems);
@@ -192,7 +192,7 @@ impl Answers {
 
     /// Puts an item of a part where it belongs.
     fn part(&mut self, file: &str, key: &str, key_span: Span, item: Node, problems: &mut Problems) {
-        for part in part::of(key, file) {
+        for part in part::of(key) {
             if let Some(owner) = self.owner(part, file, &item) {
                 let into = owner.entries.iter_mut().find(|entry| entry.key == part.key);
                 match into {

@@ -11,8 +11,6 @@ pub(super) struct Part {
     owner: &'static str,
     /// The field of its items that says which object; `None` if no field does, so that the file's name has to.
     pub(super) owner_field: Option<&'static str>,
-    /// What the name of a file with it has, where several kinds have such a part.
-    hint: &'static str,
 }
 
 const fn part(key: &'static str, owner: &'static str, owner_field: Option<&'static str>) -> Part {
@@ -20,16 +18,6 @@ const fn part(key: &'static str, owner: &'static str, owner_field: Option<&'stat
         key,
         owner,
         owner_field,
-        hint: "",
-    }
-}
-
-const fn hinted(key: &'static str, owner: &'static str, hint: &'static str) -> Part {
-    Part {
-        key,
-        owner,
-        owner_field: None,
-        hint,
     }
 }
 
@@ -62,9 +50,9 @@ const PARTS: [Part; 19] = [
     part("AllowedPrincipals", "vpc_endpoint_services", Some("ServiceId")),
     part("AllowedPrincipals", "vpc_endpoint_services", None),
     part("TargetHealthDescriptions", "target_groups", None),
-    hinted("Attributes", "load_balancers", "load-balancer-attributes"),
-    hinted("Attributes", "target_groups", "target-group-attributes"),
-    hinted("Attributes", "listeners", "listener-attributes"),
+    part("Attributes", "load_balancers", None),
+    part("Attributes", "target_groups", None),
+    part("Attributes", "listeners", None),
     part("ResourceRecordSets", "hosted_zones", None),
     part("IpAddresses", "resolver_endpoints", None),
     part("IpamPoolCidrs", "ipam_pools", None),
@@ -78,16 +66,15 @@ impl Part {
     }
 }
 
-/// The parts that a field of an answer may be, in a file of some name.
-pub(super) fn of(key: &str, file: &str) -> impl Iterator<Item = &'static Part> {
-    let parts = PARTS.iter().filter(move |part| part.key == key);
-    let file = file.to_owned();
-    parts.filter(move |part| file.contains(part.hint))
+/// The parts that a field of an answer may be.
+pub(super) fn of(key: &str) -> impl Iterator<Item = &'static Part> {
+    PARTS.iter().filter(move |part| part.key == key)
 }
 
 /// Whether a file's name says that it is about an object: it has the id, or of an ARN or a path the last part.
 pub(super) fn is_about(file: &str, id: &str) -> bool {
     let last = id.rsplit('/').next().unwrap_or(id);
+    let file = file.rsplit('/').next().unwrap_or(file);
     let mut words = file.split(|c: char| !c.is_ascii_alphanumeric() && c != '-');
     // The id of one object can be the beginning of another one's.
     words.any(|word| word == last || word.strip_suffix(last).is_some_and(|before| before.ends_with('-')))

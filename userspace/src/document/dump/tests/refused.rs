@@ -146,3 +146,17 @@ fn json_in_the_documents_own_words_is_a_document() {
     let it = resolved(&[Source::new("blue.json", text.as_bytes())]);
     assert_eq!(it.resources.vpcs[0].name, "blue");
 }
+
+#[test]
+fn attributes_are_those_of_what_their_files_name_says() {
+    let answers = r#"{"LoadBalancers": [{"LoadBalancerArn": "arn:aws:elasticloadbalancing:us-east-1:111122223333:loadbalancer/net/a/0a1b",
+ "Type": "network"}], "TargetGroups": [{"TargetGroupArn": "arn:aws:elasticloadbalancing:us-east-1:111122223333:targetgroup/a/0c1d"}]}"#;
+    let attributes = r#"{"Attributes": [{"Key": "a", "Value": "1"}]}"#;
+    for (file, expected) in [("balancer.0a1b.json", [1, 0]), ("attributes-0c1d", [0, 1])] {
+        let sources = [("vpc.json", VPC), ("elb.json", answers), (file, attributes)];
+        let sources = sources.map(|(name, text)| Source::new(name, text.as_bytes()));
+        let it = read(&sources, None).map(|it| it.resources).unwrap_or_default();
+        let counts = [&it.load_balancers[0].attributes, &it.target_groups[0].attributes].map(Vec::len);
+        assert_eq!(counts, expected, "{file}");
+    }
+}

@@ -1,6 +1,6 @@
 //! What the reader of dumps promises.
 
-use crate::document::{Resolved, Source, load, read};
+use crate::document::{Attachment, Resolved, Source, load, read};
 use crate::export::{aws, aws_answers, yaml};
 use crate::plan::{self, Bindings};
 use serde_json::Value;
@@ -184,4 +184,19 @@ fn dumps_become_a_document_of_the_same_resources() {
         let again = resolved(&[Source::new("dumped.yaml", text.as_bytes())]);
         check_same(&again, &first);
     }
+}
+
+#[test]
+fn a_document_beside_the_dumps_says_where_guests_are() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/aws");
+    let it = resolved(&load(&[directory]).expect("the examples"));
+    let places: Vec<_> = it.guests.iter().map(|guest| &guest.attachment).collect();
+    let namespace = |name: &str| Attachment::Namespace {
+        name: name.to_owned(),
+        adopt: false,
+    };
+    for name in ["aws-web-1", "aws-blue-app-1", "aws-green-app-1"] {
+        assert!(places.contains(&&namespace(name)), "{name}");
+    }
+    assert_eq!(places.len(), 3);
 }

@@ -194,8 +194,11 @@ impl Room<'_> {
             had_it.for_each(|gone| gone.nameless = true);
             return Ok(());
         };
-        let is_found =
-            |gone: &GuestState| gone.device == guest.device && found.alias.as_ref().is_none_or(|it| *it == gone.alias);
+        let is_found = |gone: &GuestState| {
+            gone.device == guest.device
+                && gone.index.is_none_or(|index| index == found.index)
+                && found.alias.as_ref().is_none_or(|alias| *alias == gone.alias)
+        };
         if !self.gone.iter().any(is_found) {
             return Err(taken(&guest.device, found));
         }

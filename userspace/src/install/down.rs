@@ -78,17 +78,11 @@ fn remove_device(netlink: &Netlink, guest: &GuestState, passing: bool) -> Result
     if let Place::Device { before } = &guest.place {
         let was_down = before.is_some_and(|before| !before.up);
         return match adopted(netlink, guest)? {
-            Some(link) if was_down && link.up => netlink.set_down(&guest.device),
+            Some(link) if was_down && link.up => netlink.set_down(&link),
             _ => Ok(()),
         };
     }
-    if let (Place::Tap, Some(Renaming::From(name))) = (&guest.place, &guest.renaming) {
-        link::delete(netlink, name, &guest.alias, passing)?;
-    }
-    if guest.nameless && guest.place == Place::Tap {
-        return Ok(());
-    }
-    link::delete(netlink, &guest.device, &guest.alias, passing)
+    link::delete(netlink, &guest.device, guest.index, &guest.alias, passing)
 }
 
 /// Gives a device that was there before its MAC back.
@@ -102,10 +96,12 @@ fn restore_device(netlink: &Netlink, guest: &GuestState) -> Result<()> {
     }
 }
 
-/// The device that a guest was put behind, if it is still that one.
+/// The device that a guest was put behind, whatever its name is by now.
 fn adopted(netlink: &Netlink, guest: &GuestState) -> Result<Option<Link>> {
-    let found = netlink.find(&guest.device)?;
-    Ok(found.filter(|link| guest.index.is_none_or(|index| index == link.index)))
+    match guest.index {
+        Some(index) => netlink.find_index(index),
+        None => netlink.find(&guest.device),
+    }
 }
 
 fn remove_namespaces(guest: &GuestState) -> Result<()> {

@@ -47,20 +47,51 @@ fn finish(netlink: &Netlink, name: &str, alias: &str) -> Result<Link> {
     netlink.get(name)
 }
 
-/// Deletes a host side, and with it the guest's end. A device of another owner is left alone and reported; one that
-/// isn't there is no error. `unfinished` tells that the device may have been made but not yet been given its alias.
-pub fn delete(netlink: &Netlink, name: &str, alias: &str, unfinished: bool) -> Result<()> {
-    let Some(link) = netlink.find(name)? else { return Ok(()) };
-    let ours = match &link.alias {
-        Some(found) => found == alias,
-        None => unfinished,
+/// Deletes a host side, and with it the guest's end. One whose number is known is found by it, whatever its name is by
+/// now: whoever has the name then is another. A device of another owner is left alone and reported; one that isn't there
+/// is no error. `unfinished` tells that a device without a known number may have been made but not yet been given its
+/// alias.
+pub fn delete(netlink: &Netlink, name: &str, index: Option<u32>, alias: &str, unfinished: bool) -> Result<()> {
+    let found = match index {
+        Some(index) => netlink.find_index(index)?,
+        None => netlink.find(name)?,
     };
-    if ours {
-        netlink.delete(name, &link)
+    let Some(link) = found else { return Ok(()) };
+    if is_ours(&link, index, alias, unfinished) {
+        netlink.delete(&link)
     } else {
         Err(Error::DeviceTaken {
-            device: name.to_owned(),
+            device: link.name,
             alias: link.alias,
         })
+    }
+}
+
+fn is_ours(link: &Link, index: Option<u32>, alias: &str, unfinished: bool) -> bool {
+    match &link.alias {
+        Some(found) => found == alias,
+        // Its number is noted down after its alias is written.
+        None => unfinished && index.is_none(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_without_an_alias_is_ours_only_as_long_as_its_number_is_not_known() {
+        let link = |alias: Option<&str>| Link {
+            index: 7,
+            name: "vm0".to_owned(),
+            alias: alias.map(str::to_owned),
+            up: false,
+            mac: None,
+        };
+        assert!(is_ours(&link(None), None, "ours", true));
+        assert!(!is_ours(&link(None), None, "ours", false));
+        assert!(!is_ours(&link(None), Some(7), "ours", true));
+        assert!(is_ours(&link(Some("ours")), Some(7), "ours", false));
+        assert!(!is_ours(&link(Some("theirs")), Some(7), "ours", true));
     }
 }

@@ -20,6 +20,7 @@ use tokio::runtime::{Builder, Runtime};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Link {
     pub index: u32,
+    pub name: String,
     pub alias: Option<String>,
     pub up: bool,
     /// None of a device whose address isn't that of Ethernet.
@@ -73,6 +74,16 @@ impl Netlink {
         }
     }
 
+    /// The device with this number, whatever its name is by now.
+    pub fn find_index(&self, index: u32) -> Result<Option<Link>> {
+        let mut answers = self.handle.link().get().match_index(index).execute();
+        match self.runtime.block_on(answers.try_next()) {
+            Err(rtnetlink::Error::NetlinkError(error)) if error.raw_code() == -libc::ENODEV => Ok(None),
+            Err(error) => Err(error).doing(|| format!("look for interface number {index}")),
+            Ok(message) => Ok(message.map(|message| Link::from(&message))),
+        }
+    }
+
     /// All devices by name.
     pub fn links(&self) -> Result<BTreeMap<String, Link>> {
         let answers = self.handle.link().get().execute();
@@ -80,15 +91,8 @@ impl Netlink {
             .runtime
             .block_on(answers.try_collect())
             .doing(|| "list interfaces".to_owned())?;
-        let named = found.iter().filter_map(|message| {
-            let mut attributes = message.attributes.iter();
-            let name = attributes.find_map(|attribute| match attribute {
-                LinkAttribute::IfName(name) => Some(name.clone()),
-                _ => None,
-            });
-            Some((name?, Link::from(message)))
-        });
-        Ok(named.collect())
+        let named = found.iter().map(Link::from);
+        Ok(named.map(|link| (link.name.clone(), link)).collect())
     }
 
     pub fn get(&self, name: &str) -> Result<Link> {
@@ -133,9 +137,9 @@ impl Netlink {
         self.change(changed(&link).up().build(), || format!("set interface {name} up"))
     }
 
-    pub fn set_down(&self, name: &str) -> Result<()> {
-        let link = self.get(name)?;
-        self.change(changed(&link).down().build(), || format!("set interface {name} down"))
+    pub fn set_down(&self, link: &Link) -> Result<()> {
+        let what = || format!("set interface {} down", link.name);
+        self.change(changed(link).down().build(), what)
     }
 
     /// Gives a device another name, which works while it is up.
@@ -183,11 +187,11 @@ impl Netlink {
             .doing(|| format!("set the default route via {router}"))
     }
 
-    pub fn delete(&self, name: &str, link: &Link) -> Result<()> {
+    pub fn delete(&self, link: &Link) -> Result<()> {
         let request = self.handle.link().del(link.index).execute();
         self.runtime
             .block_on(request)
-            .doing(|| format!("delete interface {name}"))
+            .doing(|| format!("delete interface {}", link.name))
     }
 
     /// The IPv4 addresses of this namespace.
@@ -233,12 +237,18 @@ impl From<&LinkMessage> for Link {
             LinkAttribute::IfAlias(alias) => Some(alias.clone()),
             _ => None,
         });
+        let name = message.attributes.iter().find_map(|attribute| match attribute {
+            LinkAttribute::IfName(name) => Some(name.clone()),
+            _ => None,
+        });
         let mac = message.attributes.iter().find_map(|attribute| match attribute {
             LinkAttribute::Address(address) => Some(Mac(address.as_slice().try_into().ok()?)),
             _ => None,
         });
         Self {
             index: message.header.index,
+            // The kernel tells every device's name.
+            name: name.unwrap_or_default(),
             alias,
             mac,
             up: message.header.flags.contains(LinkFlags::Up),

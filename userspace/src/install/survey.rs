@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 #[derive(Debug, Default)]
 pub(super) struct Survey {
     links: BTreeMap<String, Link>,
+    /// Names by the number of the device.
+    names: BTreeMap<u32, String>,
     /// Inodes by name.
     namespaces: BTreeMap<String, u64>,
 }
@@ -24,8 +26,10 @@ impl Survey {
                 namespaces.insert(name, inode);
             }
         }
+        let links = netlink.links()?;
         Ok(Self {
-            links: netlink.links()?,
+            names: links.iter().map(|(name, link)| (link.index, name.clone())).collect(),
+            links,
             namespaces,
         })
     }
@@ -38,21 +42,30 @@ impl Survey {
         self.namespaces.get(namespace).copied()
     }
 
-    /// The host side of a guest, if it is the one the journal speaks of, wherever its namespace's name is by now.
-    pub(super) fn host_side(&self, guest: &GuestState) -> Option<&Link> {
-        let link = self.link(&guest.device)?;
+    /// The host side that the journal speaks of, whatever its name is by now.
+    pub(super) fn known(&self, guest: &GuestState) -> Option<&Link> {
+        let link = match guest.index {
+            Some(index) => self.link(self.names.get(&index)?)?,
+            None if guest.nameless => return None,
+            None => self.link(&guest.device)?,
+        };
         let is_ours = match guest.place {
             Place::Device { .. } => true,
             _ => link.alias.as_ref() == Some(&guest.alias),
         };
-        let is_known = guest.index.is_none_or(|index| index == link.index);
+        is_ours.then_some(link)
+    }
+
+    /// The host side of a guest, if it is the one the journal speaks of, wherever its namespace's name is by now.
+    pub(super) fn host_side(&self, guest: &GuestState) -> Option<&Link> {
+        let link = self.known(guest).filter(|link| link.name == guest.device)?;
         let is_elsewhere = match &guest.place {
             Place::Made { namespace, inode } | Place::Adopted { namespace, inode } => self
                 .inode(namespace)
                 .is_some_and(|found| inode.is_some_and(|inode| inode != found)),
             Place::Tap | Place::Device { .. } => false,
         };
-        (is_ours && is_known && !is_elsewhere && !guest.is_absent()).then_some(link)
+        (!is_elsewhere).then_some(link)
     }
 
     /// Whether everything of a guest is there, as far as the programs aren't asked for.
@@ -62,5 +75,44 @@ impl Survey {
             .namespace()
             .is_none_or(|namespace| self.inode(namespace).is_some());
         place && self.host_side(guest).is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::install::state::tests::guest;
+
+    fn survey(links: &[(&str, u32, &str)]) -> Survey {
+        let links = links.iter().map(|&(name, index, alias)| Link {
+            index,
+            name: name.to_owned(),
+            alias: (!alias.is_empty()).then(|| alias.to_owned()),
+            up: true,
+            mac: None,
+        });
+        let links: BTreeMap<_, _> = links.map(|link| (link.name.clone(), link)).collect();
+        Survey {
+            names: links.iter().map(|(name, link)| (link.index, name.clone())).collect(),
+            links,
+            namespaces: BTreeMap::new(),
+        }
+    }
+
+    #[test]
+    fn a_host_side_that_was_renamed_is_known_by_its_number_but_does_not_stand() {
+        let vm = guest("vm", Place::Tap);
+        let renamed = survey(&[("foo", 7, &vm.alias), ("gpvm", 8, "")]);
+        assert_eq!(renamed.known(&vm).map(|link| &*link.name), Some("foo"));
+        assert!(!renamed.stands(&vm));
+        assert!(survey(&[("gpvm", 7, &vm.alias)]).stands(&vm));
+    }
+
+    #[test]
+    fn whoever_has_the_name_or_the_number_of_a_host_side_alone_is_another() {
+        let vm = guest("vm", Place::Tap);
+        assert_eq!(survey(&[("gpvm", 8, &vm.alias)]).known(&vm), None);
+        assert_eq!(survey(&[("gpvm", 7, "theirs")]).known(&vm), None);
+        assert_eq!(survey(&[("gpvm", 7, "")]).known(&vm), None);
     }
 }

@@ -10,7 +10,7 @@ use crate::install::kernel::Datapath;
 use crate::install::make;
 use crate::install::netlink::Netlink;
 use crate::install::progress::Progress;
-use crate::install::state::{GuestState, Stage, State};
+use crate::install::state::{GuestState, Place, Stage, State};
 use crate::install::survey::Survey;
 use crate::plan::Parts;
 
@@ -24,8 +24,9 @@ impl Engine {
         let same_pins = state.pins == self.options.pins(Some(state));
         if of_this_boot && same_pins {
             self.datapath = match Datapath::open(&state.pins) {
-                Err(error @ Error::Layout { .. }) => return Err(error),
-                other => other.ok(),
+                Err(Error::NotLoaded(_)) => None,
+                // It may well be at work: nothing is touched.
+                other => Some(other?),
             };
         }
         let generation = self.datapath.as_ref().map(|datapath| datapath.generation().0);
@@ -120,6 +121,11 @@ impl Engine {
             settle(&self.store, state)?;
         }
         let survey = Survey::take(&netlink)?;
+        let bare = rearm(state, datapath, (&survey, &netlink))?;
+        findings.extend(
+            bare.iter()
+                .map(|it| format!("interface {it} had lost its programs and has them again")),
+        );
         let stands = |guest: &GuestState| survey.stands(guest) && datapath.is_attached(&guest.device).unwrap_or(false);
         if state.stage == Stage::Changing {
             let old: Vec<_> = state.all_guests().cloned().collect();
@@ -150,7 +156,8 @@ impl Engine {
             findings.push("the tables did not hold what they should, and are written anew".to_owned());
             self.change_tables(&wanted, progress)?;
         }
-        Ok(())
+        let was_up = |device: &&String| survey.link(device).is_some_and(|link| link.up);
+        bare.iter().filter(was_up).try_for_each(|device| netlink.set_up(device))
     }
 
     /// Finds out what the tables hold, and whether that is what was applied.
@@ -180,9 +187,17 @@ impl Engine {
         findings.push(
             "the programs were gone; they are loaded again, and the last configuration is put in force".to_owned(),
         );
-        let mounted_bpffs = state.mounted_bpffs;
-        self.load(progress)?;
         let survey = Survey::take(&netlink)?;
+        // Without programs a device must not be up. Of those that pass, a device that was there before is given back.
+        let was_in_force = state.guests.iter();
+        let was_made = state
+            .passing
+            .iter()
+            .filter(|guest| !matches!(guest.place, Place::Device { .. }));
+        for link in was_in_force.chain(was_made).filter_map(|guest| survey.known(guest)) {
+            netlink.set_down(link)?;
+        }
+        self.load(progress)?;
         let old: Vec<_> = state.all_guests().cloned().collect();
         let guests = applied.deployment.guest_states()?;
         let (directory, missing) = (&self.options.state_dir, Missing::MadeIfPossible);
@@ -191,15 +206,28 @@ impl Engine {
         let (Some(state), Some(datapath)) = (&mut self.state, &mut self.datapath) else {
             return Err(Error::NothingUp);
         };
-        state.mounted_bpffs |= mounted_bpffs;
         hand_over(state, &arrangement);
-        // Without programs a device must not be up.
-        for guest in &state.guests {
-            netlink.set_down(&guest.device)?;
+        for link in state.guests.iter().filter_map(|guest| survey.known(guest)) {
+            netlink.set_down(link)?;
         }
         make::attach(state.guests.iter(), datapath)?;
         self.run(&wanted, arrangement, (&survey, &netlink), true, progress)
     }
+}
+
+/// Gives host sides that have lost their programs the programs again: until then they are down. Says which.
+fn rearm(state: &State, datapath: &Datapath, (survey, netlink): (&Survey, &Netlink)) -> Result<Vec<String>> {
+    let is_bare = |guest: &&GuestState| {
+        survey.host_side(guest).is_some() && !datapath.is_attached(&guest.device).unwrap_or(false)
+    };
+    let bare: Vec<_> = state.guests.iter().filter(is_bare).collect();
+    for link in bare.iter().filter_map(|guest| survey.known(guest)) {
+        netlink.set_down(link)?;
+    }
+    // What is pinned there is not attached any more, and would be taken for what is.
+    Datapath::detach(&state.pins, bare.iter().map(|guest| &*guest.pin))?;
+    make::attach(bare.iter().copied(), datapath)?;
+    Ok(bare.into_iter().map(|guest| guest.device.clone()).collect())
 }
 
 /// Notes down as guests those that stay, wherever in the journal they were, and as passing those that go.

@@ -14,6 +14,7 @@ use crate::install::progress::Progress;
 use crate::install::state::{GuestState, Stage, State};
 use crate::install::survey::Survey;
 use groundplane_abi::control::Generation;
+use std::path::PathBuf;
 
 impl Engine {
     pub(super) fn put(
@@ -172,6 +173,8 @@ impl Engine {
             Some(old) => {
                 progress.step("taking down what was up before");
                 remove(old)?;
+                let pins = self.options.pins(self.state.as_ref());
+                self.state = Some(State::new(pins)?);
                 Change::Replaced
             }
         };
@@ -203,13 +206,14 @@ impl Engine {
         Error::collect(errors)
     }
 
-    /// Loads programs and tables, on a host on which nothing is made yet.
+    /// Loads programs and tables. The journal goes on to name what was made in this boot, if anything was.
     pub(super) fn load(&mut self, progress: &dyn Progress) -> Result<()> {
         let pins = self.options.pins(self.state.as_ref());
-        let state = self.state.insert(State::new(pins)?);
+        let state = loading(self.state.clone(), pins)?;
+        let state = self.state.insert(state);
         self.store.write(state)?;
         progress.step("loading the programs");
-        state.mounted_bpffs = !bpffs::is_mounted()?;
+        state.mounted_bpffs |= !bpffs::is_mounted()?;
         self.store.write(state)?;
         bpffs::ensure_mounted()?;
         self.datapath = Some(Datapath::open_or_load(&state.pins, &self.options.load)?);
@@ -235,6 +239,18 @@ impl Engine {
     }
 }
 
+/// The journal of a host on which programs are about to be loaded, by the one before.
+fn loading(before: Option<State>, pins: PathBuf) -> Result<State> {
+    match before {
+        Some(before) if before.is_of_this_boot()? => Ok(State {
+            stage: Stage::Changing,
+            pins,
+            ..before
+        }),
+        _ => State::new(pins),
+    }
+}
+
 impl Change {
     fn of(arrangement: &Arrangement) -> Self {
         let name = |guest: &GuestState| format!("{}/{}", guest.vpc, guest.name);
@@ -245,5 +261,33 @@ impl Change {
             removed: arrangement.gone.iter().map(name).collect(),
             stayed: arrangement.members.iter().filter(stays).count(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::install::state::tests::{guest, made};
+
+    #[test]
+    fn what_was_made_in_this_boot_stays_in_the_journal_while_programs_are_loaded() {
+        let before = State {
+            stage: Stage::Up,
+            mounted_bpffs: true,
+            guests: vec![guest("web", made("web", Some(7)))],
+            passing: vec![guest("old", made("old", Some(8)))],
+            ..State::new(PathBuf::from("/pins")).unwrap()
+        };
+        let wanted = State {
+            stage: Stage::Changing,
+            ..before.clone()
+        };
+        assert_eq!(loading(Some(before.clone()), PathBuf::from("/pins")).unwrap(), wanted);
+        let of_another_boot = State {
+            boot_id: "another".to_owned(),
+            ..before
+        };
+        let after = loading(Some(of_another_boot), PathBuf::from("/pins")).unwrap();
+        assert_eq!(after, State::new(PathBuf::from("/pins")).unwrap());
     }
 }

@@ -124,7 +124,7 @@ pub fn gather(state_dir: &Path) -> Result<Status> {
                 enis: enis(&state, &datapath)?,
             })
         }
-        (Err(_), Stage::Changing) => Ok(nothing(Condition::Unfinished)),
+        (Err(_), Stage::Changing | Stage::Leaving) => Ok(nothing(Condition::Unfinished)),
         (Err(crate::install::Error::NotLoaded(_)), Stage::Up) => Ok(nothing(Condition::NotLoaded)),
         (Err(error), Stage::Up) => Err(error),
     }

@@ -147,6 +147,12 @@ fn describe(state: &State, state_dir: &Path) -> Check {
             "a change is under way, or was killed",
             "if nothing is running: groundplane up with the same documents finishes it, groundplane down removes all",
         ),
+        (_, Stage::Leaving) => Check::warning(
+            NAME,
+            found,
+            "they are being taken down, or that failed or was killed",
+            "if nothing is running: groundplane down says what stands in its way, or finishes it",
+        ),
         (_, Stage::Up) => Check::ok(NAME, found, "they are up"),
     }
 }

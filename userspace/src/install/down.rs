@@ -1,6 +1,7 @@
 //! Taking down what is up: exactly what the journal names, as far as it is there and ours.
 
 use crate::install::bpffs;
+use crate::install::change::with_cleanup;
 use crate::install::engine::require_root;
 use crate::install::error::{Error, Result};
 use crate::install::kernel::Datapath;
@@ -9,7 +10,7 @@ use crate::install::netlink::{Link, Netlink};
 use crate::install::netns;
 use crate::install::progress::Progress;
 use crate::install::resolver;
-use crate::install::state::{GuestState, Place, Renaming, State};
+use crate::install::state::{GuestState, Place, Renaming, Stage, State};
 use crate::install::store::Store;
 use crate::install::{files, history};
 use groundplane_abi::Mac;
@@ -26,7 +27,13 @@ pub fn down(state_dir: &Path, progress: &dyn Progress) -> Result<Option<State>> 
 
 pub(super) fn everything(store: &Store, state: Option<&State>) -> Result<()> {
     if let Some(state) = state {
-        remove(state)?;
+        let leaving = State {
+            stage: Stage::Leaving,
+            ..state.clone()
+        };
+        // On a disk that is full, things are removed nevertheless.
+        let noted = store.write(&leaving);
+        remove(state).map_err(|error| with_cleanup(error, noted))?;
         files::remove_all(&probe_directory(store.directory()))?;
     }
     history::remove(store.directory())?;

@@ -37,6 +37,8 @@ pub enum Stage {
     /// but it may be the one before or the next.
     Changing,
     Up,
+    /// Being taken down, or left so by a `down` that failed or was killed: nothing of it is put in force again.
+    Leaving,
 }
 
 /// One ENI and the things made for it.

@@ -20,6 +20,14 @@ impl Engine {
         let Some(state) = &self.state else {
             return Ok(Adopted::default());
         };
+        if state.stage == Stage::Leaving {
+            findings.push("a removal that was begun is finished".to_owned());
+            self.forget()?;
+            return Ok(Adopted {
+                findings,
+                ..Adopted::default()
+            });
+        }
         let of_this_boot = state.is_of_this_boot()?;
         let same_pins = state.pins == self.options.pins(Some(state));
         if of_this_boot && same_pins {

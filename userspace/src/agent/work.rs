@@ -69,7 +69,7 @@ pub(super) fn carry_out(hand: &mut Hand, job: Job, report: &Report, tell: &Sende
         Job::Reload(network) => reload(hand, &network, tell),
         Job::Begin { network, damaged } => begin(hand, &network, damaged, tell),
         Job::Down => hand
-            .down()
+            .down(tell)
             .map_err(failure)
             .map(|state| json!({ "was_up": state.is_some() })),
     };
@@ -176,7 +176,8 @@ pub(super) fn upgrade(hand: &mut Hand, report: &Report) {
 
 /// Looks which guests have gone or come back, and tells of them.
 pub(super) fn reconcile(hand: &mut Hand) {
-    match hand.engine().and_then(Engine::reconcile) {
+    let progress = hand.progress(None);
+    match hand.engine().and_then(|engine| engine.reconcile(&progress)) {
         Ok(rebound) => rebound.iter().for_each(tell_rebound),
         Err(error) => tracing::error!(%error, "guests that have gone or come back can't be seen to"),
     }

@@ -160,10 +160,11 @@ impl Hand {
     }
 
     /// Takes down what is up. The agent goes on, with nothing up.
-    pub(super) fn down(&mut self) -> install::Result<Option<install::state::State>> {
+    pub(super) fn down(&mut self, tell: &Sender<Line>) -> install::Result<Option<install::state::State>> {
         self.engine()?;
+        let progress = self.progress(Some(tell));
         match self.engine.take() {
-            Some(engine) => engine.down(),
+            Some(engine) => engine.down(&progress),
             None => Ok(None),
         }
     }

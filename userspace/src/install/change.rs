@@ -153,10 +153,11 @@ impl Changing<'_> {
                 .ok_or_else(|| Error::Missing(guest.eni_id.clone()))?;
             make::host_side(guest, *mac, self.survey, self.netlink)?;
         }
-        self.progress.step("attaching the programs");
-        make::attach(arrangement.to_make().map(|guest| &*guest), self.datapath)?;
-        for guest in arrangement.to_make() {
+        make::attach(arrangement.to_make().map(|guest| &*guest), self.datapath, self.progress)?;
+        self.progress.step("configuring guests");
+        for (done, guest) in arrangement.to_make().enumerate() {
             self.check_interrupted()?;
+            self.progress.counted(done, all);
             make::guest_side(guest)?;
         }
         let mut made: BTreeMap<_, _> = arrangement.to_make().map(|guest| (&*guest.pin, &*guest)).collect();
@@ -180,7 +181,7 @@ impl Changing<'_> {
             let guest = pins.get(&*noted.pin);
             errors.extend(guest.and_then(|guest| self.narrow(noted, guest).err()));
         }
-        errors.extend(remove_guests(&self.state.pins, &self.state.leftovers(), true).err());
+        errors.extend(remove_guests(&self.state.pins, &self.state.leftovers(), true, self.progress).err());
         if errors.is_empty() {
             *self.state = before;
             errors.extend(self.store.write(self.state).err());
@@ -196,13 +197,9 @@ impl Changing<'_> {
         if changes {
             self.store.write(self.state)?;
         }
-        for (guest, wanted) in self
-            .state
-            .guests
-            .iter()
-            .zip(&wanted)
-            .filter(|(guest, _)| !guest.is_absent())
-        {
+        let there = self.state.guests.iter().zip(&wanted).enumerate();
+        for (done, (guest, wanted)) in there.filter(|(_, (guest, _))| !guest.is_absent()) {
+            self.progress.counted(done, self.state.guests.len());
             if self.resumed || self.survey.link(&guest.device).is_none_or(|link| !link.up) {
                 self.netlink.set_up(&guest.device)?;
             }
@@ -213,7 +210,7 @@ impl Changing<'_> {
             noted.forwards = wanted.forwards;
         }
         if changes {
-            settle(self.store, self.state)?;
+            settle(self.store, self.state, self.progress)?;
         }
         self.state.stage = Stage::Up;
         if changes || *before != *self.state {
@@ -224,8 +221,9 @@ impl Changing<'_> {
 
     /// Gives guests that stay what they lack.
     fn widen(&self, arrangement: &Arrangement) -> Result<()> {
-        for Member { guest, fate } in &arrangement.members {
+        for (done, Member { guest, fate }) in arrangement.members.iter().enumerate() {
             let Fate::Stays(before) = fate else { continue };
+            self.progress.counted(done, arrangement.members.len());
             if let Some(namespace) = guest.place.namespace()
                 && (self.resumed || before.addressing != guest.addressing)
             {
@@ -301,13 +299,14 @@ fn in_force(member: Member) -> GuestState {
 }
 
 /// Removes who is gone, or was never in force, and gives the names that become free to who waits for them.
-pub(super) fn settle(store: &Store, state: &mut State) -> Result<()> {
+fn settle(store: &Store, state: &mut State, progress: &dyn Progress) -> Result<()> {
     if !state.passing.is_empty() {
-        remove_guests(&state.pins, &state.leftovers(), true)?;
+        remove_guests(&state.pins, &state.leftovers(), true, progress)?;
         state.passing.clear();
         store.write(state)?;
     }
     for index in 0..state.guests.len() {
+        progress.counted(index, state.guests.len());
         let Some(guest) = state.guests.get_mut(index).filter(|guest| guest.renaming.is_some()) else {
             continue;
         };
@@ -319,8 +318,9 @@ pub(super) fn settle(store: &Store, state: &mut State) -> Result<()> {
         }
         store.write(state)?;
     }
-    let made = state.guests.iter().filter(|guest| !guest.is_absent());
-    for guest in made {
+    let made = state.guests.iter().enumerate();
+    for (done, guest) in made.filter(|(_, guest)| !guest.is_absent()) {
+        progress.counted(done, state.guests.len());
         if let (Place::Made { namespace, .. }, Some(address)) = (&guest.place, guest.resolver) {
             resolver::write(namespace, address)?;
         }

@@ -6,6 +6,7 @@ use crate::install::engine::require_root;
 use crate::install::error::{Error, Result};
 use crate::install::kernel::Datapath;
 use crate::install::link;
+use crate::install::make::AT_ONCE;
 use crate::install::netlink::{Link, Netlink};
 use crate::install::netns;
 use crate::install::progress::Progress;
@@ -22,10 +23,10 @@ pub fn down(state_dir: &Path, progress: &dyn Progress) -> Result<Option<State>> 
     require_root()?;
     let store = Store::lock(state_dir, progress)?;
     let state = store.read()?;
-    everything(&store, state.as_ref()).map(|()| state)
+    everything(&store, state.as_ref(), progress).map(|()| state)
 }
 
-pub(super) fn everything(store: &Store, state: Option<&State>) -> Result<()> {
+pub(super) fn everything(store: &Store, state: Option<&State>, progress: &dyn Progress) -> Result<()> {
     if let Some(state) = state {
         let leaving = State {
             stage: Stage::Leaving,
@@ -33,7 +34,7 @@ pub(super) fn everything(store: &Store, state: Option<&State>) -> Result<()> {
         };
         // On a disk that is full, things are removed nevertheless.
         let noted = store.write(&leaving);
-        remove(state).map_err(|error| with_cleanup(error, noted))?;
+        remove(state, progress).map_err(|error| with_cleanup(error, noted))?;
         files::remove_all(&probe_directory(store.directory()))?;
     }
     history::remove(store.directory())?;
@@ -47,14 +48,14 @@ pub fn probe_directory(state_dir: &Path) -> PathBuf {
 }
 
 /// Removes everything a journal names.
-pub(super) fn remove(state: &State) -> Result<()> {
+pub(super) fn remove(state: &State, progress: &dyn Progress) -> Result<()> {
     if !state.is_of_this_boot()? {
         // Namespaces, devices and pins ended with the boot they were made in.
         return Ok(());
     }
     let mut errors = Vec::new();
-    errors.extend(remove_guests(&state.pins, &state.guests, false).err());
-    errors.extend(remove_guests(&state.pins, &state.leftovers(), true).err());
+    errors.extend(remove_guests(&state.pins, &state.guests, false, progress).err());
+    errors.extend(remove_guests(&state.pins, &state.leftovers(), true, progress).err());
     errors.extend(Datapath::unload(&state.pins).err());
     if state.mounted_bpffs && errors.is_empty() {
         errors.extend(bpffs::unmount_if_empty().err());
@@ -63,18 +64,27 @@ pub(super) fn remove(state: &State) -> Result<()> {
 }
 
 /// Removes guests. Of those that are `passing`, nothing need be there, or it may be half made.
-pub(super) fn remove_guests(pins: &Path, guests: &[GuestState], passing: bool) -> Result<()> {
+pub(super) fn remove_guests(pins: &Path, guests: &[GuestState], passing: bool, progress: &dyn Progress) -> Result<()> {
     if guests.is_empty() {
         return Ok(());
     }
     let netlink = Netlink::open()?;
     let mut errors = Vec::new();
+    let there: Vec<_> = guests.iter().filter(|guest| !guest.is_absent()).collect();
     // The device first: without its programs it must not be up, not even for the moment until it is gone.
-    for guest in guests.iter().filter(|guest| !guest.is_absent()) {
+    progress.step("removing devices");
+    for (done, guest) in there.iter().enumerate() {
+        progress.counted(done, there.len());
         errors.extend(remove_device(&netlink, guest, passing).err());
     }
-    errors.extend(Datapath::detach(pins, guests.iter().map(|guest| &*guest.pin)).err());
-    for guest in guests.iter().filter(|guest| !guest.is_absent()) {
+    progress.step("removing programs");
+    for (done, some) in guests.chunks(AT_ONCE).enumerate() {
+        progress.counted(done * AT_ONCE, guests.len());
+        errors.extend(Datapath::detach(pins, some.iter().map(|guest| &*guest.pin)).err());
+    }
+    progress.step("removing namespaces");
+    for (done, guest) in there.iter().enumerate() {
+        progress.counted(done, there.len());
         errors.extend(restore_device(&netlink, guest).err());
         errors.extend(remove_namespaces(guest).err());
     }
@@ -134,4 +144,36 @@ fn remove_namespaces(guest: &GuestState) -> Result<()> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::install::state::tests::guest;
+    use std::sync::Mutex;
+
+    #[derive(Default)]
+    struct Told(Mutex<Vec<(usize, usize)>>);
+
+    impl Progress for Told {
+        fn step(&self, _what: &str) {}
+
+        fn counted(&self, done: usize, all: usize) {
+            self.0.lock().unwrap().push((done, all));
+        }
+    }
+
+    #[test]
+    fn a_removal_tells_of_every_guest_so_that_nobody_takes_it_for_hanging() {
+        let gone = |name: &str| GuestState {
+            index: Some(u32::MAX >> 1),
+            ..guest(name, Place::Tap)
+        };
+        let told = Told::default();
+        let pins = std::env::temp_dir().join("no-pins-here");
+        remove_guests(&pins, &[gone("a"), gone("b"), gone("c")], true, &told).unwrap();
+        let told = told.0.into_inner().unwrap();
+        let of_all = told.iter().filter(|told| **told == (2, 3)).count();
+        assert_eq!(of_all, 2, "devices and namespaces: {told:?}");
+    }
 }

@@ -7,6 +7,7 @@ use crate::install::link;
 use crate::install::names::GUEST_DEVICE;
 use crate::install::netlink::Netlink;
 use crate::install::netns;
+use crate::install::progress::Progress;
 use crate::install::state::{GuestState, Place, Renaming};
 use crate::install::survey::Survey;
 use groundplane_abi::Mac;
@@ -43,12 +44,24 @@ pub(super) fn host_side(guest: &mut GuestState, mac: Mac, survey: &Survey, netli
     Ok(())
 }
 
+/// How many host sides get or lose their programs before it is told how far that is.
+pub(super) const AT_ONCE: usize = 128;
+
 /// Attaches the programs to host sides.
-pub(super) fn attach<'a>(guests: impl Iterator<Item = &'a GuestState>, datapath: &Datapath) -> Result<()> {
+pub(super) fn attach<'a>(
+    guests: impl Iterator<Item = &'a GuestState>,
+    datapath: &Datapath,
+    progress: &dyn Progress,
+) -> Result<()> {
+    progress.step("attaching the programs");
     let host_sides: Vec<_> = guests
         .map(|GuestState { device, pin, .. }| Hooked { device, pin })
         .collect();
-    datapath.attach(&host_sides)
+    for (done, some) in host_sides.chunks(AT_ONCE).enumerate() {
+        progress.counted(done * AT_ONCE, host_sides.len());
+        datapath.attach(some)?;
+    }
+    Ok(())
 }
 
 /// Configures the guest's end, if it is ours to configure.

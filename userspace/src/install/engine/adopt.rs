@@ -22,7 +22,7 @@ impl Engine {
         };
         if state.stage == Stage::Leaving {
             findings.push("a removal that was begun is finished".to_owned());
-            self.forget()?;
+            self.forget(progress)?;
             return Ok(Adopted {
                 findings,
                 ..Adopted::default()
@@ -50,7 +50,7 @@ impl Engine {
         }
         if self.history.newest().is_none() {
             findings.push("what a first run that was killed had made is removed".to_owned());
-            self.forget()?;
+            self.forget(progress)?;
             return Ok(Adopted {
                 findings,
                 ..Adopted::default()
@@ -129,7 +129,7 @@ impl Engine {
             settle(&self.store, state)?;
         }
         let survey = Survey::take(&netlink)?;
-        let bare = rearm(state, datapath, (&survey, &netlink))?;
+        let bare = rearm(state, datapath, (&survey, &netlink), progress)?;
         findings.extend(
             bare.iter()
                 .map(|it| format!("interface {it} had lost its programs and has them again")),
@@ -218,23 +218,31 @@ impl Engine {
         for link in state.guests.iter().filter_map(|guest| survey.known(guest)) {
             netlink.set_down(link)?;
         }
-        make::attach(state.guests.iter(), datapath)?;
+        make::attach(state.guests.iter(), datapath, progress)?;
         self.run(&wanted, arrangement, (&survey, &netlink), true, progress)
     }
 }
 
 /// Gives host sides that have lost their programs the programs again: until then they are down. Says which.
-fn rearm(state: &State, datapath: &Datapath, (survey, netlink): (&Survey, &Netlink)) -> Result<Vec<String>> {
+fn rearm(
+    state: &State,
+    datapath: &Datapath,
+    (survey, netlink): (&Survey, &Netlink),
+    progress: &dyn Progress,
+) -> Result<Vec<String>> {
     let is_bare = |guest: &&GuestState| {
         survey.host_side(guest).is_some() && !datapath.is_attached(&guest.device).unwrap_or(false)
     };
     let bare: Vec<_> = state.guests.iter().filter(is_bare).collect();
+    if bare.is_empty() {
+        return Ok(Vec::new());
+    }
     for link in bare.iter().filter_map(|guest| survey.known(guest)) {
         netlink.set_down(link)?;
     }
     // What is pinned there is not attached any more, and would be taken for what is.
     Datapath::detach(&state.pins, bare.iter().map(|guest| &*guest.pin))?;
-    make::attach(bare.iter().copied(), datapath)?;
+    make::attach(bare.iter().copied(), datapath, progress)?;
     Ok(bare.into_iter().map(|guest| guest.device.clone()).collect())
 }
 

@@ -222,9 +222,9 @@ impl Engine {
     }
 
     /// Takes down what is up and forgets it: see [`down`].
-    pub fn down(mut self) -> Result<Option<State>> {
+    pub fn down(mut self, progress: &dyn Progress) -> Result<Option<State>> {
         let state = self.state.clone();
-        self.forget().map(|()| state)
+        self.forget(progress).map(|()| state)
     }
 
     /// The same configuration is in force under another generation.
@@ -234,8 +234,8 @@ impl Engine {
         }
     }
 
-    fn forget(&mut self) -> Result<()> {
-        down::everything(&self.store, self.state.as_ref())?;
+    fn forget(&mut self, progress: &dyn Progress) -> Result<()> {
+        down::everything(&self.store, self.state.as_ref(), progress)?;
         self.history = History::open(&self.options.state_dir)?;
         (self.state, self.datapath, self.applied) = (None, None, None);
         (self.compiled, self.damaged) = (Compiled::default(), BTreeSet::new());

@@ -172,7 +172,7 @@ impl Engine {
             None => Change::BroughtUp,
             Some(old) => {
                 progress.step("taking down what was up before");
-                remove(old)?;
+                remove(old, progress)?;
                 let pins = self.options.pins(self.state.as_ref());
                 self.state = Some(State::new(pins)?);
                 Change::Replaced
@@ -183,7 +183,7 @@ impl Engine {
             .and_then(|()| self.install(wanted, Missing::Made, &netlink, progress));
         match built {
             Ok(_) => Ok(change),
-            Err(error) => Err(with_cleanup(error, self.forget())),
+            Err(error) => Err(with_cleanup(error, self.forget(progress))),
         }
     }
 

@@ -5,7 +5,7 @@ use crate::install::arrangement::{Arrangement, Fate, Missing};
 use crate::install::change::Wanted;
 use crate::install::error::Result;
 use crate::install::netlink::Netlink;
-use crate::install::progress::Quiet;
+use crate::install::progress::Progress;
 use crate::install::state::{GuestState, Stage};
 use crate::install::survey::Survey;
 use serde::Serialize;
@@ -31,7 +31,7 @@ pub enum Whereabouts {
 impl Engine {
     /// Compares the guests with what the host has: the ENI of one that is gone answers for nothing, one that has come back
     /// is bound again. Where nothing has changed nothing is done.
-    pub fn reconcile(&mut self) -> Result<Vec<Rebound>> {
+    pub fn reconcile(&mut self, progress: &dyn Progress) -> Result<Vec<Rebound>> {
         let (Some(applied), Some(state)) = (&self.applied, &self.state) else {
             return Ok(Vec::new());
         };
@@ -57,7 +57,7 @@ impl Engine {
             arrangement,
             (&survey, &netlink),
             false,
-            &Quiet,
+            progress,
         )?;
         self.note_manifest();
         Ok(rebound)

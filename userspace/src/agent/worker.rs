@@ -1,8 +1,9 @@
 //! The one thread that changes the host. Whoever wants something of the engine sends a piece of work here and waits; it
 //! is done in the order in which it was asked for.
 
-use super::systemd;
+use super::{systemd, work};
 use crate::api::{Code, Failure, Line};
+use crate::install::state::Stage;
 use crate::install::{self, Adopted, Engine, EngineOptions, Progress};
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -126,9 +127,17 @@ impl Hand {
                     work(self);
                     self.rest();
                 }
-                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Timeout) => self.finish_earlier(),
                 Err(RecvTimeoutError::Disconnected) => return,
             }
+        }
+    }
+
+    /// Tries again what an earlier change could not do once its configuration was in force.
+    fn finish_earlier(&mut self) {
+        let state = self.engine.as_ref().and_then(Engine::state);
+        if state.is_some_and(|state| state.stage == Stage::Changing) {
+            work::reconcile(self);
         }
     }
 

@@ -68,7 +68,8 @@ impl Changing<'_> {
         match self.put_in_force(arrangement) {
             Ok(compiled) => {
                 *self.compiled = compiled;
-                self.finish(&before)
+                let finished = self.finish(&before);
+                finished.map_err(|error| Error::Unfinished(Box::new(error)))
             }
             Err(error) => {
                 self.progress.step("undoing what was done");

@@ -74,6 +74,8 @@ pub enum Error {
     Missing(String),
     #[error("{}", listed(.0))]
     Plan(Vec<PlanProblem>),
+    #[error("the configuration is in force, but not everything after that could be done, and is tried again: {0}")]
+    Unfinished(Box<Error>),
     #[error("interrupted")]
     Interrupted,
     #[error("{}", listed(.0))]
@@ -95,6 +97,12 @@ impl Error {
             1 => Err(errors.remove(0)),
             _ => Err(Self::Several(errors)),
         }
+    }
+
+    /// Whether the configuration is in force all the same.
+    #[must_use]
+    pub const fn is_in_force(&self) -> bool {
+        matches!(self, Self::Unfinished(_))
     }
 
     /// Whether the kernel said so.

@@ -91,6 +91,14 @@ impl History {
         self.manifests().next()
     }
 
+    /// Of the generation that the kernel has, also if that could not be noted down yet.
+    pub(super) fn in_force(&self, generation: Option<u64>) -> Option<&Manifest> {
+        let announced = self.announced.as_ref();
+        announced
+            .filter(|announced| generation == Some(announced.generation))
+            .or_else(|| self.newest())
+    }
+
     /// The highest generation that any manifest has.
     pub(super) fn last_generation(&self) -> u64 {
         let announced = self.announced.as_ref().map_or(0, |manifest| manifest.generation);

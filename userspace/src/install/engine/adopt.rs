@@ -57,12 +57,18 @@ impl Engine {
             });
         }
         self.applied = self.last_readable(&mut findings);
-        if self.applied.is_none() {
-            self.leave_alone(&mut findings)?;
+        let taken = if self.applied.is_none() {
+            self.leave_alone(&mut findings)
         } else if self.datapath.is_some() {
-            self.take_over(&mut findings, progress)?;
+            self.take_over(&mut findings, progress)
         } else if same_pins {
-            self.restore(of_this_boot, &mut findings, progress)?;
+            self.restore(of_this_boot, &mut findings, progress)
+        } else {
+            Ok(())
+        };
+        match taken {
+            Err(error) if error.is_in_force() => findings.push(error.to_string()),
+            other => other?,
         }
         self.note_manifest();
         Ok(Adopted {
@@ -134,16 +140,11 @@ impl Engine {
             bare.iter()
                 .map(|it| format!("interface {it} had lost its programs and has them again")),
         );
-        let stands = |guest: &GuestState| survey.stands(guest) && datapath.is_attached(&guest.device).unwrap_or(false);
         if state.stage == Stage::Changing {
-            let old: Vec<_> = state.all_guests().cloned().collect();
-            let (directory, missing) = (&self.options.state_dir, Missing::MadeIfPossible);
-            let arrangement = Arrangement::new(guests, directory, &old, &survey, missing, stands)?;
-            findings.extend(arrangement.reasons.iter().cloned());
-            hand_over(state, &arrangement);
-            self.learn()?;
-            return self.run(&wanted, arrangement, (&survey, &netlink), true, progress);
+            findings.extend(self.finish_earlier(progress)?);
+            return Ok(());
         }
+        let stands = |guest: &GuestState| survey.stands(guest) && datapath.is_attached(&guest.device).unwrap_or(false);
         // Names and groups may have been changed by a run that was killed before it could note them down.
         for (old, wanted) in state
             .guests
@@ -166,6 +167,32 @@ impl Engine {
         }
         let was_up = |device: &&String| survey.link(device).is_some_and(|link| link.up);
         bare.iter().filter(was_up).try_for_each(|device| netlink.set_up(device))
+    }
+
+    /// Does what an earlier change has left undone, if it has: brings up who is in force, and removes who isn't. Says why
+    /// guests are absent.
+    pub(super) fn finish_earlier(&mut self, progress: &dyn Progress) -> Result<Vec<String>> {
+        let (Some(applied), Some(state), Some(datapath)) = (self.applied.clone(), &mut self.state, &self.datapath)
+        else {
+            return Ok(Vec::new());
+        };
+        if state.stage != Stage::Changing {
+            return Ok(Vec::new());
+        }
+        let guests = applied.deployment.guest_states()?;
+        let netlink = Netlink::open()?;
+        let survey = Survey::take(&netlink)?;
+        let old: Vec<_> = state.all_guests().cloned().collect();
+        let (directory, missing) = (&self.options.state_dir, Missing::MadeIfPossible);
+        let stands = |guest: &GuestState| survey.stands(guest) && datapath.is_attached(&guest.device).unwrap_or(false);
+        let arrangement = Arrangement::new(guests, directory, &old, &survey, missing, stands)?;
+        let reasons = arrangement.reasons.clone();
+        hand_over(state, &arrangement);
+        self.learn()?;
+        let wanted = Wanted::again(&applied);
+        let done = self.run(&wanted, arrangement, (&survey, &netlink), true, progress);
+        self.note_manifest();
+        done.map(|()| reasons)
     }
 
     /// Finds out what the tables hold, and whether that is what was applied.

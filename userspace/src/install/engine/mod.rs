@@ -229,7 +229,8 @@ impl Engine {
 
     /// The same configuration is in force under another generation.
     fn note_manifest(&mut self) {
-        if let (Some(applied), Some(manifest)) = (&mut self.applied, self.history.newest()) {
+        let generation = self.datapath.as_ref().map(|datapath| datapath.generation().0);
+        if let (Some(applied), Some(manifest)) = (&mut self.applied, self.history.in_force(generation)) {
             applied.manifest = manifest.clone();
         }
     }

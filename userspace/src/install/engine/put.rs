@@ -8,6 +8,7 @@ use crate::install::change::{Changing, Wanted, bindings, with_cleanup};
 use crate::install::deployment::Deployment;
 use crate::install::down::remove;
 use crate::install::error::{Error, Result};
+use crate::install::history::Manifest;
 use crate::install::kernel::Datapath;
 use crate::install::netlink::Netlink;
 use crate::install::progress::Progress;
@@ -31,20 +32,20 @@ impl Engine {
             deployment: &deployment,
             rollback_to,
         };
-        let change = if self.datapath.is_none() {
-            self.build(&wanted, progress)?
-        } else if self.is_up(&wanted) {
-            Change::AlreadyUp
-        } else {
-            self.change(&wanted, progress)?
+        let change = match self.enforce(&wanted, progress) {
+            Err(error) if !error.is_in_force() => return Err(error),
+            enforced => enforced,
         };
-        let manifest = self.history.newest().cloned().ok_or(Error::NothingUp)?;
+        // Whatever could not be done after that: this is what packets meet from now on.
+        let generation = self.datapath.as_ref().map(|datapath| datapath.generation().0);
+        let manifest = self.history.in_force(generation).cloned().ok_or(Error::NothingUp)?;
         let generation = manifest.generation;
         self.applied = Some(Applied {
             manifest,
             sources,
             deployment,
         });
+        let change = change?;
         let cut = options.cut.then(|| self.cut(progress)).transpose()?;
         Ok(Outcome {
             generation,
@@ -63,6 +64,21 @@ impl Engine {
             }),
             _ => Ok(()),
         }
+    }
+
+    fn enforce(&mut self, wanted: &Wanted<'_>, progress: &dyn Progress) -> Result<Change> {
+        if self.datapath.is_none() {
+            return self.build(wanted, progress);
+        }
+        match self.finish_earlier(progress) {
+            // What stands in its way must not stand in the way of another configuration.
+            Err(error) if !error.is_in_force() => return Err(error),
+            _ => {}
+        }
+        if self.is_up(wanted) {
+            return Ok(Change::AlreadyUp);
+        }
+        self.change(wanted, progress)
     }
 
     /// Whether exactly this is up, whole and enforced.
@@ -91,9 +107,14 @@ impl Engine {
         let netlink = Netlink::open()?;
         let survey = Survey::take(&netlink)?;
         let state = self.state.as_ref().ok_or(Error::NothingUp)?;
-        let stands = |guest: &GuestState| survey.stands(guest) && !self.damaged.contains(&guest.pin);
+        // What an earlier change could not remove is still to go.
+        let is_left = |guest: &GuestState| state.passing.iter().any(|left| left.pin == guest.pin);
+        let stands = |guest: &GuestState| {
+            survey.stands(guest) && !self.damaged.contains(&guest.pin) && (state.passing.is_empty() || !is_left(guest))
+        };
         let directory = &self.options.state_dir;
-        let arrangement = Arrangement::new(guests, directory, &state.guests, &survey, Missing::Made, stands)?;
+        let old: Vec<_> = state.all_guests().cloned().collect();
+        let arrangement = Arrangement::new(guests, directory, &old, &survey, Missing::Made, stands)?;
         let change = Change::of(&arrangement);
         self.run(wanted, arrangement, (&survey, &netlink), false, progress)?;
         Ok(change)
@@ -130,7 +151,8 @@ impl Engine {
             Err(error) => return Err(with_cleanup(error, self.history.withdraw())),
         };
         self.compiled = compiled;
-        self.history.confirm()?;
+        let confirmed = self.history.confirm();
+        confirmed.map_err(|error| Error::Unfinished(Box::new(error)))?;
         Ok(rows)
     }
 
@@ -183,6 +205,7 @@ impl Engine {
             .and_then(|()| self.install(wanted, Missing::Made, &netlink, progress));
         match built {
             Ok(_) => Ok(change),
+            Err(error) if error.is_in_force() => Err(error),
             Err(error) => Err(with_cleanup(error, self.forget(progress))),
         }
     }

@@ -6,7 +6,7 @@ use crate::install::change::Wanted;
 use crate::install::error::Result;
 use crate::install::netlink::Netlink;
 use crate::install::progress::Progress;
-use crate::install::state::{GuestState, Stage};
+use crate::install::state::GuestState;
 use crate::install::survey::Survey;
 use serde::Serialize;
 
@@ -32,12 +32,13 @@ impl Engine {
     /// Compares the guests with what the host has: the ENI of one that is gone answers for nothing, one that has come back
     /// is bound again. Where nothing has changed nothing is done.
     pub fn reconcile(&mut self, progress: &dyn Progress) -> Result<Vec<Rebound>> {
+        if self.datapath.is_none() {
+            return Ok(Vec::new());
+        }
+        self.finish_earlier(progress)?;
         let (Some(applied), Some(state)) = (&self.applied, &self.state) else {
             return Ok(Vec::new());
         };
-        if self.datapath.is_none() || state.stage != Stage::Up {
-            return Ok(Vec::new());
-        }
         let netlink = Netlink::open()?;
         let survey = Survey::take(&netlink)?;
         let stands = |guest: &GuestState| survey.host_side(guest).is_some();
@@ -52,15 +53,10 @@ impl Engine {
             return Ok(rebound);
         }
         let applied = applied.clone();
-        self.run(
-            &Wanted::again(&applied),
-            arrangement,
-            (&survey, &netlink),
-            false,
-            progress,
-        )?;
+        let wanted = Wanted::again(&applied);
+        let done = self.run(&wanted, arrangement, (&survey, &netlink), false, progress);
         self.note_manifest();
-        Ok(rebound)
+        done.map(|()| rebound)
     }
 }
 

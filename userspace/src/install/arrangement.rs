@@ -231,7 +231,7 @@ impl Room<'_> {
     }
 
     fn find_namespace(&mut self, guest: &mut GuestState, namespace: &str) -> Result<()> {
-        let Some(inode) = self.survey.inode(namespace) else {
+        let Some(found) = self.survey.namespace(namespace) else {
             if self.missing == Missing::Rebound {
                 return Err(Error::NamespaceMissing(namespace.to_owned()));
             }
@@ -242,7 +242,7 @@ impl Room<'_> {
             had_it.for_each(|gone| gone.nameless = true);
             return Ok(());
         };
-        if !self.gone.iter().any(|gone| gone.place.is_made(namespace, Some(inode))) {
+        if !self.gone.iter().any(|gone| gone.place.is_made(namespace, Some(found))) {
             if self.missing == Missing::Rebound {
                 let had_it = self
                     .gone
@@ -256,32 +256,35 @@ impl Room<'_> {
         guest.place = Place::Made {
             namespace: guest.pin.clone(),
             inode: None,
+            since: None,
         };
         guest.renaming = Some(Renaming::To(namespace.to_owned()));
-        match self.survey.inode(&guest.pin) {
+        match self.survey.namespace(&guest.pin) {
             Some(_) => Err(Error::NamespaceTaken(guest.pin.clone())),
             None => Ok(()),
         }
     }
 
     fn find_adopted(&self, guest: &mut GuestState, namespace: &str) -> Result<()> {
-        let inode = self.survey.inode(namespace);
-        if inode.is_none()
+        let found = self.survey.namespace(namespace);
+        if found.is_none()
             || self
                 .gone
                 .iter()
-                .any(|gone| !gone.nameless && gone.place.is_made(namespace, inode))
+                .any(|gone| !gone.nameless && gone.place.is_made(namespace, found))
         {
             return Err(Error::NamespaceMissing(namespace.to_owned()));
         }
         guest.place = Place::Adopted {
             namespace: namespace.to_owned(),
-            inode,
+            inode: found.map(|found| found.inode),
         };
         if !guest::has_device(namespace, GUEST_DEVICE)? {
             return Ok(());
         }
-        if self.gone.iter().any(|gone| gone.place.namespace() == Some(namespace)) {
+        // A pair goes as a whole: where the host side is gone, that interface is another.
+        let has_it = |gone: &GuestState| gone.place.namespace() == Some(namespace) && self.survey.known(gone).is_some();
+        if self.gone.iter().any(has_it) {
             guest.renaming = Some(Renaming::To(GUEST_DEVICE.to_owned()));
             return Ok(());
         }

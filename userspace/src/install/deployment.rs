@@ -127,7 +127,14 @@ fn place(attachment: &Attachment) -> (String, Place) {
         Attachment::Namespace {
             name: namespace,
             adopt: false,
-        } => (String::new(), Place::Made { namespace, inode: None }),
+        } => (
+            String::new(),
+            Place::Made {
+                namespace,
+                inode: None,
+                since: None,
+            },
+        ),
     }
 }
 

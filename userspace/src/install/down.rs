@@ -122,7 +122,7 @@ fn adopted(netlink: &Netlink, guest: &GuestState) -> Result<Option<Link>> {
 }
 
 fn remove_namespaces(guest: &GuestState) -> Result<()> {
-    let Place::Made { namespace, inode } = &guest.place else {
+    let Place::Made { namespace, .. } = &guest.place else {
         return Ok(());
     };
     if guest.nameless {
@@ -133,8 +133,8 @@ fn remove_namespaces(guest: &GuestState) -> Result<()> {
         _ => None,
     };
     for name in std::iter::once(namespace).chain(before) {
-        let found = netns::inode(name)?;
-        let is_ours = inode.is_none() || *inode == found;
+        let found = netns::identity(name)?;
+        let is_ours = guest.place.is_made_as(found);
         // Who is killed while making, naming or removing a namespace leaves a file that stands for none.
         if found.is_some() && (is_ours || !netns::is_namespace(name)?) {
             netns::remove(name)?;

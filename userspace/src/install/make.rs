@@ -15,9 +15,15 @@ use groundplane_abi::Mac;
 /// Makes the host side of a guest and notes down what it is known by. It stays down; a device that was there before
 /// stays what it is, apart from its MAC, and until the configuration is in force its packets are dropped.
 pub(super) fn host_side(guest: &mut GuestState, mac: Mac, survey: &Survey, netlink: &Netlink) -> Result<()> {
-    if let Place::Made { namespace, inode } = &mut guest.place {
+    if let Place::Made {
+        namespace,
+        inode,
+        since,
+    } = &mut guest.place
+    {
         // Until that is written down, the name tells that it is ours, for it was free.
-        *inode = Some(netns::create(namespace)?);
+        let made = netns::create(namespace)?;
+        (*inode, *since) = (Some(made.inode), Some(made.since));
     }
     let link = match (&guest.place, guest.place.namespace()) {
         (Place::Device { .. }, _) => {

@@ -14,6 +14,16 @@ use std::thread;
 /// Where `ip netns` looks.
 pub const DIRECTORY: &str = "/run/netns";
 
+/// By which a namespace is known from a later one of the same name. The kernel gives the inode of one that is gone to the
+/// next one, so the time from which it has it is part of that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Identity {
+    pub inode: u64,
+    /// In nanoseconds since 1970. It stays as long as a name is bound to the namespace, but not where the name is a link
+    /// to a process's namespace, as others make them.
+    pub since: i64,
+}
+
 /// The file that stands for a namespace.
 pub fn path(name: &str) -> Result<PathBuf> {
     let usable = !name.is_empty() && name.len() <= 255 && !name.contains(['/', '\0']) && name != "." && name != "..";
@@ -24,8 +34,8 @@ pub fn path(name: &str) -> Result<PathBuf> {
     }
 }
 
-/// Makes a namespace and returns its inode, by which it is known from a later one of the same name.
-pub fn create(name: &str) -> Result<u64> {
+/// Makes a namespace.
+pub fn create(name: &str) -> Result<Identity> {
     let path = path(name)?;
     share_directory().doing(|| format!("prepare {DIRECTORY}"))?;
     match OpenOptions::new().write(true).create_new(true).mode(0o000).open(&path) {
@@ -48,7 +58,7 @@ fn bind_to(name: &str, path: &Path) -> Result<u64> {
         let _ = std::fs::remove_file(path);
         return Err(error).doing(|| format!("make network namespace {name}"));
     }
-    inode(name)?.ok_or_else(|| Error::NamespaceMissing(name.to_owned()))
+    identity(name)?.ok_or_else(|| Error::NamespaceMissing(name.to_owned()))
 }
 
 /// Removes a namespace's name. The namespace itself goes with the last process in it. A name that is not there is no
@@ -115,11 +125,25 @@ pub fn list() -> Result<Vec<String>> {
 
 /// The inode of the namespace with this name, if there is one.
 pub fn inode(name: &str) -> Result<Option<u64>> {
+    Ok(identity(name)?.map(|identity| identity.inode))
+}
+
+/// The namespace with this name, if there is one.
+pub fn identity(name: &str) -> Result<Option<Identity>> {
     let path = path(name)?;
     match std::fs::metadata(&path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         other => other
-            .map(|metadata| Some(metadata.ino()))
+            .map(|metadata| {
+                Some(Identity {
+                    inode: metadata.ino(),
+                    // It is the year 2262 before this doesn't fit.
+                    since: metadata
+                        .ctime()
+                        .saturating_mul(1_000_000_000)
+                        .saturating_add(metadata.ctime_nsec()),
+                })
+            })
             .doing(|| format!("look at {}", path.display())),
     }
 }

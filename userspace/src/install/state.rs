@@ -4,6 +4,7 @@
 use crate::install::error::{Doing as _, Result};
 use crate::install::guest::Addressing;
 use crate::install::names::GUEST_DEVICE;
+use crate::install::netns::Identity;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
@@ -102,8 +103,13 @@ pub enum Renaming {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Place {
-    /// A namespace that `up` makes, known by its inode once it is made.
-    Made { namespace: String, inode: Option<u64> },
+    /// A namespace that `up` makes, known by its inode, and by when it got that, once it is made.
+    Made {
+        namespace: String,
+        inode: Option<u64>,
+        #[serde(default)]
+        since: Option<i64>,
+    },
     /// A namespace that was there before.
     Adopted {
         namespace: String,
@@ -133,9 +139,18 @@ impl Place {
     }
 
     /// Whether the namespace found under a name is the one that was made.
-    pub(super) fn is_made(&self, name: &str, found: Option<u64>) -> bool {
+    pub(super) fn is_made(&self, name: &str, found: Option<Identity>) -> bool {
+        self.namespace() == Some(name) && self.is_made_as(found)
+    }
+
+    /// The same whatever its name is.
+    pub(super) fn is_made_as(&self, found: Option<Identity>) -> bool {
         match self {
-            Self::Made { namespace, inode } => namespace == name && (inode.is_none() || *inode == found),
+            // Until it is noted down the name tells.
+            Self::Made { inode: None, .. } => true,
+            Self::Made { inode, since, .. } => {
+                found.is_some_and(|found| *inode == Some(found.inode) && since.is_none_or(|since| since == found.since))
+            }
             Self::Adopted { .. } | Self::Tap | Self::Device { .. } => false,
         }
     }
@@ -263,6 +278,7 @@ pub(crate) mod tests {
         Place::Made {
             namespace: namespace.to_owned(),
             inode,
+            since: inode.map(|_| 1),
         }
     }
 
@@ -274,15 +290,20 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_namespace_is_ours_by_its_inode_not_by_its_name() {
-        assert!(made("web", Some(7)).is_made("web", Some(7)));
-        assert!(!made("web", Some(7)).is_made("web", Some(8)));
-        assert!(!made("web", Some(7)).is_made("db", Some(7)));
+    fn a_namespace_is_ours_by_its_inode_and_its_time_not_by_its_name() {
+        let found = |inode, since| Some(Identity { inode, since });
+        assert!(made("web", Some(7)).is_made("web", found(7, 1)));
+        assert!(!made("web", Some(7)).is_made("web", found(8, 1)));
         assert!(
-            made("web", None).is_made("web", Some(8)),
+            !made("web", Some(7)).is_made("web", found(7, 2)),
+            "ours was deleted, and another one has got its inode"
+        );
+        assert!(!made("web", Some(7)).is_made("db", found(7, 1)));
+        assert!(
+            made("web", None).is_made("web", found(8, 1)),
             "killed before the inode was noted down"
         );
-        assert!(!adopted("web").is_made("web", Some(7)));
+        assert!(!adopted("web").is_made("web", found(7, 1)));
     }
 
     #[test]

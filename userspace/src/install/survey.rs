@@ -2,7 +2,7 @@
 
 use crate::install::error::Result;
 use crate::install::netlink::{Link, Netlink};
-use crate::install::netns;
+use crate::install::netns::{self, Identity};
 use crate::install::state::{GuestState, Place};
 use std::collections::BTreeMap;
 
@@ -11,8 +11,7 @@ pub(super) struct Survey {
     links: BTreeMap<String, Link>,
     /// Names by the number of the device.
     names: BTreeMap<u32, String>,
-    /// Inodes by name.
-    namespaces: BTreeMap<String, u64>,
+    namespaces: BTreeMap<String, Identity>,
 }
 
 impl Survey {
@@ -21,9 +20,9 @@ impl Survey {
         for name in netns::list()? {
             // One that goes just now is gone, and who was killed while making or removing one has left a mere file.
             if netns::is_namespace(&name)?
-                && let Some(inode) = netns::inode(&name)?
+                && let Some(identity) = netns::identity(&name)?
             {
-                namespaces.insert(name, inode);
+                namespaces.insert(name, identity);
             }
         }
         let links = netlink.links()?;
@@ -38,8 +37,8 @@ impl Survey {
         self.links.get(device)
     }
 
-    pub(super) fn inode(&self, namespace: &str) -> Option<u64> {
-        self.namespaces.get(namespace).copied()
+    pub(super) fn namespace(&self, name: &str) -> Option<Identity> {
+        self.namespaces.get(name).copied()
     }
 
     /// The host side that the journal speaks of, whatever its name is by now.
@@ -60,9 +59,12 @@ impl Survey {
     pub(super) fn host_side(&self, guest: &GuestState) -> Option<&Link> {
         let link = self.known(guest).filter(|link| link.name == guest.device)?;
         let is_elsewhere = match &guest.place {
-            Place::Made { namespace, inode } | Place::Adopted { namespace, inode } => self
-                .inode(namespace)
-                .is_some_and(|found| inode.is_some_and(|inode| inode != found)),
+            Place::Made { namespace, .. } => self
+                .namespace(namespace)
+                .is_some_and(|found| !guest.place.is_made_as(Some(found))),
+            Place::Adopted { namespace, inode } => self
+                .namespace(namespace)
+                .is_some_and(|found| inode.is_some_and(|inode| inode != found.inode)),
             Place::Tap | Place::Device { .. } => false,
         };
         (!is_elsewhere).then_some(link)
@@ -73,7 +75,7 @@ impl Survey {
         let place = guest
             .place
             .namespace()
-            .is_none_or(|namespace| self.inode(namespace).is_some());
+            .is_none_or(|namespace| self.namespace(namespace).is_some());
         place && self.host_side(guest).is_some()
     }
 }

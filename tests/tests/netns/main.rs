@@ -14,6 +14,7 @@ mod lifecycle;
 mod monitor;
 mod mtu;
 mod reach;
+mod recovery;
 mod scan;
 mod scenarios;
 mod tap;

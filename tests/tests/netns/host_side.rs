@@ -2,7 +2,7 @@
 
 use super::{engine, no_ping, ping};
 use anyhow::{Context, Result, ensure};
-use groundplane::install::Whereabouts;
+use groundplane::install::{Quiet, Whereabouts};
 use groundplane_tests::netns::{Lab, Talk};
 use serde_json::Value;
 
@@ -128,18 +128,18 @@ fn who_goes_answers_for_nothing_and_who_comes_back_is_bound_again_while_others_g
     let mac = mac(&lab)?;
     lab.inside("host", || {
         let mut engine = engine(&lab)?;
-        ensure!(engine.reconcile()?.is_empty(), "nothing has changed");
+        ensure!(engine.reconcile(&Quiet)?.is_empty(), "nothing has changed");
         let generation = engine.datapath().context("loaded")?.generation();
         remove_container(&lab)?;
-        let gone = engine.reconcile()?;
+        let gone = engine.reconcile(&Quiet)?;
         ensure!(
             gone.len() == 1 && gone[0].name == "red/theirs" && gone[0].whereabouts == Whereabouts::Gone,
             "{gone:?}"
         );
-        ensure!(engine.reconcile()?.is_empty(), "it is known to be gone");
+        ensure!(engine.reconcile(&Quiet)?.is_empty(), "it is known to be gone");
         no_ping(&lab, "web", "10.0.1.20")?;
         container(&lab, &mac)?;
-        let back = engine.reconcile()?;
+        let back = engine.reconcile(&Quiet)?;
         ensure!(back.len() == 1 && back[0].whereabouts == Whereabouts::Back, "{back:?}");
         ensure!(engine.datapath().context("loaded")?.generation() > generation);
         Ok(())
@@ -167,7 +167,7 @@ fn a_namespace_that_is_deleted_and_made_again_gets_its_interface_again() -> Resu
         let mut engine = engine(&lab)?;
         lab.on_host(&["ip", "netns", "delete", &namespace])?.success()?;
         lab.on_host(&["ip", "netns", "add", &namespace])?.success()?;
-        let back = engine.reconcile()?;
+        let back = engine.reconcile(&Quiet)?;
         ensure!(back.len() == 1 && back[0].whereabouts == Whereabouts::Back, "{back:?}");
         Ok(())
     })?;

@@ -300,7 +300,7 @@ fn in_force(member: Member) -> GuestState {
 }
 
 /// Removes who is gone, or was never in force, and gives the names that become free to who waits for them.
-fn settle(store: &Store, state: &mut State, progress: &dyn Progress) -> Result<()> {
+pub(super) fn settle(store: &Store, state: &mut State, progress: &dyn Progress) -> Result<()> {
     if !state.passing.is_empty() {
         remove_guests(&state.pins, &state.leftovers(), true, progress)?;
         state.passing.clear();

@@ -52,7 +52,7 @@ pub fn create(name: &str) -> Result<Identity> {
 }
 
 /// Makes a namespace that a file stands for.
-fn bind_to(name: &str, path: &Path) -> Result<u64> {
+fn bind_to(name: &str, path: &Path) -> Result<Identity> {
     if let Err(error) = on_thread(|| bind_new_namespace(path)) {
         // The file alone stands for nothing, and the error to report is the one above.
         let _ = std::fs::remove_file(path);

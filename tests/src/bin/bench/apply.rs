@@ -35,7 +35,7 @@ pub(crate) fn measure(options: &Options) -> Result<Vec<Row>> {
     let memory = resident()?;
     let generation = engine.applied().context("nothing is in force")?.manifest.generation;
     ensure!(generation > u64::from(options.rounds()), "generation {generation}");
-    let down = milliseconds(|| Ok(engine.down().map(drop)?))?;
+    let down = milliseconds(|| Ok(engine.down(&Quiet).map(drop)?))?;
     let row = |what: &str, unit, ours, bar: f64| {
         let bar = ("bar", Sample::of(vec![bar])?);
         Row::new(what.to_owned(), unit, Sample::of(ours)?, bar, Bar::AtMost(1.0))

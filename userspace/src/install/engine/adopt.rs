@@ -130,10 +130,6 @@ impl Engine {
         let wanted = Wanted::again(&applied);
         let guests = applied.deployment.guest_states()?;
         let netlink = Netlink::open()?;
-        if state.guests.iter().any(|guest| guest.renaming.is_some()) {
-            // They are those of the configuration in force by then, and all that is passing is gone.
-            settle(&self.store, state)?;
-        }
         let survey = Survey::take(&netlink)?;
         let bare = rearm(state, datapath, (&survey, &netlink), progress)?;
         findings.extend(
@@ -178,6 +174,11 @@ impl Engine {
         };
         if state.stage != Stage::Changing {
             return Ok(Vec::new());
+        }
+        if state.guests.iter().any(|guest| guest.renaming.is_some()) {
+            // They are those of the configuration in force by then, and all that is passing is gone.
+            let settled = settle(&self.store, state, progress);
+            settled.map_err(|error| Error::Unfinished(Box::new(error)))?;
         }
         let guests = applied.deployment.guest_states()?;
         let netlink = Netlink::open()?;

@@ -8,7 +8,6 @@ use crate::install::change::{Changing, Wanted, bindings, with_cleanup};
 use crate::install::deployment::Deployment;
 use crate::install::down::remove;
 use crate::install::error::{Error, Result};
-use crate::install::history::Manifest;
 use crate::install::kernel::Datapath;
 use crate::install::netlink::Netlink;
 use crate::install::progress::Progress;

@@ -65,7 +65,10 @@ fn completions_of_every_shell_know_every_verb() {
 #[test]
 fn the_schema_is_that_of_the_documentation() {
     const SCHEMA: &str = include_str!("../../docs/document.schema.json");
-    assert_eq!(said(&["schema"]), SCHEMA);
+    assert!(
+        said(&["schema"]) == SCHEMA,
+        "run `groundplane schema > docs/document.schema.json`"
+    );
 }
 
 #[test]

@@ -59,23 +59,16 @@ impl Cache {
         if problems.errors() > 0 {
             return Ok(Err(problems.into_diagnostics(&map)));
         }
-        let dumps = read_trees(&mut reading, &map, &mut problems);
-        let written = reading.iter().filter_map(|reading| reading.root.clone());
-        let written: Vec<_> = written.collect();
-        let is_whole = written.len() + dumps.len() == sources.len();
-        let dump = dump::read(dumps, &mut problems);
-        let dumped = dump.document.clone().map(Arc::new);
-        let roots: Vec<_> = written.into_iter().chain(dumped).collect();
+        let (roots, dump, is_whole) = read_all(&mut reading, &map, &mut problems);
         let mut document = schema::read(&roots, &mut problems);
         document.objects.extend(dump.objects());
         // What is in a source that can't be read would be missed everywhere.
         if !is_whole {
             return Ok(Err(problems.into_diagnostics(&map)));
         }
-        let kept = |name: &Span| self.parts.get(name).cloned().ok_or(*name);
-        let spans = document.kept.iter().map(|vpc| vpc.span);
-        let parts = spans.map(|span| kept(&span)).collect::<Result<Vec<_>, _>>();
-        let parts = parts.map_err(|missing| vec![missing])?;
+        let kept = document.kept.iter().map(|vpc| vpc.span);
+        let parts = kept.map(|span| self.parts.get(&span).cloned().ok_or(vec![span]));
+        let parts = parts.collect::<Result<Vec<_>, _>>()?;
         let whole = resolve::resolve(&document, &parts, host, &map, &mut problems)?;
         drop(document);
         drop(roots);
@@ -140,6 +133,21 @@ impl Cache {
         }
         self.parts = parts.into_iter().map(|part| (part.span, part)).collect();
     }
+}
+
+/// The trees of all sources, of which dumps make one; and whether no source is missing.
+fn read_all(
+    reading: &mut [Reading<'_>],
+    sources: &SourceMap<'_>,
+    problems: &mut Problems,
+) -> (Vec<Arc<Node>>, dump::Dump, bool) {
+    let dumps = read_trees(reading, sources, problems);
+    let written = reading.iter().filter_map(|reading| reading.root.clone());
+    let mut roots: Vec<_> = written.collect();
+    let is_whole = roots.len() + dumps.len() == reading.len();
+    let dump = dump::read(dumps, problems);
+    roots.extend(dump.document.clone().map(Arc::new));
+    (roots, dump, is_whole)
 }
 
 /// Reads what isn't kept. What is a dump is returned with the name of its source.

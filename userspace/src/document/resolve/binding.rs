@@ -2,7 +2,7 @@
 
 use super::place::Taken;
 use crate::document::Guest;
-use crate::document::diagnostic::{Problem, Problems, quote};
+use crate::document::diagnostic::{Problem, Problems, Spanned, quote};
 use crate::document::schema::Binding;
 use crate::resources::{NetworkInterface, Resources};
 use std::collections::{HashMap, HashSet};
@@ -22,22 +22,8 @@ pub(super) fn resolve(
     let mut bound: HashSet<String> = ids.collect();
     let mut taken = Vec::new();
     for Binding { name, attachment } in bindings {
-        let report = |message: String, help: &str, problems: &mut Problems| {
-            let problem = Problem::error(name.span, message).code("InvalidNetworkInterfaceID.NotFound");
-            problems.report(problem.help(help));
-        };
-        let eni = match called.get(name.value).map(Vec::as_slice) {
-            Some([eni]) => *eni,
-            Some(_) => {
-                let message = format!("several network interfaces are called {}", quote(name.value));
-                report(message, "write VPC/NAME or VPC/ADDRESS, or the id", problems);
-                continue;
-            }
-            None => {
-                let message = format!("no network interface is called {}", quote(name.value));
-                report(message, "write its id, its name, or VPC/ADDRESS", problems);
-                continue;
-            }
+        let Some(eni) = find(&called, *name, problems) else {
+            continue;
         };
         let Some(attachment) = *attachment else { continue };
         let place = Taken::of(&eni.name, attachment, problems);
@@ -50,6 +36,28 @@ pub(super) fn resolve(
         taken.push(place);
     }
     taken
+}
+
+/// The one network interface that is called so.
+fn find<'a>(
+    called: &HashMap<String, Vec<&'a NetworkInterface>>,
+    name: Spanned<&str>,
+    problems: &mut Problems,
+) -> Option<&'a NetworkInterface> {
+    let (message, help) = match called.get(name.value).map(Vec::as_slice) {
+        Some([eni]) => return Some(eni),
+        Some(_) => {
+            let message = format!("several network interfaces are called {}", quote(name.value));
+            (message, "write VPC/NAME or VPC/ADDRESS, or the id")
+        }
+        None => {
+            let message = format!("no network interface is called {}", quote(name.value));
+            (message, "write its id, its name, or VPC/ADDRESS")
+        }
+    };
+    let problem = Problem::error(name.span, message).code("InvalidNetworkInterfaceID.NotFound");
+    problems.report(problem.help(help));
+    None
 }
 
 /// Network interfaces by everything they can be called.

@@ -61,16 +61,7 @@ pub(super) fn resolve(
             details: details(Some(&list.details), account),
         });
     }
-    let list = |list: &schema::PrefixList<'_>| {
-        Arc::new(List {
-            name: list.name.value.to_owned(),
-            id: prefix_list_id(list),
-            family: family(list),
-            max_entries: max_entries(list),
-            entries: list.entries.iter().map(|entry| entry.value).collect(),
-        })
-    };
-    let lists: Vec<_> = lists.iter().map(list).collect();
+    let lists: Vec<_> = lists.iter().map(|list| Arc::new(List::of(list))).collect();
     let by_name = lists.iter().map(|list| (list.name.clone(), list.clone()));
     let by_id = lists.iter().map(|list| (list.id.clone(), list.clone()));
     PrefixLists {
@@ -123,6 +114,16 @@ fn max_entries(list: &schema::PrefixList<'_>) -> usize {
 }
 
 impl List {
+    fn of(list: &schema::PrefixList<'_>) -> Self {
+        Self {
+            name: list.name.value.to_owned(),
+            id: prefix_list_id(list),
+            family: family(list),
+            max_entries: max_entries(list),
+            entries: list.entries.iter().map(|entry| entry.value).collect(),
+        }
+    }
+
     /// What a reference to it counts as.
     pub(super) fn weight(&self) -> ByFamily {
         ByFamily::of(self.family, self.max_entries)

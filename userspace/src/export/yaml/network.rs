@@ -68,8 +68,12 @@ impl Writer<'_> {
             tables.put_if(key != "main" || written != Map::default(), key, written);
         }
         map.put_map("route_tables", tables);
+        self.interfaces(vpc, map);
+    }
+
+    fn interfaces(&self, vpc: &Vpc, map: &mut Map) {
         let (mut instances, mut interfaces) = (Map::default(), Map::default());
-        for eni in all.network_interfaces.iter().filter(|it| it.vpc_id == vpc.vpc_id) {
+        for eni in self.all.network_interfaces.iter().filter(|it| it.vpc_id == vpc.vpc_id) {
             let section = match self.guests.contains_key(&*eni.network_interface_id) {
                 true => &mut instances,
                 false => &mut interfaces,

@@ -123,7 +123,7 @@ impl Arrangement {
         }
     }
 
-    pub(super) fn to_make(&mut self) -> impl Iterator<Item = &mut GuestState> {
+    pub(super) fn newcomers(&mut self) -> impl Iterator<Item = &mut GuestState> {
         let made = self.members.iter_mut().filter(|member| member.fate == Fate::Made);
         made.map(|member| &mut member.guest)
     }

@@ -84,7 +84,7 @@ impl Changing<'_> {
         let mut compiled = self.compile(provisional(&arrangement))?;
         self.announce(&arrangement)?;
         self.widen(&arrangement)?;
-        if arrangement.to_make().next().is_some() {
+        if arrangement.newcomers().next().is_some() {
             self.make(&mut arrangement)?;
             compiled = self.compile(bindings(arrangement.members.iter().map(|it| &it.guest)))?;
         }
@@ -144,8 +144,8 @@ impl Changing<'_> {
             .iter()
             .map(|eni| (&*eni.network_interface_id, eni.mac_address))
             .collect();
-        let all = arrangement.to_make().count();
-        for (done, guest) in arrangement.to_make().enumerate() {
+        let all = arrangement.newcomers().count();
+        for (done, guest) in arrangement.newcomers().enumerate() {
             self.check_interrupted()?;
             self.progress.step(&format!("making {}", guest.name));
             self.progress.counted(done, all);
@@ -154,14 +154,18 @@ impl Changing<'_> {
                 .ok_or_else(|| Error::Missing(guest.eni_id.clone()))?;
             make::host_side(guest, *mac, self.survey, self.netlink)?;
         }
-        make::attach(arrangement.to_make().map(|guest| &*guest), self.datapath, self.progress)?;
+        make::attach(
+            arrangement.newcomers().map(|guest| &*guest),
+            self.datapath,
+            self.progress,
+        )?;
         self.progress.step("configuring guests");
-        for (done, guest) in arrangement.to_make().enumerate() {
+        for (done, guest) in arrangement.newcomers().enumerate() {
             self.check_interrupted()?;
             self.progress.counted(done, all);
             make::guest_side(guest)?;
         }
-        let mut made: BTreeMap<_, _> = arrangement.to_make().map(|guest| (&*guest.pin, &*guest)).collect();
+        let mut made: BTreeMap<_, _> = arrangement.newcomers().map(|guest| (&*guest.pin, &*guest)).collect();
         for noted in &mut self.state.passing {
             if let Some(guest) = made.remove(&*noted.pin) {
                 noted.clone_from(guest);

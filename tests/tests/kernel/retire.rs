@@ -47,7 +47,7 @@ where
     }
 
     let entries = kernel.entries::<I>(flows).expect("entries are read");
-    let original = |entry: &&FlowEntry<I>| !entry.action.is_reply() && entry.key.src_port().get() % 2 == 0;
+    let original = |entry: &&FlowEntry<I>| !entry.action.is_reply() && entry.key.src_port().get().is_multiple_of(2);
     let chosen: Vec<_> = entries.values().filter(original).map(Connection::from).collect();
     assert_eq!(chosen.len(), usize::from(CONNECTIONS / 2));
     let other = Connection {

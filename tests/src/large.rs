@@ -86,7 +86,9 @@ pub fn text(size: Size, vpc: usize, port: u16) -> String {
         let _ = writeln!(text, "      t{table}:\n        subnets: [s{table}]\n        routes:");
         for route in 0..size.routes {
             let (high, low) = (route / 256, route % 256);
-            let eni = (route + table) % size.enis;
+            // In the next table's subnet: what it passes on must not come back to it.
+            let turn = route % (size.enis / size.route_tables);
+            let eni = turn * size.route_tables + (table + 1) % size.route_tables;
             let _ = writeln!(
                 text,
                 "        - {{ DestinationCidrBlock: 172.{}.{low}.0/24, instance: i{eni:03} }}",

@@ -66,6 +66,8 @@ pub struct Datapath {
     scopes: Array<MapData, Generation>,
     tables: BankedTables,
     held: [Held; 2],
+    /// Whether packets may still be reading the bank that was in force before.
+    readers_left: bool,
     /// Gone with the last change.
     departed: BTreeSet<Device>,
     flows: FlowTables,
@@ -132,6 +134,8 @@ impl Datapath {
             scopes: open(pins, map::SCOPES)?,
             tables: BankedTables::open(pins)?,
             held: [Held::Unknown, Held::Unknown],
+            // Somebody may have put this in force a moment ago, and been killed.
+            readers_left: true,
             departed: BTreeSet::new(),
             flows: FlowTables::open(pins)?,
             totals: open(pins, map::ENI_TOTALS)?,

@@ -256,8 +256,12 @@ impl Engine {
 
     /// Ends the connections that the configuration in force would not admit. It is in force by now, so that none of
     /// them comes about meanwhile.
-    fn cut(&self, progress: &dyn Progress) -> Result<usize> {
+    fn cut(&mut self, progress: &dyn Progress) -> Result<usize> {
         progress.step("cutting connections that are not admitted any more");
+        // A packet that was on its way when it came into force may still have brought one about.
+        if let Some(datapath) = &mut self.datapath {
+            datapath.wait_for_readers();
+        }
         let (Some(applied), Some(datapath)) = (&self.applied, &self.datapath) else {
             return Ok(0);
         };

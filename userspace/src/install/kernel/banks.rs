@@ -104,8 +104,8 @@ impl Datapath {
             })?;
         }
         self.generation.set(next);
-        // The next plan is written over the bank that is left now.
-        generation::wait_for_readers();
+        // Whoever writes over the bank that is left now waits for them; the change itself is done.
+        self.readers_left = true;
         // What they did last can still be asked, until something else changes.
         self.departed = gone;
         Ok(rows)
@@ -118,10 +118,18 @@ impl Datapath {
         self.bring(current.idle_bank(), &in_force).map(drop)
     }
 
-    /// Brings a bank up to a plan, from whatever it holds.
+    /// Waits until no packet is judged any more by what was in force before.
+    pub fn wait_for_readers(&mut self) {
+        if std::mem::take(&mut self.readers_left) {
+            generation::wait_for_readers();
+        }
+    }
+
+    /// Brings the bank that nobody reads up to a plan, from whatever it holds.
     fn bring(&mut self, bank: Bank, parts: &Parts) -> Result<usize> {
         let before = self.held_in(bank)?;
         let difference = Difference::between(&before, parts);
+        self.wait_for_readers();
         self.hold(bank, Held::Unknown);
         let rows = self.tables.write(bank, &difference.pairs())?;
         self.hold(bank, Held::Parts(parts.clone()));

@@ -56,9 +56,7 @@ pub struct Pulse {
 }
 
 impl Pulse {
-    /// Takes the pulse of a connection by one of its entries. Inlined, because the verifier refuses a function of several
-    /// values: what it returns them by is a pointer to its caller's stack.
-    #[inline(always)]
+    /// Takes the pulse of a connection by one of its entries.
     pub(crate) fn take<I: Family, T: TablesOf<I>>(
         tables: &T,
         table: FlowTable,
@@ -68,23 +66,31 @@ impl Pulse {
         let (twin_seen, twin_packets) = tables
             .look_up(table, entry.twin_key(), |twin| (twin.last_seen, twin.packets))
             .unwrap_or((0, 0));
-        Self::of(entry, (twin_seen, twin_packets), now, tables.ticks_per_second())
+        let last_seen = entry.last_seen.max(twin_seen);
+        let fewer = entry.packets.min(twin_packets);
+        Self {
+            // Another core's clock may be a tick ahead.
+            idle: now.saturating_sub(last_seen),
+            two_way: fewer > 0,
+            stream: fewer > 1,
+            closing: tcp_seen::is_closing(entry.tcp),
+            ticks_per_second: tables.ticks_per_second(),
+        }
     }
 
-    /// The pulse of an entry whose twin was last seen then and has this many packets.
+    /// The same for whoever has seen the twin, and when and how many packets of it. Apart from [`Self::take`], which must stay as it is: with a call in
+    /// it the compiler no longer puts it into its callers, and a function of several values, which it returns by a pointer
+    /// to its caller's stack, the verifier refuses; told to put it there, it takes more stack than Linux 6.1 has.
     #[must_use]
-    #[inline(always)]
     pub fn of<I: Family>(
         entry: &FlowEntry<I>,
         (twin_seen, twin_packets): (u64, u64),
         now: u64,
         ticks_per_second: u32,
     ) -> Self {
-        let last_seen = entry.last_seen.max(twin_seen);
         let fewer = entry.packets.min(twin_packets);
         Self {
-            // Another core's clock may be a tick ahead.
-            idle: now.saturating_sub(last_seen),
+            idle: now.saturating_sub(entry.last_seen.max(twin_seen)),
             two_way: fewer > 0,
             stream: fewer > 1,
             closing: tcp_seen::is_closing(entry.tcp),

@@ -119,6 +119,7 @@ async fn live(config: &Config, options: EngineOptions) -> Result<(), AgentError>
     systemd::stopping();
     tracing::info!("the agent ends; what is in force stays in force");
     stop.store(true, Ordering::Relaxed);
+    shared.worker.wake();
     // Nobody listens any more: then all have ended already.
     let _ = stopped.send(true);
     let patience = if shared.report.has_adopted() {

@@ -97,6 +97,12 @@ impl Worker {
         }
     }
 
+    /// Has the thread look whether it is to stop, if it waits for work.
+    pub(super) fn wake(&self) {
+        // With work waiting it looks soon enough.
+        let _ = self.work.try_send(Box::new(|_| ()));
+    }
+
     /// Waits until the thread ends.
     pub(super) async fn ended(&self) {
         // Nothing is ever sent: there is only the end to hear of.

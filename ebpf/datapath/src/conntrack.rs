@@ -78,7 +78,7 @@ impl Pulse {
         }
     }
 
-    /// The same for whoever has seen the twin, and when and how many packets of it. Apart from [`Self::take`], which must stay as it is: with a call in
+    /// The same for whoever has seen the twin, and when and how many packets of it. Apart from `take`, which must stay as it is: with a call in
     /// it the compiler no longer puts it into its callers, and a function of several values, which it returns by a pointer
     /// to its caller's stack, the verifier refuses; told to put it there, it takes more stack than Linux 6.1 has.
     #[must_use]

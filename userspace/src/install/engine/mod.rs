@@ -221,7 +221,7 @@ impl Engine {
         self.put(sources, deployment, Some(manifest.generation), options, progress)
     }
 
-    /// Takes down what is up and forgets it: see [`mod@crate::install::down`].
+    /// Takes down what is up and forgets it: exactly what the journal names.
     pub fn down(mut self, progress: &dyn Progress) -> Result<Option<State>> {
         let state = self.state.clone();
         self.forget(progress).map(|()| state)

@@ -1,6 +1,7 @@
 //! The BPF file system, where maps, programs and links are pinned so that they outlive this process.
 
 use crate::install::error::{Doing as _, Error, Result};
+use crate::install::files::ignore_missing;
 use nix::errno::Errno;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sys::statfs::{BPF_FS_MAGIC, statfs};
@@ -95,11 +96,4 @@ pub fn remove_all(path: &Path) -> Result<()> {
 /// Removes an empty directory; one that isn't there is no error.
 pub fn remove_directory(path: &Path) -> Result<()> {
     ignore_missing(std::fs::remove_dir(path)).doing(|| format!("remove {}", path.display()))
-}
-
-fn ignore_missing(result: io::Result<()>) -> io::Result<()> {
-    match result {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        other => other,
-    }
 }

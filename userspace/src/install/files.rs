@@ -63,7 +63,8 @@ pub(super) fn entries(directory: &Path) -> Result<Vec<PathBuf>> {
     read().doing(|| format!("read {}", directory.display()))
 }
 
-fn ignore_missing(result: io::Result<()>) -> io::Result<()> {
+/// That there is nothing to be removed is no error.
+pub(super) fn ignore_missing(result: io::Result<()>) -> io::Result<()> {
     match result {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         other => other,

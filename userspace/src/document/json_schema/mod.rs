@@ -3,11 +3,13 @@
 #[cfg(test)]
 mod tests;
 mod trace;
+mod word;
 
 use super::quotas::QUOTAS;
 use super::schema::TARGETS;
 use crate::resources::{InterfaceType, kinds};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
+use word::{boolean, list, named, number, object, one_of, or_nothing, text, word};
 
 /// The schema.
 #[must_use]
@@ -396,59 +398,4 @@ fn tags() -> Value {
 
 fn rest() -> Value {
     json!({ "type": ["object", "null"], "description": "What the API says of it that this language has no field for." })
-}
-
-fn described(description: &str, mut schema: Value) -> Value {
-    if !description.is_empty() {
-        schema["description"] = json!(description);
-    }
-    schema
-}
-
-/// What is written as one word. In YAML, some words look like numbers.
-fn word(description: &str) -> Value {
-    described(description, json!({ "type": ["string", "number", "boolean"] }))
-}
-
-fn text(description: &str) -> Value {
-    word(description)
-}
-
-fn boolean(description: &str) -> Value {
-    described(description, json!({ "type": "boolean" }))
-}
-
-fn number(description: &str, first: i64, last: i64) -> Value {
-    let number = json!({ "type": ["integer", "string"], "minimum": first, "maximum": last, "pattern": "^-?[0-9]+$" });
-    described(description, number)
-}
-
-fn one_of(description: &str, words: &[&str]) -> Value {
-    described(description, json!({ "enum": words }))
-}
-
-fn list(description: &str, item: &Value) -> Value {
-    described(description, json!({ "type": ["array", "null"], "items": item }))
-}
-
-/// Objects by name.
-fn named(description: &str, object: &Value) -> Value {
-    let named = json!({ "type": ["object", "null"], "additionalProperties": object });
-    described(description, named)
-}
-
-fn object(fields: &[(&str, Value)], required: &[&str]) -> Value {
-    let fields = fields.iter().map(|(name, field)| ((*name).to_owned(), field.clone()));
-    let properties: Map<_, _> = fields.collect();
-    let mut object = json!({ "type": "object", "properties": properties, "additionalProperties": false });
-    if !required.is_empty() {
-        object["required"] = json!(required);
-    }
-    object
-}
-
-/// The same, or nothing after the colon.
-fn or_nothing(mut object: Value) -> Value {
-    object["type"] = json!(["object", "null"]);
-    object
 }

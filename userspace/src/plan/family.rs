@@ -1,11 +1,13 @@
 //! What is there once for each address family.
 
 use super::Plan;
-use groundplane_abi::eni::AddressKey;
+use groundplane_abi::eni::{AddressEntry, AddressKey, EniKey};
+use groundplane_abi::internet::{PublicEntry, PublicKey};
 use groundplane_abi::nacl::{NaclEntry, NaclKey};
+use groundplane_abi::nat::NatEntry;
 use groundplane_abi::route::{RouteEntry, RouteKey};
 use groundplane_abi::security_group::{PeerKey, RuleBits};
-use groundplane_abi::{Device, Ip, Ip4, Ip6};
+use groundplane_abi::{Ip, Ip4, Ip6};
 use ipnet::IpNet;
 use std::collections::BTreeMap;
 
@@ -13,9 +15,12 @@ use std::collections::BTreeMap;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FamilyRows<I: Ip> {
     /// Key and length of the address's prefix.
-    pub addresses: BTreeMap<(AddressKey<I>, u8), Device>,
+    pub addresses: BTreeMap<(AddressKey<I>, u8), AddressEntry<I>>,
     /// Key and length of the destination's prefix.
     pub routes: BTreeMap<(RouteKey<I>, u8), RouteEntry>,
+    /// Key and length of the address's prefix.
+    pub publics: BTreeMap<(PublicKey<I>, u8), PublicEntry<I>>,
+    pub nats: BTreeMap<EniKey, NatEntry<I>>,
     pub nacls: BTreeMap<NaclKey, NaclEntry<I>>,
     /// Key and length of the address's prefix.
     pub peers: BTreeMap<(PeerKey<I>, u8), RuleBits>,
@@ -25,6 +30,8 @@ impl<I: Ip> FamilyRows<I> {
     pub(super) fn extend(&mut self, other: &Self) {
         self.addresses.extend(&other.addresses);
         self.routes.extend(&other.routes);
+        self.publics.extend(&other.publics);
+        self.nats.extend(&other.nats);
         self.nacls.extend(&other.nacls);
         self.peers.extend(&other.peers);
     }

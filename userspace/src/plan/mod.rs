@@ -26,6 +26,8 @@ pub use scope::changed_scopes;
 use crate::resources::Resources;
 use groundplane_abi::eni::{EniEntry, EniKey, MacKey, SubnetEntry, SubnetKey};
 use groundplane_abi::security_group::{GroupSetEntry, GroupSetKey, ReferenceKey, RuleBits, SelectorKey};
+use groundplane_abi::transit::{AttachmentEntry, AttachmentKey};
+use groundplane_abi::vpc::{VpcEntry, VpcKey};
 use groundplane_abi::{Device, Ip4, Ip6, ScopeId};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -52,6 +54,8 @@ pub type Bindings = BTreeMap<String, Binding>;
 pub struct Plan {
     pub enis: BTreeMap<EniKey, EniEntry>,
     pub subnets: BTreeMap<SubnetKey, SubnetEntry>,
+    pub vpcs: BTreeMap<VpcKey, VpcEntry>,
+    pub attachments: BTreeMap<AttachmentKey, AttachmentEntry>,
     pub macs: BTreeMap<MacKey, Device>,
     pub group_sets: BTreeMap<GroupSetKey, GroupSetEntry>,
     pub references: BTreeMap<ReferenceKey, RuleBits>,
@@ -76,6 +80,8 @@ impl Plan {
     fn extend(&mut self, other: &Self) {
         self.enis.extend(&other.enis);
         self.subnets.extend(&other.subnets);
+        self.vpcs.extend(&other.vpcs);
+        self.attachments.extend(&other.attachments);
         self.macs.extend(&other.macs);
         self.group_sets.extend(&other.group_sets);
         self.references.extend(&other.references);

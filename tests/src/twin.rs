@@ -100,7 +100,7 @@ impl Twin {
     fn pass<I: SimulatedFamily>(&self, from: Device, frame: &mut SliceFrame) -> (Verdict, Option<Path>) {
         let tables = &self.tables;
         if let Some(hit) = fast::<I, _>(tables, frame, from) {
-            rewrite::apply::<I>(frame, &hit.verdict).expect("an established frame can be rewritten");
+            assert!(rewrite::established(tables, frame, &hit), "an established frame can be rewritten");
             TablesOf::<I>::touch(tables, hit.flow, hit.now, frame.len());
             return (hit.verdict, Some(Path::Fast));
         }
@@ -108,7 +108,7 @@ impl Twin {
         let path = if judged.is_drop() { None } else { self.path::<I>() };
         let verdict = commit::<I, _>(tables);
         if !verdict.is_drop() {
-            rewrite::apply::<I>(frame, &verdict).expect("a frame that is delivered can be rewritten");
+            rewrite::apply::<I, _>(tables, frame, &verdict).expect("a frame that is delivered can be rewritten");
         }
         (verdict, path)
     }

@@ -7,12 +7,14 @@ use crate::{Bank, Ip4, Ip6, VpcId};
 #[repr(C)]
 pub struct PublicKey<I> {
     pub bank: Bank,
+    /// Always 0. Without it the compiler puts bank and address into one word, misaligned behind the prefix's length.
+    pub reserved: u32,
     pub address: I,
 }
 
 impl<I> PublicKey<I> {
     /// Bits of the key before the address.
-    pub const FIXED_BITS: u32 = 32;
+    pub const FIXED_BITS: u32 = 64;
 }
 
 /// Whom a public address leads to.
@@ -26,8 +28,8 @@ pub struct PublicEntry<I> {
 }
 
 plain_of!(
-    PublicKey<Ip4> = 4 + 4,
-    PublicKey<Ip6> = 4 + 16,
+    PublicKey<Ip4> = 4 + 4 + 4,
+    PublicKey<Ip6> = 4 + 4 + 16,
     PublicEntry<Ip4> = 4 + 4,
     PublicEntry<Ip6> = 4 + 16,
 );

@@ -23,8 +23,8 @@ pub struct Glance<I: Ip> {
 
 /// An address family, as the datapath needs it.
 pub trait Family: Ip {
-    /// Whether NAT gateways translate its packets.
-    const HAS_NAT: bool;
+    /// Whether anything translates its addresses.
+    const IS_TRANSLATED: bool;
     /// The error that a packet is too big, and the one that its TTL has run out: type and code.
     const TOO_BIG: [u8; 2];
     const HOP_LIMIT: [u8; 2];

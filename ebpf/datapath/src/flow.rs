@@ -315,8 +315,7 @@ pub(crate) fn stamp<I: Family, S: Stages<I>>(stages: &S, entry: &mut FlowEntry<I
 /// The action of a packet that has arrived, and had this key when it left.
 fn delivery<I: Family>(walk: &Walk<I>, key: &FlowKey<I>) -> Action<I> {
     let is_outside = walk.far_device == Device::INTERNET;
-    let far_mac = if is_outside { Mac([0; 6]) } else { walk.far.mac };
-    let mut action = translated(walk, walk.near.mac, far_mac, walk.far_device);
+    let mut action = translated(walk, walk.near.mac, walk.far.mac, walk.far_device);
     action.delivery.kind = if is_outside {
         kind::UPLINK
     } else {

@@ -79,7 +79,11 @@ pub(crate) fn is_public<I: Family, T: TablesOf<I>>(tables: &T, walk: &Walk<I>) -
 fn public_key<I: Family>(walk: &Walk<I>) -> PublicKey<I> {
     let bank = walk.generation.bank();
     let address = walk.packet.dst;
-    PublicKey { bank, address }
+    PublicKey {
+        bank,
+        reserved: 0,
+        address,
+    }
 }
 
 /// Into the VPC that has the public destination (semantics 9.3), as far as the ENI that the packet goes to.

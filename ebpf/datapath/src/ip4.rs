@@ -22,7 +22,7 @@ const MORE_FRAGMENTS: u16 = 0x2000;
 const FRAGMENT_OFFSET: u16 = 0x1fff;
 
 impl Family for Ip4 {
-    const HAS_NAT: bool = true;
+    const IS_TRANSLATED: bool = true;
     /// Destination unreachable, fragmentation needed (RFC 1191).
     const TOO_BIG: [u8; 2] = [3, 4];
     const HOP_LIMIT: [u8; 2] = [11, 0];

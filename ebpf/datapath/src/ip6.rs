@@ -60,7 +60,7 @@ mod extension {
 }
 
 impl Family for Ip6 {
-    const HAS_NAT: bool = false;
+    const IS_TRANSLATED: bool = false;
     /// RFC 4443 sections 3.2, 3.3.
     const TOO_BIG: [u8; 2] = [2, 0];
     const HOP_LIMIT: [u8; 2] = [3, 0];

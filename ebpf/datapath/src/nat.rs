@@ -63,7 +63,7 @@ impl<I: Family> Mapping<I> {
 /// Tells the walk back what the walk there wants.
 #[inline(always)]
 pub(crate) fn expect<I: Family>(back: &mut Walk<I>, there: &Walk<I>) {
-    if I::HAS_NAT && there.wanted.len != 0 {
+    if I::IS_TRANSLATED && there.wanted.len != 0 {
         back.expected = there.wanted;
     }
 }
@@ -296,11 +296,14 @@ pub fn find_port<I: Family, T: TablesOf<I>>(tables: &T, walk: &mut Walk<I>) -> b
 fn find_address<I: Family, T: TablesOf<I>>(tables: &T, walk: &Walk<I>, nat: Device, start: u32) -> Option<I> {
     let bank = walk.generation.bank();
     let len = tables.nat_len(&EniKey { bank, device: nat })?;
-    for index in 0..NAT_ADDRESSES {
-        if index >= len {
+    // Any of them first; by multiplication, behind whose shift the verifier knows what a remainder hides from it.
+    let first = u64::from(start) * u64::from(len) >> 32;
+    for step in 0..NAT_ADDRESSES {
+        if step >= len {
             break;
         }
-        let index = start.wrapping_add(index).checked_rem(len).unwrap_or(0);
+        let next = first + u64::from(step);
+        let index = if next >= u64::from(len) { next - u64::from(len) } else { next } as u32;
         let address = nat_address(tables, walk, nat, index)?;
         let becomes = mapped(&walk.packet, nat, address, Port::NONE);
         let answer = becomes.reversed(nat);

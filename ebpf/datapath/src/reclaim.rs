@@ -72,7 +72,7 @@ pub fn examine<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> bool 
         put(stages, &slot.key, slot.stamp, slot.quiet_until);
         return true;
     }
-    if I::HAS_NAT && slot.key.device().is_component() {
+    if I::IS_TRANSLATED && slot.key.device().is_component() {
         examine_binding(stages, walk, &slot);
         return true;
     }

@@ -277,12 +277,14 @@ fn travel<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<(),
         let device = walk.arrival;
         if device == Device::INTERNET {
             walk.far_device = device;
+            // Nobody's: the link has its own.
+            walk.far.mac = Mac([0; 6]);
             walk.far_gate = NO_GATE;
             return Ok(());
         }
         if device != Device::NONE {
             eni::arrive(stages, walk, device)?;
-            if !I::HAS_NAT || !device.is_component() {
+            if !I::IS_TRANSLATED || !device.is_component() {
                 return Ok(());
             }
             stages.nat_in(walk).check()?;
@@ -300,7 +302,7 @@ fn depart<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<(),
     }
     // When the NACL and the route would both drop, the NACL is reported (semantics 4.2).
     stages.judge_by_nacl(walk).check()?;
-    if I::HAS_NAT && walk.place.flags & subnet_flag::ANSWERS_NAT != 0 && stages.answer_nat(walk) {
+    if I::IS_TRANSLATED && walk.place.flags & subnet_flag::ANSWERS_NAT != 0 && stages.answer_nat(walk) {
         return stages.cross(walk).check();
     }
     match route(stages, walk, walk.place.route_table, walk.packet.dst).ok_or(DropReason::NO_ROUTE)?.target()? {
@@ -308,7 +310,7 @@ fn depart<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<(),
         Target::Local => walk.arrival = walk.owner,
         Target::Eni(device) => walk.arrival = device,
         Target::Subnet(subnet) => eni::enter(stages, walk, subnet)?,
-        Target::Nat(device) if I::HAS_NAT => {
+        Target::Nat(device) if I::IS_TRANSLATED => {
             walk.arrival = device;
             stages.nat_out(walk).check()?;
         }

@@ -1,6 +1,7 @@
 //! What is there once for each address family.
 
 use super::Plan;
+use crate::resources::{EniAssociation, NetworkInterface};
 use groundplane_abi::eni::{AddressEntry, AddressKey, EniKey};
 use groundplane_abi::internet::{PublicEntry, PublicKey};
 use groundplane_abi::nacl::{NaclEntry, NaclKey};
@@ -41,6 +42,8 @@ impl<I: Ip> FamilyRows<I> {
 pub trait Family: Ip {
     /// A block of this family as its first address and its length; host bits are cleared.
     fn block(block: IpNet) -> Option<(Self, u8)>;
+    /// The public address of an address of an ENI; unspecified if it has none.
+    fn public(eni: &NetworkInterface, block: (Self, u8)) -> Self;
     fn rows(plan: &Plan) -> &FamilyRows<Self>;
     fn rows_mut(plan: &mut Plan) -> &mut FamilyRows<Self>;
 }
@@ -51,6 +54,12 @@ impl Family for Ip4 {
             IpNet::V4(block) => Some((block.network().into(), block.prefix_len())),
             IpNet::V6(_) => None,
         }
+    }
+
+    fn public(eni: &NetworkInterface, (address, prefix_len): (Self, u8)) -> Self {
+        let is_it = |it: &&EniAssociation| u32::from(prefix_len) == Self::BITS && Self::from(it.private_ip_address) == address;
+        let association = eni.associations.iter().find(is_it);
+        association.map_or(Self::UNSPECIFIED, |it| it.public_ip.into())
     }
 
     fn rows(plan: &Plan) -> &FamilyRows<Self> {
@@ -68,6 +77,11 @@ impl Family for Ip6 {
             IpNet::V4(_) => None,
             IpNet::V6(block) => Some((block.network().into(), block.prefix_len())),
         }
+    }
+
+    /// An address of IPv6 stands for itself.
+    fn public(_: &NetworkInterface, _: (Self, u8)) -> Self {
+        Self::default()
     }
 
     fn rows(plan: &Plan) -> &FamilyRows<Self> {

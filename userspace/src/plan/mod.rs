@@ -4,17 +4,22 @@
 
 mod eni;
 mod family;
+mod gateway;
+mod internet;
 mod limits;
 mod lookup;
 mod nacl;
+mod nat;
 mod number;
 mod objects;
 mod parts;
+mod peering;
 mod prefix;
 mod problem;
 mod route;
 mod scope;
 mod security_group;
+mod transit;
 #[cfg(test)]
 mod tests;
 
@@ -63,7 +68,7 @@ pub struct Plan {
     pub selectors: BTreeMap<(SelectorKey, u8), RuleBits>,
     pub ip4: FamilyRows<Ip4>,
     pub ip6: FamilyRows<Ip6>,
-    /// Scope of each VPC, by `VpcId`.
+    /// Scope of each VPC and transit gateway, by its id.
     pub scopes: BTreeMap<String, ScopeId>,
 }
 

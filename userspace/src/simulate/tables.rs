@@ -249,6 +249,7 @@ impl<I: SimulatedFamily> TablesOf<I> for Simulation {
             PublicKey {
                 bank: Bank(0),
                 address: network(key.address, prefix_len),
+                ..*key
             }
         })
     }

@@ -36,6 +36,8 @@ impl Device {
     pub const NONE: Self = Self(0);
     /// The largest index a flow key can hold.
     pub const MAX: Self = Self(0x00ff_ffff);
+    /// The outside: all uplinks lead to one network, and a reply may come in by another one than its question left by.
+    pub const INTERNET: Self = Self(0x00ff_0001);
 }
 
 /// A slot of the table of scopes (see [`crate::control`]); 0 is no scope. Ten bits of it are used.

@@ -3,9 +3,10 @@
 use super::ROUTER_MAC;
 use super::address::router_of;
 use super::bytes::{checksum, word};
+use super::gate::{Asked, pass_groups};
 use super::header::{Header, Read, Selector, read};
 use super::tracking::Direction;
-use super::walk::{Answer, Asked, Moment, Spot, ask_nacl, pass_groups};
+use super::walk::{Answer, Moment, Spot, ask_nacl};
 use super::world::Eni;
 use std::net::IpAddr;
 

@@ -3,7 +3,6 @@
 
 use super::header::{Header, Read, read};
 use std::net::Ipv4Addr;
-use std::ops::Range;
 
 const ETHERNET: usize = 14;
 const TCP: u8 = 6;
@@ -112,11 +111,11 @@ pub(super) fn repair(before: &[u8], after: &mut [u8]) {
     };
     if let Some(at) = quote_at(&header).filter(|_| quoted_addresses(before, &header).is_some()) {
         let end = (at + usize::from(before[at] % 16) * 4).min(header.body_at + header.body_len);
-        mend(before, after, &[at..end], at + 10, Sum::Plain);
+        mend(before, after, &[(at, end)], at + 10, Sum::Plain);
     }
     if header.src.is_ipv4() {
         let end = ETHERNET + usize::from(before[ETHERNET] % 16) * 4;
-        mend(before, after, &[ETHERNET..end], ETHERNET + 10, Sum::Plain);
+        mend(before, after, &[(ETHERNET, end)], ETHERNET + 10, Sum::Plain);
     }
     mend_transport(&header, before, after);
 }
@@ -125,11 +124,11 @@ fn mend_transport(header: &Header, before: &[u8], after: &mut [u8]) {
     if header.fragment.is_some_and(|fragment| !fragment.first) {
         return;
     }
-    let body = header.body_at..header.body_at + header.body_len;
+    let body = (header.body_at, header.body_at + header.body_len);
     let addresses = if header.src.is_ipv4() {
-        ETHERNET + 12..ETHERNET + 20
+        (ETHERNET + 12, ETHERNET + 20)
     } else {
-        ETHERNET + 8..ETHERNET + 40
+        (ETHERNET + 8, ETHERNET + 40)
     };
     let (field, sum) = match header.protocol {
         TCP => (16, Sum::Pseudo),
@@ -154,9 +153,9 @@ enum Sum {
     Udp,
 }
 
-/// One checksum over some parts of the frame. If it was right, it is computed anew; if it was wrong, or can't be known
+/// One checksum over some parts of the frame, each from and up to a byte. If it was right, it is computed anew; if it was wrong, or can't be known
 /// to be right, it stays as wrong as it was (RFC 1624: HC' = ~(~HC + ~m + m')).
-fn mend(before: &[u8], after: &mut [u8], parts: &[Range<usize>], at: usize, sum: Sum) {
+fn mend(before: &[u8], after: &mut [u8], parts: &[(usize, usize)], at: usize, sum: Sum) {
     let old = word(before, at);
     if sum == Sum::Udp && old == 0 {
         return;
@@ -166,13 +165,12 @@ fn mend(before: &[u8], after: &mut [u8], parts: &[Range<usize>], at: usize, sum:
         if sum != Sum::Plain {
             bytes.extend(rest_of_pseudo_header(before, parts));
         }
-        for part in parts {
-            let mut part_of = frame[part.clone()].to_vec();
-            if part.contains(&at) {
-                part_of[at - part.start] = 0;
-                part_of[at - part.start + 1] = 0;
+        for &(from, to) in parts {
+            let mut part = frame[from..to].to_vec();
+            if (from..to).contains(&at) {
+                part[at - from..at - from + 2].fill(0);
             }
-            bytes.extend(part_of);
+            bytes.extend(part);
         }
         bytes
     };
@@ -190,11 +188,11 @@ fn mend(before: &[u8], after: &mut [u8], parts: &[Range<usize>], at: usize, sum:
 }
 
 /// Protocol and length.
-fn rest_of_pseudo_header(before: &[u8], parts: &[Range<usize>]) -> [u8; 4] {
+fn rest_of_pseudo_header(before: &[u8], parts: &[(usize, usize)]) -> [u8; 4] {
     let Ok(Read::Ip(header)) = read(before, false) else {
         return [0; 4];
     };
-    let len = parts.last().map_or(0, ExactSizeIterator::len) as u16;
+    let len = parts.last().map_or(0, |(from, to)| to - from) as u16;
     let [high, low] = len.to_be_bytes();
     [0, header.protocol, high, low]
 }

@@ -2,10 +2,11 @@
 //! automatically tracked.
 
 use super::Pass;
+use super::gate::Asked;
 use super::header::Selector;
 use super::security_group::{self, Question};
 use super::tracking::{Direction, Tuple};
-use super::walk::{Asked, Moment};
+use super::walk::Moment;
 use super::world::Eni;
 use std::net::IpAddr;
 

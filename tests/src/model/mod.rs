@@ -10,6 +10,7 @@ mod answer;
 mod block_public_access;
 mod bytes;
 mod error;
+mod gate;
 mod header;
 mod held;
 mod internet;
@@ -22,11 +23,13 @@ mod route;
 mod security_group;
 mod tracking;
 mod transit;
+mod verdict;
 mod walk;
 mod world;
 
 pub use reason::Reason;
 pub use tracking::{Connection, limits};
+pub use verdict::{At, Drop, Gateway, Pass, Verdict, Way};
 
 use groundplane::resources::{NetworkInterface, Resources};
 use header::{Fragment, Header, Read, Selector, check_options};
@@ -41,47 +44,6 @@ use world::{Eni, World};
 
 /// The implicit router's MAC address.
 pub const ROUTER_MAC: [u8; 6] = [0x02, 0x67, 0x70, 0x00, 0x00, 0x01];
-
-/// What becomes of a frame.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// These bytes reach the guest of this ENI (its `NetworkInterfaceId`).
-    Delivered {
-        eni: String,
-        frame: Vec<u8>,
-    },
-    /// These bytes go out by an uplink.
-    Left(Vec<u8>),
-    /// These bytes go back to the guest that sent it: the platform's own answer.
-    Answered(Vec<u8>),
-    /// It goes no further, and these bytes tell the guest that sent it.
-    Refused {
-        drop: Drop,
-        answer: Vec<u8>,
-    },
-    Dropped(Drop),
-    /// It came from the outside and is for the host itself.
-    Passed,
-}
-
-/// A drop and its cause.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Drop {
-    pub reason: Reason,
-    pub at: At,
-    /// Leaving that ENI, not arriving at it.
-    pub egress: bool,
-    /// The number of the NACL rule that denied it.
-    pub rule: Option<u16>,
-}
-
-/// Where a drop happens.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum At {
-    /// Its `NetworkInterfaceId`.
-    Eni(String),
-    Internet,
-}
 
 /// What a VPC does, with all that it remembers.
 #[derive(Clone, Debug, Default)]
@@ -107,56 +69,6 @@ struct Fragmented {
     dst: IpAddr,
     protocol: u8,
     id: u32,
-}
-
-/// Why the groups of an ENI let a packet pass.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Pass {
-    /// The ENI tracks the connection.
-    State,
-    /// A rule for a CIDR block.
-    Cidr,
-    PrefixList,
-    /// A rule for the members of a group.
-    Reference,
-    ErrorAboutAutomatic,
-    ErrorAboutUntracked,
-}
-
-/// How a packet came out.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Way {
-    /// By what it left the one ENI, and came into the other.
-    pub passes: [Option<Pass>; 2],
-    /// It was a later fragment whose ports were known.
-    pub by_note: bool,
-    /// In the order in which it passed them.
-    pub gateways: Vec<Gateway>,
-    /// Its MSS was too high for them.
-    pub clamped: bool,
-}
-
-/// What a packet passed, and in which direction where that makes a difference.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Gateway {
-    Internet,
-    InternetBack,
-    /// Out by an internet gateway and in by one.
-    Hairpin,
-    /// By an internet gateway's route table to somebody else.
-    EdgeTable,
-    EgressOnly,
-    EgressOnlyBack,
-    Nat,
-    NatBack,
-    /// An ICMP error about a packet that was translated.
-    NatError,
-    /// Over the peering connection that a NAT gateway's packets had come by, without a route.
-    ReturnToSender,
-    Peering,
-    PeeringBetweenRegions,
-    Transit,
-    TransitPeering,
 }
 
 /// What a gateway remembers of a packet that has passed.

@@ -2,12 +2,12 @@
 
 use super::address::{is_link_local_service, is_nobodys, is_router};
 use super::bytes::{self, Side};
+use super::gate::{Asked, pass_groups};
 use super::header::{Header, Read, Selector, read};
 use super::reason::Reason;
-use super::security_group::{self, Question};
 use super::tracking::Direction;
 use super::world::{Eni, SubnetAt, World};
-use super::{Change, Gateway, Model, Pass, Passage, ROUTER_MAC, error, internet, nacl, nat, peering, route, transit};
+use super::{Change, Gateway, Model, Passage, ROUTER_MAC, internet, nacl, nat, peering, route, transit};
 use groundplane::resources::RouteTarget;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
@@ -365,77 +365,4 @@ pub(super) fn ask_nacl(
         rule: Some(denial.rule),
         ..Fault::at(at, direction, denial.reason)
     })
-}
-
-/// A packet, and what the way it has come says of it.
-pub(super) struct Asked<'a> {
-    pub(super) header: &'a Header,
-    pub(super) identity: Option<Eni>,
-    pub(super) automatic: bool,
-}
-
-impl<'a> Asked<'a> {
-    fn by(walk: &'a Walk) -> Self {
-        Self {
-            header: &walk.header,
-            identity: walk.identity,
-            automatic: walk.automatic,
-        }
-    }
-}
-
-/// The groups of one ENI: what it tracks passes, everything else needs a rule.
-pub(super) fn pass_groups(
-    moment: Moment<'_>,
-    eni: Eni,
-    direction: Direction,
-    asked: &Asked<'_>,
-) -> Result<Passage, Reason> {
-    let (model, header) = (moment.model, asked.header);
-    // A connection is known at an ENI by its packets as they leave there.
-    let tuple = match direction {
-        Direction::Egress => header.tuple(),
-        Direction::Ingress => header.tuple().answered(),
-    };
-    let question = ask(direction, asked);
-    let admitted = security_group::admits(&model.world, eni, &question);
-    let alone = header.stands_alone();
-    let by_rule = admitted.map(|admitted| admitted.by);
-    let by_quote = || error::passes(moment, eni, direction, asked);
-    let by = if !alone && model.knows(eni, &tuple, header.tcp_flags, moment.now) {
-        Some(Pass::State)
-    } else {
-        by_rule.or_else(by_quote)
-    };
-    Ok(Passage {
-        eni,
-        direction,
-        tuple,
-        by: by.ok_or_else(|| refusal(model, eni, &question))?,
-        is_remembered: !alone,
-        tracked: admitted.map(|admitted| admitted.tracked),
-    })
-}
-
-/// 6.3: who is far is told by the address on the way out, by the packet's identity on the way in.
-fn ask(direction: Direction, asked: &Asked<'_>) -> Question {
-    let (egress, header) = (direction == Direction::Egress, asked.header);
-    Question {
-        egress,
-        remote: if egress { header.dst } else { header.src },
-        far: asked.identity.filter(|_| !egress),
-        protocol: header.protocol,
-        selector: header.selector,
-    }
-}
-
-/// Why no rule admits it.
-fn refusal(model: &Model, eni: Eni, question: &Question) -> Reason {
-    if question.egress {
-        Reason::NoEgressRule
-    } else if question.far.is_none() && security_group::would_admit_member(&model.world, eni, question) {
-        Reason::GroupReferenceLost
-    } else {
-        Reason::NoIngressRule
-    }
 }

@@ -21,6 +21,8 @@ mod peering;
 mod reason;
 mod route;
 mod security_group;
+#[cfg(test)]
+mod tests;
 mod tracking;
 mod transit;
 mod verdict;

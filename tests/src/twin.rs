@@ -12,9 +12,32 @@ use std::time::Duration;
 /// What became of a frame.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Heard {
-    Delivered { to: Device, frame: Vec<u8> },
+    Delivered {
+        to: Device,
+        frame: Vec<u8>,
+    },
+    /// Out by an uplink.
+    Left(Vec<u8>),
     Answered(Vec<u8>),
+    /// Dropped, and its sender is told.
+    Refused {
+        reason: DropReason,
+        answer: Vec<u8>,
+    },
     Dropped(DropReason),
+    /// From the outside, and for the host itself.
+    Passed,
+}
+
+impl Heard {
+    /// The packet as it has come out.
+    #[must_use]
+    pub fn frame(&self) -> Option<&[u8]> {
+        match self {
+            Self::Delivered { frame, .. } | Self::Left(frame) => Some(frame),
+            Self::Answered(_) | Self::Refused { .. } | Self::Dropped(_) | Self::Passed => None,
+        }
+    }
 }
 
 /// Which part of the datapath a packet went through.
@@ -87,6 +110,8 @@ impl Twin {
         }
         let heard = if is_answer(verdict.rewrite) {
             Heard::Answered(frame.bytes)
+        } else if verdict.out == Device::INTERNET {
+            Heard::Left(frame.bytes)
         } else {
             Heard::Delivered {
                 to: verdict.out,

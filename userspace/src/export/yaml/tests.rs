@@ -277,3 +277,20 @@ fn everything_at_once_comes_back_as_it_was() {
     check(&read(&document(&[u64::MAX, u64::MAX], u64::MAX)));
     check(&read(&document(&[0], 0)));
 }
+
+/// Checks that a configuration comes back as AWS would print it.
+fn check_aws(resolved: &Resolved) {
+    let answers = serde_json::Value::Object(crate::export::aws(&resolved.resources));
+    let source = Source::new("all.json", serde_json::to_vec(&answers).expect("JSON"));
+    let again = document::read(&[source], None).unwrap_or_else(|problems| panic!("{problems}"));
+    for kind in kinds() {
+        let objects = |resolved: &Resolved| format!("{:#?}", resolved.resources.objects(kind));
+        assert_eq!(objects(&again), objects(resolved));
+    }
+    assert_eq!(again.resources, resolved.resources);
+}
+
+#[test]
+fn aws_form() {
+    check_aws(&read(&document(&[u64::MAX, u64::MAX], u64::MAX)));
+}

@@ -1,7 +1,7 @@
 //! VPCs together: what they share, and what there can be one of in all of them.
 
 use super::part::Part;
-use super::{Context, Output, Whole, binding, limit, place};
+use super::{Context, Output, Whole, binding, derive, limit, place};
 use crate::document::diagnostic::{Problem, Problems, Span};
 use crate::document::ids::Macs;
 use crate::document::places::Places;
@@ -46,11 +46,20 @@ pub(super) fn merge(parts: Vec<Arc<Part>>, outside: Output, with: &Together<'_>,
     let bound = binding::resolve(with.bindings, &resources, &mut guests, problems);
     let taken = parts.iter().flat_map(|part| &part.output.taken).chain(&bound);
     place::check_all(taken, with.host, problems);
+    let given = derive::Given {
+        context,
+        wishes: parts.iter().flat_map(|part| &part.output.wishes).collect(),
+        dumped: &outside.dumped,
+        guests: &guests,
+    };
+    derive::complete(&mut resources, &given, &mut places, problems);
     give_macs(&parts, &mut resources, &places, problems);
     check_defaults(&resources, &places, problems);
     resources.sort();
     let checked = check::Context::new(&resources, &context.quotas, &places);
     check::configuration(&checked, problems);
+    // After the checks, which tell what the document says from what follows.
+    derive::settle(&mut resources);
     Whole {
         resources,
         guests,

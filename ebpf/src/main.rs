@@ -145,6 +145,12 @@ pub(crate) fn eni_guard(context: TcContext) -> i32 {
     report_drop(&frame, DropReason::HOST_PACKET)
 }
 
+/// tcx ingress of an uplink: every packet passes to the host.
+#[classifier]
+pub(crate) fn uplink_ingress(_context: TcContext) -> i32 {
+    TC_ACT_OK
+}
+
 /// Tells a test run what the kernel's clock says, so that the agent can find out how long a tick is.
 #[classifier]
 pub(crate) fn clock_probe(context: TcContext) -> i32 {

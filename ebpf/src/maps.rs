@@ -18,6 +18,7 @@ use groundplane_abi::program::slot;
 use groundplane_abi::security_group::{
     GroupSetEntry, GroupSetKey, RULE_WORDS, ReferenceKey, RuleBits, Selector, SelectorKey,
 };
+use groundplane_abi::uplink::UplinkEntry;
 use groundplane_abi::{Device, ScopeId};
 use groundplane_datapath::Tables;
 use groundplane_datapath::tables::{Account, Clock};
@@ -35,6 +36,8 @@ static SCOPES: Array<Generation> = Array::with_max_entries(SCOPE_SLOTS, 0);
 static ENIS: HashMap<EniKey, EniEntry> = HashMap::with_max_entries(16_384, 0);
 #[map]
 static SUBNETS: HashMap<SubnetKey, SubnetEntry> = HashMap::with_max_entries(16_384, 0);
+#[map]
+static UPLINKS: Array<UplinkEntry> = Array::with_max_entries(1, 0);
 #[map]
 static MACS: HashMap<MacKey, Device> = HashMap::with_max_entries(16_384, 0);
 #[map]

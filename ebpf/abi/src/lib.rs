@@ -43,6 +43,7 @@ pub mod nacl;
 pub mod ring;
 pub mod route;
 pub mod security_group;
+pub mod uplink;
 pub mod wire;
 
 pub use drop_reason::DropReason;
@@ -51,7 +52,7 @@ pub use ip::Ip;
 pub use wire::{Ip4, Ip6, Mac, Port};
 
 /// Number of the layout of all tables together. Raise it with every change to a key, an entry or a table.
-pub const LAYOUT_VERSION: u32 = 3;
+pub const LAYOUT_VERSION: u32 = 4;
 
 /// Names of the maps, equal to the names of the statics in the BPF object. What holds addresses is there for each family.
 pub mod map {
@@ -60,6 +61,7 @@ pub mod map {
     pub const SCOPES: &str = "SCOPES";
     pub const ENIS: &str = "ENIS";
     pub const SUBNETS: &str = "SUBNETS";
+    pub const UPLINKS: &str = "UPLINKS";
     pub const MACS: &str = "MACS";
     pub const GROUP_SETS: &str = "GROUP_SETS";
     pub const REFERENCES: &str = "REFERENCES";
@@ -96,12 +98,13 @@ pub mod map {
     of_family!("4", ip4);
     of_family!("6", ip6);
 
-    const SHARED: [&str; 16] = [
+    const SHARED: [&str; 17] = [
         GENERATION,
         SETTINGS,
         SCOPES,
         ENIS,
         SUBNETS,
+        UPLINKS,
         MACS,
         GROUP_SETS,
         REFERENCES,
@@ -131,6 +134,8 @@ pub mod program {
     pub const ENI_EGRESS: &str = "eni_egress";
     /// tcx egress of an ENI's host side: nothing reaches a guest but what the datapath delivers.
     pub const ENI_GUARD: &str = "eni_guard";
+    /// tcx ingress of an uplink: a packet from outside, if it is for an address of ours.
+    pub const UPLINK_INGRESS: &str = "uplink_ingress";
 
     /// The parts of `eni_egress` that the fast path isn't. Each goes on in the next by a tail call: that gives it a stack
     /// of its own and keeps every program far below the verifier's limits.

@@ -3,6 +3,7 @@
 #[cfg(test)]
 mod tests;
 mod trace;
+mod uplink;
 mod word;
 
 use super::quotas::QUOTAS;
@@ -33,6 +34,7 @@ pub fn json_schema() -> Value {
                 &place(true),
             ),
         ),
+        ("uplinks", named("How packets leave the host, by name; one at most.", &uplink::schema())),
     ];
     let later: Vec<_> = kinds().iter().filter(|kind| !kind.is_core).collect();
     for kind in later {

@@ -236,7 +236,10 @@ fn enforced(state_dir: &Path) -> Option<Check> {
 
 /// Devices that bear our mark, and that the journal doesn't name.
 fn left_over(state: Option<&State>) -> Option<Check> {
-    let guests = state.into_iter().flat_map(State::all_guests).map(|guest| &*guest.device);
+    let guests = state
+        .into_iter()
+        .flat_map(State::all_guests)
+        .map(|guest| &*guest.device);
     let uplinks = state.into_iter().flat_map(|state| &state.uplinks);
     let known: BTreeSet<_> = guests.chain(uplinks.map(|uplink| &*uplink.device)).collect();
     // As `ip -d link` shows them.

@@ -72,7 +72,9 @@ pub enum Error {
     Tool { what: String, said: String },
     #[error("{0} is this host's own address, so it can't be a public address of the configuration")]
     OwnAddress(IpAddr),
-    #[error("the host has a route to {0} already, which is in the configuration; remove the route, or use another address")]
+    #[error(
+        "the host has a route to {0} already, which is in the configuration; remove the route, or use another address"
+    )]
     RouteTaken(IpNet),
     #[error("network interface {0} has no address")]
     NoAddress(String),

@@ -34,7 +34,9 @@ pub enum UplinkKind {
 pub(super) fn all(state: &State, datapath: &Datapath) -> Result<Vec<UplinkStatus>> {
     let netlink = Netlink::open()?;
     let uplinks = state.uplinks.iter();
-    uplinks.map(|uplink| UplinkStatus::of(uplink, datapath, &netlink)).collect()
+    uplinks
+        .map(|uplink| UplinkStatus::of(uplink, datapath, &netlink))
+        .collect()
 }
 
 impl UplinkStatus {
@@ -42,7 +44,11 @@ impl UplinkStatus {
         let link = uplink.host();
         Ok(Self {
             name: uplink.name.clone(),
-            kind: if link.is_some() { UplinkKind::Host } else { UplinkKind::Device },
+            kind: if link.is_some() {
+                UplinkKind::Host
+            } else {
+                UplinkKind::Device
+            },
             device: uplink.device.clone(),
             host_device: link.map(|link| link.end.clone()),
             address: link.map(|link| link.address),

@@ -34,7 +34,10 @@ pub fn json_schema() -> Value {
                 &place(true),
             ),
         ),
-        ("uplinks", named("How packets leave the host, by name; one at most.", &uplink::schema())),
+        (
+            "uplinks",
+            named("How packets leave the host, by name; one at most.", &uplink::schema()),
+        ),
     ];
     let later: Vec<_> = kinds().iter().filter(|kind| !kind.is_core).collect();
     for kind in later {

@@ -70,11 +70,11 @@ fn an_uplink_is_the_host_or_a_device_and_nothing_of_both() {
         "out: { device: eth0, announce: bgp }",
         &["12:34 InvalidParameterValue: announce must be arp or route, this is \"bgp\""],
     );
-    check_uplink("out: { kind: host, mtu: 1 }", &["12:22 uplink \"out\" has no field \"mtu\""]);
     check_uplink(
-        "out: { device: a/b }",
-        &["12:18 \"a/b\" can't be the name of a device"],
+        "out: { kind: host, mtu: 1 }",
+        &["12:22 uplink \"out\" has no field \"mtu\""],
     );
+    check_uplink("out: { device: a/b }", &["12:18 \"a/b\" can't be the name of a device"]);
 }
 
 #[test]
@@ -97,7 +97,14 @@ fn packets_leave_by_one_uplink() {
 #[test]
 fn the_host_is_where_nobody_else_can_be() {
     for private in [
-        "10.1.1.1", "172.16.0.1", "192.168.7.1", "100.64.0.1", "169.254.1.1", "127.0.0.1", "0.0.0.1", "224.0.0.1",
+        "10.1.1.1",
+        "172.16.0.1",
+        "192.168.7.1",
+        "100.64.0.1",
+        "169.254.1.1",
+        "127.0.0.1",
+        "0.0.0.1",
+        "224.0.0.1",
     ] {
         check_uplink(
             &format!("out: {{ kind: host, address: {private} }}"),
@@ -123,7 +130,9 @@ fn the_host_is_where_nobody_else_can_be() {
     let document = uplinks("out: { kind: host }") + elastic;
     check(
         &document,
-        &["12:3 InvalidParameterValue: 198.18.0.1 is a public address of the configuration, so the host can't be there"],
+        &[
+            "12:3 InvalidParameterValue: 198.18.0.1 is a public address of the configuration, so the host can't be there",
+        ],
     );
 }
 

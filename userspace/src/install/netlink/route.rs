@@ -7,9 +7,7 @@ use groundplane_abi::Mac;
 use ipnet::IpNet;
 use netlink_packet_route::address::{AddressAttribute, AddressHeaderFlags, AddressScope};
 use netlink_packet_route::link::{InfoData, InfoVeth};
-use netlink_packet_route::route::{
-    RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteProtocol, RouteType,
-};
+use netlink_packet_route::route::{RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteProtocol, RouteType};
 use rtnetlink::{LinkMessageBuilder, LinkUnspec, LinkVeth, RouteMessageBuilder};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -109,7 +107,12 @@ impl Netlink {
                 .runtime
                 .block_on(answers.try_collect())
                 .doing(|| "list routes".to_owned())?;
-            routes.extend(messages.iter().filter(|message| is_of_main_table(message)).map(Route::from));
+            routes.extend(
+                messages
+                    .iter()
+                    .filter(|message| is_of_main_table(message))
+                    .map(Route::from),
+            );
         }
         Ok(routes)
     }
@@ -172,7 +175,12 @@ fn is_of_main_table(message: &RouteMessage) -> bool {
         _ => None,
     });
     let table = table.unwrap_or_else(|| u32::from(message.header.table));
-    let kinds = [RouteType::Local, RouteType::Multicast, RouteType::Broadcast, RouteType::Anycast];
+    let kinds = [
+        RouteType::Local,
+        RouteType::Multicast,
+        RouteType::Broadcast,
+        RouteType::Anycast,
+    ];
     table == u32::from(RouteHeader::RT_TABLE_MAIN) && !kinds.contains(&message.header.kind)
 }
 

@@ -37,7 +37,9 @@ pub(super) fn withdraw(end: &str) -> Result<()> {
     errors.extend(change_iptables(|saved| withdrawal(saved, end)).err());
     if let Some(chain) = firewalld()? {
         let rules = chain.lines().filter(|line| is_ours(line, end));
-        let handles = rules.filter_map(|line| line.rsplit_once("# handle ")).map(|(_, handle)| handle.trim());
+        let handles = rules
+            .filter_map(|line| line.rsplit_once("# handle "))
+            .map(|(_, handle)| handle.trim());
         let mut text = String::new();
         for handle in handles {
             // Writing to a string can't fail; likewise below.
@@ -95,8 +97,12 @@ fn iptables() -> Vec<Iptables> {
     };
     let mut all = Vec::new();
     for family in IPTABLES {
-        let versions = VERSIONS.iter().filter(|version| **version != "legacy" || has_legacy(family));
-        let found: Vec<_> = versions.filter_map(|version| tools(&format!("{family}-{version}"))).collect();
+        let versions = VERSIONS
+            .iter()
+            .filter(|version| **version != "legacy" || has_legacy(family));
+        let found: Vec<_> = versions
+            .filter_map(|version| tools(&format!("{family}-{version}")))
+            .collect();
         if found.is_empty() {
             all.extend(tools(family));
         }
@@ -143,12 +149,18 @@ fn has_chain(saved: &str, chain: &str) -> bool {
 
 /// What is to be added to rules that were saved.
 fn admission(saved: &str, end: &str) -> Option<String> {
-    let chain = ["DOCKER-USER", "FORWARD"].into_iter().find(|chain| has_chain(saved, chain))?;
+    let chain = ["DOCKER-USER", "FORWARD"]
+        .into_iter()
+        .find(|chain| has_chain(saved, chain))?;
     let mut rules = String::new();
     for (option, _) in WAYS {
-        let is_there = filter(saved).any(|line| line.contains(&format!(" {option} {end} ")) && line.ends_with(" -j ACCEPT"));
+        let is_there =
+            filter(saved).any(|line| line.contains(&format!(" {option} {end} ")) && line.ends_with(" -j ACCEPT"));
         if !is_there {
-            let _ = writeln!(rules, "-I {chain} 1 {option} {end} -m comment --comment {COMMENT} -j ACCEPT");
+            let _ = writeln!(
+                rules,
+                "-I {chain} 1 {option} {end} -m comment --comment {COMMENT} -j ACCEPT"
+            );
         }
     }
     (!rules.is_empty()).then(|| format!("*filter\n{rules}COMMIT\n"))
@@ -158,7 +170,9 @@ fn admission(saved: &str, end: &str) -> Option<String> {
 fn withdrawal(saved: &str, end: &str) -> Option<String> {
     let mut rules = String::new();
     for line in filter(saved) {
-        let is_ours = WAYS.iter().any(|(option, _)| line.contains(&format!(" {option} {end} ")));
+        let is_ours = WAYS
+            .iter()
+            .any(|(option, _)| line.contains(&format!(" {option} {end} ")));
         if let Some(rule) = line.strip_prefix("-A ").filter(|_| is_ours) {
             let _ = writeln!(rules, "-D {rule}");
         }
@@ -191,7 +205,11 @@ COMMIT
         let rules = |chain: &str| format!("*filter\n-I {chain} 1 {IN}\n-I {chain} 1 {OUT}\nCOMMIT\n");
         assert_eq!(admission(DOCKER, "gph0"), Some(rules("DOCKER-USER")));
         assert_eq!(admission(POLICY, "gph0"), Some(rules("FORWARD")));
-        for nothing in ["", "*nat\n:FORWARD ACCEPT [0:0]\nCOMMIT\n", "*filter\n:INPUT DROP [0:0]\nCOMMIT\n"] {
+        for nothing in [
+            "",
+            "*nat\n:FORWARD ACCEPT [0:0]\nCOMMIT\n",
+            "*filter\n:INPUT DROP [0:0]\nCOMMIT\n",
+        ] {
             assert_eq!(admission(nothing, "gph0"), None, "{nothing}");
         }
     }
@@ -199,12 +217,17 @@ COMMIT
     #[test]
     fn a_rule_that_is_there_is_not_added_again_and_is_taken_from_wherever_it_is() {
         let with = |rules: &str| DOCKER.replace("-A FORWARD -j DOCKER-USER\n", rules);
-        let both = with(&format!("-A FORWARD {OUT}\n-A FORWARD -i eth0 -j DROP\n-A DOCKER-USER {IN}\n"));
+        let both = with(&format!(
+            "-A FORWARD {OUT}\n-A FORWARD -i eth0 -j DROP\n-A DOCKER-USER {IN}\n"
+        ));
         assert_eq!(admission(&both, "gph0"), None);
         let taken = format!("*filter\n-D FORWARD {OUT}\n-D DOCKER-USER {IN}\nCOMMIT\n");
         assert_eq!(withdrawal(&both, "gph0"), Some(taken));
         let one = with(&format!("-A FORWARD {OUT}\n"));
-        assert_eq!(admission(&one, "gph0"), Some(format!("*filter\n-I DOCKER-USER 1 {IN}\nCOMMIT\n")));
+        assert_eq!(
+            admission(&one, "gph0"),
+            Some(format!("*filter\n-I DOCKER-USER 1 {IN}\nCOMMIT\n"))
+        );
         assert_eq!(withdrawal(DOCKER, "gph0"), None);
         assert_eq!(withdrawal(&both, "gph00"), None, "it is another device's");
     }

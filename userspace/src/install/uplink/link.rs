@@ -95,11 +95,17 @@ pub(super) fn lead(netlink: &Netlink, pair: &Pair, uplink: &UplinkState, link: &
         }
     }
     let is_ours = |route: &&&Route| route.gateway == Some(HostLink::gateway(route.block));
-    for stale in there.iter().filter(is_ours).filter(|route| !uplink.owned.contains(&route.block)) {
+    for stale in there
+        .iter()
+        .filter(is_ours)
+        .filter(|route| !uplink.owned.contains(&route.block))
+    {
         netlink.delete_route(hosts, stale.block)?;
     }
     let before = netlink.all_addresses()?.into_iter();
-    let of_end = before.filter(|(device, _)| *device == hosts.index).map(|(_, address)| address);
+    let of_end = before
+        .filter(|(device, _)| *device == hosts.index)
+        .map(|(_, address)| address);
     for stale in of_end.filter(|address| !addresses.contains(address)) {
         netlink.delete_address(hosts, IpNet::from(stale))?;
     }
@@ -126,7 +132,9 @@ pub(super) fn check(netlink: &Netlink, uplink: &UplinkState) -> Vec<Error> {
         Ok(addresses) => {
             let others = addresses.into_iter().filter(|(device, _)| Some(*device) != end);
             let own: BTreeSet<IpAddr> = others.map(|(_, address)| address).collect();
-            let taken = own.into_iter().filter(|own| uplink.owned.iter().any(|block| block.contains(own)));
+            let taken = own
+                .into_iter()
+                .filter(|own| uplink.owned.iter().any(|block| block.contains(own)));
             errors.extend(taken.map(Error::OwnAddress));
         }
         Err(error) => errors.push(error),

@@ -177,7 +177,10 @@ impl Uplinks<'_> {
         let advertised = routes.iter().filter(|route| route.is_advertised);
         let numbers: std::collections::BTreeSet<u32> = advertised.filter_map(|route| route.device).collect();
         let links = self.netlink.links()?.into_values();
-        Ok(links.filter(|link| numbers.contains(&link.index)).map(|link| link.name).collect())
+        Ok(links
+            .filter(|link| numbers.contains(&link.index))
+            .map(|link| link.name)
+            .collect())
     }
 
     /// Has packets leave by this device.

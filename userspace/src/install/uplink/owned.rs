@@ -64,7 +64,12 @@ addresses:
         let blocks: Vec<_> = blocks(&resolved.resources).iter().map(ToString::to_string).collect();
         assert_eq!(
             blocks,
-            ["203.0.113.10/32", "203.0.113.11/32", "2001:db8:a::/56", "2001:db8:b::/56"]
+            [
+                "203.0.113.10/32",
+                "203.0.113.11/32",
+                "2001:db8:a::/56",
+                "2001:db8:b::/56"
+            ]
         );
     }
 }

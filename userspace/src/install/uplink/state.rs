@@ -191,7 +191,8 @@ mod tests {
 
     fn uplinks(text: &str) -> Vec<UplinkState> {
         let text = format!("vpcs: {{ a: {{ CidrBlock: 10.0.0.0/16 }} }}\nuplinks: {{ {text} }}\n");
-        let resolved = crate::document::parse("a.yaml", text.as_bytes()).unwrap_or_else(|problems| panic!("{problems}"));
+        let resolved =
+            crate::document::parse("a.yaml", text.as_bytes()).unwrap_or_else(|problems| panic!("{problems}"));
         UplinkState::wanted(&resolved.into(), Path::new("/var/lib/groundplane"))
     }
 

@@ -28,7 +28,10 @@ pub(super) fn run(tool: &Path, options: &[&str], input: &str) -> Result<Said> {
     let what = || format!("run {}", tool.display());
     let mut command = Command::new(tool);
     command.args(options).env("LC_ALL", "C");
-    let pipes = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let pipes = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     let mut child = pipes.spawn().doing(what)?;
     if let Some(mut stdin) = child.stdin.take() {
         // One that doesn't read all of it says why.

@@ -6,10 +6,12 @@
 mod agent;
 mod talk;
 mod tool;
+mod wire;
 
 pub use agent::Agent;
 pub use talk::Talk;
 pub use tool::{Background, Output, eventually};
+pub use wire::Wire;
 
 use anyhow::{Context, Result, bail, ensure};
 use std::fs;

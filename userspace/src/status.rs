@@ -1,6 +1,7 @@
 //! What is up, as the kernel has it: ENIs, whether they are enforced, what they sent and what was dropped and why.
 
 mod text;
+mod uplink;
 
 use crate::install::engine::require_root;
 use crate::install::error::Result;
@@ -17,6 +18,7 @@ use serde::Serialize;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 pub(crate) use text::plain_table;
+pub use uplink::{UplinkKind, UplinkStatus, way_out};
 
 /// Everything `status` tells. Field names are part of the command's output.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -24,6 +26,8 @@ pub struct Status {
     pub condition: Condition,
     pub generation: u64,
     pub enis: Vec<EniStatus>,
+    /// How packets leave the host; one at most.
+    pub uplinks: Vec<UplinkStatus>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -104,6 +108,7 @@ pub fn gather(state_dir: &Path) -> Result<Status> {
         condition,
         generation: 0,
         enis: Vec::new(),
+        uplinks: Vec::new(),
     };
     let Some(state) = store::read(state_dir)? else {
         return Ok(nothing(Condition::NothingUp));
@@ -122,6 +127,7 @@ pub fn gather(state_dir: &Path) -> Result<Status> {
                 condition,
                 generation: datapath.generation().0,
                 enis: enis(&state, &datapath)?,
+                uplinks: uplink::all(&state, &datapath)?,
             })
         }
         (Err(_), Stage::Changing | Stage::Leaving) => Ok(nothing(Condition::Unfinished)),

@@ -20,6 +20,7 @@ mod scenarios;
 mod tap;
 mod update;
 mod upgrade;
+mod uplink;
 mod verbs;
 
 use anyhow::{Context, Result, ensure};

@@ -183,6 +183,14 @@ pub(super) fn reconcile(hand: &mut Hand) {
     }
 }
 
+/// Looks whether the uplink has all that it needs, and tells of what it lacked.
+pub(super) fn see_to_uplinks(hand: &mut Hand) {
+    match hand.engine().and_then(Engine::see_to_uplinks) {
+        Ok(findings) => findings.iter().for_each(|finding| tracing::warn!("{finding}")),
+        Err(error) => tracing::error!(%error, "the uplink can't be seen to"),
+    }
+}
+
 fn tell_rebound(rebound: &Rebound) {
     let Rebound {
         name,

@@ -133,17 +133,19 @@ impl Hand {
                     work(self);
                     self.rest();
                 }
-                Err(RecvTimeoutError::Timeout) => self.finish_earlier(),
+                Err(RecvTimeoutError::Timeout) => self.look_around(),
                 Err(RecvTimeoutError::Disconnected) => return,
             }
         }
     }
 
-    /// Tries again what an earlier change could not do once its configuration was in force.
-    fn finish_earlier(&mut self) {
-        let state = self.engine.as_ref().and_then(Engine::state);
-        if state.is_some_and(|state| state.stage == Stage::Changing) {
-            work::reconcile(self);
+    /// Tries again what an earlier change could not do once its configuration was in force, and else looks whether the
+    /// uplink still has what it needs of the host: of rules that are gone nobody tells.
+    fn look_around(&mut self) {
+        match self.engine.as_ref().and_then(Engine::state) {
+            Some(state) if state.stage == Stage::Changing => work::reconcile(self),
+            Some(_) => work::see_to_uplinks(self),
+            None => {}
         }
     }
 

@@ -61,7 +61,7 @@ pub(super) fn import(arguments: &Import, state_dir: &Path, output: &Output) -> E
 }
 
 fn yaml(resolved: &Resolved) -> anyhow::Result<()> {
-    output::bytes(export::yaml(&resolved.resources, &resolved.guests).as_bytes())
+    output::bytes(export::yaml(resolved).as_bytes())
 }
 
 /// One file for each call, named like it.

@@ -104,6 +104,9 @@ fn look_around(state: &State, state_dir: &Path) -> String {
             status::place(guest)
         );
     }
+    for uplink in &state.uplinks {
+        let _ = writeln!(text, "  the internet: {}", status::way_out(uplink));
+    }
     let program = program();
     let option = match state_dir == Path::new(DEFAULT_DIRECTORY) {
         true => String::new(),

@@ -5,6 +5,7 @@ mod host;
 mod kernel;
 mod own;
 mod text;
+mod uplink;
 
 pub use files::size;
 

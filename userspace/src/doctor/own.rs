@@ -1,7 +1,7 @@
 //! Groundplane's own: the programs, the agent, what is up and what is left over.
 
 use super::files::size;
-use super::{Check, Patient};
+use super::{Check, Patient, uplink};
 use crate::api::Client;
 use crate::api::client;
 use crate::install::kernel::{Datapath, LoadOptions};
@@ -30,8 +30,9 @@ pub(super) fn checks(patient: &Patient<'_>, is_root: bool) -> Vec<Check> {
     checks.push(check);
     let pins = state.as_ref().map_or(patient.pins, |state| &state.pins);
     checks.push(tables(pins, state.as_ref()));
-    if state.is_some() {
+    if let Some(state) = &state {
         checks.extend(enforced(patient.state_dir));
+        checks.extend(uplink::checks(state, patient.state_dir));
     }
     checks.extend(left_over(state.as_ref()));
     checks
@@ -235,11 +236,12 @@ fn enforced(state_dir: &Path) -> Option<Check> {
 
 /// Devices that bear our mark, and that the journal doesn't name.
 fn left_over(state: Option<&State>) -> Option<Check> {
-    let known: BTreeSet<_> = state
+    let guests = state
         .into_iter()
         .flat_map(State::all_guests)
-        .map(|guest| &*guest.device)
-        .collect();
+        .map(|guest| &*guest.device);
+    let uplinks = state.into_iter().flat_map(|state| &state.uplinks);
+    let known: BTreeSet<_> = guests.chain(uplinks.map(|uplink| &*uplink.device)).collect();
     // As `ip -d link` shows them.
     let devices = std::fs::read_dir("/sys/class/net").ok()?.flatten();
     let is_ours = |device: &std::fs::DirEntry| {

@@ -78,6 +78,7 @@ impl Cache {
         let Whole {
             mut resources,
             guests,
+            uplinks,
             parts,
         } = whole;
         dump.said.complete(&mut resources);
@@ -85,6 +86,7 @@ impl Cache {
         Ok(Ok(Resolved {
             resources,
             guests,
+            uplinks,
             warnings: problems.into_diagnostics(&map),
         }))
     }

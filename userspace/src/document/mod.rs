@@ -21,6 +21,7 @@ mod source;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod uplink;
 
 pub(crate) use ids::id as derived_id;
 pub(crate) use resolve::derived;
@@ -29,6 +30,7 @@ pub use cache::Cache;
 pub use diagnostic::{Diagnostic, Diagnostics, Place, Severity};
 pub use json_schema::json_schema;
 pub use source::{LoadError, MAX_LEN, Source, load};
+pub use uplink::{Announce, HOST_ADDRESS, HOST_IPV6_ADDRESS, Uplink, UplinkKind};
 
 use crate::resources::Resources;
 
@@ -38,6 +40,8 @@ pub struct Resolved {
     pub resources: Resources,
     /// In the order of the sources.
     pub guests: Vec<Guest>,
+    /// One at most.
+    pub uplinks: Vec<Uplink>,
     /// What AWS would accept as well, but hardly does what it is meant to do.
     pub warnings: Diagnostics,
 }

@@ -1,6 +1,6 @@
 //! What is to be brought up.
 
-use crate::document::{Attachment, Guest, Resolved};
+use crate::document::{Attachment, Guest, Resolved, Uplink};
 use crate::install::error::{Error, Result};
 use crate::install::guest::Addressing;
 use crate::install::names;
@@ -19,6 +19,7 @@ pub struct Deployment {
     pub resources: Arc<Resources>,
     /// One for every ENI.
     pub guests: Vec<Guest>,
+    pub uplinks: Vec<Uplink>,
 }
 
 impl From<Resolved> for Deployment {
@@ -26,12 +27,14 @@ impl From<Resolved> for Deployment {
         Resolved {
             resources,
             guests,
+            uplinks,
             warnings: _,
         }: Resolved,
     ) -> Self {
         Self {
             resources: Arc::new(resources),
             guests,
+            uplinks,
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::install::progress::Progress;
 use crate::install::resolver;
 use crate::install::state::{GuestState, Place, Renaming, Stage, State};
 use crate::install::store::Store;
-use crate::install::{files, history};
+use crate::install::{files, history, uplink};
 use groundplane_abi::Mac;
 use std::path::{Path, PathBuf};
 
@@ -54,6 +54,7 @@ pub(super) fn remove(state: &State, progress: &dyn Progress) -> Result<()> {
         return Ok(());
     }
     let mut errors = Vec::new();
+    errors.extend(uplink::remove(&state.pins, &state.uplinks).err());
     errors.extend(remove_guests(&state.pins, &state.guests, false, progress).err());
     errors.extend(remove_guests(&state.pins, &state.leftovers(), true, progress).err());
     errors.extend(Datapath::unload(&state.pins).err());

@@ -2,8 +2,10 @@
 
 use crate::install::names;
 use crate::plan::PlanProblem;
+use ipnet::IpNet;
 use std::fmt;
 use std::io;
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 #[derive(Debug, thiserror::Error)]
@@ -64,6 +66,16 @@ pub enum Error {
     DeviceMissing(String),
     #[error("interface {0} has no Ethernet address, so it can't lead to a guest")]
     NotEthernet(String),
+    #[error("{tool} isn't installed, and an uplink to the host needs it: install the package {package}")]
+    ToolMissing { tool: &'static str, package: &'static str },
+    #[error("{what}: {said}")]
+    Tool { what: String, said: String },
+    #[error("{0} is this host's own address, so it can't be a public address of the configuration")]
+    OwnAddress(IpAddr),
+    #[error(
+        "the host has a route to {0} already, which is in the configuration; remove the route, or use another address"
+    )]
+    RouteTaken(IpNet),
     #[error("network interface {0} has no address")]
     NoAddress(String),
     #[error("{} was written by another version of groundplane ({found})", path.display())]

@@ -15,6 +15,7 @@ mod programs;
 mod retire;
 mod table;
 mod tables;
+mod uplink;
 
 pub use banks::Learned;
 pub use count::{Counters, DropCause, EniCounters};
@@ -205,7 +206,7 @@ impl Datapath {
     /// Attaches the programs to ENIs' host sides. The devices ought to be down until then. The links are pinned under
     /// names of their own, since a device may change its. Many at once cost a fraction each of what one costs.
     pub fn attach(&self, devices: &[Hooked<'_>]) -> Result<()> {
-        hook::attach(&self.pins, &self.programs, devices)
+        hook::attach(&self.pins, &self.programs, &hook::OF_ENI, devices)
     }
 
     /// Takes the programs off the devices whose links are pinned under these names, and returns when they are off; also

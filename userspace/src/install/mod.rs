@@ -22,6 +22,7 @@ pub mod state;
 pub mod store;
 mod survey;
 pub mod tap;
+pub mod uplink;
 
 pub use deployment::Deployment;
 pub use down::{down, probe_directory};

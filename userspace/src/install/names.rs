@@ -22,6 +22,30 @@ pub fn host_device(state_dir: &Path, eni_id: &str, attempt: u8) -> String {
     format!("gp{:012x}", hash >> 16)
 }
 
+/// The names of what is made for an uplink.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UplinkNames {
+    /// Our end of a link to the host, and what is pinned for any uplink. No ENI's host side is called so: `u` and `h` are
+    /// no hexadecimal digits.
+    pub ours: String,
+    /// The host's end.
+    pub hosts: String,
+    /// The table in the host's packet filter.
+    pub table: String,
+}
+
+/// Names for an uplink, which like those of host sides are the deployment's own.
+#[must_use]
+pub fn uplink(state_dir: &Path, name: &str) -> UplinkNames {
+    let deployment = fnv1a(FNV_OFFSET, state_dir.as_os_str().as_encoded_bytes());
+    let hash = fnv1a(fnv1a(deployment, b"\0uplink/"), name.as_bytes()) >> 20;
+    UplinkNames {
+        ours: format!("gpu{hash:011x}"),
+        hosts: format!("gph{hash:011x}"),
+        table: format!("groundplane_{hash:011x}"),
+    }
+}
+
 /// The alias by which `down` knows a device for one that `up` made.
 #[must_use]
 pub fn alias(eni_id: &str) -> String {
@@ -64,6 +88,19 @@ mod tests {
         }
         let again = |attempt| host_device(Path::new("/a"), "eni-1", attempt);
         assert!(again(0) != again(1) && again(1) != again(2) && again(0) != again(2));
+    }
+
+    #[test]
+    fn uplinks_have_names_of_their_own_that_never_change() {
+        let names = uplink(Path::new("/var/lib/groundplane"), "host");
+        assert_eq!(names.ours, "gpu00000000000");
+        assert_eq!(names.hosts, "gph00000000000");
+        assert_eq!(names.table, "groundplane_00000000000");
+        assert!(names.ours.len() <= 15);
+        let others = [("/var/lib/groundplane", "wan"), ("/tmp/state", "host")];
+        for (state_dir, name) in others {
+            assert_ne!(uplink(Path::new(state_dir), name), names);
+        }
     }
 
     #[test]

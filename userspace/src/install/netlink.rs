@@ -1,6 +1,10 @@
 //! A conversation with the kernel about devices, addresses and routes, in the network namespace of the thread that
 //! opened it.
 
+mod route;
+
+pub use route::{End, Route};
+
 use crate::install::error::{Doing as _, Error, Result};
 use futures_util::TryStreamExt as _;
 use groundplane_abi::{Device, Mac};

@@ -5,6 +5,7 @@ use crate::install::error::{Doing as _, Result};
 use crate::install::guest::Addressing;
 use crate::install::names::GUEST_DEVICE;
 use crate::install::netns::Identity;
+use crate::install::uplink::UplinkState;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
@@ -29,6 +30,9 @@ pub struct State {
     /// may exist or not.
     #[serde(default)]
     pub passing: Vec<GuestState>,
+    /// The uplinks of the configuration in force, and those that are being removed: each thing named here may exist or not.
+    #[serde(default)]
+    pub uplinks: Vec<UplinkState>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -214,6 +218,7 @@ impl State {
             mounted_bpffs: false,
             guests: Vec::new(),
             passing: Vec::new(),
+            uplinks: Vec::new(),
         })
     }
 

@@ -2,7 +2,7 @@
 
 use super::{Described, Preview, TableSize, changes};
 use crate::cut::{self, Consequences, Judgement, Names};
-use crate::document::{Attachment, Guest};
+use crate::document::{Announce, Attachment, Guest, Uplink, UplinkKind};
 use crate::export;
 use crate::flows::Who;
 use crate::install::kernel::FlowTables;
@@ -160,7 +160,11 @@ fn of_family<I: Family>(plan: &Plan, names: [&'static str; 4]) -> [(&'static str
 
 /// All objects of a deployment as AWS shows them, each ENI with its guest, and the names of all of them by id.
 fn describe(deployment: &Deployment) -> (Vec<Described>, BTreeMap<String, String>) {
-    let Deployment { resources, guests } = deployment;
+    let Deployment {
+        resources,
+        guests,
+        uplinks,
+    } = deployment;
     let names = names(resources);
     let guests: BTreeMap<_, _> = guests
         .iter()
@@ -187,7 +191,34 @@ fn describe(deployment: &Deployment) -> (Vec<Described>, BTreeMap<String, String
             });
         }
     }
+    // After all kinds that AWS has.
+    all.extend(uplinks.iter().map(|uplink| Described {
+        order: (usize::MAX, uplink.name.clone()),
+        kind: "uplink".to_owned(),
+        name: uplink.name.clone(),
+        fields: fields(uplink),
+    }));
     (all, names)
+}
+
+/// An uplink in the document's words.
+fn fields(uplink: &Uplink) -> Map<String, Value> {
+    let fields = match &uplink.kind {
+        UplinkKind::Host { address, ipv6_address } => {
+            json!({ "kind": "host", "address": address, "ipv6_address": ipv6_address })
+        }
+        UplinkKind::Device { device, announce } => {
+            let announce = match announce {
+                Announce::Arp => "arp",
+                Announce::Route => "route",
+            };
+            json!({ "device": device, "announce": announce })
+        }
+    };
+    match fields {
+        Value::Object(fields) => fields,
+        _ => Map::new(),
+    }
 }
 
 /// Words of a document's own for where a guest is.

@@ -1,7 +1,7 @@
 //! The status as people read it.
 
 use crate::rule;
-use crate::status::{Condition, EniStatus, Status};
+use crate::status::{Condition, EniStatus, Status, UplinkStatus};
 use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, Table};
 use std::fmt;
@@ -34,8 +34,27 @@ impl fmt::Display for Status {
                 drop_table(&self.enis)
             )?;
         }
+        if !self.uplinks.is_empty() {
+            write!(f, "\n\n{}", uplink_table(&self.uplinks).trim_fmt())?;
+        }
         Ok(())
     }
+}
+
+fn uplink_table(uplinks: &[UplinkStatus]) -> Table {
+    let mut table = plain_table();
+    table.set_header(["UPLINK", "BY", "DEVICE", "WORKS", "ADDRESSES"]);
+    for uplink in uplinks {
+        let owned: Vec<_> = uplink.owned.iter().map(ToString::to_string).collect();
+        table.add_row([
+            uplink.name.clone(),
+            uplink.by(),
+            uplink.device.clone(),
+            uplink.words().to_owned(),
+            owned.join(" "),
+        ]);
+    }
+    table
 }
 
 fn eni_table(enis: &[EniStatus]) -> Table {
@@ -127,7 +146,8 @@ mod tests {
     use crate::install::kernel::DropCause;
     use crate::install::state::Place;
     use crate::install::state::tests::guest;
-    use crate::status::{DropStatus, Enforcement};
+    use crate::install::uplink;
+    use crate::status::{DropStatus, Enforcement, UplinkKind};
     use groundplane_abi::DropReason;
     use groundplane_abi::eni::Counter;
     use std::net::Ipv4Addr;
@@ -163,6 +183,20 @@ mod tests {
         }
     }
 
+    fn host() -> UplinkStatus {
+        UplinkStatus {
+            name: "out".to_owned(),
+            kind: UplinkKind::Host,
+            device: "gpu00000000001".to_owned(),
+            host_device: Some("gph00000000001".to_owned()),
+            address: Some(Ipv4Addr::new(198, 18, 0, 1)),
+            condition: uplink::Condition::Up,
+            owned: ["203.0.113.10/32", "2001:db8:a::/56"]
+                .map(|block| block.parse().unwrap())
+                .to_vec(),
+        }
+    }
+
     #[test]
     fn people_read_who_is_enforced_and_why_packets_died() {
         let drops = vec![
@@ -174,6 +208,7 @@ mod tests {
             condition: Condition::Up,
             generation: 4,
             enis,
+            uplinks: vec![host()],
         }
         .to_string();
         let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -193,6 +228,10 @@ mod tests {
         ] {
             assert!(line.starts_with(start), "{line}");
         }
+        assert_eq!(
+            lines[9],
+            "out the host at 198.18.0.1 gpu00000000001 yes 203.0.113.10/32 2001:db8:a::/56"
+        );
     }
 
     #[test]
@@ -210,6 +249,7 @@ mod tests {
             condition: Condition::NothingUp,
             generation: 0,
             enis: Vec::new(),
+            uplinks: Vec::new(),
         };
         assert_eq!(status.to_string(), "Nothing is up.");
     }

@@ -3,6 +3,7 @@
 #[cfg(test)]
 mod tests;
 mod trace;
+mod uplink;
 mod word;
 
 use super::quotas::QUOTAS;
@@ -32,6 +33,10 @@ pub fn json_schema() -> Value {
                 "Where the guests of network interfaces are that another source has, by id, name, or VPC/ADDRESS.",
                 &place(true),
             ),
+        ),
+        (
+            "uplinks",
+            named("How packets leave the host, by name; one at most.", &uplink::schema()),
         ),
     ];
     let later: Vec<_> = kinds().iter().filter(|kind| !kind.is_core).collect();

@@ -62,7 +62,7 @@ fn documents_that_are_read_are_as_the_schema_says() {
         let text = export::tests::document(&[bits(0), bits(1)], bits(2));
         check(&validator, &text);
         let resolved = parse("x", text.as_bytes()).unwrap_or_else(|problems| panic!("{problems}"));
-        check(&validator, &export::yaml(&resolved.resources, &resolved.guests));
+        check(&validator, &export::yaml(&resolved));
     }
 }
 
@@ -77,6 +77,7 @@ const RIGHT: &str = "vpcs:
 prefix_lists: { l: { MaxEntries: 2, entries: [192.0.2.0/24] } }
 internet_gateways: { door: { Attachments: [{ VpcId: a, State: available }] } }
 quotas: { rules_per_security_group: 61 }
+uplinks: { out: { kind: host, address: 192.0.2.1 } }
 ";
 
 /// What is exchanged in it so that a field has the wrong name or is of the wrong kind.
@@ -111,6 +112,11 @@ const WRONG: &[(&str, &str)] = &[
         "Attachments: { VpcId: a }",
     ),
     ("rules_per_security_group: 61", "rules_per_group: 61"),
+    ("kind: host", "kind: device"),
+    ("kind: host", "device: eth0"),
+    ("kind: host", "kind: host, announce: arp"),
+    ("kind: host, address: 192.0.2.1", ""),
+    ("kind: host, address: 192.0.2.1", "device: eth0, announce: bgp"),
 ];
 
 #[test]

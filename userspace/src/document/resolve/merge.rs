@@ -1,12 +1,12 @@
 //! VPCs together: what they share, and what there can be one of in all of them.
 
 use super::part::Part;
-use super::{Context, Output, Whole, binding, derive, limit, place};
+use super::{Context, Output, Whole, binding, derive, limit, place, uplink};
 use crate::document::diagnostic::{Problem, Problems, Span};
 use crate::document::ids::Macs;
 use crate::document::places::Places;
 use crate::document::quotas::{Limit, Quota};
-use crate::document::schema::Binding;
+use crate::document::schema::{Binding, Uplink};
 use crate::document::source::SourceMap;
 use crate::document::{Host, check};
 use crate::resources::Resources;
@@ -18,6 +18,7 @@ use std::sync::Arc;
 pub(super) struct Together<'a> {
     pub(super) context: &'a Context,
     pub(super) bindings: &'a [Binding<'a>],
+    pub(super) uplinks: &'a [Uplink<'a>],
     /// `None` if it isn't known.
     pub(super) host: Option<&'a Host>,
     pub(super) sources: &'a SourceMap<'a>,
@@ -45,7 +46,7 @@ pub(super) fn merge(parts: Vec<Arc<Part>>, outside: Output, with: &Together<'_>,
     check_totals(&parts, context, problems);
     let bound = binding::resolve(with.bindings, &resources, &mut guests, problems);
     let taken = parts.iter().flat_map(|part| &part.output.taken).chain(&bound);
-    place::check_all(taken, with.host, problems);
+    place::check_all(taken.clone(), with.host, problems);
     let given = derive::Given {
         context,
         wishes: parts.iter().flat_map(|part| &part.output.wishes).collect(),
@@ -53,6 +54,12 @@ pub(super) fn merge(parts: Vec<Arc<Part>>, outside: Output, with: &Together<'_>,
         guests: &guests,
     };
     derive::complete(&mut resources, &given, &mut places, problems);
+    let around = uplink::Around {
+        resources: &resources,
+        taken: taken.collect(),
+        host: with.host,
+    };
+    let uplinks = uplink::resolve(with.uplinks, &around, problems);
     give_macs(&parts, &mut resources, &places, problems);
     check_defaults(&resources, &places, problems);
     resources.sort();
@@ -63,6 +70,7 @@ pub(super) fn merge(parts: Vec<Arc<Part>>, outside: Output, with: &Together<'_>,
     Whole {
         resources,
         guests,
+        uplinks,
         parts,
     }
 }

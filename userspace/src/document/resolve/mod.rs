@@ -22,6 +22,7 @@ mod security_group;
 mod selector;
 mod subnet;
 mod target;
+mod uplink;
 mod vpc;
 mod zone;
 
@@ -33,7 +34,7 @@ use super::quotas::{Limit, Quota, Quotas};
 use super::schema;
 use super::schema::Kind;
 use super::source::SourceMap;
-use super::{Guest, Host};
+use super::{Guest, Host, Uplink};
 use crate::resources::{Details, Resources};
 use merge::Together;
 pub(super) use part::Part;
@@ -88,6 +89,7 @@ pub(super) fn resolve(
     let together = Together {
         context: &context,
         bindings: &document.bindings,
+        uplinks: &document.uplinks,
         host,
         sources,
     };
@@ -98,6 +100,7 @@ pub(super) fn resolve(
 pub(super) struct Whole {
     pub(super) resources: Resources,
     pub(super) guests: Vec<Guest>,
+    pub(super) uplinks: Vec<Uplink>,
     /// Of each VPC.
     pub(super) parts: Vec<Arc<Part>>,
 }

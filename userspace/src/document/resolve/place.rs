@@ -39,6 +39,18 @@ impl Taken {
         }
     }
 
+    /// The device that is or becomes the guest's host side, where its name is known.
+    pub(super) fn device(&self) -> Option<&str> {
+        match &self.attachment {
+            Attachment::Tap { device } | Attachment::Device { device } => Some(device),
+            Attachment::Namespace { .. } => None,
+        }
+    }
+
+    pub(super) fn instance(&self) -> &str {
+        &self.instance
+    }
+
     pub(super) fn guest(&self, name: &str, network_interface_id: &str) -> Guest {
         Guest {
             name: name.to_owned(),

@@ -9,6 +9,7 @@ mod network_acl;
 mod prefix_list;
 mod route_table;
 mod security_group;
+mod uplink;
 
 pub(super) use details::{Details, Kind, kind};
 pub(super) use instance::{Addresses, Association, Attachment, Instance, Ipv6Addresses};
@@ -16,6 +17,7 @@ pub(super) use network_acl::{Entry as NetworkAclEntry, NetworkAcl};
 pub(super) use prefix_list::PrefixList;
 pub(super) use route_table::{Destination, Route, RouteTable, TARGETS, Target, TargetKind};
 pub(super) use security_group::{Peer, Rule, SecurityGroup};
+pub(super) use uplink::{Uplink, UplinkKind};
 
 use super::diagnostic::{Problem, Problems, Span, Spanned, quote};
 use super::fields::{Field, Fields};
@@ -38,6 +40,7 @@ pub(super) struct Document<'a> {
     pub(super) kept: Vec<Spanned<&'a str>>,
     pub(super) objects: Vec<Object<'a>>,
     pub(super) bindings: Vec<Binding<'a>>,
+    pub(super) uplinks: Vec<Uplink<'a>>,
 }
 
 /// Where the guest of a network interface is that another source has.
@@ -174,6 +177,8 @@ impl<'a> Document<'a> {
         }
         let bindings = fields.entries("bindings", problems).iter();
         self.bindings.extend(bindings.map(|entry| binding(entry, problems)));
+        let uplinks = each(fields, "uplinks", uplink::read, problems);
+        self.uplinks.extend(uplinks);
         let Some(span) = fields.place("quotas") else {
             return;
         };

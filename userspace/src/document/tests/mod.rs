@@ -16,6 +16,7 @@ mod refused;
 mod routes;
 mod sources;
 mod told;
+mod uplinks;
 mod usual;
 mod yaml;
 

@@ -9,16 +9,23 @@ mod table;
 #[cfg(test)]
 pub(crate) mod tests;
 mod text;
+mod uplink;
 
-use crate::document::{Guest, derived};
+use crate::document::{Guest, Resolved, derived};
 use crate::resources::{Details, PrefixList, Resources, kinds};
 use names::Names;
 use std::collections::{BTreeMap, HashMap};
 use text::Map;
 
-/// Writes a document that means these resources and guests. The same ones always make the same text.
+/// Writes a document that means these resources, guests and uplinks. The same ones always make the same text.
 #[must_use]
-pub fn yaml(resources: &Resources, guests: &[Guest]) -> String {
+pub fn yaml(resolved: &Resolved) -> String {
+    let Resolved {
+        resources,
+        guests,
+        uplinks,
+        warnings: _,
+    } = resolved;
     let writer = Writer {
         all: resources,
         guests: guests
@@ -33,7 +40,9 @@ pub fn yaml(resources: &Resources, guests: &[Guest]) -> String {
             derived::ACCOUNT,
         ),
     };
-    writer.document().write()
+    let mut document = writer.document();
+    document.put_map("uplinks", uplink::uplinks(uplinks));
+    document.write()
 }
 
 struct Writer<'a> {

@@ -15,7 +15,7 @@ fn read(text: &str) -> Resolved {
 
 /// Checks that a configuration comes back as it was, and that writing it again changes nothing.
 fn check(resolved: &Resolved) -> String {
-    let text = yaml(&resolved.resources, &resolved.guests);
+    let text = yaml(resolved);
     let again = read(&text);
     for kind in kinds() {
         let objects = |resolved: &Resolved| format!("{:#?}", resolved.resources.objects(kind));
@@ -28,7 +28,8 @@ fn check(resolved: &Resolved) -> String {
         guests
     };
     assert_eq!(sorted(&again.guests), sorted(&resolved.guests), "{text}");
-    assert_eq!(yaml(&again.resources, &again.guests), text);
+    assert_eq!(again.uplinks, resolved.uplinks, "{text}");
+    assert_eq!(yaml(&again), text);
     text
 }
 
@@ -293,4 +294,19 @@ fn check_aws(resolved: &Resolved) {
 #[test]
 fn aws_form() {
     check_aws(&read(&document(&[u64::MAX, u64::MAX], u64::MAX)));
+}
+
+#[test]
+fn uplinks_come_back_as_they_were() {
+    for uplink in [
+        "{ kind: host }",
+        "{ kind: host, address: 192.0.2.1, ipv6_address: \"2001:db8:1::1\" }",
+        "{ device: eth0 }",
+        "{ device: eth0, announce: route }",
+    ] {
+        let text = check(&read(&format!(
+            "vpcs: {{ a: {{ CidrBlock: 10.0.0.0/16 }} }}\nuplinks:\n  out: {uplink}\n"
+        )));
+        assert!(text.contains(&format!("  out: {uplink}\n")), "{text}");
+    }
 }

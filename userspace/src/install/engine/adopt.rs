@@ -70,6 +70,11 @@ impl Engine {
             Err(error) if error.is_in_force() => findings.push(error.to_string()),
             other => other?,
         }
+        // What is in force is so without them.
+        match self.see_to_uplinks() {
+            Ok(more) => findings.extend(more),
+            Err(error) => findings.push(error.to_string()),
+        }
         self.note_manifest();
         Ok(Adopted {
             generation: self.datapath.as_ref().map(|datapath| datapath.generation().0),

@@ -189,6 +189,8 @@ impl Engine {
             namespaces: netns::list().unwrap_or_default(),
             devices: devices.map(|link| link.name().to_string_lossy().into_owned()).collect(),
         };
+        let uplinks = self.state.iter().flat_map(|state| &state.uplinks);
+        host.devices.extend(uplinks.map(|uplink| uplink.device.clone()));
         for guest in self.state.iter().flat_map(|state| &state.guests) {
             match &guest.place {
                 Place::Adopted { namespace, .. } => host.namespaces.push(namespace.clone()),

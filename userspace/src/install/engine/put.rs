@@ -13,6 +13,7 @@ use crate::install::netlink::Netlink;
 use crate::install::progress::Progress;
 use crate::install::state::{GuestState, Stage, State};
 use crate::install::survey::Survey;
+use crate::install::uplink::{self, UplinkState};
 use groundplane_abi::control::Generation;
 use std::path::PathBuf;
 
@@ -45,6 +46,9 @@ impl Engine {
             deployment,
         });
         let change = change?;
+        progress.step("seeing to the uplink");
+        let uplinks = self.see_to_uplinks();
+        uplinks.map_err(|error| Error::Unfinished(Box::new(error)))?;
         let cut = options.cut.then(|| self.cut(progress)).transpose()?;
         Ok(Outcome {
             generation,
@@ -77,6 +81,7 @@ impl Engine {
         if self.is_up(wanted) {
             return Ok(Change::AlreadyUp);
         }
+        self.check_uplinks(wanted)?;
         self.change(wanted, progress)
     }
 
@@ -129,6 +134,16 @@ impl Engine {
             && state.stage == Stage::Up
             && guests.len() == state.guests.len()
             && guests.iter().zip(&state.guests).all(is_same)
+    }
+
+    /// What stands in the way of the uplinks, if they are not as they are wanted already.
+    fn check_uplinks(&self, wanted: &Wanted<'_>) -> Result<()> {
+        let before = self.state.as_ref().map_or(&[][..], |state| &state.uplinks);
+        let wanted = UplinkState::wanted(wanted.deployment, &self.options.state_dir);
+        if uplink::are(wanted.clone(), before) {
+            return Ok(());
+        }
+        uplink::check(&wanted, before, &Netlink::open()?)
     }
 
     /// Puts in force what changes no guest.
@@ -221,6 +236,7 @@ impl Engine {
             }
             Err(error) => errors.push(error),
         }
+        errors.extend(self.check_uplinks(wanted).err());
         let pins = self.options.pins(old);
         if pins.exists() && old.is_none_or(|old| old.pins != pins) {
             errors.push(Error::PinsTaken(pins));

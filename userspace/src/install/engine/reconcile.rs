@@ -8,6 +8,7 @@ use crate::install::netlink::Netlink;
 use crate::install::progress::Progress;
 use crate::install::state::GuestState;
 use crate::install::survey::Survey;
+use crate::install::uplink::{self, UplinkState, Uplinks};
 use serde::Serialize;
 
 /// A guest that has gone or come back.
@@ -36,10 +37,16 @@ impl Engine {
             return Ok(Vec::new());
         }
         self.finish_earlier(progress)?;
-        let (Some(applied), Some(state)) = (&self.applied, &self.state) else {
+        let (Some(state), Some(datapath)) = (&self.state, &self.datapath) else {
             return Ok(Vec::new());
         };
         let netlink = Netlink::open()?;
+        if !uplink::stand(&state.uplinks, datapath, &netlink)? {
+            self.see_to_uplinks()?;
+        }
+        let (Some(applied), Some(state)) = (&self.applied, &self.state) else {
+            return Ok(Vec::new());
+        };
         let survey = Survey::take(&netlink)?;
         let stands = |guest: &GuestState| survey.host_side(guest).is_some();
         if state.guests.iter().all(stands) {
@@ -57,6 +64,25 @@ impl Engine {
         let done = self.run(&wanted, arrangement, (&survey, &netlink), false, progress);
         self.note_manifest();
         done.map(|()| rebound)
+    }
+
+    /// Sees to it that the uplinks of the configuration in force are there with all they need of the host, which others
+    /// change as well: whoever loads their own rules may have thrown ours away. Says what was not as it should be.
+    pub fn see_to_uplinks(&mut self) -> Result<Vec<String>> {
+        let (Some(applied), Some(state), Some(datapath)) = (&self.applied, &mut self.state, &self.datapath) else {
+            return Ok(Vec::new());
+        };
+        let wanted = UplinkState::wanted(&applied.deployment, &self.options.state_dir);
+        if wanted.is_empty() && state.uplinks.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut uplinks = Uplinks {
+            store: &self.store,
+            state,
+            datapath,
+            netlink: &Netlink::open()?,
+        };
+        uplinks.settle(wanted)
     }
 }
 

@@ -11,11 +11,20 @@ use groundplane_abi::program;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Each program and its hook.
-const HOOKS: [(&str, TcAttachType); 2] = [
+/// A program and its hook.
+type Hook = (&'static str, TcAttachType);
+
+/// What is attached to an ENI's host side.
+pub(super) const OF_ENI: [Hook; 2] = [
     (program::ENI_EGRESS, TcAttachType::Ingress),
     (program::ENI_GUARD, TcAttachType::Egress),
 ];
+
+/// What is attached to an uplink.
+pub(super) const OF_UPLINK: [Hook; 1] = [(program::UPLINK_INGRESS, TcAttachType::Ingress)];
+
+/// All that may be attached to a device.
+const HOOKS: [Hook; 3] = [OF_ENI[0], OF_ENI[1], OF_UPLINK[0]];
 
 /// A device and the name its links are pinned under.
 #[derive(Clone, Copy, Debug)]
@@ -24,11 +33,11 @@ pub struct Hooked<'a> {
     pub pin: &'a str,
 }
 
-/// Attaches both programs to each device in front of all others, and pins the links, so that they stay when this process
-/// ends. A hook that has its program keeps it.
-pub(super) fn attach(pins: &Path, programs: &Programs, devices: &[Hooked<'_>]) -> Result<()> {
-    let _expedited = Expedited::for_many(pins, HOOKS.len() * devices.len());
-    for (name, hook) in HOOKS {
+/// Attaches programs to each device in front of all others, and pins the links, so that they stay when this process ends.
+/// A hook that has its program keeps it.
+pub(super) fn attach(pins: &Path, programs: &Programs, hooks: &[Hook], devices: &[Hooked<'_>]) -> Result<()> {
+    let _expedited = Expedited::for_many(pins, hooks.len() * devices.len());
+    for &(name, hook) in hooks {
         let mut program = programs.program(name)?;
         for Hooked { device, pin } in devices {
             let directory = links(pins).join(pin);
@@ -86,7 +95,7 @@ fn is_of_no_device(error: &aya::programs::ProgramError) -> bool {
     matches!(error, SyscallError(call) if call.io_error.raw_os_error() == Some(nix::errno::Errno::ENOLINK as i32))
 }
 
-/// Detaches both programs from each device. A device that is gone already is no error.
+/// Detaches all programs from each device. A device that is gone already is no error.
 pub(super) fn detach(pins: &Path, names: &[&str]) -> Result<()> {
     let _expedited = Expedited::for_many(pins, HOOKS.len() * names.len());
     let mut errors = Vec::new();
@@ -108,25 +117,44 @@ fn detach_one(directory: &Path) -> Result<()> {
     bpffs::remove_directory(directory)
 }
 
-/// Whether both hooks really run programs of ours before any other: the kernel is asked, not the pins. While programs are
-/// being replaced, which programs are ours is a matter of several sets.
+/// Whether both hooks of an ENI's host side really run programs of ours before any other: the kernel is asked, not the
+/// pins. While programs are being replaced, which programs are ours is a matter of several sets.
 pub(super) fn is_attached(pins: &Path, device: &str) -> Result<bool> {
     let sets = Programs::whole(pins)?;
-    for (name, hook) in HOOKS {
-        let what = || format!("ask for the programs of interface {device}");
-        let (_, programs) = bpf(SchedClassifier::query_tcx(device, hook), what)?;
-        let Some(first) = programs.first() else {
-            return Ok(false);
-        };
-        let mut ours = false;
-        for set in &sets {
-            ours |= bpf(set.program(name)?.info(), what)?.id() == first.id();
+    for (name, hook) in OF_ENI {
+        let first = running(device, hook)?.into_iter().next();
+        match first {
+            Some(first) if ours(&sets, name)?.contains(&first) => {}
+            _ => return Ok(false),
         }
-        if !ours {
+    }
+    Ok(true)
+}
+
+/// Whether a device runs our program for uplinks. Others may be before it: the device is somebody else's.
+pub(super) fn is_uplink(pins: &Path, device: &str) -> Result<bool> {
+    let sets = Programs::whole(pins)?;
+    for (name, hook) in OF_UPLINK {
+        let ours = ours(&sets, name)?;
+        if !running(device, hook)?.iter().any(|id| ours.contains(id)) {
             return Ok(false);
         }
     }
     Ok(true)
+}
+
+/// The programs at a hook, in their order.
+fn running(device: &str, hook: TcAttachType) -> Result<Vec<u32>> {
+    let (_, programs) = bpf(SchedClassifier::query_tcx(device, hook), || {
+        format!("ask for the programs of interface {device}")
+    })?;
+    Ok(programs.iter().map(aya::programs::ProgramInfo::id).collect())
+}
+
+/// A program of each set.
+fn ours(sets: &[Programs], name: &str) -> Result<Vec<u32>> {
+    let id = |set: &Programs| Ok(bpf(set.program(name)?.info(), || format!("look at program {name}"))?.id());
+    sets.iter().map(id).collect()
 }
 
 /// Where links are pinned, a directory for each device.

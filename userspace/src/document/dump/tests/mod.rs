@@ -180,7 +180,7 @@ fn an_ordinary_network_has_no_warnings() {
 fn dumps_become_a_document_of_the_same_resources() {
     for sources in [examples(), every_kind()] {
         let first = resolved(&sources);
-        let text = yaml(&first.resources, &first.guests);
+        let text = yaml(&first);
         let again = resolved(&[Source::new("dumped.yaml", text.as_bytes())]);
         check_same(&again, &first);
     }

@@ -1,0 +1,91 @@
+//! What an uplink takes of the host, if the configuration has one.
+
+use super::Check;
+use super::files::line;
+use crate::install::state::State;
+use crate::install::uplink::{self, HostLink, UplinkState, tool};
+use crate::status::{self, UplinkStatus};
+use std::path::Path;
+
+/// What is needed for the links to the host of what is up, and how they are.
+pub(super) fn checks(state: &State, state_dir: &Path) -> Vec<Check> {
+    let mut checks: Vec<_> = state.uplinks.iter().flat_map(of_host).collect();
+    match status::gather(state_dir) {
+        Ok(status) => checks.extend(status.uplinks.iter().map(condition)),
+        // What keeps it from being told is told of the ENIs.
+        Err(_) => {}
+    }
+    checks
+}
+
+fn condition(uplink: &UplinkStatus) -> Check {
+    const NAME: &str = "uplink";
+    let found = format!("{} by {}", uplink.name, uplink.device);
+    match uplink.condition {
+        uplink::Condition::Up => Check::ok(NAME, found, "guests reach the internet by it"),
+        _ => Check::failure(
+            NAME,
+            format!("{found}: works: {}", uplink.words()),
+            "guests reach nobody outside of the VPCs",
+            "groundplane up with the same documents repairs what can be repaired",
+        ),
+    }
+}
+
+fn of_host(uplink: &UplinkState) -> Vec<Check> {
+    match uplink.host() {
+        Some(link) => [nft(), forwarding(uplink)].into_iter().chain(rules(link)).collect(),
+        None => Vec::new(),
+    }
+}
+
+fn nft() -> Check {
+    const NAME: &str = "nftables";
+    match tool::find(uplink::NFT) {
+        Some(path) => Check::ok(
+            NAME,
+            path.display().to_string(),
+            "what leaves the host by an uplink gets the host's own addresses",
+        ),
+        None => Check::failure(
+            NAME,
+            "nft isn't installed",
+            "an uplink to the host can neither be made nor removed",
+            "install the package nftables",
+        ),
+    }
+}
+
+fn forwarding(uplink: &UplinkState) -> Check {
+    const NAME: &str = "forwarding";
+    let mut off = Vec::new();
+    if uplink.owns_ipv4() && line("/proc/sys/net/ipv4/ip_forward").as_deref() != Some("1") {
+        off.push("net.ipv4.ip_forward");
+    }
+    if uplink.owns_ipv6() && line("/proc/sys/net/ipv6/conf/all/forwarding").as_deref() != Some("1") {
+        off.push("net.ipv6.conf.all.forwarding");
+    }
+    if off.is_empty() {
+        return Check::ok(NAME, "on, as far as it is needed", "the host hands guests' packets on");
+    }
+    Check::failure(
+        NAME,
+        format!("{} is off", off.join(" and ")),
+        "guests reach the host and nobody behind it",
+        "groundplane up with the same documents sets it again",
+    )
+}
+
+/// Chains of others that drop what no rule of theirs lets through.
+fn rules(link: &HostLink) -> Option<Check> {
+    let dropping = uplink::dropping().ok()?;
+    let end = &link.end;
+    (!dropping.is_empty()).then(|| {
+        Check::warning(
+            "packet filter",
+            format!("{} drops what it has no rule for", dropping.join(", ")),
+            "guests reach nobody behind the host unless a rule there lets them",
+            format!("nft insert rule CHAIN iifname {end} accept, and the same with oifname"),
+        )
+    })
+}

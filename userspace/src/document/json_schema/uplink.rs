@@ -1,0 +1,39 @@
+//! Uplinks.
+
+use super::word::{object, one_of, word};
+use serde_json::{Value, json};
+
+pub(super) fn schema() -> Value {
+    let mut schema = object(
+        &[
+            ("kind", one_of("A link to the host itself.", &["host"])),
+            (
+                "address",
+                word("The host's, as guests see it; 198.18.0.1 unless it is said."),
+            ),
+            (
+                "ipv6_address",
+                word("The host's, as guests see it; 2001:2::1 unless it is said."),
+            ),
+            ("device", word("A device that is there, behind which the internet is.")),
+            (
+                "announce",
+                one_of(
+                    "Whether public addresses are answered for by ARP and neighbour discovery, or routed here; arp unless it \
+                     is said.",
+                    &["arp", "route"],
+                ),
+            ),
+        ],
+        &[],
+    );
+    let host = json!({ "required": ["kind"], "not": any_of(&["device", "announce"]) });
+    let device = json!({ "required": ["device"], "not": any_of(&["kind", "address", "ipv6_address"]) });
+    schema["oneOf"] = json!([host, device]);
+    schema
+}
+
+fn any_of(names: &[&str]) -> Value {
+    let required: Vec<_> = names.iter().map(|name| json!({ "required": [name] })).collect();
+    json!({ "anyOf": required })
+}

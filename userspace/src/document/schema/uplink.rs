@@ -1,0 +1,92 @@
+//! An uplink: the host itself, or one of its devices.
+
+use super::{fields, name};
+use crate::document::diagnostic::{Problem, Problems, Spanned};
+use crate::document::fields::{Field, Fields};
+use crate::document::tree::Entry;
+use crate::document::uplink::{Announce, HOST_ADDRESS, HOST_IPV6_ADDRESS};
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+#[derive(Clone, Copy, Debug)]
+pub(in crate::document) struct Uplink<'a> {
+    pub(in crate::document) name: Spanned<&'a str>,
+    /// `None` if it is missing or wrong, which has been reported.
+    pub(in crate::document) kind: Option<UplinkKind<'a>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(in crate::document) enum UplinkKind<'a> {
+    Host {
+        address: Spanned<Ipv4Addr>,
+        ipv6_address: Spanned<Ipv6Addr>,
+    },
+    Device {
+        device: Spanned<&'a str>,
+        announce: Announce,
+    },
+}
+
+pub(super) fn read<'a>(entry: &'a Entry, problems: &mut Problems) -> Uplink<'a> {
+    let mut uplink = Uplink {
+        name: name(entry),
+        kind: None,
+    };
+    if let Some(mut fields) = fields(entry, "uplink", problems) {
+        uplink.kind = kind(&mut fields, problems);
+        fields.finish(problems);
+    }
+    uplink
+}
+
+/// Which words there are for the kind: what is a device says so by naming it.
+const KINDS: [(&str, ()); 1] = [("host", ())];
+
+const ANNOUNCEMENTS: [(&str, Announce); 2] = [("arp", Announce::Arp), ("route", Announce::Route)];
+
+fn kind<'a>(fields: &mut Fields<'a>, problems: &mut Problems) -> Option<UplinkKind<'a>> {
+    let host = fields.word("kind", &KINDS, problems);
+    let device = fields.text("device", problems);
+    let announce = fields.word("announce", &ANNOUNCEMENTS, problems);
+    let address = fields.value("address", problems);
+    let ipv6_address = fields.value("ipv6_address", problems);
+    let is_host = fields.has("kind");
+    if is_host {
+        refuse(fields, ["device", "announce"], "the host itself", problems);
+    } else {
+        refuse(fields, ["address", "ipv6_address"], "a device", problems);
+    }
+    if !is_host && device.is_missing() {
+        let help = "write kind: host for a link to the host itself, or device: NAME for a device that is there";
+        fields.missing("kind", help, problems);
+    }
+    if is_host {
+        host.map(|()| UplinkKind::Host {
+            address: or_default(address, HOST_ADDRESS, fields),
+            ipv6_address: or_default(ipv6_address, HOST_IPV6_ADDRESS, fields),
+        })
+    } else {
+        device.known().map(|device| UplinkKind::Device {
+            device,
+            announce: announce.unwrap_or(Announce::Arp),
+        })
+    }
+}
+
+/// Reports fields that an uplink of a kind can't have.
+fn refuse(fields: &Fields<'_>, names: [&str; 2], kind: &str, problems: &mut Problems) {
+    for name in names {
+        if let Some(span) = fields.place(name) {
+            let message = format!("{} is {kind}, and has no {name}", fields.owner());
+            let problem = Problem::error(span, message).code("InvalidParameterCombination");
+            problems.report(problem.help("an uplink is the host itself or a device: remove one of the two"));
+        }
+    }
+}
+
+/// What is given, or what goes without saying; then its place is the uplink's.
+fn or_default<T>(given: Field<Spanned<T>>, default: T, fields: &Fields<'_>) -> Spanned<T> {
+    given.known().unwrap_or(Spanned {
+        value: default,
+        span: fields.span(),
+    })
+}

@@ -1,0 +1,301 @@
+//! Uplinks on the host: the way between what is up and the internet.
+//!
+//! They are seen to once a configuration is in force: until then nobody has an address that leads there. What is to be
+//! done for them comes from comparing what there is with what there should be, each time the host is taken over, so that
+//! the same steps make, repair and change an uplink, and finish what was killed. The journal names everything before it is made.
+
+mod firewall;
+mod link;
+mod nft;
+mod owned;
+mod setting;
+mod state;
+pub(crate) mod tool;
+
+pub(crate) use nft::{NFT, dropping};
+pub use setting::Setting;
+pub(super) use state::are;
+pub use state::{HostLink, UplinkPlace, UplinkState};
+
+use crate::install::error::{Error, Result};
+use crate::install::kernel::{Datapath, Hooked};
+use crate::install::netlink::{Link, Netlink};
+use crate::install::state::State;
+use crate::install::store::Store;
+use groundplane_abi::uplink::{UplinkEntry, uplink_flag};
+use link::Pair;
+use std::path::Path;
+
+/// Whoever sees to the uplinks.
+pub(super) struct Uplinks<'a> {
+    pub(super) store: &'a Store,
+    pub(super) state: &'a mut State,
+    pub(super) datapath: &'a Datapath,
+    pub(super) netlink: &'a Netlink,
+}
+
+impl Uplinks<'_> {
+    /// Makes the host's uplinks what they are to be. Says what was not as the journal says.
+    pub(super) fn settle(&mut self, wanted: Vec<UplinkState>) -> Result<Vec<String>> {
+        let (next, gone) = state::arrange(wanted, &self.state.uplinks);
+        let noted: Vec<_> = next.iter().chain(&gone).cloned().collect();
+        self.note(noted)?;
+        if next.is_empty() || !gone.is_empty() {
+            self.lead_out(UplinkEntry::default())?;
+            remove(&self.state.pins, &gone)?;
+            self.note(next)?;
+        }
+        let mut findings = Vec::new();
+        for at in 0..self.state.uplinks.len() {
+            findings.extend(self.ensure(at)?);
+        }
+        Ok(findings)
+    }
+
+    /// Writes down which uplinks there may be from now on.
+    fn note(&mut self, uplinks: Vec<UplinkState>) -> Result<()> {
+        if self.state.uplinks == uplinks {
+            return Ok(());
+        }
+        self.state.uplinks = uplinks;
+        self.store.write(self.state)
+    }
+
+    /// The same for one of them.
+    fn note_one(&mut self, at: usize, uplink: &UplinkState) -> Result<()> {
+        match self.state.uplinks.get_mut(at) {
+            Some(noted) if noted != uplink => noted.clone_from(uplink),
+            _ => return Ok(()),
+        }
+        self.store.write(self.state)
+    }
+
+    fn ensure(&mut self, at: usize) -> Result<Option<String>> {
+        let Some(mut uplink) = self.state.uplinks.get(at).cloned() else {
+            return Ok(None);
+        };
+        match uplink.place.clone() {
+            UplinkPlace::Host(link) => self.ensure_link(at, &mut uplink, &link),
+            UplinkPlace::Device { answers_arp } => self.ensure_device(at, &mut uplink, answers_arp),
+        }
+    }
+
+    fn ensure_device(&mut self, at: usize, uplink: &mut UplinkState, answers_arp: bool) -> Result<Option<String>> {
+        let before = uplink.index;
+        let Some(found) = self.netlink.find(&uplink.device)? else {
+            uplink.index = None;
+            self.note_one(at, uplink)?;
+            self.lead_out(UplinkEntry::default())?;
+            let gone = || format!("uplink {}: interface {} is gone", uplink.name, uplink.device);
+            return Ok(before.map(|_| gone()));
+        };
+        let mac = found.mac.ok_or_else(|| Error::NotEthernet(uplink.device.clone()))?;
+        let was_bare = self.attach(uplink, &found)?;
+        uplink.index = Some(found.index);
+        self.note_one(at, uplink)?;
+        self.lead_out(UplinkEntry {
+            device: found.device(&uplink.device)?,
+            flags: if answers_arp { uplink_flag::ANSWERS_ARP } else { 0 },
+            mac,
+            ..UplinkEntry::default()
+        })?;
+        let is_news = before.is_some() && was_bare;
+        Ok(is_news.then(|| format!("uplink {} had lost its program and has it again", uplink.name)))
+    }
+
+    fn ensure_link(&mut self, at: usize, uplink: &mut UplinkState, link: &HostLink) -> Result<Option<String>> {
+        let was_there = uplink.index.is_some();
+        let (pair, is_new) = self.pair(uplink, link)?;
+        uplink.index = Some(pair.ours.index);
+        self.note_one(at, uplink)?;
+        let was_bare = self.attach(uplink, &pair.ours)?;
+        self.set_host(at, uplink)?;
+        link::configure(self.netlink, &pair, uplink)?;
+        link::lead(self.netlink, &pair, uplink, link)?;
+        nft::ensure(link)?;
+        firewall::admit(&link.end)?;
+        self.lead_out(UplinkEntry {
+            device: pair.ours.device(&uplink.device)?,
+            flags: uplink_flag::LINK,
+            mac: HostLink::our_mac(),
+            peer_mac: HostLink::hosts_mac(),
+            ..UplinkEntry::default()
+        })?;
+        let is_news = was_there && (is_new || was_bare);
+        Ok(is_news.then(|| format!("uplink {} was not whole and is again", uplink.name)))
+    }
+
+    /// The link's pair, which is made if it isn't there, and whether it was.
+    fn pair(&self, uplink: &mut UplinkState, link: &HostLink) -> Result<(Pair, bool)> {
+        if let Some(pair) = link::find(self.netlink, uplink, link)? {
+            return Ok((pair, false));
+        }
+        // What is left of it is of no use to anybody.
+        super::link::delete(self.netlink, &uplink.device, uplink.index, &link.alias, true)?;
+        if uplink.index.take().is_some() {
+            super::link::delete(self.netlink, &uplink.device, None, &link.alias, false)?;
+        }
+        Ok((link::make(self.netlink, uplink, link)?, true))
+    }
+
+    /// Attaches the program, if it isn't attached. Whether it wasn't.
+    fn attach(&self, uplink: &UplinkState, found: &Link) -> Result<bool> {
+        if uplink.index == Some(found.index) && self.datapath.is_uplink(&uplink.device)? {
+            return Ok(false);
+        }
+        // What is pinned there is attached to another device or to none, and would be taken for what is.
+        Datapath::detach(&self.state.pins, std::iter::once(&*uplink.pin))?;
+        self.datapath.attach_uplink(Hooked {
+            device: &uplink.device,
+            pin: &uplink.pin,
+        })?;
+        Ok(true)
+    }
+
+    /// Changes the host's settings, each of which is noted down before.
+    fn set_host(&mut self, at: usize, uplink: &mut UplinkState) -> Result<()> {
+        let advertised = match uplink.owns_ipv6() {
+            true => self.advertised()?,
+            false => Vec::new(),
+        };
+        let needed = setting::needed(uplink.owns_ipv4(), uplink.owns_ipv6(), &advertised)?;
+        for setting in needed {
+            if let Some(link) = uplink.host_mut()
+                && !link.settings.iter().any(|noted| noted.path == setting.path)
+            {
+                link.settings.push(setting.clone());
+                self.note_one(at, uplink)?;
+            }
+            setting.make()?;
+        }
+        Ok(())
+    }
+
+    /// The devices with routes that a router has advertised.
+    fn advertised(&self) -> Result<Vec<String>> {
+        let routes = self.netlink.routes()?;
+        let advertised = routes.iter().filter(|route| route.is_advertised);
+        let numbers: std::collections::BTreeSet<u32> = advertised.filter_map(|route| route.device).collect();
+        let links = self.netlink.links()?.into_values();
+        Ok(links
+            .filter(|link| numbers.contains(&link.index))
+            .map(|link| link.name)
+            .collect())
+    }
+
+    /// Has packets leave by this device.
+    fn lead_out(&self, entry: UplinkEntry) -> Result<()> {
+        if self.datapath.uplink()? == entry {
+            return Ok(());
+        }
+        self.datapath.set_uplink(entry)
+    }
+}
+
+/// Checks what stands in the way of uplinks, before anything is changed for them.
+pub(super) fn check(wanted: &[UplinkState], before: &[UplinkState], netlink: &Netlink) -> Result<()> {
+    let mut errors = Vec::new();
+    for uplink in wanted {
+        let found = match netlink.find(&uplink.device) {
+            Ok(found) => found,
+            Err(error) => {
+                errors.push(error);
+                continue;
+            }
+        };
+        match (&uplink.place, found) {
+            (UplinkPlace::Host(link), found) => {
+                // Of one that was killed while making it, the alias may be missing.
+                let is_half_made = before.iter().any(|it| it.device == uplink.device && it.index.is_none());
+                let is_another = |found: &Link| match &found.alias {
+                    Some(alias) => *alias != link.alias,
+                    None => !is_half_made,
+                };
+                if let Some(found) = found.filter(is_another) {
+                    errors.push(Error::DeviceTaken {
+                        device: found.name,
+                        alias: found.alias,
+                    });
+                }
+                errors.extend(nft::check(link).err());
+            }
+            (UplinkPlace::Device { .. }, Some(found)) if found.mac.is_none() => {
+                errors.push(Error::NotEthernet(found.name));
+            }
+            // One that has gone while it was in force must not hold up a change of something else.
+            (UplinkPlace::Device { .. }, None) if !before.iter().any(|before| before.device == uplink.device) => {
+                errors.push(Error::DeviceMissing(uplink.device.clone()));
+            }
+            _ => {}
+        }
+        errors.extend(link::check(netlink, uplink));
+    }
+    Error::collect(errors)
+}
+
+/// Whether the devices of uplinks are there and run the program, as far as they were there when they were last seen to.
+pub(super) fn stand(uplinks: &[UplinkState], datapath: &Datapath, netlink: &Netlink) -> Result<bool> {
+    for uplink in uplinks {
+        let is_link = uplink.host().is_some();
+        match condition(uplink, datapath, netlink)? {
+            Condition::Up => {}
+            // Whether it is up is its owner's business.
+            Condition::DeviceDown if !is_link => {}
+            Condition::DeviceMissing if !is_link && uplink.index.is_none() => continue,
+            _ => return Ok(false),
+        }
+        let mac = datapath.uplink()?.mac;
+        if netlink.find(&uplink.device)?.and_then(|link| link.mac) != Some(mac) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// How an uplink is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Condition {
+    Up,
+    DeviceMissing,
+    DeviceDown,
+    /// The device doesn't run the program for uplinks.
+    NotAttached,
+}
+
+pub(crate) fn condition(uplink: &UplinkState, datapath: &Datapath, netlink: &Netlink) -> Result<Condition> {
+    let Some(found) = netlink.find(&uplink.device)? else {
+        return Ok(Condition::DeviceMissing);
+    };
+    if uplink.index != Some(found.index) || !datapath.is_uplink(&uplink.device)? {
+        return Ok(Condition::NotAttached);
+    }
+    let is_up = match uplink.host() {
+        None => found.up,
+        Some(link) => match link::find(netlink, uplink, link)? {
+            None => return Ok(Condition::DeviceMissing),
+            Some(pair) => pair.ours.up && pair.hosts.up,
+        },
+    };
+    Ok(if is_up { Condition::Up } else { Condition::DeviceDown })
+}
+
+/// Removes what was made for uplinks, of which nothing need be there. Everything is tried.
+pub(super) fn remove(pins: &Path, uplinks: &[UplinkState]) -> Result<()> {
+    if uplinks.is_empty() {
+        return Ok(());
+    }
+    let netlink = Netlink::open()?;
+    let mut errors = Vec::new();
+    for uplink in uplinks {
+        if let Some(link) = uplink.host() {
+            let deleted = super::link::delete(&netlink, &uplink.device, uplink.index, &link.alias, true);
+            errors.extend(deleted.err());
+            errors.extend(firewall::withdraw(&link.end).err());
+            errors.extend(nft::remove(link).err());
+            errors.extend(link.settings.iter().rev().filter_map(|setting| setting.restore().err()));
+        }
+        errors.extend(Datapath::detach(pins, std::iter::once(&*uplink.pin)).err());
+    }
+    Error::collect(errors)
+}

@@ -3,6 +3,7 @@
 use crate::topology::Topology;
 use groundplane::plan::{self, Plan};
 use groundplane::simulate::{Capacity, SimulatedFamily, Simulation, SliceFrame};
+use groundplane_abi::flow::kind;
 use groundplane_abi::{Device, DropReason, Ip4, Ip6};
 use groundplane_datapath::scratch::{effect, old_place};
 use groundplane_datapath::verdict::rewrite::is_answer;
@@ -30,6 +31,20 @@ pub enum Heard {
 }
 
 impl Heard {
+    /// What a verdict says, and the frame as it is then.
+    #[must_use]
+    pub fn of(verdict: &Verdict, frame: Vec<u8>) -> Self {
+        let reason = verdict.reason;
+        match verdict.kind {
+            kind::DROP => Self::Dropped(reason),
+            kind::PASS => Self::Passed,
+            kind::UPLINK => Self::Left(frame),
+            _ if verdict.is_refusal() => Self::Refused { reason, answer: frame },
+            _ if is_answer(verdict.rewrite) => Self::Answered(frame),
+            _ => Self::Delivered { to: verdict.out, frame },
+        }
+    }
+
     /// The packet as it has come out.
     #[must_use]
     pub fn frame(&self) -> Option<&[u8]> {
@@ -104,21 +119,13 @@ impl Twin {
         } else {
             self.pass::<Ip4>(from, &mut frame)
         };
-        if verdict.is_drop() {
-            assert_eq!(frame.bytes, bytes, "a dropped packet has not been touched");
-            return (Heard::Dropped(verdict.reason), path);
+        if verdict.is_drop() || verdict.kind == kind::PASS {
+            assert_eq!(
+                frame.bytes, bytes,
+                "what is dropped or not ours has not been touched"
+            );
         }
-        let heard = if is_answer(verdict.rewrite) {
-            Heard::Answered(frame.bytes)
-        } else if verdict.out == Device::INTERNET {
-            Heard::Left(frame.bytes)
-        } else {
-            Heard::Delivered {
-                to: verdict.out,
-                frame: frame.bytes,
-            }
-        };
-        (heard, path)
+        (Heard::of(&verdict, frame.bytes), path)
     }
 
     /// What [`Simulation::send`] does, step by step, to see which way the packet takes.

@@ -7,6 +7,7 @@ mod allowance;
 mod churn;
 mod differential;
 mod flood;
+mod gateways;
 mod gone;
 mod listing;
 mod race;

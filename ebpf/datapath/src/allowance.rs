@@ -37,8 +37,9 @@ pub(crate) fn discharge<I: Family, S: Stages<I>>(stages: &S, scratch: &Scratch<I
     Bill::of(&scratch.twin).discharge(stages);
 }
 
-/// Whether a new flow may have entries: its ENIs may have another connection, and its sender may open one now.
-#[inline(always)]
+/// Whether a new flow may have entries: its ENIs may have another connection, and its sender may open one now. Apart, so
+/// that what follows has its stack.
+#[inline(never)]
 pub(crate) fn admit<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I>) -> Result<(), DropReason> {
     // The packet has arrived, so the ENIs of its walk are those that may pay.
     let (near, far) = (scratch.there.near.connections, scratch.there.far.connections);

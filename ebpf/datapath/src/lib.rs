@@ -78,7 +78,7 @@ pub fn commit<I: Family, S: Stages<I>>(stages: &S) -> Verdict {
         if scratch.verdict.is_drop() || scratch.verdict.is_refusal() {
             report::drop(stages, scratch);
             // Nothing that is refused for want of a port makes room by itself.
-            if scratch.verdict.reason == DropReason::NAT_PORTS_EXHAUSTED {
+            if I::IS_TRANSLATED && scratch.verdict.reason == DropReason::NAT_PORTS_EXHAUSTED {
                 stages.reclaim(&mut scratch.there);
             }
         } else if scratch.first_fragment != 0 {

@@ -201,7 +201,7 @@ pub(crate) fn translate_quote4(frame: &mut impl Frame, icmp: u32, quoted: &FlowK
 
 /// Lowers the MSS option of a segment that opens a connection (semantics 23). Never raises it.
 pub fn clamp<I: Family>(frame: &mut impl Frame, packet: &Packet<I>) -> Result<(), DropReason> {
-    const MOST_OPTIONS: u32 = 20;
+    const MOST_OPTIONS: u32 = 10;
     const MSS: u8 = 2;
     const NO_OPERATION: u8 = 1;
     if packet.protocol != protocol::TCP || packet.tcp_flags & tcp_flag::SYN == 0 || packet.has(packet_flag::FRAGMENT) {

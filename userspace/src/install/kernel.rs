@@ -256,6 +256,15 @@ impl Datapath {
         self.tables.enis.get(EniKey { bank, device })
     }
 
+    /// What people call whoever packets are dropped at that is no guest: the outside, or a NAT gateway.
+    pub fn gateway(&self, device: Device) -> Result<Option<String>> {
+        if device == Device::INTERNET {
+            return Ok(Some("the internet".to_owned()));
+        }
+        let nat = self.tables.nat(device, self.generation().bank())?;
+        Ok(nat.map(|address| format!("NAT gateway {address}")))
+    }
+
     /// All counters, added up over cores and live flows.
     pub fn counters(&self) -> Result<Counters> {
         let totals = all(&self.totals, self.totals.iter(), map::ENI_TOTALS)?;

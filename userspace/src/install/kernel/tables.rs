@@ -87,6 +87,12 @@ impl BankedTables {
         Ok([zero, one])
     }
 
+    /// The primary address of the NAT gateway whose ENI has a number.
+    pub(super) fn nat(&self, device: Device, bank: Bank) -> Result<Option<Ip4>> {
+        let nat = self.ip4.nats.get(EniKey { bank, device })?;
+        Ok(nat.and_then(|nat| nat.addresses.first().copied()))
+    }
+
     /// Brings a bank from one plan to another, each pair being a part of both, and says how many rows that took. All stale
     /// rows go first, so that a table which fits the new plan is never too small for the way there, and so that a row which
     /// passes from one part to another stays.

@@ -6,6 +6,7 @@
 mod allowance;
 mod churn;
 mod differential;
+mod exhaustion;
 mod flood;
 mod gateways;
 mod gone;

@@ -223,6 +223,8 @@ fn deliver(frame: &mut SkbFrame, verdict: &Verdict) -> i32 {
         }
         kind::UPLINK => return leave(frame),
         kind::PASS => return TC_ACT_OK,
+        // SAFETY: the helper has no preconditions.
+        kind::BACK => return unsafe { bpf_redirect(frame.device().0, 0) } as i32,
         _ => {}
     }
     let skb: *mut __sk_buff = frame.context();

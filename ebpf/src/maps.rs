@@ -177,8 +177,8 @@ impl Tables for Kernel {
         })
     }
 
-    fn has_uplink(&self) -> bool {
-        uplink().device != Device::NONE
+    fn uplink(&self) -> UplinkEntry {
+        uplink()
     }
 
     fn secret(&self) -> u64 {

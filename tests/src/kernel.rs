@@ -13,6 +13,7 @@ use aya::util::nr_cpus;
 use groundplane::install::kernel::{Datapath, LoadOptions};
 use groundplane::object::object;
 use groundplane::plan::Plan;
+use groundplane::simulate::Simulation;
 use groundplane_abi::control::{Generation, ring_hand};
 use groundplane_abi::eni::{Counter, DropKey, EniState, EniTotals};
 use groundplane_abi::flow::{FlowEntry, FlowKey, kind};
@@ -129,8 +130,7 @@ impl LoadedKernel {
     /// Says that the loopback device leads out, by routes and neighbours; a test run doesn't carry that out.
     fn lead_out(&self) -> Result<()> {
         let mut uplinks: Array<_, UplinkEntry> = Array::try_from(self.map(map::UPLINKS)?)?;
-        let device = Device(1);
-        uplinks.set(0, UplinkEntry { device, ..UplinkEntry::default() }, 0)?;
+        uplinks.set(0, Simulation::UPLINK, 0)?;
         Ok(())
     }
 

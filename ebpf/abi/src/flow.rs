@@ -53,6 +53,8 @@ pub mod kind {
     pub const UPLINK: u8 = 3;
     /// Nothing: it isn't for us, and the host gets it as it came.
     pub const PASS: u8 = 4;
+    /// Out of the uplink that it came in by.
+    pub const BACK: u8 = 5;
 }
 
 pub mod action_flag {

@@ -9,8 +9,10 @@ use crate::family::Family;
 use crate::rewrite::readdress;
 use crate::verdict::{Answer, delivery_kind, rewrite};
 use crate::walk::Walk;
-use crate::{Frame, TablesOf};
+use crate::{Frame, TablesOf, internet};
 use groundplane_abi::eni::EniKey;
+use groundplane_abi::flow::kind;
+use groundplane_abi::uplink::uplink_flag;
 use groundplane_abi::{DropReason, Ip4, Mac};
 
 const OFFSET: u32 = 14;
@@ -24,6 +26,9 @@ const TARGET: u32 = 24;
 
 /// The answer to a request.
 pub fn answer<T: TablesOf<Ip4>>(tables: &T, frame: &impl Frame, walk: &mut Walk<Ip4>) -> Result<Answer, DropReason> {
+    if walk.is_from_outside() {
+        return answer_outside(tables, frame, walk);
+    }
     eni::load_near(tables, walk)?;
     if walk.packet.src_mac != walk.near.mac {
         return Err(DropReason::SOURCE_MAC);
@@ -46,6 +51,37 @@ pub fn answer<T: TablesOf<Ip4>>(tables: &T, frame: &impl Frame, walk: &mut Walk<
         kind: delivery_kind(&walk.near),
         rewrite: rewrite::ARP,
     })
+}
+
+/// Who asks on an uplink is told by that uplink's MAC of addresses that are ours; all else is the host's.
+#[inline(always)]
+fn answer_outside<T: TablesOf<Ip4>>(
+    tables: &T,
+    frame: &impl Frame,
+    walk: &mut Walk<Ip4>,
+) -> Result<Answer, DropReason> {
+    let [first, second, _, _, _, _, target] = frame.words::<7>(OFFSET).ok_or(DropReason::TRUNCATED)?;
+    if u64::from(first) | u64::from(second) << 32 != REQUEST {
+        return Err(DropReason::ARP_INVALID);
+    }
+    answer_for_ours(tables, walk, Ip4(target.to_le_bytes()), rewrite::ARP)
+}
+
+/// The answer of an uplink that answers for our addresses, if this is one.
+#[inline(always)]
+pub(crate) fn answer_for_ours<I: Family, T: TablesOf<I>>(
+    tables: &T,
+    walk: &mut Walk<I>,
+    target: I,
+    rewrite: u8,
+) -> Result<Answer, DropReason> {
+    let uplink = tables.uplink();
+    walk.packet.dst = target;
+    if uplink.flags & uplink_flag::ANSWERS_ARP == 0 || !internet::is_public(tables, walk) {
+        return Err(DropReason::ARP_UNANSWERED);
+    }
+    let (mac, kind) = (uplink.mac, kind::BACK);
+    Ok(Answer { mac, kind, rewrite })
 }
 
 /// The MAC of the one who has an address in the asker's subnet, unless it is the asker.

@@ -51,7 +51,7 @@ pub fn out<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<()
     if is_public(stages, walk) {
         return enter(stages, walk);
     }
-    if !stages.has_uplink() {
+    if stages.uplink().device == Device::NONE {
         return Err(DropReason::NO_UPLINK);
     }
     walk.arrival = Device::INTERNET;

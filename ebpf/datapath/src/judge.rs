@@ -43,7 +43,11 @@ fn decide<I: Family, S: Stages<I>>(
     let parsed = stages.parse(frame, &mut walk.packet);
     if walk.is_from_outside() {
         // What isn't for us is the host's, whatever it is.
-        if !parsed.is_none() || walk.packet.has(packet_flag::NEIGHBOR) || !internet::is_public(stages, walk) {
+        if parsed.is_none() && walk.packet.has(packet_flag::NEIGHBOR) {
+            let answer = stages.neighbor(frame, walk);
+            return Ok(answer.map_or(Verdict::pass(), |answer| Verdict::answer(Device::INTERNET, answer)));
+        }
+        if !parsed.is_none() || !internet::is_public(stages, walk) {
             return Ok(Verdict::pass());
         }
         walk.packet.src_mac = Mac([0; 6]);

@@ -34,6 +34,9 @@ pub(crate) const fn is_discovery(icmp_type: u8) -> bool {
 
 /// The answer to a message.
 pub fn answer<T: TablesOf<Ip6>>(tables: &T, frame: &impl Frame, walk: &mut Walk<Ip6>) -> Result<Answer, DropReason> {
+    if walk.is_from_outside() {
+        return answer_outside(tables, frame, walk);
+    }
     eni::load_near(tables, walk)?;
     if walk.packet.src_mac != walk.near.mac {
         return Err(DropReason::SOURCE_MAC);
@@ -52,6 +55,31 @@ pub fn answer<T: TablesOf<Ip6>>(tables: &T, frame: &impl Frame, walk: &mut Walk<
     Ok(Answer { mac, kind, rewrite })
 }
 
+/// On an uplink, solicitations for addresses of ours are answered, as ARP is.
+#[inline(always)]
+fn answer_outside<T: TablesOf<Ip6>>(
+    tables: &T,
+    frame: &impl Frame,
+    walk: &mut Walk<Ip6>,
+) -> Result<Answer, DropReason> {
+    check(frame, &walk.packet)?;
+    if walk.packet.src_port.0[0] != SOLICITATION {
+        return Err(DropReason::NEIGHBOR_INVALID);
+    }
+    let target = solicited(frame)?;
+    arp::answer_for_ours(tables, walk, target, rewrite::NEIGHBOR)
+}
+
+/// Whom a solicitation asks for (RFC 4861 section 7.1.1). A frame may be longer than its packet.
+#[inline(always)]
+fn solicited(frame: &impl Frame) -> Result<Ip6, DropReason> {
+    let len = frame.load::<2>(PAYLOAD_LEN).map_or(0, u16::from_be_bytes);
+    if u32::from(len) < SOLICITATION_LEN {
+        return Err(DropReason::NEIGHBOR_INVALID);
+    }
+    frame.words::<4>(TARGET).map(Ip6).ok_or(DropReason::NEIGHBOR_INVALID)
+}
+
 /// What every message must be (RFC 4861 sections 6.1.1 and 7.1.1): from this link, and of code 0.
 fn check(frame: &impl Frame, packet: &Packet<Ip6>) -> Result<(), DropReason> {
     let [hop_limit] = frame.load::<1>(21).ok_or(DropReason::TRUNCATED)?;
@@ -65,12 +93,7 @@ fn check(frame: &impl Frame, packet: &Packet<Ip6>) -> Result<(), DropReason> {
 
 /// The MAC of the one whose address is asked for.
 fn asked_for<T: TablesOf<Ip6>>(tables: &T, frame: &impl Frame, walk: &Walk<Ip6>) -> Result<Mac, DropReason> {
-    // RFC 4861 section 7.1.1. A frame may be longer than its packet.
-    let len = frame.load::<2>(PAYLOAD_LEN).map_or(0, u16::from_be_bytes);
-    if u32::from(len) < SOLICITATION_LEN {
-        return Err(DropReason::NEIGHBOR_INVALID);
-    }
-    let target = Ip6(frame.words::<4>(TARGET).ok_or(DropReason::NEIGHBOR_INVALID)?);
+    let target = solicited(frame)?;
     let src = walk.packet.src;
     let is_link_local = src.is_in(ip6::LINK_LOCAL, 10);
     // Who has no address yet asks whether somebody has this one.

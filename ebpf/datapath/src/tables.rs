@@ -12,6 +12,7 @@ use groundplane_abi::ring::RingSlot;
 use groundplane_abi::route::{RouteEntry, RouteKey};
 use groundplane_abi::security_group::{GroupSetEntry, GroupSetKey, PeerKey, ReferenceKey, SelectorKey};
 use groundplane_abi::transit::{Attachment, AttachmentKey, AttachmentSubnet};
+use groundplane_abi::uplink::UplinkEntry;
 use groundplane_abi::vpc::{VpcEntry, VpcKey};
 use groundplane_abi::{Device, Ip, ScopeId};
 
@@ -66,8 +67,8 @@ pub trait Tables {
     fn vpc(&self, key: &VpcKey) -> Option<VpcEntry>;
     fn attachment(&self, key: &AttachmentKey) -> Option<(Self::AttachmentRef, Attachment)>;
     fn attachment_subnet(&self, attachment: Self::AttachmentRef, index: u32) -> Option<AttachmentSubnet>;
-    /// Whether anything leads out of the host.
-    fn has_uplink(&self) -> bool;
+    /// What leads out of the host; of nothing the device is none.
+    fn uplink(&self) -> UplinkEntry;
     /// What nobody outside of the host knows.
     fn secret(&self) -> u64;
     fn group_set(&self, key: &GroupSetKey) -> Option<GroupSetEntry>;

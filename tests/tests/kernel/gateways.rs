@@ -186,6 +186,12 @@ fn through_the_internet_gateway(room: &mut Room) {
     room.leave("p2", Packet::udp().ip_from(p2, 53).ip_to(public, 5000).payload(b"answer"));
     assert_eq!(room.come(tcp(flag::SYN, (X, 5), ([192, 0, 2, 1], 80))), Heard::Passed);
     room.leave("p3", tcp(flag::SYN, (room.address("p3"), 1), (X, 80)));
+    // Who asks for what is ours on the uplink is told; anything else is the host's.
+    let asker = [2, 0, 0, 0, 0, 9];
+    let answer = room.send(Device::INTERNET, &Packet::arp_request(asker, X, public));
+    assert!(matches!(answer, Heard::Answered(_)), "{answer:?}");
+    let other = room.send(Device::INTERNET, &Packet::arp_request(asker, X, [192, 0, 2, 1]));
+    assert_eq!(other, Heard::Passed);
 }
 
 fn through_the_nat_gateway(room: &mut Room) {

@@ -17,7 +17,8 @@ use groundplane_abi::flow::{FlowEntry, FlowKey};
 use groundplane_abi::fragment::{FragmentKey, FragmentNote};
 use groundplane_abi::nat::BindingEntry;
 use groundplane_abi::ring::RingSlot;
-use groundplane_abi::{Device, Ip, Ip4, Ip6};
+use groundplane_abi::uplink::{UplinkEntry, uplink_flag};
+use groundplane_abi::{Device, Ip, Ip4, Ip6, Mac};
 use groundplane_datapath::scratch::Scratch;
 use groundplane_datapath::{
     Family, FlowTable, Frame, Stages, TablesOf as _, Verdict, checksum, commit, fast, judge, parse, rewrite,
@@ -172,12 +173,20 @@ pub struct Simulation {
     totals: RefCell<BTreeMap<Device, EniTotals>>,
     states: RefCell<BTreeMap<Device, EniState>>,
     ticks_per_second: u32,
-    has_uplink: bool,
+    uplink: UplinkEntry,
     secret: u64,
 }
 
 impl Simulation {
     pub const TICKS_PER_SECOND: u32 = 1_000;
+    /// What leads out of the host unless somebody says otherwise.
+    pub const UPLINK: UplinkEntry = UplinkEntry {
+        device: Device(1),
+        flags: uplink_flag::ANSWERS_ARP,
+        mac: Mac([2, 0, 0, 0, 0, 8]),
+        peer_mac: Mac([0; 6]),
+        reserved: 0,
+    };
     /// Where the clock starts: far enough from zero that no entry looks as if it were as old as the clock.
     const START: u64 = 1 << 33;
 
@@ -196,7 +205,7 @@ impl Simulation {
             totals: RefCell::default(),
             states: RefCell::default(),
             ticks_per_second: Self::TICKS_PER_SECOND,
-            has_uplink: true,
+            uplink: Self::UPLINK,
             secret: 0,
         }
     }
@@ -223,9 +232,9 @@ impl Simulation {
         self.ticks_per_second = ticks_per_second;
     }
 
-    /// Says whether anything leads out of the host.
-    pub fn set_uplink(&mut self, has_uplink: bool) {
-        self.has_uplink = has_uplink;
+    /// Says what leads out of the host.
+    pub fn set_uplink(&mut self, uplink: UplinkEntry) {
+        self.uplink = uplink;
     }
 
     /// What the kernel keeps to itself, for comparisons with it.

@@ -19,6 +19,7 @@ use groundplane_abi::security_group::{
     GroupSetEntry, GroupSetKey, PeerKey, ReferenceKey, RuleBits, Selector, SelectorKey,
 };
 use groundplane_abi::transit::{Attachment, AttachmentEntry, AttachmentKey, AttachmentSubnet};
+use groundplane_abi::uplink::UplinkEntry;
 use groundplane_abi::vpc::{VpcEntry, VpcKey};
 use groundplane_abi::{Bank, Device, Ip, ScopeId};
 use groundplane_datapath::tables::{Account, Clock};
@@ -127,8 +128,8 @@ impl Tables for Simulation {
         attachment.subnets.get(index as usize).copied()
     }
 
-    fn has_uplink(&self) -> bool {
-        self.has_uplink
+    fn uplink(&self) -> UplinkEntry {
+        self.uplink
     }
 
     fn secret(&self) -> u64 {

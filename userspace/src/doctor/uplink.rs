@@ -10,10 +10,9 @@ use std::path::Path;
 /// What is needed for the links to the host of what is up, and how they are.
 pub(super) fn checks(state: &State, state_dir: &Path) -> Vec<Check> {
     let mut checks: Vec<_> = state.uplinks.iter().flat_map(of_host).collect();
-    match status::gather(state_dir) {
-        Ok(status) => checks.extend(status.uplinks.iter().map(condition)),
-        // What keeps it from being told is told of the ENIs.
-        Err(_) => {}
+    // What keeps it from being told is told of the ENIs.
+    if let Ok(status) = status::gather(state_dir) {
+        checks.extend(status.uplinks.iter().map(condition));
     }
     checks
 }

@@ -2,6 +2,7 @@
 
 use super::link::passes;
 use super::{HOST, ends, inventory, is_as_it_was, outside, with};
+use crate::agent::bounding_set;
 use anyhow::{Result, ensure};
 use groundplane_tests::netns::{Lab, eventually};
 
@@ -89,6 +90,25 @@ fn the_older_iptables_lets_the_link_through_as_well() -> Result<()> {
     lab.down()?;
     ensure!(saved()? == before, "{}", saved()?);
     Ok(())
+}
+
+#[test]
+fn the_capabilities_of_the_unit_are_enough_for_an_uplink() -> Result<()> {
+    let lab = Lab::new()?;
+    outside(&lab)?;
+    for tool in ["iptables-nft", "iptables-legacy"] {
+        lab.on_host(&[tool, "-P", "FORWARD", "DROP"])?.success()?;
+    }
+    let before = inventory(&lab)?;
+    let document = lab.document(&with(HOST))?.to_string_lossy().into_owned();
+    let through = ["setpriv", &bounding_set()?, "--inh-caps=-all", "--no-new-privs"];
+    let agent = lab.agent_as(&through, &[], &["--network", &document])?;
+    passes(&lab)?;
+    ensure!(!agent.log().contains("ERROR"), "{}", agent.log());
+    let socket = agent.socket().to_string_lossy().into_owned();
+    lab.groundplane(&["down", "--socket", &socket])?.success()?;
+    is_as_it_was(&lab, &before)?;
+    agent.stop()
 }
 
 #[test]

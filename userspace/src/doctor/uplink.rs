@@ -77,8 +77,18 @@ fn forwarding(uplink: &UplinkState) -> Check {
 
 /// Chains of others that drop what no rule of theirs lets through.
 fn rules(link: &HostLink) -> Option<Check> {
-    let dropping = uplink::dropping().ok()?;
     let end = &link.end;
+    if uplink::is_refused(end).ok()? {
+        return Some(Check::warning(
+            "firewalld",
+            "lets nobody change its rules",
+            "guests reach nobody behind the host unless its zones let them",
+            format!(
+                "firewall-cmd --zone=ZONE --add-interface={end}, the same for the device that leads out, and --add-forward"
+            ),
+        ));
+    }
+    let dropping = uplink::dropping().ok()?;
     (!dropping.is_empty()).then(|| {
         Check::warning(
             "packet filter",

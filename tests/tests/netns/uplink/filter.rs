@@ -131,6 +131,39 @@ fn firewalld_lets_the_link_through() -> Result<()> {
 }
 
 #[test]
+fn doctor_tells_of_what_an_uplink_lacks() -> Result<()> {
+    let lab = Lab::new()?;
+    let doctor = || Ok::<_, anyhow::Error>(lab.groundplane(&["doctor"])?.stdout);
+    ensure!(!doctor()?.contains("uplink"), "there is none: {}", doctor()?);
+    lab.up(&with(HOST))?;
+    let (ours, end) = ends(&lab)?;
+    let said = doctor()?;
+    ensure!(
+        said.contains(&format!("out by {ours}: guests reach the internet")),
+        "{said}"
+    );
+    ensure!(!said.contains("packet filter") && !said.contains("FAIL"), "{said}");
+    tell(&lab, "nft -f -", FIREWALLD)?;
+    ensure!(doctor()?.contains(&format!("--add-interface={end}")), "{}", doctor()?);
+    lab.up(&with(HOST))?;
+    ensure!(!doctor()?.contains("--add-interface"), "{}", doctor()?);
+    let dropping = "table inet mine { chain out { type filter hook forward priority 0; policy drop; }; }";
+    tell(&lab, "nft -f -", dropping)?;
+    ensure!(
+        doctor()?.contains("inet mine out drops what it has no rule for"),
+        "{}",
+        doctor()?
+    );
+    lab.on_host(&["sh", "-c", "echo 0 > /proc/sys/net/ipv4/ip_forward"])?
+        .success()?;
+    ensure!(doctor()?.contains("net.ipv4.ip_forward is off"), "{}", doctor()?);
+    lab.on_host(&["ip", "link", "delete", &end])?.success()?;
+    let said = lab.groundplane(&["doctor"])?.failure()?.stdout;
+    ensure!(said.contains("works: NO: the device is gone"), "{said}");
+    lab.down()
+}
+
+#[test]
 fn rules_that_somebody_has_thrown_away_are_there_again() -> Result<()> {
     let lab = Lab::new()?;
     outside(&lab)?;

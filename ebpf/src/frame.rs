@@ -1,12 +1,15 @@
 //! A socket buffer as a frame: the only pointer arithmetic on packets in the repository.
 
-use aya_ebpf::bindings::__sk_buff;
-use aya_ebpf::helpers::{bpf_skb_change_tail, bpf_skb_pull_data};
+use aya_ebpf::bindings::{__sk_buff, BPF_F_MARK_MANGLED_0, BPF_F_PSEUDO_HDR};
+use aya_ebpf::helpers::{bpf_l4_csum_replace, bpf_skb_change_tail, bpf_skb_pull_data};
 use groundplane_abi::Device;
 use groundplane_datapath::Frame;
 
 /// No header the datapath looks at starts further in; a constant bound is what the verifier wants of an offset.
 const MAX_OFFSET: u32 = 255;
+
+/// The note in a packet's control block that it came by an uplink.
+const OUTSIDE: u32 = 1;
 
 pub(crate) struct SkbFrame {
     skb: *mut __sk_buff,
@@ -24,6 +27,21 @@ impl SkbFrame {
     pub(crate) fn device(&self) -> Device {
         // SAFETY: the program's context; the verifier checks every access to it.
         Device(unsafe { (*self.skb).ifindex })
+    }
+
+    /// Notes for the programs that go on with the packet whether it came by an uplink. In either case, since whoever had
+    /// the packet before may have left anything there.
+    pub(crate) fn note_port(&self, device: Device) {
+        let note = if device == Device::INTERNET { OUTSIDE } else { 0 };
+        // SAFETY: as above.
+        unsafe { (*self.skb).cb[4] = note };
+    }
+
+    /// What the packet came in by: its device, or the outside.
+    pub(crate) fn port(&self) -> Device {
+        // SAFETY: as above.
+        let note = unsafe { (*self.skb).cb[4] };
+        if note == OUTSIDE { Device::INTERNET } else { self.device() }
     }
 
     pub(crate) fn skb_len(&self) -> u32 {
@@ -140,5 +158,16 @@ impl Frame for SkbFrame {
         // SAFETY: as in `load`.
         unsafe { start.cast::<[u8; N]>().write_unaligned(bytes) };
         Some(())
+    }
+
+    #[inline(always)]
+    fn adjust_checksum(&mut self, offset: u32, difference: u32, is_pseudo: bool, is_optional: bool) -> Option<()> {
+        let pseudo = if is_pseudo { BPF_F_PSEUDO_HDR } else { 0 };
+        let optional = if is_optional { BPF_F_MARK_MANGLED_0 } else { 0 };
+        // Of a size of 0 the helper takes the second number as a difference.
+        // SAFETY: as in `device`; the helper takes the context and any offset.
+        let failed =
+            unsafe { bpf_l4_csum_replace(self.skb, offset, 0, u64::from(difference), u64::from(pseudo | optional)) };
+        (failed == 0).then_some(())
     }
 }

@@ -15,7 +15,7 @@ mod maps;
 mod stages;
 
 use aya_ebpf::bindings::{__sk_buff, TC_ACT_OK, TC_ACT_SHOT};
-use aya_ebpf::helpers::{bpf_jiffies64, bpf_redirect, bpf_redirect_peer, bpf_skb_change_type};
+use aya_ebpf::helpers::{bpf_jiffies64, bpf_redirect, bpf_redirect_neigh, bpf_redirect_peer, bpf_skb_change_type};
 use aya_ebpf::macros::classifier;
 use aya_ebpf::programs::TcContext;
 use frame::SkbFrame;
@@ -23,9 +23,10 @@ use groundplane_abi::event::Event;
 use groundplane_abi::flow::{FlowKey, RETIREMENT_OFFSET, kind};
 use groundplane_abi::nacl::direction;
 use groundplane_abi::program::slot;
+use groundplane_abi::uplink::uplink_flag;
 use groundplane_abi::{Device, DropReason, Ip4, Ip6};
 use groundplane_datapath::{
-    Family, Frame as _, Stages, Tables as _, TablesOf as _, commit, fast, judge, parse, rewrite,
+    Family, Frame as _, Stages, Tables as _, TablesOf as _, Verdict, commit, fast, judge, parse, rewrite,
 };
 use maps::{Kernel, PROGRAMS};
 
@@ -38,16 +39,30 @@ const PACKET_HOST: u32 = 0;
 /// Established flows end here. For every other packet this goes on in the family's `judge`, and that in its `commit`.
 #[classifier]
 pub(crate) fn eni_egress(context: TcContext) -> i32 {
-    let mut frame = SkbFrame::new(context.skb.skb);
-    if let Some(action) = established::<Ip4>(&mut frame) {
+    let frame = SkbFrame::new(context.skb.skb);
+    let device = frame.device();
+    come_in(&context, frame, device)
+}
+
+/// tcx ingress of an uplink: a packet from outside. What isn't for an address of ours goes on to the host as it came.
+#[classifier]
+pub(crate) fn uplink_ingress(context: TcContext) -> i32 {
+    let frame = SkbFrame::new(context.skb.skb);
+    come_in(&context, frame, Device::INTERNET)
+}
+
+#[inline(always)]
+fn come_in(context: &TcContext, mut frame: SkbFrame, device: Device) -> i32 {
+    if let Some(action) = established::<Ip4>(&mut frame, device) {
         return action;
     }
+    frame.note_port(device);
     if !parse::is_ip6(&frame) {
-        return go_on(&context, slot::JUDGE_IP4);
+        return go_on(context, slot::JUDGE_IP4);
     }
-    match established::<Ip6>(&mut frame) {
+    match established::<Ip6>(&mut frame, device) {
         Some(action) => action,
-        None => go_on(&context, slot::JUDGE_IP6),
+        None => go_on(context, slot::JUDGE_IP6),
     }
 }
 
@@ -72,15 +87,17 @@ pub(crate) fn commit_ip6(context: TcContext) -> i32 {
 }
 
 #[inline(always)]
-fn established<I: Family>(frame: &mut SkbFrame) -> Option<i32>
+fn established<I: Family>(frame: &mut SkbFrame, device: Device) -> Option<i32>
 where
     Kernel: Stages<I, Frame = SkbFrame>,
 {
-    let hit = fast::<I, _>(&Kernel, frame, frame.device())?;
+    let hit = fast::<I, _>(&Kernel, frame, device)?;
     // Before anything is counted: a frame that can't be rewritten is another stage's business.
-    rewrite::apply::<I>(frame, &hit.verdict).ok()?;
+    if !rewrite::established(&Kernel, frame, &hit) {
+        return None;
+    }
     Kernel.touch(hit.flow, hit.now, frame.skb_len());
-    Some(deliver(frame, hit.verdict.out, hit.verdict.kind))
+    Some(deliver(frame, &hit.verdict))
 }
 
 #[inline(always)]
@@ -89,7 +106,7 @@ where
     Kernel: Stages<I, Frame = SkbFrame>,
 {
     let mut frame = SkbFrame::new(context.skb.skb);
-    let device = frame.device();
+    let device = frame.port();
     let _ = judge::<I, _>(&Kernel, &mut frame, device);
     go_on(context, next)
 }
@@ -104,10 +121,10 @@ where
     if verdict.is_drop() {
         return drop(&frame, verdict.reason);
     }
-    if let Err(reason) = rewrite::apply::<I>(&mut frame, &verdict) {
+    if let Err(reason) = rewrite::apply::<I, _>(&Kernel, &mut frame, &verdict) {
         return report_drop(&frame, reason);
     }
-    deliver(&frame, verdict.out, verdict.kind)
+    deliver(&mut frame, &verdict)
 }
 
 /// Goes on in the program of a slot. One that isn't there is a fault of ours, and drops.
@@ -143,12 +160,6 @@ pub(crate) fn eni_guard(context: TcContext) -> i32 {
         return TC_ACT_OK;
     }
     report_drop(&frame, DropReason::HOST_PACKET)
-}
-
-/// tcx ingress of an uplink: every packet passes to the host.
-#[classifier]
-pub(crate) fn uplink_ingress(_context: TcContext) -> i32 {
-    TC_ACT_OK
 }
 
 /// Tells a test run what the kernel's clock says, so that the agent can find out how long a tick is.
@@ -201,12 +212,18 @@ fn drop(frame: &SkbFrame, reason: DropReason) -> i32 {
 }
 
 #[inline(always)]
-fn deliver(frame: &SkbFrame, out: Device, how: u8) -> i32 {
-    frame.leave_note([out.0, u32::from(how), 0]);
-    if how == kind::TAP {
-        frame.set_mark(maps::mark());
-        // SAFETY: the helper has no preconditions.
-        return unsafe { bpf_redirect(out.0, 0) } as i32;
+fn deliver(frame: &mut SkbFrame, verdict: &Verdict) -> i32 {
+    let out = verdict.out;
+    frame.leave_note([out.0, u32::from(verdict.kind), u32::from(verdict.reason.0)]);
+    match verdict.kind {
+        kind::TAP => {
+            frame.set_mark(maps::mark());
+            // SAFETY: the helper has no preconditions.
+            return unsafe { bpf_redirect(out.0, 0) } as i32;
+        }
+        kind::UPLINK => return leave(frame),
+        kind::PASS => return TC_ACT_OK,
+        _ => {}
     }
     let skb: *mut __sk_buff = frame.context();
     // SAFETY: `skb` is the program's context, as both helpers and the load want it. A switched frame has the MAC of
@@ -218,6 +235,24 @@ fn deliver(frame: &SkbFrame, out: Device, how: u8) -> i32 {
         }
         bpf_redirect_peer(out.0, 0) as i32
     }
+}
+
+/// Out of the host: to the one peer there is, or as routes and neighbours say.
+#[inline(always)]
+fn leave(frame: &mut SkbFrame) -> i32 {
+    let uplink = maps::uplink();
+    if uplink.device == Device::NONE {
+        return report_drop(frame, DropReason::NO_UPLINK);
+    }
+    if uplink.flags & uplink_flag::LINK == 0 {
+        // SAFETY: without parameters the helper asks the kernel's own tables.
+        return unsafe { bpf_redirect_neigh(uplink.device.0, core::ptr::null_mut(), 0, 0) } as i32;
+    }
+    if frame.store(0, uplink.peer_mac.0).is_none() || frame.store(6, uplink.mac.0).is_none() {
+        return report_drop(frame, DropReason::TRUNCATED);
+    }
+    // SAFETY: the helper has no preconditions.
+    unsafe { bpf_redirect(uplink.device.0, 0) as i32 }
 }
 
 #[panic_handler]

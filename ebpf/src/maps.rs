@@ -18,7 +18,9 @@ use groundplane_abi::program::slot;
 use groundplane_abi::security_group::{
     GroupSetEntry, GroupSetKey, RULE_WORDS, ReferenceKey, RuleBits, Selector, SelectorKey,
 };
+use groundplane_abi::transit::{Attachment, AttachmentEntry, AttachmentKey, AttachmentSubnet, ZONES};
 use groundplane_abi::uplink::UplinkEntry;
+use groundplane_abi::vpc::{VpcEntry, VpcKey};
 use groundplane_abi::{Device, ScopeId};
 use groundplane_datapath::Tables;
 use groundplane_datapath::tables::{Account, Clock};
@@ -36,6 +38,10 @@ static SCOPES: Array<Generation> = Array::with_max_entries(SCOPE_SLOTS, 0);
 static ENIS: HashMap<EniKey, EniEntry> = HashMap::with_max_entries(16_384, 0);
 #[map]
 static SUBNETS: HashMap<SubnetKey, SubnetEntry> = HashMap::with_max_entries(16_384, 0);
+#[map]
+static VPCS: HashMap<VpcKey, VpcEntry> = HashMap::with_max_entries(8_192, 0);
+#[map]
+static ATTACHMENTS: HashMap<AttachmentKey, AttachmentEntry> = HashMap::with_max_entries(8_192, 0);
 #[map]
 static UPLINKS: Array<UplinkEntry> = Array::with_max_entries(1, 0);
 #[map]
@@ -92,6 +98,11 @@ pub(crate) fn mark() -> u32 {
     SETTINGS.get(0).map_or(0, |settings| settings.mark)
 }
 
+/// What leads out of the host.
+pub(crate) fn uplink() -> UplinkEntry {
+    UPLINKS.get(0).copied().unwrap_or_default()
+}
+
 /// Reads a row that is never changed in place while packets can see it: the idle bank is written, then it is switched
 /// to. So a copy can't be torn.
 macro_rules! row {
@@ -103,6 +114,7 @@ macro_rules! row {
 
 impl Tables for Kernel {
     type RulesRef = NonNull<RuleBits>;
+    type AttachmentRef = NonNull<AttachmentEntry>;
 
     #[inline(always)]
     fn generation(&self) -> Generation {
@@ -139,6 +151,38 @@ impl Tables for Kernel {
 
     fn mac_owner(&self, key: &MacKey) -> Option<Device> {
         row!(MACS, key)
+    }
+
+    fn vpc(&self, key: &VpcKey) -> Option<VpcEntry> {
+        row!(VPCS, key)
+    }
+
+    fn attachment(&self, key: &AttachmentKey) -> Option<(Self::AttachmentRef, Attachment)> {
+        let entry = ATTACHMENTS.get_ptr_mut(*key).and_then(NonNull::new)?;
+        // SAFETY: a pointer from the map is valid; rows don't change in place (see `row`).
+        Some((entry, unsafe { (*entry.as_ptr()).attachment }))
+    }
+
+    #[inline(always)]
+    fn attachment_subnet(&self, attachment: Self::AttachmentRef, index: u32) -> Option<AttachmentSubnet> {
+        if index >= ZONES {
+            return None;
+        }
+        // SAFETY: the index was compared with the length of the array; otherwise as in `attachment`.
+        Some(unsafe {
+            (&raw const (*attachment.as_ptr()).subnets)
+                .cast::<AttachmentSubnet>()
+                .add(index as usize)
+                .read()
+        })
+    }
+
+    fn has_uplink(&self) -> bool {
+        uplink().device != Device::NONE
+    }
+
+    fn secret(&self) -> u64 {
+        SETTINGS.get(0).map_or(0, |settings| settings.secret)
     }
 
     fn group_set(&self, key: &GroupSetKey) -> Option<GroupSetEntry> {

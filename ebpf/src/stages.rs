@@ -13,7 +13,10 @@ use groundplane_datapath::flow;
 use groundplane_datapath::packet::{Packet, packet_flag};
 use groundplane_datapath::scratch::{Scratch, resumed};
 use groundplane_datapath::walk::{self, Walk};
-use groundplane_datapath::{Answer, Family, Stages, commit, eni, nacl, parse, reclaim, security_group};
+use groundplane_datapath::{
+    Answer, Family, Stages, commit, eni, internet, nacl, nat, parse, peering, reclaim, refuse, security_group, transit,
+    translate,
+};
 
 /// What a stage gives, as the number that a global function returns.
 trait Number {
@@ -27,6 +30,13 @@ impl Number for Result<(), DropReason> {
             Ok(()) => 0,
             Err(reason) => u32::from(reason.0),
         }
+    }
+}
+
+impl Number for u8 {
+    #[inline(always)]
+    fn number(self) -> u32 {
+        u32::from(self)
     }
 }
 
@@ -71,14 +81,28 @@ const NO_SCRATCH: u32 = DropReason::NO_SCRATCH.0 as u32;
 
 macro_rules! family {
     ($ip:ty, $walk:ident $leave:ident $group_egress:ident $group_ingress:ident $classify:ident $nacl:ident
-     $resume:ident $commit:ident $promote:ident $replace:ident $displace:ident $examine:ident $reclaim:ident
-     $retire:ident $neighbor:ident $options:ident $quote:ident $parse:ident) => {
+     $internet_out:ident $internet_in:ident $nat_out:ident $nat_in:ident $answer_nat:ident $is_live:ident
+     $find_port:ident $bind:ident $unbind:ident $cross:ident $transit:ident $refuse:ident $write_refusal:ident
+     $translate:ident $clamp:ident $resume:ident $commit:ident $promote:ident $replace:ident $displace:ident
+     $examine:ident $reclaim:ident $retire:ident $neighbor:ident $options:ident $quote:ident $parse:ident) => {
         wrapper!($walk, Walk<$ip>, walk::walk, NO_SCRATCH);
         wrapper!($leave, Walk<$ip>, eni::leave, NO_SCRATCH);
         wrapper!($group_egress, Walk<$ip>, security_group::egress, NO_SCRATCH);
         wrapper!($group_ingress, Walk<$ip>, security_group::ingress, NO_SCRATCH);
         wrapper!($classify, Walk<$ip>, security_group::classify, NO_SCRATCH);
         wrapper!($nacl, Walk<$ip>, nacl::evaluate, NO_SCRATCH);
+        wrapper!($internet_out, Walk<$ip>, internet::out, NO_SCRATCH);
+        wrapper!($internet_in, Walk<$ip>, internet::come_in, NO_SCRATCH);
+        wrapper!($nat_out, Walk<$ip>, nat::out, NO_SCRATCH);
+        wrapper!($nat_in, Walk<$ip>, nat::come_in, NO_SCRATCH);
+        wrapper!($answer_nat, Walk<$ip>, nat::answers, 0);
+        wrapper!($is_live, Walk<$ip>, nat::is_live, 0);
+        wrapper!($find_port, Walk<$ip>, nat::find_port, 0);
+        wrapper!($bind, Scratch<$ip>, nat::bind, NO_SCRATCH);
+        wrapper!($unbind, Walk<$ip>, nat::unbind, 0);
+        wrapper!($cross, Walk<$ip>, peering::cross, NO_SCRATCH);
+        wrapper!($transit, Walk<$ip>, transit::transit, NO_SCRATCH);
+        wrapper!($refuse, Scratch<$ip>, refuse::refuse, 0);
         wrapper!($resume, Scratch<$ip>, flow::resume, resumed::NO);
         wrapper!($commit, Scratch<$ip>, commit::commit, NO_SCRATCH);
         wrapper!($promote, Scratch<$ip>, commit::promote, NO_SCRATCH);
@@ -109,6 +133,36 @@ macro_rules! family {
             // SAFETY: as in `wrapper`.
             match unsafe { packet.as_mut() } {
                 Some(packet) => u32::from(parse::parse(&mut SkbFrame::new(skb), packet).0),
+                None => NO_SCRATCH,
+            }
+        }
+
+        #[unsafe(no_mangle)]
+        #[inline(never)]
+        pub(crate) extern "C" fn $write_refusal(skb: *mut __sk_buff, scratch: *const Scratch<$ip>) -> u32 {
+            // SAFETY: as in `wrapper`.
+            match unsafe { scratch.as_ref() } {
+                Some(scratch) => refuse::write(&mut SkbFrame::new(skb), scratch).number(),
+                None => NO_SCRATCH,
+            }
+        }
+
+        #[unsafe(no_mangle)]
+        #[inline(never)]
+        pub(crate) extern "C" fn $translate(skb: *mut __sk_buff, scratch: *const Scratch<$ip>) -> u32 {
+            // SAFETY: as in `wrapper`.
+            match unsafe { scratch.as_ref() } {
+                Some(scratch) => translate::translate(&mut SkbFrame::new(skb), scratch).number(),
+                None => NO_SCRATCH,
+            }
+        }
+
+        #[unsafe(no_mangle)]
+        #[inline(never)]
+        pub(crate) extern "C" fn $clamp(skb: *mut __sk_buff, packet: *const Packet<$ip>) -> u32 {
+            // SAFETY: as in `wrapper`.
+            match unsafe { packet.as_ref() } {
+                Some(packet) => translate::clamp(&mut SkbFrame::new(skb), packet).number(),
                 None => NO_SCRATCH,
             }
         }
@@ -186,6 +240,81 @@ macro_rules! family {
             }
 
             #[inline(always)]
+            fn internet_out(&self, walk: &mut Walk<$ip>) -> DropReason {
+                reason($internet_out(walk))
+            }
+
+            #[inline(always)]
+            fn internet_in(&self, walk: &mut Walk<$ip>) -> DropReason {
+                reason($internet_in(walk))
+            }
+
+            #[inline(always)]
+            fn nat_out(&self, walk: &mut Walk<$ip>) -> DropReason {
+                reason($nat_out(walk))
+            }
+
+            #[inline(always)]
+            fn nat_in(&self, walk: &mut Walk<$ip>) -> DropReason {
+                reason($nat_in(walk))
+            }
+
+            #[inline(always)]
+            fn cross(&self, walk: &mut Walk<$ip>) -> DropReason {
+                reason($cross(walk))
+            }
+
+            #[inline(always)]
+            fn transit(&self, walk: &mut Walk<$ip>) -> DropReason {
+                reason($transit(walk))
+            }
+
+            #[inline(always)]
+            fn answer_nat(&self, walk: &mut Walk<$ip>) -> bool {
+                $answer_nat(walk) != 0
+            }
+
+            #[inline(always)]
+            fn is_live(&self, walk: &mut Walk<$ip>) -> bool {
+                $is_live(walk) != 0
+            }
+
+            #[inline(always)]
+            fn find_port(&self, walk: &mut Walk<$ip>) -> bool {
+                $find_port(walk) != 0
+            }
+
+            #[inline(always)]
+            fn bind(&self, scratch: &mut Scratch<$ip>) -> DropReason {
+                reason($bind(scratch))
+            }
+
+            #[inline(always)]
+            fn unbind(&self, walk: &mut Walk<$ip>) {
+                $unbind(walk);
+            }
+
+            #[inline(always)]
+            fn refuse(&self, scratch: &mut Scratch<$ip>) -> u32 {
+                $refuse(scratch)
+            }
+
+            #[inline(always)]
+            fn write_refusal(&self, frame: &mut SkbFrame, scratch: &Scratch<$ip>) -> DropReason {
+                reason($write_refusal(frame.context(), scratch))
+            }
+
+            #[inline(always)]
+            fn translate(&self, frame: &mut SkbFrame, scratch: &Scratch<$ip>) -> DropReason {
+                reason($translate(frame.context(), scratch))
+            }
+
+            #[inline(always)]
+            fn clamp(&self, frame: &mut SkbFrame, packet: &Packet<$ip>) -> DropReason {
+                reason($clamp(frame.context(), packet))
+            }
+
+            #[inline(always)]
             fn resume(&self, scratch: &mut Scratch<$ip>) -> u32 {
                 $resume(scratch)
             }
@@ -259,11 +388,15 @@ macro_rules! family {
 }
 
 family!(
-    Ip4, walk4 leave4 group_egress4 group_ingress4 classify4 nacl4 resume4 commit4 promote4 replace4 displace4
+    Ip4, walk4 leave4 group_egress4 group_ingress4 classify4 nacl4
+    internet_out4 internet_in4 nat_out4 nat_in4 answer_nat4 is_live4 find_port4 bind4 unbind4 cross4
+    transit4 refuse4 write_refusal4 translate4 clamp4 resume4 commit4 promote4 replace4 displace4
     examine4 reclaim4 retire4 neighbor4 options4 quote4 parse4
 );
 family!(
-    Ip6, walk6 leave6 group_egress6 group_ingress6 classify6 nacl6 resume6 commit6 promote6 replace6 displace6
+    Ip6, walk6 leave6 group_egress6 group_ingress6 classify6 nacl6
+    internet_out6 internet_in6 nat_out6 nat_in6 answer_nat6 is_live6 find_port6 bind6 unbind6 cross6
+    transit6 refuse6 write_refusal6 translate6 clamp6 resume6 commit6 promote6 replace6 displace6
     examine6 reclaim6 retire6 neighbor6 options6 quote6 parse6
 );
 

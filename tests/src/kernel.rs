@@ -17,7 +17,9 @@ use groundplane_abi::control::{Generation, ring_hand};
 use groundplane_abi::eni::{Counter, DropKey, EniState, EniTotals};
 use groundplane_abi::flow::{FlowEntry, FlowKey, kind};
 use groundplane_abi::fragment::{FragmentKey, FragmentNote};
+use groundplane_abi::nat::BindingEntry;
 use groundplane_abi::ring::RingSlot;
+use groundplane_abi::uplink::UplinkEntry;
 use groundplane_abi::{Device, DropReason, Ip, Ip4, Ip6, map, program};
 use nix::sched::{CloneFlags, unshare};
 use std::collections::BTreeMap;
@@ -37,7 +39,8 @@ pub fn takes(frame: &[u8]) -> bool {
     (least..=MOST).contains(&frame.len())
 }
 
-/// `TC_ACT_SHOT` and `TC_ACT_REDIRECT` of linux/pkt_cls.h.
+/// `TC_ACT_OK`, `TC_ACT_SHOT` and `TC_ACT_REDIRECT` of linux/pkt_cls.h.
+const OK: u32 = 0;
 const SHOT: u32 = 2;
 const REDIRECT: u32 = 7;
 
@@ -56,6 +59,7 @@ pub struct LoadedKernel {
     pins: PathBuf,
     datapath: Datapath,
     program: SchedClassifier,
+    uplink: SchedClassifier,
     ring_slots: u32,
 }
 
@@ -92,12 +96,16 @@ impl LoadedKernel {
         }
         let datapath = loaded.context("load the datapath")?;
         let program = datapath.program(program::ENI_EGRESS).context("find the program")?;
-        Ok(Self {
+        let uplink = datapath.program(program::UPLINK_INGRESS).context("find the program")?;
+        let kernel = Self {
             pins,
             datapath,
             program,
+            uplink,
             ring_slots,
-        })
+        };
+        kernel.lead_out()?;
+        Ok(kernel)
     }
 
     /// Makes sure that a device with this index exists. A bridge, which every kernel has and which needs no other end.
@@ -116,6 +124,19 @@ impl LoadedKernel {
             "make device {name}: {told}"
         );
         Ok(())
+    }
+
+    /// Says that the loopback device leads out, by routes and neighbours; a test run doesn't carry that out.
+    fn lead_out(&self) -> Result<()> {
+        let mut uplinks: Array<_, UplinkEntry> = Array::try_from(self.map(map::UPLINKS)?)?;
+        let device = Device(1);
+        uplinks.set(0, UplinkEntry { device, ..UplinkEntry::default() }, 0)?;
+        Ok(())
+    }
+
+    /// What the kernel keeps to itself.
+    pub fn secret(&self) -> Result<u64> {
+        Ok(self.datapath.settings()?.secret)
     }
 
     /// Takes up the programs that are there now.
@@ -159,10 +180,13 @@ impl LoadedKernel {
     /// Runs the program on a frame that comes in by a device.
     pub fn run(&self, from: Device, frame: &[u8]) -> Result<Run> {
         let mut context = [0; CONTEXT_LEN];
-        context[IFINDEX..IFINDEX + 4].copy_from_slice(&from.0.to_ne_bytes());
+        let is_outside = from == Device::INTERNET;
+        let device = if is_outside { Device(1) } else { from };
+        context[IFINDEX..IFINDEX + 4].copy_from_slice(&device.0.to_ne_bytes());
         let mut context_out = [0; CONTEXT_LEN];
         let mut bytes = vec![0; frame.len() + 64];
-        let result = self.program.test_run(TestRunOptions {
+        let program = if is_outside { &self.uplink } else { &self.program };
+        let result = program.test_run(TestRunOptions {
             data_in: Some(frame),
             data_out: Some(&mut bytes),
             ctx_in: Some(&context),
@@ -196,7 +220,19 @@ impl LoadedKernel {
             ensure!(run.bytes == frame, "a dropped packet has been touched");
             return Ok(Heard::Dropped(run.reason));
         }
+        if run.kind == kind::PASS {
+            ensure!(run.action == OK, "passed with action {}", run.action);
+            ensure!(run.bytes == frame, "what isn't ours has been touched");
+            return Ok(Heard::Passed);
+        }
         ensure!(run.action == REDIRECT, "delivered with action {}", run.action);
+        if run.kind == kind::UPLINK {
+            return Ok(Heard::Left(run.bytes));
+        }
+        if run.reason != DropReason::NONE {
+            let (reason, answer) = (run.reason, run.bytes);
+            return Ok(Heard::Refused { reason, answer });
+        }
         // What is delivered differs in its MACs at most; an answer is another packet, and goes back to who asked.
         let is_answer = run.out == from && run.bytes.get(14..) != frame.get(14..);
         Ok(if is_answer {
@@ -216,6 +252,12 @@ impl LoadedKernel {
         FlowEntry<I>: aya::Pod,
     {
         Ok(self.flows(table)?.iter().collect::<Result<_, _>>()?)
+    }
+
+    /// The mappings of NAT gateways.
+    pub fn bindings(&self) -> Result<BTreeMap<FlowKey<Ip4>, BindingEntry<Ip4>>> {
+        let bindings: HashMap<_, FlowKey<Ip4>, BindingEntry<Ip4>> = HashMap::try_from(self.map(map::ip4::BINDINGS)?)?;
+        Ok(bindings.iter().collect::<Result<_, _>>()?)
     }
 
     /// A flow table of a family, to write into.

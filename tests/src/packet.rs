@@ -105,6 +105,7 @@ enum Transport {
     Tcp {
         ports: (u16, u16),
         flags: u8,
+        options: Vec<u8>,
     },
     Udp {
         ports: (u16, u16),
@@ -141,6 +142,8 @@ pub enum Damage {
     /// The data offset nibble of the TCP header, in words.
     TcpDataOffset(u8),
     UdpLength(u16),
+    /// The checksum of TCP, UDP or ICMP, by the protocol number.
+    TransportChecksum(u8, u16),
     /// One byte, counted from the start of the frame; nothing if the frame is shorter.
     Byte(usize, u8),
 }
@@ -193,6 +196,24 @@ impl Packet {
                 *flags = new;
             }
         })
+    }
+
+    /// TCP options, made up to whole words with end-of-list.
+    #[must_use]
+    pub fn tcp_options(self, new: &[u8]) -> Self {
+        self.with_ip(|ip| {
+            if let Transport::Tcp { options, .. } = &mut ip.transport {
+                *options = new.iter().copied().take(40).collect();
+                options.resize(options.len().next_multiple_of(4), 0);
+            }
+        })
+    }
+
+    /// The MSS option of a SYN.
+    #[must_use]
+    pub fn mss(self, mss: u16) -> Self {
+        let [high, low] = mss.to_be_bytes();
+        self.tcp_options(&[2, 4, high, low])
     }
 
     #[must_use]

@@ -1,18 +1,21 @@
 //! Resources and bindings in a few words: subnets of both families, a middlebox, groups, a second VPC with the same
-//! CIDR.
+//! CIDR, gateways.
 //!
 //! Everything is deterministic. Ids and devices count up from the first object; MAC addresses count up within a VPC,
 //! so that two VPCs built alike have the same addresses on both layers, and nothing but their ENIs' devices tells
 //! their packets apart.
 
+mod gateway;
 mod interface;
 mod rule;
 mod samples;
 mod shorthand;
 mod table;
+mod transit;
 
 pub use interface::Guest;
 pub use rule::{Rule, all, icmp, icmpv6, protocol, tcp, udp};
+pub use samples::OUTSIDE;
 pub use shorthand::{address, anywhere, anywhere6, nacl_rule, nacl_rule6, net, open_nacl};
 
 use groundplane::plan::Bindings;
@@ -156,6 +159,12 @@ impl Topology {
     /// The subnet's IPv6 block.
     pub fn subnet6(&mut self, cidr: &str) -> &mut Self {
         self.resources.subnets[self.subnet].ipv6_cidr_block = Some(net6(cidr));
+        self
+    }
+
+    /// The zone that a subnet is in.
+    pub fn zone(&mut self, subnet: &str, zone: &str) -> &mut Self {
+        self.subnet_mut(subnet).availability_zone = zone.to_owned();
         self
     }
 

@@ -3,6 +3,7 @@
 use crate::topology::Topology;
 use groundplane::plan::{self, Plan};
 use groundplane::simulate::{Capacity, SimulatedFamily, Simulation, SliceFrame};
+use groundplane_abi::flow::kind;
 use groundplane_abi::{Device, DropReason, Ip4, Ip6};
 use groundplane_datapath::scratch::{effect, old_place};
 use groundplane_datapath::verdict::rewrite::is_answer;
@@ -12,9 +13,46 @@ use std::time::Duration;
 /// What became of a frame.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Heard {
-    Delivered { to: Device, frame: Vec<u8> },
+    Delivered {
+        to: Device,
+        frame: Vec<u8>,
+    },
+    /// Out by an uplink.
+    Left(Vec<u8>),
     Answered(Vec<u8>),
+    /// Dropped, and its sender is told.
+    Refused {
+        reason: DropReason,
+        answer: Vec<u8>,
+    },
     Dropped(DropReason),
+    /// From the outside, and for the host itself.
+    Passed,
+}
+
+impl Heard {
+    /// What a verdict says, and the frame as it is then.
+    #[must_use]
+    pub fn of(verdict: &Verdict, frame: Vec<u8>) -> Self {
+        let reason = verdict.reason;
+        match verdict.kind {
+            kind::DROP => Self::Dropped(reason),
+            kind::PASS => Self::Passed,
+            kind::UPLINK => Self::Left(frame),
+            _ if verdict.is_refusal() => Self::Refused { reason, answer: frame },
+            _ if is_answer(verdict.rewrite) => Self::Answered(frame),
+            _ => Self::Delivered { to: verdict.out, frame },
+        }
+    }
+
+    /// The packet as it has come out.
+    #[must_use]
+    pub fn frame(&self) -> Option<&[u8]> {
+        match self {
+            Self::Delivered { frame, .. } | Self::Left(frame) => Some(frame),
+            Self::Answered(_) | Self::Refused { .. } | Self::Dropped(_) | Self::Passed => None,
+        }
+    }
 }
 
 /// Which part of the datapath a packet went through.
@@ -81,26 +119,20 @@ impl Twin {
         } else {
             self.pass::<Ip4>(from, &mut frame)
         };
-        if verdict.is_drop() {
-            assert_eq!(frame.bytes, bytes, "a dropped packet has not been touched");
-            return (Heard::Dropped(verdict.reason), path);
+        if verdict.is_drop() || verdict.kind == kind::PASS {
+            assert_eq!(
+                frame.bytes, bytes,
+                "what is dropped or not ours has not been touched"
+            );
         }
-        let heard = if is_answer(verdict.rewrite) {
-            Heard::Answered(frame.bytes)
-        } else {
-            Heard::Delivered {
-                to: verdict.out,
-                frame: frame.bytes,
-            }
-        };
-        (heard, path)
+        (Heard::of(&verdict, frame.bytes), path)
     }
 
     /// What [`Simulation::send`] does, step by step, to see which way the packet takes.
     fn pass<I: SimulatedFamily>(&self, from: Device, frame: &mut SliceFrame) -> (Verdict, Option<Path>) {
         let tables = &self.tables;
         if let Some(hit) = fast::<I, _>(tables, frame, from) {
-            rewrite::apply::<I>(frame, &hit.verdict).expect("an established frame can be rewritten");
+            assert!(rewrite::established(tables, frame, &hit), "an established frame can be rewritten");
             TablesOf::<I>::touch(tables, hit.flow, hit.now, frame.len());
             return (hit.verdict, Some(Path::Fast));
         }
@@ -108,7 +140,7 @@ impl Twin {
         let path = if judged.is_drop() { None } else { self.path::<I>() };
         let verdict = commit::<I, _>(tables);
         if !verdict.is_drop() {
-            rewrite::apply::<I>(frame, &verdict).expect("a frame that is delivered can be rewritten");
+            rewrite::apply::<I, _>(tables, frame, &verdict).expect("a frame that is delivered can be rewritten");
         }
         (verdict, path)
     }

@@ -140,7 +140,8 @@ impl Monitor {
     /// Reads the names anew if the configuration has changed, or if somebody is unknown.
     fn refresh(&mut self, event: &Event) -> Result<()> {
         let generation = self.datapath.generation().0;
-        if generation == self.generation && self.guests.contains_key(&event.at) {
+        let is_known = self.guests.contains_key(&event.at) || event.at > Device::MAX;
+        if generation == self.generation && is_known {
             return Ok(());
         }
         if let Some(state) = store::read(&self.state_dir)? {
@@ -155,7 +156,10 @@ impl Monitor {
     fn name(&self, device: Device) -> String {
         match self.guests.get(&device) {
             Some(guest) => format!("{}/{}", guest.vpc, guest.name),
-            None => format!("device {}", device.0),
+            None => match self.datapath.gateway(device) {
+                Ok(Some(name)) => name,
+                _ => format!("device {}", device.0),
+            },
         }
     }
 }

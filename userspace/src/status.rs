@@ -28,6 +28,7 @@ pub struct Status {
     pub enis: Vec<EniStatus>,
     /// How packets leave the host; one at most.
     pub uplinks: Vec<UplinkStatus>,
+    pub gateways: Vec<GatewayStatus>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -75,6 +76,13 @@ pub struct EniStatus {
     pub drops: Vec<DropStatus>,
 }
 
+/// Where packets are dropped that is no guest: the outside, a NAT gateway.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct GatewayStatus {
+    pub name: String,
+    pub drops: Vec<DropStatus>,
+}
+
 /// Whether the datapath judges every packet of an ENI.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -109,6 +117,7 @@ pub fn gather(state_dir: &Path) -> Result<Status> {
         generation: 0,
         enis: Vec::new(),
         uplinks: Vec::new(),
+        gateways: Vec::new(),
     };
     let Some(state) = store::read(state_dir)? else {
         return Ok(nothing(Condition::NothingUp));
@@ -126,6 +135,7 @@ pub fn gather(state_dir: &Path) -> Result<Status> {
             Ok(Status {
                 condition,
                 generation: datapath.generation().0,
+                gateways: gateways(&datapath)?,
                 enis: enis(&state, &datapath)?,
                 uplinks: uplink::all(&state, &datapath)?,
             })
@@ -134,6 +144,19 @@ pub fn gather(state_dir: &Path) -> Result<Status> {
         (Err(crate::install::Error::NotLoaded(_)), Stage::Up) => Ok(nothing(Condition::NotLoaded)),
         (Err(error), Stage::Up) => Err(error),
     }
+}
+
+/// What was dropped elsewhere than at guests.
+fn gateways(datapath: &Datapath) -> Result<Vec<GatewayStatus>> {
+    let mut gateways = Vec::new();
+    for (device, counters) in datapath.counters()? {
+        if let Some(name) = datapath.gateway(device)? {
+            let drops = counters.drops.into_iter();
+            let drops = drops.map(|(cause, counter)| DropStatus::new(None, cause, counter)).collect();
+            gateways.push(GatewayStatus { name, drops });
+        }
+    }
+    Ok(gateways)
 }
 
 fn enis(state: &State, datapath: &Datapath) -> Result<Vec<EniStatus>> {
@@ -181,7 +204,7 @@ fn eni(guest: &GuestState, datapath: &Datapath, counters: &Counters, netlink: &N
         conntrack_allowance_exceeded: exceeded,
         drops: drops
             .into_iter()
-            .map(|(cause, counter)| DropStatus::new(guest, cause, counter))
+            .map(|(cause, counter)| DropStatus::new(Some(guest), cause, counter))
             .collect(),
     })
 }
@@ -209,14 +232,14 @@ fn enforcement(guest: &GuestState, datapath: &Datapath, netlink: &Netlink) -> Re
 }
 
 impl DropStatus {
-    fn new(guest: &GuestState, DropCause { reason, rule }: DropCause, Counter { packets, bytes }: Counter) -> Self {
+    fn new(guest: Option<&GuestState>, DropCause { reason, rule }: DropCause, Counter { packets, bytes }: Counter) -> Self {
         let description = reason.describe();
         Self {
             reason: reason.to_string(),
             number: reason.0,
             meaning: description.map_or("", |description| description.meaning),
             code: description.map_or("", |description| description.code),
-            rule: Rule::of(guest, reason, rule),
+            rule: guest.and_then(|guest| Rule::of(guest, reason, rule)),
             packets,
             bytes,
         }

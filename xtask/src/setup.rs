@@ -101,6 +101,24 @@ const TOOLS: &[Tool] = &[
         purposes: &[Test],
     },
     Tool {
+        command: "nft",
+        package: "nftables",
+        why: "a way out by the host",
+        purposes: &[Up, Test],
+    },
+    Tool {
+        command: "iptables",
+        package: "iptables",
+        why: "tests: a way out beside others' rules",
+        purposes: &[Test],
+    },
+    Tool {
+        command: "traceroute",
+        package: "traceroute",
+        why: "tests: which gateways are hops",
+        purposes: &[Test],
+    },
+    Tool {
         command: "dig",
         package: "dnsutils",
         why: "tests: UDP by a real client",

@@ -110,6 +110,8 @@ pub struct Settings {
     pub layout_version: u32,
     /// Drops that one CPU tells of in a second, at most; the others are counted.
     pub events_per_second: u32,
+    /// Random per boot: which ports NAT gateways choose can't be told without it.
+    pub secret: u64,
 }
 
 /// The two hands of each family's reclaim ring, each counting positions since boot. A position modulo the number of slots
@@ -124,7 +126,7 @@ pub mod ring_hand {
     pub const COUNT: u32 = 2 * OF_FAMILY;
 }
 
-plain!(Generation = 8, Validity = 8, Settings = 40);
+plain!(Generation = 8, Validity = 8, Settings = 48);
 
 #[cfg(test)]
 mod tests {

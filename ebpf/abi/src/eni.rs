@@ -39,6 +39,12 @@ pub mod eni_flag {
     pub const TAP: u16 = 2;
     /// All connections of the ENI are tracked, whatever its groups say (semantics 7.3).
     pub const AUTOMATICALLY_TRACKED: u16 = 4;
+    /// The ENI of a NAT gateway: what arrives goes on.
+    pub const NAT: u16 = 8;
+    /// `DenyAllIgwTraffic`.
+    pub const INTERNET_DENIED: u16 = 16;
+    /// Some address of it has a public one.
+    pub const PUBLIC: u16 = 32;
 }
 
 /// Key of the table of subnets.
@@ -66,6 +72,19 @@ pub struct SubnetEntry {
     pub prefix_len6: u8,
     /// The scope of the subnet's VPC.
     pub scope: ScopeId,
+    /// The availability zone: the same number in all VPCs.
+    pub zone: u16,
+    /// [`subnet_flag`] bits.
+    pub flags: u16,
+}
+
+pub mod subnet_flag {
+    /// VPC Block Public Access: an internet gateway carries nothing of it but a NAT gateway's packets (semantics 9.5).
+    pub const PUBLIC_ACCESS_BLOCKED: u16 = 1;
+    /// Nor those, nor what goes through an egress-only gateway.
+    pub const EGRESS_BLOCKED: u16 = 2;
+    /// The VPC has a table of answers to NAT gateways (see [`crate::vpc::VpcEntry`]).
+    pub const ANSWERS_NAT: u16 = 4;
 }
 
 /// Key of the table of addresses, a longest-prefix match so that delegated prefixes are rows like any other.
@@ -80,6 +99,15 @@ pub struct AddressKey<I> {
 impl<I> AddressKey<I> {
     /// Bits of the key before the address; a row of a whole address is longer by those of the address.
     pub const FIXED_BITS: u32 = 64;
+}
+
+/// Who has an address. The blocks of a VPC are rows, too: an address in one of them that nobody has has no device.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+#[repr(C)]
+pub struct AddressEntry<I> {
+    pub device: Device,
+    /// The public address that stands for it; unspecified if there is none.
+    pub public: I,
 }
 
 /// Key of the table of MAC addresses: who in this subnet has this one.
@@ -137,12 +165,17 @@ pub struct EniState {
     pub first_packets: u64,
 }
 
-plain_of!(AddressKey<Ip4> = 4 + 4 + 4, AddressKey<Ip6> = 4 + 4 + 16);
+plain_of!(
+    AddressKey<Ip4> = 4 + 4 + 4,
+    AddressKey<Ip6> = 4 + 4 + 16,
+    AddressEntry<Ip4> = 4 + 4,
+    AddressEntry<Ip6> = 4 + 16,
+);
 plain!(
     EniKey = 8,
     EniEntry = 40,
     SubnetKey = 8,
-    SubnetEntry = 40,
+    SubnetEntry = 44,
     EniState = 24,
     MacKey = 16,
     DropKey = 8,

@@ -25,8 +25,8 @@ pub struct Delivery {
     pub kind: u8,
     /// [`action_flag`] bits.
     pub flags: u8,
-    /// Why, if the kind is [`kind::DROP`].
-    pub reason: DropReason,
+    /// Why, if the kind is [`kind::DROP`]; otherwise the largest packet the path takes.
+    pub detail: u16,
     /// The ports as they leave.
     pub src_port: Port,
     pub dst_port: Port,
@@ -37,7 +37,7 @@ pub struct Delivery {
 #[repr(C, align(8))]
 pub struct Action<I> {
     pub delivery: Delivery,
-    /// The addresses as they leave. Nothing translates yet, so they are the key's; the twin's key is made from them.
+    /// The addresses as they leave. The twin's key is made from them.
     pub src: I,
     pub dst: I,
 }
@@ -49,6 +49,10 @@ pub mod kind {
     pub const PEER: u8 = 1;
     /// `bpf_redirect` with the mark: out of a tap.
     pub const TAP: u8 = 2;
+    /// Out of the uplink.
+    pub const UPLINK: u8 = 3;
+    /// Nothing: it isn't for us, and the host gets it as it came.
+    pub const PASS: u8 = 4;
 }
 
 pub mod action_flag {
@@ -56,6 +60,13 @@ pub mod action_flag {
     pub const ROUTED: u8 = 1;
     /// The direction of the replies; the other entry is that of the connection's first packet.
     pub const REPLY: u8 = 2;
+    /// Addresses or ports are other ones when it leaves.
+    pub const TRANSLATED: u8 = 4;
+    /// How many hops it takes, each of which lowers the TTL by one: two bits from here on.
+    pub const HOPS_SHIFT: u8 = 3;
+    pub const MOST_HOPS: u8 = 3;
+    /// The MSS option of a segment that opens a connection is lowered to what fits the path.
+    pub const CLAMPED: u8 = 32;
 }
 
 const SIX_BYTES: u64 = 0xffff_ffff_ffff;
@@ -99,7 +110,21 @@ impl DeliveryWords {
     #[must_use]
     #[inline(always)]
     pub const fn is_routed(&self) -> bool {
-        self.0[2] & (action_flag::ROUTED as u64) << 8 != 0
+        self.flags() & action_flag::ROUTED != 0
+    }
+
+    /// [`action_flag`] bits.
+    #[must_use]
+    #[inline(always)]
+    pub const fn flags(&self) -> u8 {
+        (self.0[2] >> 8) as u8
+    }
+
+    /// The largest packet the path takes.
+    #[must_use]
+    #[inline(always)]
+    pub const fn mtu(&self) -> u16 {
+        (self.0[2] >> 16) as u16
     }
 }
 
@@ -108,6 +133,16 @@ impl Delivery {
     #[inline(always)]
     pub fn to_words(&self) -> DeliveryWords {
         DeliveryWords(bytemuck::cast(*self))
+    }
+
+    /// Why it is dropped, if it is.
+    #[inline(always)]
+    pub const fn reason(&self) -> DropReason {
+        if self.kind == kind::DROP {
+            DropReason(self.detail)
+        } else {
+            DropReason::NONE
+        }
     }
 
     /// The destination MAC a frame must have to be of this flow.
@@ -171,7 +206,10 @@ pub struct FlowEntry<I: Ip> {
     /// One of [`state`].
     pub state: u32,
     /// [`tcp_seen`] bits. Anything but zero leaves the fast path.
-    pub tcp: u32,
+    pub tcp: u16,
+    /// After so many idle seconds a component on the path, such as a NAT gateway, has forgotten the connection, whatever
+    /// the ENIs remember; 0 if there is none.
+    pub component: u16,
     /// The gate of the ENI this direction leaves from.
     pub near: Gate,
     /// The gate of the ENI this direction arrives at.
@@ -195,13 +233,13 @@ pub mod state {
 
 /// What TCP has said so far. Each entry of the pair holds both directions, so that one is enough to know.
 pub mod tcp_seen {
-    pub const FIN_SENT: u32 = 1;
-    pub const FIN_RECEIVED: u32 = 2;
-    pub const RESET: u32 = 4;
+    pub const FIN_SENT: u16 = 1;
+    pub const FIN_RECEIVED: u16 = 2;
+    pub const RESET: u16 = 4;
 
     /// The connection is over but for stragglers.
     #[must_use]
-    pub const fn is_closing(bits: u32) -> bool {
+    pub const fn is_closing(bits: u16) -> bool {
         bits & RESET != 0 || bits & (FIN_SENT | FIN_RECEIVED) == FIN_SENT | FIN_RECEIVED
     }
 }
@@ -275,7 +313,7 @@ mod tests {
             out: Device(0x0a_bcde),
             kind: kind::TAP,
             flags: action_flag::ROUTED,
-            reason: DropReason(7),
+            detail: 1500,
             ..Delivery::default()
         };
         let words = delivery.to_words();
@@ -284,6 +322,7 @@ mod tests {
             (words.out(), words.kind(), words.is_routed()),
             (delivery.out, delivery.kind, true)
         );
+        assert_eq!(words.mtu(), delivery.detail);
         // Ethernet: destination, source, then whatever.
         let head = |destination: Mac, source: Mac| {
             let mut bytes = [0xee; 16];

@@ -20,6 +20,8 @@ ids! {
     SubnetId,
     RouteTableId,
     NaclId,
+    /// A VPC's attachment to a transit gateway.
+    AttachmentId,
     /// A set of security groups, merged. ENIs with the same groups share one.
     GroupSetId,
     /// Which of the two banks of rules and routes a row belongs to: the first word of its key.
@@ -34,13 +36,35 @@ impl GroupSetId {
 impl Device {
     /// No device: an answer to "where to", or an identity, that nobody has.
     pub const NONE: Self = Self(0);
-    /// The largest index a flow key can hold.
-    pub const MAX: Self = Self(0x00ff_ffff);
+    /// The largest index of a Linux interface that is used; a flow key has room for what is above it.
+    pub const MAX: Self = Self(0x00ef_ffff);
+    /// ENIs without a guest, such as NAT gateways', have no interface. Their numbers are in this range.
+    pub const FIRST_COMPONENT: Self = Self(0x00f0_0000);
+    pub const LAST_COMPONENT: Self = Self(0x00f7_ffff);
+    /// The outside: all uplinks lead to one network, and a reply may come in by another one than its question left by.
+    pub const INTERNET: Self = Self(0x00ff_0001);
+
+    /// Whether it is an ENI without a guest.
+    #[must_use]
+    #[inline(always)]
+    pub const fn is_component(self) -> bool {
+        self.0 >= Self::FIRST_COMPONENT.0 && self.0 <= Self::LAST_COMPONENT.0
+    }
 }
 
 /// A slot of the table of scopes (see [`crate::control`]); 0 is no scope. Ten bits of it are used.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug, Pod, Zeroable)]
 #[repr(transparent)]
 pub struct ScopeId(pub u16);
+
+impl ScopeId {
+    pub const NONE: Self = Self(0);
+    /// Which addresses are public, and whose.
+    pub const INTERNET: Self = Self(1);
+    /// Changes with every configuration: what depends on more scopes than an entry has room for depends on this.
+    pub const EVERYTHING: Self = Self(2);
+    /// The first that VPCs and transit gateways have.
+    pub const FIRST: Self = Self(3);
+}
 
 plain!(ScopeId = 2);

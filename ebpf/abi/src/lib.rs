@@ -38,16 +38,20 @@ pub mod event;
 pub mod flow;
 pub mod fragment;
 pub mod id;
+pub mod internet;
 pub mod ip;
 pub mod nacl;
+pub mod nat;
 pub mod ring;
 pub mod route;
 pub mod security_group;
+pub mod transit;
 pub mod uplink;
+pub mod vpc;
 pub mod wire;
 
 pub use drop_reason::DropReason;
-pub use id::{Bank, Device, GroupSetId, NaclId, RouteTableId, ScopeId, SubnetId, VpcId};
+pub use id::{AttachmentId, Bank, Device, GroupSetId, NaclId, RouteTableId, ScopeId, SubnetId, VpcId};
 pub use ip::Ip;
 pub use wire::{Ip4, Ip6, Mac, Port};
 
@@ -61,6 +65,8 @@ pub mod map {
     pub const SCOPES: &str = "SCOPES";
     pub const ENIS: &str = "ENIS";
     pub const SUBNETS: &str = "SUBNETS";
+    pub const VPCS: &str = "VPCS";
+    pub const ATTACHMENTS: &str = "ATTACHMENTS";
     pub const UPLINKS: &str = "UPLINKS";
     pub const MACS: &str = "MACS";
     pub const GROUP_SETS: &str = "GROUP_SETS";
@@ -81,16 +87,33 @@ pub mod map {
             pub mod $module {
                 pub const ADDRESSES: &str = concat!("ADDRESSES", $family);
                 pub const ROUTES: &str = concat!("ROUTES", $family);
+                pub const NATS: &str = concat!("NATS", $family);
+                pub const PUBLICS: &str = concat!("PUBLICS", $family);
                 pub const NACLS: &str = concat!("NACLS", $family);
                 pub const PEERS: &str = concat!("PEERS", $family);
                 pub const FLOWS: &str = concat!("FLOWS", $family);
                 pub const EMBRYOS: &str = concat!("EMBRYOS", $family);
+                pub const BINDINGS: &str = concat!("BINDINGS", $family);
+                pub const BINDING_COUNTS: &str = concat!("BINDING_COUNTS", $family);
                 pub const RING: &str = concat!("RING", $family);
                 pub const FRAGMENTS: &str = concat!("FRAGMENTS", $family);
                 pub const OUTBOX: &str = concat!("OUTBOX", $family);
                 pub const SCRATCH: &str = concat!("SCRATCH", $family);
 
-                pub const ALL: [&str; 8] = [ADDRESSES, ROUTES, NACLS, PEERS, FLOWS, EMBRYOS, RING, FRAGMENTS];
+                pub const ALL: [&str; 12] = [
+                    ADDRESSES,
+                    ROUTES,
+                    NATS,
+                    PUBLICS,
+                    NACLS,
+                    PEERS,
+                    FLOWS,
+                    EMBRYOS,
+                    BINDINGS,
+                    BINDING_COUNTS,
+                    RING,
+                    FRAGMENTS,
+                ];
             }
         };
     }
@@ -98,12 +121,14 @@ pub mod map {
     of_family!("4", ip4);
     of_family!("6", ip6);
 
-    const SHARED: [&str; 17] = [
+    const SHARED: [&str; 19] = [
         GENERATION,
         SETTINGS,
         SCOPES,
         ENIS,
         SUBNETS,
+        VPCS,
+        ATTACHMENTS,
         UPLINKS,
         MACS,
         GROUP_SETS,

@@ -1,6 +1,6 @@
 //! Route tables.
 
-use crate::{Bank, Device, DropReason, Ip4, Ip6, RouteTableId, SubnetId};
+use crate::{AttachmentId, Bank, Device, DropReason, Ip4, Ip6, RouteTableId, SubnetId, VpcId};
 use bytemuck::{Pod, Zeroable};
 
 /// Key of the table of routes, a longest-prefix match.
@@ -37,6 +37,22 @@ pub mod target {
     /// On with that subnet's table, and its NACL on the way out: what a component does that re-emits a packet from an
     /// ENI of its own (semantics 4.4). The id is the subnet.
     pub const SUBNET: u32 = 4;
+    /// The VPC's internet gateway.
+    pub const INTERNET: u32 = 5;
+    /// The VPC's egress-only internet gateway.
+    pub const EGRESS_ONLY: u32 = 6;
+    /// A NAT gateway. The id is its ENI's device.
+    pub const NAT: u32 = 7;
+    /// Over a peering connection. The id is the other VPC.
+    pub const PEERING: u32 = 8;
+    /// The same to another Region: a smaller MTU, and groups are not known there (semantics 11.4).
+    pub const FAR_PEERING: u32 = 9;
+    /// To a transit gateway. The id is this VPC's attachment.
+    pub const TRANSIT: u32 = 10;
+    /// In a table of a transit gateway: to a VPC. The id is its attachment.
+    pub const ATTACHMENT: u32 = 11;
+    /// In a table of a transit gateway: to another one, whose table the id is; 0 if it has none for what comes this way.
+    pub const TRANSIT_TABLE: u32 = 12;
 }
 
 /// A route with its target as a type.
@@ -45,25 +61,33 @@ pub enum Target {
     Local,
     Eni(Device),
     Subnet(SubnetId),
+    Internet,
+    EgressOnly,
+    Nat(Device),
+    /// The other VPC, and whether it is in another Region.
+    Peering(VpcId, bool),
+    Transit(AttachmentId),
+    Attachment(AttachmentId),
+    TransitTable(RouteTableId),
 }
 
 impl RouteEntry {
     #[must_use]
     pub const fn new(target: Target) -> Self {
-        match target {
-            Target::Local => Self {
-                target: target::LOCAL,
-                id: 0,
-            },
-            Target::Eni(device) => Self {
-                target: target::ENI,
-                id: device.0,
-            },
-            Target::Subnet(subnet) => Self {
-                target: target::SUBNET,
-                id: subnet.0,
-            },
-        }
+        let (target, id) = match target {
+            Target::Local => (target::LOCAL, 0),
+            Target::Eni(device) => (target::ENI, device.0),
+            Target::Subnet(subnet) => (target::SUBNET, subnet.0),
+            Target::Internet => (target::INTERNET, 0),
+            Target::EgressOnly => (target::EGRESS_ONLY, 0),
+            Target::Nat(device) => (target::NAT, device.0),
+            Target::Peering(vpc, false) => (target::PEERING, vpc.0),
+            Target::Peering(vpc, true) => (target::FAR_PEERING, vpc.0),
+            Target::Transit(attachment) => (target::TRANSIT, attachment.0),
+            Target::Attachment(attachment) => (target::ATTACHMENT, attachment.0),
+            Target::TransitTable(table) => (target::TRANSIT_TABLE, table.0),
+        };
+        Self { target, id }
     }
 
     pub const BLACKHOLE: Self = Self {
@@ -80,6 +104,14 @@ impl RouteEntry {
             target::LOCAL => Ok(Target::Local),
             target::ENI => Ok(Target::Eni(Device(self.id))),
             target::SUBNET => Ok(Target::Subnet(SubnetId(self.id))),
+            target::INTERNET => Ok(Target::Internet),
+            target::EGRESS_ONLY => Ok(Target::EgressOnly),
+            target::NAT => Ok(Target::Nat(Device(self.id))),
+            target::PEERING => Ok(Target::Peering(VpcId(self.id), false)),
+            target::FAR_PEERING => Ok(Target::Peering(VpcId(self.id), true)),
+            target::TRANSIT => Ok(Target::Transit(AttachmentId(self.id))),
+            target::ATTACHMENT => Ok(Target::Attachment(AttachmentId(self.id))),
+            target::TRANSIT_TABLE => Ok(Target::TransitTable(RouteTableId(self.id))),
             target::BLACKHOLE => Err(DropReason::BLACKHOLE_ROUTE),
             _ => Err(DropReason::UNUSABLE_TARGET),
         }

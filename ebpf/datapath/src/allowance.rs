@@ -37,17 +37,28 @@ pub(crate) fn discharge<I: Family, S: Stages<I>>(stages: &S, scratch: &Scratch<I
     Bill::of(&scratch.twin).discharge(stages);
 }
 
-/// Whether a new flow may have entries: its ENIs may have another connection, and its sender may open one now.
-#[inline(always)]
+/// Whether a new flow may have entries: its ENIs may have another connection, and its sender may open one now. Apart, so
+/// that what follows has its stack.
+#[inline(never)]
 pub(crate) fn admit<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I>) -> Result<(), DropReason> {
     // The packet has arrived, so the ENIs of its walk are those that may pay.
     let (near, far) = (scratch.there.near.connections, scratch.there.far.connections);
-    for (bill, connections) in [(Bill::of(&scratch.entry), near), (Bill::of(&scratch.twin), far)] {
+    for bill in [Bill::of(&scratch.entry), Bill::of(&scratch.twin)] {
+        let connections = if bill.payer == scratch.there.near_device {
+            near
+        } else {
+            far
+        };
         if bill.is_too_much(stages, connections) {
             return exceeded(scratch, bill.payer);
         }
     }
-    let eni = &scratch.there.near;
+    // What comes from outside is charged to whom it goes.
+    let (eni, device) = if scratch.there.is_from_outside() {
+        (&scratch.there.far, scratch.there.far_device)
+    } else {
+        (&scratch.there.near, scratch.there.near_device)
+    };
     // The clock in first packets: it runs at the ENI's rate.
     let ticks_per_second = u64::from(stages.ticks_per_second());
     let rate = u64::from(eni.first_packets);
@@ -58,10 +69,10 @@ pub(crate) fn admit<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I
         .checked_div(ticks_per_second)
         .unwrap_or(0);
     let low = high.saturating_sub(u64::from(eni.first_packets_burst));
-    if stages.take_first_packet(scratch.there.near_device, low, high) {
+    if stages.take_first_packet(device, low, high) {
         return Ok(());
     }
-    scratch.there.drops_at(scratch.there.near_device);
+    scratch.there.drops_at(device);
     Err(DropReason::FIRST_PACKET_ALLOWANCE)
 }
 
@@ -73,15 +84,19 @@ pub(crate) struct Bill {
 }
 
 impl Bill {
-    /// The ENI where the entry's packets come in pays, if it tracks the connection or has opened it.
+    /// The ENI where the entry's packets come in pays, if it tracks the connection or has opened it. For what is opened from
+    /// outside the ENI pays that it goes to.
     #[inline(always)]
     pub(crate) fn of<I: Family>(entry: &FlowEntry<I>) -> Self {
         let tracked = entry.near.is_tracked();
+        let device = entry.key.device();
         Self {
-            payer: if tracked || !entry.action.is_reply() {
-                entry.key.device()
-            } else {
+            payer: if !tracked && entry.action.is_reply() {
                 Device::NONE
+            } else if device == Device::INTERNET {
+                entry.action.delivery.out
+            } else {
+                device
             },
             account: if tracked { Account::Tracked } else { Account::Untracked },
         }

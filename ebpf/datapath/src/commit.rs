@@ -5,6 +5,7 @@
 
 use crate::family::Family;
 use crate::flow::{seen_by_twin, stamp};
+use crate::packet::fragment_key;
 use crate::scratch::{Scratch, effect, old_place};
 use crate::stages::Stages;
 use crate::{FlowTable, allowance, conntrack, reclaim};
@@ -17,7 +18,10 @@ use groundplane_abi::fragment::FragmentNote;
 pub fn commit<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I>) -> Result<(), DropReason> {
     let (device, len) = (scratch.there.near_device, scratch.there.packet.len);
     match scratch.effect {
-        effect::COUNT => stages.count_sent(device, 1, u64::from(len)),
+        effect::COUNT => {
+            bind(stages, scratch)?;
+            stages.count_sent(device, 1, u64::from(len));
+        }
         effect::TOUCH => touch(stages, scratch),
         effect::PROMOTE => {
             if take_embryos(stages, scratch) {
@@ -32,6 +36,7 @@ pub fn commit<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I>) -> 
         }
         effect::INSTALL => return install(stages, scratch),
         effect::REPLACE => {
+            bind(stages, scratch)?;
             stages.replace(scratch);
             // The old slot stays behind, so that without this the ring would overflow. Afterwards, because the old pair may
             // have expired, and what it has counted goes to the new one.
@@ -271,12 +276,22 @@ fn install<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I>) -> Res
         }
         _ => {}
     }
-    let walk = &scratch.there;
-    stages.count_sent(walk.near_device, 1, u64::from(walk.packet.len));
     if admitted.is_ok() {
+        bind(stages, scratch)?;
         insert_embryos(stages, scratch);
     }
+    let walk = &scratch.there;
+    stages.count_sent(walk.near_device, 1, u64::from(walk.packet.len));
     Ok(())
+}
+
+/// Takes the ports that NAT gateways have found for the packet, and for its answer if that passes others.
+#[inline(always)]
+fn bind<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I>) -> Result<(), DropReason> {
+    if !I::IS_TRANSLATED || scratch.there.wanted.len | scratch.back.wanted.len == 0 {
+        return Ok(());
+    }
+    stages.bind(scratch).check()
 }
 
 /// Whether what stands among the embryos under the old twin's key is that twin.
@@ -289,13 +304,14 @@ fn is_half_of_old<I: Family, S: Stages<I>>(stages: &S, scratch: &Scratch<I>) -> 
 /// Notes the ports of a first fragment for those that follow (semantics 7.7).
 #[inline(always)]
 pub(crate) fn note_fragment<I: Family, S: Stages<I>>(stages: &S, scratch: &Scratch<I>) {
-    let walk = &scratch.there;
+    // As it came: the walk may have given it other addresses and ports.
+    let key = &scratch.entry.key;
     let note = FragmentNote {
-        src_port: walk.packet.src_port,
-        dst_port: walk.packet.dst_port,
-        at: walk.now as u32,
+        src_port: key.src_port(),
+        dst_port: key.dst_port(),
+        at: scratch.there.now as u32,
     };
-    stages.note_fragment(&walk.packet.fragment_key(walk.near_device), &note);
+    stages.note_fragment(&fragment_key(key, scratch.there.packet.identification), &note);
 }
 
 fn insert_embryos<I: Family, S: Stages<I>>(stages: &S, scratch: &Scratch<I>) {

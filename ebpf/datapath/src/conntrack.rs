@@ -19,6 +19,8 @@ pub mod idle {
     pub const TCP_CLOSING: u32 = 10;
     pub const ICMP: u32 = 30;
     pub const OTHER: u32 = 600;
+    /// What a component on the path has sent and nobody has answered.
+    pub const UNANSWERED: u32 = 60;
     /// An entry of a flow that neither end tracks is a cache; nobody misses it.
     pub const UNTRACKED: u32 = 60;
     /// After this long even the shortest limit of an open connection may have passed: look closely.
@@ -108,7 +110,8 @@ impl Pulse {
     pub fn is_expired<I: Family>(&self, entry: &FlowEntry<I>) -> bool {
         if is_tracked(entry) {
             let protocol = entry.key.protocol();
-            return !self.keeps(&entry.near, protocol) && !self.keeps(&entry.far, protocol);
+            let by_gates = self.keeps(&entry.near, protocol) || self.keeps(&entry.far, protocol);
+            return !by_gates && !self.component_keeps(entry);
         }
         self.is_idle_for(if self.closing {
             idle::TCP_CLOSING
@@ -127,7 +130,19 @@ impl Pulse {
     pub(crate) fn has_lost_a_gate<I: Family>(&self, entry: &FlowEntry<I>) -> bool {
         let protocol = entry.key.protocol();
         let lost = |gate: &Gate| gate.is_tracked() && !self.keeps(gate, protocol);
-        lost(&entry.near) || lost(&entry.far)
+        lost(&entry.near) || lost(&entry.far) || entry.component != 0 && !self.component_keeps(entry)
+    }
+
+    /// Whether a component on the path, such as a NAT gateway, still knows the connection (semantics 10.5).
+    pub(crate) fn component_keeps<I: Family>(&self, entry: &FlowEntry<I>) -> bool {
+        let limit = if self.closing {
+            idle::TCP_CLOSING
+        } else if !self.two_way {
+            idle::UNANSWERED
+        } else {
+            u32::from(entry.component)
+        };
+        entry.component != 0 && !self.is_idle_for(limit)
     }
 
     fn limit(&self, gate: &Gate, protocol: u8) -> u32 {
@@ -145,7 +160,7 @@ impl Pulse {
 }
 
 pub(crate) const fn is_tracked<I: Family>(entry: &FlowEntry<I>) -> bool {
-    entry.near.is_tracked() || entry.far.is_tracked()
+    entry.near.is_tracked() || entry.far.is_tracked() || entry.component != 0
 }
 
 /// The gate of the ENI where packets of the walk's own key come in, if it has state that admits the walk's packet.

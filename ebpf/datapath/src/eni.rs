@@ -4,9 +4,9 @@ use crate::family::Family;
 use crate::stages::Stages;
 use crate::walk::Walk;
 use crate::{Tables, TablesOf};
-use groundplane_abi::eni::{AddressKey, EniKey, MacKey, SubnetKey, eni_flag};
+use groundplane_abi::eni::{AddressEntry, AddressKey, EniKey, MacKey, SubnetKey, eni_flag};
 use groundplane_abi::nacl::direction;
-use groundplane_abi::{Device, DropReason, GroupSetId, Mac, SubnetId};
+use groundplane_abi::{Device, DropReason, GroupSetId, Mac, SubnetId, VpcId};
 
 /// Where the walk begins: the ENI the packet leaves from, and its subnet.
 #[inline(always)]
@@ -14,6 +14,7 @@ pub(crate) fn load_near<I: Family, T: Tables>(tables: &T, walk: &mut Walk<I>) ->
     let bank = walk.generation.bank();
     let device = walk.near_device;
     walk.near = tables.eni(&EniKey { bank, device }).ok_or(DropReason::NO_ENI)?;
+    walk.vpc = walk.near.vpc;
     let subnet = walk.near.subnet;
     enter(tables, walk, subnet)
 }
@@ -43,9 +44,10 @@ pub fn leave<I: Family, T: TablesOf<I>>(tables: &T, walk: &mut Walk<I>) -> Resul
     if is_known { Ok(()) } else { find_owner(tables, walk) }
 }
 
-/// Who has the destination address. Asked once: where the packet goes, and whether it may, both depend on it.
+/// Who has the destination address in the VPC that the packet is in. Asked once in each: where the packet goes, and
+/// whether it may, both depend on it.
 #[inline(always)]
-fn find_owner<I: Family, T: TablesOf<I>>(tables: &T, walk: &mut Walk<I>) -> Result<(), DropReason> {
+pub(crate) fn find_owner<I: Family, T: TablesOf<I>>(tables: &T, walk: &mut Walk<I>) -> Result<(), DropReason> {
     let bank = walk.generation.bank();
     walk.owner = owner(tables, walk, walk.packet.dst).unwrap_or(Device::NONE);
     if walk.owner != Device::NONE {
@@ -57,11 +59,21 @@ fn find_owner<I: Family, T: TablesOf<I>>(tables: &T, walk: &mut Walk<I>) -> Resu
 
 /// The ENI of the walk's VPC that has an address.
 pub(crate) fn owner<I: Family, T: TablesOf<I>>(tables: &T, walk: &Walk<I>, address: I) -> Option<Device> {
-    tables.owner(&AddressKey {
-        bank: walk.generation.bank(),
-        vpc: walk.near.vpc,
-        address,
-    })
+    // By way of a device that is none, so that there is a value in any case: see `Verdict`.
+    let device = held(tables, walk, walk.vpc, address).map_or(Device::NONE, |row| row.device);
+    (device != Device::NONE).then_some(device)
+}
+
+/// Who has an address in a VPC; nothing if it isn't in any of the VPC's blocks.
+#[inline(always)]
+pub(crate) fn held<I: Family, T: TablesOf<I>>(
+    tables: &T,
+    walk: &Walk<I>,
+    vpc: VpcId,
+    address: I,
+) -> Option<AddressEntry<I>> {
+    let bank = walk.generation.bank();
+    tables.address(&AddressKey { bank, vpc, address })
 }
 
 /// Where the packet goes without a look at NACLs and routes: to the ENI whose MAC the frame has (it is switched), or to
@@ -112,5 +124,6 @@ pub(crate) fn enter<I: Family, T: Tables>(tables: &T, walk: &mut Walk<I>, subnet
     };
     walk.place = tables.subnet(&key).ok_or(DropReason::NO_SUBNET)?;
     walk.place_id = subnet;
+    walk.depends_on(walk.place.scope);
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! What differs between IPv4 and IPv6 in the datapath. Everything else is generic over it.
 
 use crate::packet::Packet;
+use crate::translate::Translation;
 use crate::verdict::{Answer, Verdict};
 use crate::walk::Walk;
 use crate::{Frame, TablesOf};
@@ -14,10 +15,22 @@ pub struct Glance<I: Ip> {
     pub key: FlowKey<I>,
     /// The first words of the frame, in which its MACs are.
     pub head: [u64; 2],
+    /// Length of the IP packet, and of its headers.
+    pub total_len: u32,
+    pub headers_len: u32,
+    pub ttl: u8,
 }
 
 /// An address family, as the datapath needs it.
 pub trait Family: Ip {
+    /// Whether anything translates its addresses.
+    const IS_TRANSLATED: bool;
+    /// The error that a packet is too big, and the one that its TTL has run out: type and code.
+    const TOO_BIG: [u8; 2];
+    const HOP_LIMIT: [u8; 2];
+    /// The largest MSS that fits a component on the path (semantics 23).
+    const COMPONENT_MSS: u16;
+
     /// A quick look at a frame that came in by a device: whether it is the kind that established connections consist of.
     ///
     /// TCP and UDP without options, whole, with nothing wrong: what `parse` would say of the same frame, in a fraction of
@@ -33,6 +46,14 @@ pub trait Family: Ip {
 
     /// Services that bypass groups, NACLs and routes (semantics 3.3).
     fn is_link_local_service(packet: &Packet<Self>, place: &SubnetEntry) -> bool;
+    /// The implicit router's address in a subnet.
+    fn router(place: &SubnetEntry) -> Self;
+    /// Why an internet gateway lets a packet to this address not out, if it doesn't (semantics 9.2).
+    fn check_outside_destination(address: Self) -> Result<(), DropReason>;
+    /// Why it lets a packet from this address not in (semantics 9.3).
+    fn check_outside_source(address: Self) -> Result<(), DropReason>;
+    /// A number in which both directions of a flow agree about its addresses.
+    fn sum(address: Self) -> u32;
     /// Whether an address is the implicit router's in this subnet.
     fn is_router(address: Self, place: &SubnetEntry) -> bool;
     /// A VPC has no broadcast and no multicast, and some addresses nobody can have.
@@ -46,4 +67,12 @@ pub trait Family: Ip {
     ) -> Result<Answer, DropReason>;
     /// Turns a frame into its answer, in place.
     fn write_answer(frame: &mut impl Frame, verdict: &Verdict) -> Option<()>;
+    /// Turns a frame into the ICMP error about it, in place.
+    fn write_error(frame: &mut impl Frame, what: [u8; 2], source: Self, verdict: &Verdict) -> Option<()>;
+    /// Turns a TCP segment into the reset that answers it, in place.
+    fn write_reset(frame: &mut impl Frame, verdict: &Verdict) -> Option<()>;
+    /// Gives a packet the addresses and ports with which it leaves.
+    fn translate(frame: &mut impl Frame, translation: &Translation<Self>) -> Option<()>;
+    /// The same for the packet that an ICMP error, whose header is at an offset, quotes.
+    fn translate_quote(frame: &mut impl Frame, icmp: u32, quoted: &FlowKey<Self>) -> Option<()>;
 }

@@ -7,15 +7,18 @@
 
 use crate::conntrack::{self, Pulse, idle, standing};
 use crate::family::{Family, Glance};
-use crate::packet::{Packet, tcp_flag};
+use crate::packet::{Packet, packet_flag, tcp_flag};
 use crate::scratch::{Old, Scratch, effect, old_place, resumed};
 use crate::stages::Stages;
 use crate::verdict::{Hit, Verdict, delivery_kind};
 use crate::walk::Walk;
-use crate::{FlowTable, TablesOf};
+use crate::{FlowTable, Frame, TablesOf, parse};
 use groundplane_abi::control::Validity;
-use groundplane_abi::flow::{Action, Delivery, FlowEntry, action_flag, kind, state, tcp_seen};
-use groundplane_abi::{Device, DropReason, Mac, ScopeId};
+use groundplane_abi::flow::{
+    Action, Delivery, FlowEntry, FlowKey, Gate, action_flag, gate_flag, kind, state, tcp_seen,
+};
+use groundplane_abi::wire::protocol;
+use groundplane_abi::{Device, DropReason, Mac};
 
 /// A flow still one-way after this many packets and one second has its place in the main table (syslog, media).
 const ONE_WAY_PACKETS: u64 = 8;
@@ -25,27 +28,44 @@ const ONE_WAY_PACKETS: u64 = 8;
 /// Whatever is out of the ordinary is not: another generation, a MAC the entry wasn't made for, a TCP flag that
 /// changes state, a denial, a connection that is closing, or idle for so long that a gate may have lost its state.
 #[inline(always)]
-pub(crate) fn hit<I: Family, T: TablesOf<I>>(tables: &T, glance: &Glance<I>) -> Option<Hit<T::FlowRef>> {
+pub(crate) fn hit<I: Family, T: TablesOf<I>>(
+    tables: &T,
+    frame: &impl Frame,
+    glance: &Glance<I>,
+) -> Option<Hit<I, T::FlowRef>> {
     let flow = tables.find(FlowTable::Main, &glance.key)?;
     let generation = tables.generation();
     let clock = tables.clock();
+    // Whose MACs a frame from outside has is nobody's business.
+    let is_outside = glance.key.device() == Device::INTERNET;
     // Differences instead of conditions: one branch for all of them.
     let look = |entry: &FlowEntry<I>| {
         let delivery = entry.action.delivery.to_words();
+        let macs = if is_outside {
+            0
+        } else {
+            delivery.mac_difference(glance.head)
+        };
         let difference = entry.validity.difference(generation)
             | u64::from(entry.state ^ state::LIVE)
             | u64::from(entry.tcp)
-            | delivery.mac_difference(glance.head);
-        (difference, entry.last_seen, Verdict::of_words(&delivery))
+            | macs;
+        let verdict = Verdict::of_words(&delivery);
+        (difference, entry.last_seen, verdict, u32::from(delivery.mtu()))
     };
-    let (0, last_seen, verdict) = tables.read(flow, &glance.key, look)? else {
+    let (0, last_seen, verdict, mtu) = tables.read(flow, &glance.key, look)? else {
         return None;
     };
+    let fits = glance.total_len <= mtu || parse::fits(frame, glance.headers_len, mtu);
+    if !fits || glance.ttl <= verdict.hops && verdict.hops != 0 {
+        return None;
+    }
     let shortest = u64::from(idle::SHORTEST) * u64::from(clock.ticks_per_second);
     let now = clock.now;
     // Another core's clock may be a tick ahead, which makes a huge number: that is a miss, too, and does no harm.
     let is_hit = !verdict.is_drop() && now.wrapping_sub(last_seen) <= shortest;
-    is_hit.then_some(Hit { verdict, flow, now })
+    let key = glance.key;
+    is_hit.then_some(Hit { verdict, key, flow, now })
 }
 
 /// Decides about a packet that isn't an ordinary one of an established flow, and leaves the effect in the scratch.
@@ -57,8 +77,10 @@ pub fn slow<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I>) -> Re
     if !scratch.there.is_uncached() {
         let found = stages.resume(scratch);
         if found != resumed::NO {
-            return DropReason(found as u16).check();
+            DropReason(found as u16).check()?;
+            return fit(scratch);
         }
+        scratch.there.is_remembered = scratch.old.is_remembered as u8;
     }
     scratch.there.is_new = u32::from(scratch.old.place == old_place::NOWHERE);
     stages.walk(&mut scratch.there).check()?;
@@ -72,10 +94,20 @@ pub fn slow<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I>) -> Re
             settle(stages, scratch);
         }
     }
+    fit(scratch)
+}
+
+/// Whether the packet fits its path, or can be fragmented.
+#[inline(always)]
+fn fit<I: Family>(scratch: &Scratch<I>) -> Result<(), DropReason> {
+    let packet = &scratch.there.packet;
+    if packet.size > scratch.entry.action.delivery.detail && packet.has(packet_flag::DONT_FRAGMENT) {
+        return Err(DropReason::PATH_MTU_EXCEEDED);
+    }
     Ok(())
 }
 
-const fn tcp_bits<I: Family>(packet: &Packet<I>) -> u32 {
+const fn tcp_bits<I: Family>(packet: &Packet<I>) -> u16 {
     let fin = if packet.tcp_flags & tcp_flag::FIN != 0 {
         tcp_seen::FIN_SENT
     } else {
@@ -90,7 +122,7 @@ const fn tcp_bits<I: Family>(packet: &Packet<I>) -> u32 {
 }
 
 /// The same bits as the other side's entry has them.
-pub(crate) const fn seen_by_twin(bits: u32) -> u32 {
+pub(crate) const fn seen_by_twin(bits: u16) -> u16 {
     let sent = if bits & tcp_seen::FIN_RECEIVED != 0 {
         tcp_seen::FIN_SENT
     } else {
@@ -115,12 +147,14 @@ pub fn resume<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I>) -> 
     let left_over = table == FlowTable::Embryos && entry.state != state::LIVE;
     let over = left_over || pulse.is_over(entry, walk.packet.opens());
     remember(&mut scratch.old, table, entry, over);
+    scratch.old.is_remembered = u16::from(!over && pulse.component_keeps(entry));
     let holds = entry.state == state::LIVE
         && !over
         && !pulse.has_lost_a_gate(entry)
         && walk.packet.src_mac == entry.action.delivery.near_mac
         && walk.packet.dst_mac == entry.action.delivery.expected_destination()
-        && conntrack::is_fresh(stages, entry.validity, walk);
+        && conntrack::is_fresh(stages, entry.validity, walk)
+        && carries(entry, &walk.packet);
     if !holds {
         return resumed::NO;
     }
@@ -128,7 +162,7 @@ pub fn resume<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I>) -> 
         // A denial is judged anew whenever the configuration has changed at all.
         return if entry.validity.is_of(walk.generation) {
             recall_denial(&mut scratch.there);
-            u32::from(scratch.there.found.action.delivery.reason.0)
+            u32::from(scratch.there.found.action.delivery.detail)
         } else {
             resumed::NO
         };
@@ -141,7 +175,17 @@ pub fn resume<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I>) -> 
     scratch.entry.action = entry.action;
     scratch.entry.validity = entry.validity;
     scratch.entry.twin_device = entry.twin_device;
+    scratch.entry.near = entry.near;
     u32::from(DropReason::NONE.0)
+}
+
+/// Whether the components on the path let a packet of the connection pass as it is: a NAT gateway no fragment but UDP's,
+/// and a hop nothing whose TTL has run out.
+#[inline(always)]
+fn carries<I: Family>(entry: &FlowEntry<I>, packet: &Packet<I>) -> bool {
+    let hops = entry.action.delivery.flags >> action_flag::HOPS_SHIFT & action_flag::MOST_HOPS;
+    let is_whole = packet.protocol == protocol::UDP || !packet.has(packet_flag::FRAGMENT);
+    hops == 0 || is_whole && packet.ttl > hops
 }
 
 /// Where and by which rule answers are denied, as [`compose_twin`] wrote it down.
@@ -180,15 +224,20 @@ fn ripens<I: Family>(entry: &FlowEntry<I>, now: u64, ticks_per_second: u32) -> b
 fn compose<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I>) {
     let walk = &scratch.there;
     let entry = &mut scratch.entry;
-    entry.validity = Validity::new(walk.generation, scopes(walk));
-    entry.action = delivery(walk);
+    entry.validity = Validity::new(walk.generation, walk.scopes);
+    entry.action = delivery(walk, &entry.key);
     entry.last_seen = walk.now;
     entry.packets = 1;
     entry.bytes = u64::from(walk.packet.len);
     entry.state = state::LIVE;
     entry.tcp = scratch.tcp;
+    entry.component = walk.component;
     entry.near = walk.near_gate;
     entry.far = walk.far_gate;
+    if walk.component != 0 {
+        track(&mut entry.near, walk.near_device);
+        track(&mut entry.far, walk.far_device);
+    }
     entry.twin_device = walk.far_device;
     entry.born = walk.now as u32;
     stamp(stages, entry);
@@ -202,6 +251,14 @@ fn compose_twin<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I>) {
     write_twin(stages, scratch, dropped);
 }
 
+/// What passes a NAT gateway or an egress-only gateway is tracked at its ENIs, whatever their rules say (semantics 7.3).
+#[inline(always)]
+fn track(gate: &mut Gate, device: Device) {
+    if device != Device::INTERNET {
+        gate.flags |= gate_flag::TRACKED | gate_flag::AUTOMATIC;
+    }
+}
+
 #[inline(never)]
 fn turn_round<I: Family>(scratch: &mut Scratch<I>) {
     scratch.back.begin_back(&scratch.there);
@@ -212,13 +269,21 @@ fn write_twin<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I>, dro
     let (there, back) = (&scratch.there, &scratch.back);
     let twin = &mut scratch.twin;
     twin.key = scratch.entry.twin_key();
+    scratch.entry.validity = Validity::new(there.generation, back.scopes);
     twin.validity = scratch.entry.validity;
     twin.action = if dropped.is_none() {
-        delivery(back)
+        delivery(back, &twin.key)
     } else {
         // Nobody gets it, so there is room for where it is denied.
         let mut action = translated(back, there.far.mac, there.near.mac, back.at);
-        action.delivery.reason = dropped;
+        action.delivery.detail = dropped.0;
+        // What would answer the packet as it was sent, not what the answer had become where it was dropped: the other
+        // entry's key is made of it.
+        let answer = scratch.entry.key.reversed(there.near_device);
+        action.src = answer.src();
+        action.dst = answer.dst();
+        action.delivery.src_port = answer.src_port();
+        action.delivery.dst_port = answer.dst_port();
         action
     };
     twin.action.delivery.flags |= action_flag::REPLY;
@@ -227,10 +292,14 @@ fn write_twin<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I>, dro
     twin.bytes = 0;
     twin.state = state::LIVE;
     twin.tcp = seen_by_twin(scratch.entry.tcp);
-    twin.near = there.far_gate;
+    twin.near = scratch.entry.far;
     twin.far = back.far_gate;
+    twin.component = scratch.entry.component;
+    if twin.component != 0 {
+        track(&mut twin.far, back.far_device);
+    }
     if !dropped.is_none() {
-        twin.far = there.near_gate;
+        twin.far = scratch.entry.near;
         twin.far.rule = back.rule as u16;
     }
     twin.twin_device = there.near_device;
@@ -238,19 +307,28 @@ fn write_twin<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I>, dro
     stamp(stages, twin);
 }
 
-fn scopes<I: Family>(walk: &Walk<I>) -> [ScopeId; 4] {
-    [walk.place.scope, ScopeId(0), ScopeId(0), ScopeId(0)]
-}
-
 pub(crate) fn stamp<I: Family, S: Stages<I>>(stages: &S, entry: &mut FlowEntry<I>) {
     entry.stamp = stages.new_stamp();
     entry.stamp_end = entry.stamp;
 }
 
-/// The action of a packet that has arrived.
-fn delivery<I: Family>(walk: &Walk<I>) -> Action<I> {
+/// The action of a packet that has arrived, and had this key when it left.
+fn delivery<I: Family>(walk: &Walk<I>, key: &FlowKey<I>) -> Action<I> {
+    let is_outside = walk.far_device == Device::INTERNET;
     let mut action = translated(walk, walk.near.mac, walk.far.mac, walk.far_device);
-    action.delivery.kind = delivery_kind(&walk.far);
+    action.delivery.kind = if is_outside {
+        kind::UPLINK
+    } else {
+        delivery_kind(&walk.far)
+    };
+    action.delivery.detail = walk.mtu;
+    if walk.packet.key(key.device()) != *key {
+        action.delivery.flags |= action_flag::TRANSLATED;
+    }
+    if walk.is_clamped != 0 {
+        action.delivery.flags |= action_flag::CLAMPED;
+    }
+    action.delivery.flags |= (walk.hops & action_flag::MOST_HOPS) << action_flag::HOPS_SHIFT;
     action
 }
 
@@ -268,7 +346,7 @@ fn translated<I: Family>(walk: &Walk<I>, near_mac: Mac, far_mac: Mac, out: Devic
         } else {
             0
         },
-        reason: DropReason::NONE,
+        detail: 0,
         src_port: packet.src_port,
         dst_port: packet.dst_port,
     };
@@ -299,8 +377,11 @@ fn settle<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I>) {
     scratch.entry.packets += old.packets;
     scratch.entry.bytes += old.bytes;
     scratch.entry.tcp |= old.tcp;
-    scratch.entry.born = old.born;
-    scratch.twin.born = old.born;
+    // With another mapping it is another connection to the NAT gateway.
+    if scratch.there.wanted.len == 0 {
+        scratch.entry.born = old.born;
+        scratch.twin.born = old.born;
+    }
     scratch.twin.tcp = seen_by_twin(scratch.entry.tcp);
     let table = if old.place == old_place::MAIN {
         FlowTable::Main

@@ -41,6 +41,12 @@ pub trait Frame {
     /// Writes such words.
     fn store_words<const N: usize>(&mut self, offset: u32, words: [u32; N]) -> Option<()>;
 
+    /// Adds the difference between old and new words ([`crate::checksum`]) to a TCP, UDP or ICMP checksum at `offset`.
+    ///
+    /// The kernel may have left a checksum to be finished by the device; then it holds the pseudo header's sum alone, and
+    /// only what changes of that, `is_pseudo`, may be added. A checksum of zero that `is_optional` stays.
+    fn adjust_checksum(&mut self, offset: u32, difference: u32, is_pseudo: bool, is_optional: bool) -> Option<()>;
+
     /// Writes the bytes at `offset`, or nothing at all if the frame ends before.
     fn store<const N: usize>(&mut self, offset: u32, bytes: [u8; N]) -> Option<()>;
 }

@@ -4,7 +4,8 @@ use crate::family::{Family, Glance};
 use crate::packet::{Packet, packet_flag};
 use crate::verdict::{Answer, Verdict, rewrite};
 use crate::walk::Walk;
-use crate::{Frame, TablesOf, arp, echo, options, parse};
+use crate::translate::Translation;
+use crate::{Frame, TablesOf, arp, echo, options, parse, refuse, translate};
 use groundplane_abi::eni::SubnetEntry;
 use groundplane_abi::flow::FlowKey;
 use groundplane_abi::wire::protocol;
@@ -16,10 +17,17 @@ const HEADER_LEN: u32 = 20;
 const WITHOUT_OPTIONS: u64 = 0x45_0008;
 /// Bytes 20 and 21: more fragments, and the offset, but not "don't fragment".
 const FRAGMENT: u64 = 0xff3f;
+const DONT_FRAGMENT: u8 = 0x40;
 const MORE_FRAGMENTS: u16 = 0x2000;
 const FRAGMENT_OFFSET: u16 = 0x1fff;
 
 impl Family for Ip4 {
+    const IS_TRANSLATED: bool = true;
+    /// Destination unreachable, fragmentation needed (RFC 1191).
+    const TOO_BIG: [u8; 2] = [3, 4];
+    const HOP_LIMIT: [u8; 2] = [11, 0];
+    const COMPONENT_MSS: u16 = 8500 - 40;
+
     #[inline(always)]
     fn glance(frame: &impl Frame, device: Device) -> Option<Glance<Self>> {
         if frame.has_vlan_tag() {
@@ -31,14 +39,12 @@ impl Family for Ip4 {
             return None;
         }
         let total_len = u32::from((third as u16).swap_bytes());
-        if total_len > frame.len() - ETHERNET_LEN || total_len > parse::MTU && !parse::fits(frame, HEADER_LEN) {
+        if total_len > frame.len() - ETHERNET_LEN {
             return None;
         }
         let protocol = (third >> 56) as u8;
         let datagram_len = u32::from(((fifth >> 48) as u16).swap_bytes());
-        if !parse::is_usual(frame, protocol, [HEADER_LEN, total_len], datagram_len)? {
-            return None;
-        }
+        let transport_len = parse::is_usual(frame, protocol, [HEADER_LEN, total_len], datagram_len)?;
         let source = u64::from((fourth >> 16) as u32);
         Some(Glance {
             key: FlowKey([
@@ -46,6 +52,9 @@ impl Family for Ip4 {
                 fourth >> 48 | fifth << 16,
             ]),
             head: [first, second],
+            total_len,
+            headers_len: HEADER_LEN + transport_len,
+            ttl: (third >> 48) as u8,
         })
     }
 
@@ -62,12 +71,16 @@ impl Family for Ip4 {
         packet.src = Self([header[12], header[13], header[14], header[15]]);
         packet.dst = Self([header[16], header[17], header[18], header[19]]);
         packet.protocol = header[9];
+        packet.ttl = header[8];
         packet.identification = u32::from(u16::from_be_bytes([header[4], header[5]]));
         packet.flags = if header_len > HEADER_LEN {
             packet_flag::OPTIONS
         } else {
             0
         };
+        if header[6] & DONT_FRAGMENT != 0 {
+            packet.flags |= packet_flag::DONT_FRAGMENT;
+        }
         packet.header_len = header_len as u8;
         let payload_len = total_len - header_len;
         let fragment = u16::from_be_bytes([header[6], header[7]]);
@@ -127,8 +140,40 @@ impl Family for Ip4 {
     }
 
     #[inline(always)]
+    fn router(place: &SubnetEntry) -> Self {
+        Self::from_bits(place.network.to_bits().wrapping_add(1))
+    }
+
+    #[inline(always)]
+    fn check_outside_destination(address: Self) -> Result<(), DropReason> {
+        if is_private(address) {
+            Err(DropReason::PRIVATE_DESTINATION)
+        } else if is_shared(address) {
+            Err(DropReason::SHARED_DESTINATION)
+        } else {
+            Ok(())
+        }
+    }
+
+    #[inline(always)]
+    fn check_outside_source(address: Self) -> Result<(), DropReason> {
+        if is_private(address) {
+            Err(DropReason::PRIVATE_SOURCE)
+        } else if is_shared(address) {
+            Err(DropReason::SHARED_SOURCE)
+        } else {
+            Ok(())
+        }
+    }
+
+    #[inline(always)]
+    fn sum(address: Self) -> u32 {
+        address.to_bits()
+    }
+
+    #[inline(always)]
     fn is_router(address: Self, place: &SubnetEntry) -> bool {
-        address.to_bits() == place.network.to_bits().wrapping_add(1)
+        address == Self::router(place)
     }
 
     /// RFC 1122 section 3.2.1.3.
@@ -161,6 +206,40 @@ impl Family for Ip4 {
             _ => echo::write_answer4(frame, verdict.mac),
         }
     }
+
+    #[inline(always)]
+    fn write_error(frame: &mut impl Frame, what: [u8; 2], source: Self, verdict: &Verdict) -> Option<()> {
+        refuse::write_error4(frame, what, source, verdict)
+    }
+
+    #[inline(always)]
+    fn write_reset(frame: &mut impl Frame, verdict: &Verdict) -> Option<()> {
+        refuse::write_reset4(frame, verdict)
+    }
+
+    #[inline(always)]
+    fn translate(frame: &mut impl Frame, translation: &Translation<Self>) -> Option<()> {
+        translate::translate4(frame, translation)
+    }
+
+    #[inline(always)]
+    fn translate_quote(frame: &mut impl Frame, icmp: u32, quoted: &FlowKey<Self>) -> Option<()> {
+        translate::translate_quote4(frame, icmp, quoted)
+    }
+}
+
+/// RFC 1918.
+#[inline(always)]
+fn is_private(address: Ip4) -> bool {
+    address.is_in(Ip4([10, 0, 0, 0]), 8)
+        || address.is_in(Ip4([172, 16, 0, 0]), 12)
+        || address.is_in(Ip4([192, 168, 0, 0]), 16)
+}
+
+/// RFC 6598.
+#[inline(always)]
+fn is_shared(address: Ip4) -> bool {
+    address.is_in(Ip4([100, 64, 0, 0]), 10)
 }
 
 #[inline(always)]

@@ -4,7 +4,8 @@ use crate::family::{Family, Glance};
 use crate::packet::{Packet, packet_flag};
 use crate::verdict::{Answer, Verdict, rewrite};
 use crate::walk::Walk;
-use crate::{Frame, TablesOf, echo, neighbor, parse};
+use crate::translate::Translation;
+use crate::{Frame, TablesOf, echo, neighbor, parse, refuse};
 use groundplane_abi::eni::SubnetEntry;
 use groundplane_abi::flow::FlowKey;
 use groundplane_abi::wire::protocol;
@@ -59,6 +60,12 @@ mod extension {
 }
 
 impl Family for Ip6 {
+    const IS_TRANSLATED: bool = false;
+    /// RFC 4443 sections 3.2, 3.3.
+    const TOO_BIG: [u8; 2] = [2, 0];
+    const HOP_LIMIT: [u8; 2] = [3, 0];
+    const COMPONENT_MSS: u16 = 8500 - 60;
+
     #[inline(always)]
     fn glance(frame: &impl Frame, device: Device) -> Option<Glance<Self>> {
         if frame.has_vlan_tag() {
@@ -71,14 +78,12 @@ impl Family for Ip6 {
         }
         let payload_len = u32::from(((w2 >> 16) as u16).swap_bytes());
         let total_len = HEADER_LEN + payload_len;
-        if total_len > frame.len() - ETHERNET_LEN || total_len > parse::MTU && !parse::fits(frame, HEADER_LEN) {
+        if total_len > frame.len() - ETHERNET_LEN {
             return None;
         }
         let protocol = (w2 >> 32) as u8;
         let datagram_len = u32::from(((w7 >> 16) as u16).swap_bytes());
-        if !parse::is_usual(frame, protocol, [HEADER_LEN, total_len], datagram_len)? {
-            return None;
-        }
+        let transport_len = parse::is_usual(frame, protocol, [HEADER_LEN, total_len], datagram_len)?;
         let ports = w6 >> 48 | (w7 & 0xffff) << 16;
         Some(Glance {
             key: FlowKey([
@@ -89,6 +94,9 @@ impl Family for Ip6 {
                 w5 >> 48 | w6 << 16,
             ]),
             head: [first, second],
+            total_len,
+            headers_len: HEADER_LEN + transport_len,
+            ttl: (w2 >> 40) as u8,
         })
     }
 
@@ -101,7 +109,8 @@ impl Family for Ip6 {
         if header[0] >> 4 != 6 || total_len > frame.len() - ETHERNET_LEN {
             return Err(DropReason::BAD_IP_HEADER);
         }
-        packet.flags = 0;
+        packet.flags = packet_flag::DONT_FRAGMENT;
+        packet.ttl = header[7];
         packet.identification = 0;
         follow_extensions(frame, packet, header[6], total_len)
     }
@@ -137,11 +146,34 @@ impl Family for Ip6 {
     }
 
     #[inline(always)]
-    fn is_router(address: Self, place: &SubnetEntry) -> bool {
+    fn router(place: &SubnetEntry) -> Self {
         let [upper, lower] = place.network6.to_words();
+        Self::from_words([upper, lower | 1 << 56])
+    }
+
+    /// Addresses of IPv6 are everybody's or nobody's.
+    #[inline(always)]
+    fn check_outside_destination(_: Self) -> Result<(), DropReason> {
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn check_outside_source(_: Self) -> Result<(), DropReason> {
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn sum(address: Self) -> u32 {
+        let [a, b, c, d] = address.0;
+        let sum = a.swap_bytes().wrapping_add(b.swap_bytes());
+        sum.wrapping_add(c.swap_bytes()).wrapping_add(d.swap_bytes())
+    }
+
+    #[inline(always)]
+    fn is_router(address: Self, place: &SubnetEntry) -> bool {
         address == ROUTER
             || address == ROUTER_BY_MAC
-            || place.prefix_len6 != 0 && address == Self::from_words([upper, lower | 1 << 56])
+            || place.prefix_len6 != 0 && address == Self::router(place)
     }
 
     /// Link-local addresses are good for the neighbours alone: nobody else's packets have them.
@@ -178,6 +210,28 @@ impl Family for Ip6 {
             rewrite::ROUTER => neighbor::write_router_advertisement(frame),
             _ => echo::write_answer6(frame, verdict.mac),
         }
+    }
+
+    #[inline(always)]
+    fn write_error(frame: &mut impl Frame, what: [u8; 2], source: Self, verdict: &Verdict) -> Option<()> {
+        refuse::write_error6(frame, what, source, verdict)
+    }
+
+    /// No component that resets connections carries IPv6.
+    #[inline(always)]
+    fn write_reset(_: &mut impl Frame, _: &Verdict) -> Option<()> {
+        None
+    }
+
+    /// Nothing translates IPv6.
+    #[inline(always)]
+    fn translate(_: &mut impl Frame, _: &Translation<Self>) -> Option<()> {
+        None
+    }
+
+    #[inline(always)]
+    fn translate_quote(_: &mut impl Frame, _: u32, _: &FlowKey<Self>) -> Option<()> {
+        None
     }
 }
 

@@ -1,14 +1,14 @@
 //! Deciding about a frame that the fast path has no answer for.
 
 use crate::family::Family;
-use crate::flow;
-use crate::packet::{Packet, packet_flag};
+use crate::{flow, internet, refuse};
+use crate::packet::{Packet, fragment_key, packet_flag};
 use crate::scratch::{Scratch, effect};
 use crate::stages::Stages;
 use crate::verdict::{Answer, Verdict, delivery_kind, rewrite};
 use crate::walk::Walk;
 use groundplane_abi::eni::SubnetEntry;
-use groundplane_abi::{Device, DropReason};
+use groundplane_abi::{Device, DropReason, Mac};
 
 /// How many seconds a note of a first fragment is good for (semantics 7.7).
 const FRAGMENT_SECONDS: u32 = 30;
@@ -26,7 +26,7 @@ pub fn judge<I: Family, S: Stages<I>>(stages: &S, frame: &mut S::Frame, device: 
         scratch.first_fragment = 0;
         scratch.verdict = match decide(stages, frame, scratch) {
             Ok(verdict) => verdict,
-            Err(reason) => Verdict::drop(reason),
+            Err(reason) => refuse(stages, scratch, reason),
         };
         scratch.verdict
     });
@@ -40,7 +40,16 @@ fn decide<I: Family, S: Stages<I>>(
     scratch: &mut Scratch<I>,
 ) -> Result<Verdict, DropReason> {
     let walk = &mut scratch.there;
-    stages.parse(frame, &mut walk.packet).check()?;
+    let parsed = stages.parse(frame, &mut walk.packet);
+    if walk.is_from_outside() {
+        // What isn't for us is the host's, whatever it is.
+        if !parsed.is_none() || walk.packet.has(packet_flag::NEIGHBOR) || !internet::is_public(stages, walk) {
+            return Ok(Verdict::pass());
+        }
+        walk.packet.src_mac = Mac([0; 6]);
+        walk.packet.dst_mac = Mac::ROUTER;
+    }
+    parsed.check()?;
     if walk.packet.has(packet_flag::NEIGHBOR) {
         return Ok(Verdict::answer(walk.near_device, stages.neighbor(frame, walk)?));
     }
@@ -56,16 +65,48 @@ fn decide<I: Family, S: Stages<I>>(
         scratch.first_fragment = u32::from(walk.packet.has(packet_flag::FRAGMENT));
     }
     match flow::slow(stages, scratch) {
-        Ok(()) => Ok(Verdict::of(&scratch.entry.action.delivery)),
+        Ok(()) => Ok(deliver(scratch)),
         Err(DropReason::LINK_LOCAL_SERVICE) => serve(&scratch.there),
         Err(reason) => Err(reason),
     }
 }
 
+/// What becomes of a packet that has arrived. One that is larger than its path takes leaves in fragments.
+#[inline(always)]
+fn deliver<I: Family>(scratch: &Scratch<I>) -> Verdict {
+    let delivery = &scratch.entry.action.delivery;
+    let mut verdict = Verdict::of(delivery);
+    if scratch.there.packet.size > delivery.detail {
+        verdict.mtu = delivery.detail;
+    }
+    verdict
+}
+
+/// Drops a packet, and tells its sender if that is due.
+#[inline(always)]
+fn refuse<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I>, reason: DropReason) -> Verdict {
+    let mut verdict = Verdict::drop(reason);
+    // Nobody outside is told anything.
+    if !refuse::is_told(reason) || scratch.there.is_from_outside() {
+        return verdict;
+    }
+    scratch.effect = effect::NONE;
+    scratch.refused = u32::from(reason.0);
+    verdict.rewrite = stages.refuse(scratch) as u8;
+    if verdict.rewrite != rewrite::NONE {
+        verdict.kind = delivery_kind(&scratch.back.near);
+        verdict.out = scratch.there.near_device;
+        verdict.mac = scratch.back.near.mac;
+        verdict.mtu = scratch.entry.action.delivery.detail;
+    }
+    verdict
+}
+
 /// Gives a later fragment the ports that the first one of its packet had.
 #[inline(always)]
 fn recall_ports<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) {
-    let Some(note) = stages.fragment_note(&walk.packet.fragment_key(walk.near_device)) else {
+    let key = fragment_key(&walk.packet.key(walk.near_device), walk.packet.identification);
+    let Some(note) = stages.fragment_note(&key) else {
         return;
     };
     let age = (walk.now as u32).wrapping_sub(note.at);

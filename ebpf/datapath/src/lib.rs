@@ -16,6 +16,7 @@
 
 mod allowance;
 pub mod arp;
+pub mod checksum;
 pub mod commit;
 pub mod conntrack;
 mod echo;
@@ -23,21 +24,27 @@ pub mod eni;
 pub mod family;
 pub mod flow;
 pub mod frame;
+pub mod internet;
 mod ip4;
 mod ip6;
 mod judge;
 pub mod nacl;
+pub mod nat;
 pub mod neighbor;
 pub mod options;
 pub mod packet;
 pub mod parse;
+pub mod peering;
 pub mod reclaim;
+pub mod refuse;
 mod report;
 pub mod rewrite;
 pub mod scratch;
 pub mod security_group;
 pub mod stages;
 pub mod tables;
+pub mod transit;
+pub mod translate;
 pub mod verdict;
 pub mod walk;
 
@@ -53,8 +60,8 @@ use groundplane_abi::{Device, DropReason};
 
 /// What becomes of a frame, if it is a packet of an established flow.
 #[inline(always)]
-pub fn fast<I: Family, S: Stages<I>>(stages: &S, frame: &S::Frame, device: Device) -> Option<Hit<S::FlowRef>> {
-    flow::hit(stages, &I::glance(frame, device)?)
+pub fn fast<I: Family, S: Stages<I>>(stages: &S, frame: &S::Frame, device: Device) -> Option<Hit<I, S::FlowRef>> {
+    flow::hit(stages, frame, &I::glance(frame, device)?)
 }
 
 /// Writes down what the tables must learn of the packet that was judged last, and gives the verdict as it stands then: a
@@ -68,8 +75,12 @@ pub fn commit<I: Family, S: Stages<I>>(stages: &S) -> Verdict {
                 scratch.verdict = Verdict::drop(reason);
             }
         }
-        if scratch.verdict.is_drop() {
+        if scratch.verdict.is_drop() || scratch.verdict.is_refusal() {
             report::drop(stages, scratch);
+            // Nothing that is refused for want of a port makes room by itself.
+            if I::IS_TRANSLATED && scratch.verdict.reason == DropReason::NAT_PORTS_EXHAUSTED {
+                stages.reclaim(&mut scratch.there);
+            }
         } else if scratch.first_fragment != 0 {
             commit::note_fragment(stages, scratch);
         }

@@ -27,6 +27,10 @@ pub struct Packet<I> {
     pub header_len: u8,
     /// What a fragment has in common with the others of its packet.
     pub identification: u32,
+    /// Length of the IP packet; of the largest one, if it will be segmented.
+    pub size: u16,
+    pub ttl: u8,
+    pub reserved: u8,
 }
 
 pub mod packet_flag {
@@ -42,6 +46,8 @@ pub mod packet_flag {
     pub const NEIGHBOR: u8 = 16;
     /// The packet that an ICMP error speaks of is known.
     pub const QUOTES: u8 = 32;
+    /// It can't be fragmented on its way. No IPv6 packet can.
+    pub const DONT_FRAGMENT: u8 = 64;
     /// Judged by itself each time, without a flow entry. Semantics 7.6: an error is no part of the flow it speaks of; 7.7:
     /// nobody knows whose a fragment is whose first one wasn't seen.
     pub const UNCACHED: u8 = LATER_FRAGMENT | ICMP_ERROR;
@@ -70,19 +76,6 @@ impl<I: Ip> Packet<I> {
         FlowKey::new(device, self.protocol, self.src, self.dst, self.src_port, self.dst_port)
     }
 
-    /// What the fragments of one packet are recognised by.
-    #[inline(always)]
-    #[must_use]
-    pub fn fragment_key(&self, device: Device) -> FragmentKey<I> {
-        FragmentKey {
-            device,
-            identification: self.identification,
-            src: self.src,
-            dst: self.dst,
-            protocol: u32::from(self.protocol),
-        }
-    }
-
     /// What a group's rule asks for beside the address.
     #[inline(always)]
     #[must_use]
@@ -98,6 +91,18 @@ impl<I: Ip> Packet<I> {
     #[must_use]
     pub const fn opens(&self) -> bool {
         self.tcp_flags & (tcp_flag::SYN | tcp_flag::ACK | tcp_flag::RST) == tcp_flag::SYN
+    }
+}
+
+/// What the fragments of one packet are recognised by, whose key this is but for the ports.
+#[inline(always)]
+pub(crate) fn fragment_key<I: Ip>(key: &FlowKey<I>, identification: u32) -> FragmentKey<I> {
+    FragmentKey {
+        device: key.device(),
+        identification,
+        src: key.src(),
+        dst: key.dst(),
+        protocol: u32::from(key.protocol()),
     }
 }
 

@@ -62,40 +62,54 @@ pub fn parse<I: Family>(frame: &mut impl Frame, packet: &mut Packet<I>) -> DropR
 fn parse_ip<I: Family>(frame: &impl Frame, packet: &mut Packet<I>) -> Result<(), DropReason> {
     let payload_len = I::parse_header(frame, packet)?;
     let header_len = u32::from(packet.header_len);
-    if header_len + payload_len > MTU && !fits(frame, header_len) {
+    if header_len + payload_len > MTU && !fits(frame, header_len + TCP_MIN_LEN, MTU) {
         return Err(DropReason::MTU_EXCEEDED);
     }
-    if packet.has(packet_flag::LATER_FRAGMENT) {
-        return Ok(());
-    }
-    parse_transport(frame, packet, payload_len)
-}
-
-/// Whether a packet larger than the MTU goes on in pieces that are not: what segmentation will make of it counts.
-#[inline(always)]
-pub(crate) fn fits(frame: &impl Frame, header_len: u32) -> bool {
+    let transport_len = if packet.has(packet_flag::LATER_FRAGMENT) {
+        0
+    } else {
+        parse_transport(frame, packet, payload_len)?
+    };
     let segment_len = frame.segment_len();
-    segment_len != 0 && header_len + TCP_MIN_LEN + segment_len <= MTU
+    let size = if segment_len == 0 {
+        header_len + payload_len
+    } else {
+        header_len + transport_len + segment_len
+    };
+    packet.size = if size > 0xffff { 0xffff } else { size as u16 };
+    Ok(())
 }
 
-/// Whether the transport is what established flows consist of: TCP that changes no state, or UDP, of sound length. Of an
-/// IP header of known length and the whole packet's; nothing if the frame ends before.
+/// Whether a packet larger than an MTU goes on in pieces that are not: what segmentation will make of it counts.
+#[inline(always)]
+pub(crate) fn fits(frame: &impl Frame, headers_len: u32, mtu: u32) -> bool {
+    let segment_len = frame.segment_len();
+    segment_len != 0 && headers_len + segment_len <= mtu
+}
+
+/// The length of the transport header if it is one that established flows consist of: TCP that changes no state, or UDP, of
+/// sound length. Of an IP header of known length and the whole packet's.
 #[inline(always)]
 pub(crate) fn is_usual(
     frame: &impl Frame,
     protocol: u8,
     [header_len, total_len]: [u32; 2],
     datagram_len: u32,
-) -> Option<bool> {
-    Some(match protocol {
+) -> Option<u32> {
+    let (is_usual, transport_len) = match protocol {
         protocol::TCP => {
             let [data_offset, flags] = frame.load::<2>(ETHERNET_LEN + header_len + 12)?;
             let tcp_len = u32::from(data_offset >> 4) * 4;
-            tcp_len >= TCP_MIN_LEN && header_len + tcp_len <= total_len && flags & tcp_flag::STATE == 0
+            let is_sound = tcp_len >= TCP_MIN_LEN && header_len + tcp_len <= total_len;
+            (is_sound && flags & tcp_flag::STATE == 0, tcp_len)
         }
-        protocol::UDP => datagram_len >= SHORT_HEADER_LEN && header_len + datagram_len <= total_len,
-        _ => false,
-    })
+        protocol::UDP => {
+            let is_sound = datagram_len >= SHORT_HEADER_LEN && header_len + datagram_len <= total_len;
+            (is_sound, SHORT_HEADER_LEN)
+        }
+        _ => (false, 0),
+    };
+    is_usual.then_some(transport_len)
 }
 
 /// Notes that a packet is a fragment, and whether the first.
@@ -131,8 +145,9 @@ fn transport_len<I: Family>(protocol: u8) -> u32 {
     }
 }
 
+/// Reads the transport header, and says how long it is.
 #[inline(always)]
-fn parse_transport<I: Family>(frame: &impl Frame, packet: &mut Packet<I>, payload_len: u32) -> Result<(), DropReason> {
+fn parse_transport<I: Family>(frame: &impl Frame, packet: &mut Packet<I>, payload_len: u32) -> Result<u32, DropReason> {
     let offset = ETHERNET_LEN + u32::from(packet.header_len);
     if payload_len < transport_len::<I>(packet.protocol) {
         return Err(DropReason::TRUNCATED);
@@ -147,6 +162,7 @@ fn parse_transport<I: Family>(frame: &impl Frame, packet: &mut Packet<I>, payloa
             packet.tcp_flags = header[13];
             packet.src_port = Port([header[0], header[1]]);
             packet.dst_port = Port([header[2], header[3]]);
+            return Ok(data_offset);
         }
         protocol::UDP => {
             let header = frame.load::<8>(offset).ok_or(DropReason::TRUNCATED)?;
@@ -163,9 +179,9 @@ fn parse_transport<I: Family>(frame: &impl Frame, packet: &mut Packet<I>, payloa
             let header = frame.load::<8>(offset).ok_or(DropReason::TRUNCATED)?;
             parse_icmp(header, packet);
         }
-        _ => {}
+        _ => return Ok(0),
     }
-    Ok(())
+    Ok(SHORT_HEADER_LEN)
 }
 
 #[inline(always)]
@@ -250,6 +266,10 @@ mod tests {
         }
 
         fn store<const N: usize>(&mut self, _: u32, _: [u8; N]) -> Option<()> {
+            None
+        }
+
+        fn adjust_checksum(&mut self, _: u32, _: u32, _: bool, _: bool) -> Option<()> {
             None
         }
     }

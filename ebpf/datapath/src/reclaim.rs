@@ -72,6 +72,10 @@ pub fn examine<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> bool 
         put(stages, &slot.key, slot.stamp, slot.quiet_until);
         return true;
     }
+    if I::IS_TRANSLATED && slot.key.device().is_component() {
+        examine_binding(stages, walk, &slot);
+        return true;
+    }
     // Gone, or another connection by now, which has a slot of its own: the slot is stale.
     let listed =
         conntrack::copy(stages, FlowTable::Main, &slot.key, &mut walk.found) && walk.found.stamp as u32 == slot.stamp;
@@ -83,6 +87,19 @@ pub fn examine<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> bool 
         }
     }
     true
+}
+
+/// Looks at a mapping of a NAT gateway, which stands in the queue like a connection.
+#[inline(always)]
+fn examine_binding<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>, slot: &RingSlot<I>) {
+    if !stages.binding(&slot.key, &mut walk.mapping) || walk.mapping.stamp as u32 != slot.stamp {
+        return;
+    }
+    if stages.is_live(walk) {
+        push(stages, &slot.key, slot.stamp, walk.now);
+    } else {
+        stages.unbind(walk);
+    }
 }
 
 /// Puts a connection at the end of the queue.

@@ -24,9 +24,13 @@ pub struct Scratch<I: Ip> {
     /// One of [`effect`].
     pub effect: u32,
     /// [`groundplane_abi::flow::tcp_seen`] bits that the packet adds.
-    pub tcp: u32,
+    pub tcp: u16,
     /// The packet's ports are to be noted for the fragments that follow.
     pub first_fragment: u32,
+    /// Why the packet is refused, while an answer is looked for.
+    pub refused: u32,
+    /// Whom the answer is from.
+    pub refuser: I,
 }
 
 impl<I: Ip> Default for Scratch<I> {
@@ -42,6 +46,8 @@ impl<I: Ip> Default for Scratch<I> {
             effect: effect::NONE,
             tcp: 0,
             first_fragment: 0,
+            refused: 0,
+            refuser: I::default(),
         }
     }
 }
@@ -60,7 +66,9 @@ pub struct Old<I: Ip> {
     pub twin_key: FlowKey<I>,
     pub packets: u64,
     pub bytes: u64,
-    pub tcp: u32,
+    pub tcp: u16,
+    /// The component on the path still knows the connection.
+    pub is_remembered: u16,
     pub born: u32,
 }
 

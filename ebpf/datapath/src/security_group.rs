@@ -126,7 +126,7 @@ fn known<I: Family, T: TablesOf<I>>(tables: &T, walk: &mut Walk<I>) -> Option<Ga
 }
 
 #[inline(always)]
-fn ask<I: Family>(question: &mut Question<I>, packet: &Packet<I>, group_set: GroupSetId, direction: u32) {
+pub(crate) fn ask<I: Family>(question: &mut Question<I>, packet: &Packet<I>, group_set: GroupSetId, direction: u32) {
     question.group_set = group_set;
     question.direction = direction;
     question.remote = if direction == direction::EGRESS {

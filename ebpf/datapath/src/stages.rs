@@ -10,7 +10,8 @@ use crate::packet::{Packet, packet_flag};
 use crate::scratch::Scratch;
 use crate::verdict::Answer;
 use crate::walk::Walk;
-use crate::{Frame, TablesOf, commit, eni, flow, nacl, parse, reclaim, security_group, walk};
+use crate::{Frame, TablesOf, commit, eni, flow, internet, nacl, nat, parse, peering, reclaim, refuse, security_group};
+use crate::{transit, translate, walk};
 use groundplane_abi::DropReason;
 use groundplane_abi::flow::FlowKey;
 
@@ -74,6 +75,81 @@ pub trait Stages<I: Family>: TablesOf<I> + Sized {
     /// See [`security_group::classify`].
     fn classify(&self, walk: &mut Walk<I>) -> DropReason {
         reason(security_group::classify(self, walk))
+    }
+
+    /// See [`internet::out`].
+    fn internet_out(&self, walk: &mut Walk<I>) -> DropReason {
+        reason(internet::out(self, walk))
+    }
+
+    /// See [`internet::come_in`].
+    fn internet_in(&self, walk: &mut Walk<I>) -> DropReason {
+        reason(internet::come_in(self, walk))
+    }
+
+    /// See [`nat::out`].
+    fn nat_out(&self, walk: &mut Walk<I>) -> DropReason {
+        reason(nat::out(self, walk))
+    }
+
+    /// See [`nat::come_in`].
+    fn nat_in(&self, walk: &mut Walk<I>) -> DropReason {
+        reason(nat::come_in(self, walk))
+    }
+
+    /// See [`nat::answers`].
+    fn answer_nat(&self, walk: &mut Walk<I>) -> bool {
+        nat::answers(self, walk)
+    }
+
+    /// See [`nat::is_live`].
+    fn is_live(&self, walk: &mut Walk<I>) -> bool {
+        nat::is_live(self, walk)
+    }
+
+    /// See [`nat::find_port`].
+    fn find_port(&self, walk: &mut Walk<I>) -> bool {
+        nat::find_port(self, walk)
+    }
+
+    /// See [`nat::bind`].
+    fn bind(&self, scratch: &mut Scratch<I>) -> DropReason {
+        reason(nat::bind(self, scratch))
+    }
+
+    /// See [`nat::unbind`].
+    fn unbind(&self, walk: &mut Walk<I>) {
+        nat::unbind(self, walk);
+    }
+
+    /// See [`peering::cross`].
+    fn cross(&self, walk: &mut Walk<I>) -> DropReason {
+        reason(peering::cross(self, walk))
+    }
+
+    /// See [`transit::transit`].
+    fn transit(&self, walk: &mut Walk<I>) -> DropReason {
+        reason(transit::transit(self, walk))
+    }
+
+    /// See [`refuse::refuse`].
+    fn refuse(&self, scratch: &mut Scratch<I>) -> u32 {
+        u32::from(refuse::refuse(self, scratch))
+    }
+
+    /// See [`refuse::write`].
+    fn write_refusal(&self, frame: &mut Self::Frame, scratch: &Scratch<I>) -> DropReason {
+        reason(refuse::write(frame, scratch))
+    }
+
+    /// See [`translate::translate`].
+    fn translate(&self, frame: &mut Self::Frame, scratch: &Scratch<I>) -> DropReason {
+        reason(translate::translate(frame, scratch))
+    }
+
+    /// See [`translate::clamp`].
+    fn clamp(&self, frame: &mut Self::Frame, packet: &Packet<I>) -> DropReason {
+        reason(translate::clamp(frame, packet))
     }
 
     /// See [`nacl::evaluate`].

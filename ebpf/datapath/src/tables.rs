@@ -1,14 +1,18 @@
 //! The questions the datapath asks, each of which some table answers.
 
 use groundplane_abi::control::{Generation, Validity};
-use groundplane_abi::eni::{AddressKey, EniEntry, EniKey, MacKey, SubnetEntry, SubnetKey};
+use groundplane_abi::eni::{AddressEntry, AddressKey, EniEntry, EniKey, MacKey, SubnetEntry, SubnetKey};
 use groundplane_abi::event::Event;
 use groundplane_abi::flow::{FlowEntry, FlowKey};
 use groundplane_abi::fragment::{FragmentKey, FragmentNote};
+use groundplane_abi::internet::{PublicEntry, PublicKey};
 use groundplane_abi::nacl::{NaclKey, NaclRule};
+use groundplane_abi::nat::BindingEntry;
 use groundplane_abi::ring::RingSlot;
 use groundplane_abi::route::{RouteEntry, RouteKey};
 use groundplane_abi::security_group::{GroupSetEntry, GroupSetKey, PeerKey, ReferenceKey, SelectorKey};
+use groundplane_abi::transit::{Attachment, AttachmentKey, AttachmentSubnet};
+use groundplane_abi::vpc::{VpcEntry, VpcKey};
 use groundplane_abi::{Device, Ip, ScopeId};
 
 /// What time it is.
@@ -44,6 +48,8 @@ pub enum FlowTable {
 pub trait Tables {
     /// A set of rules in place.
     type RulesRef: Copy;
+    /// An attachment in place.
+    type AttachmentRef: Copy;
 
     /// The configuration in force. Loaded once per packet.
     fn generation(&self) -> Generation;
@@ -57,6 +63,13 @@ pub trait Tables {
     fn eni(&self, key: &EniKey) -> Option<EniEntry>;
     fn subnet(&self, key: &SubnetKey) -> Option<SubnetEntry>;
     fn mac_owner(&self, key: &MacKey) -> Option<Device>;
+    fn vpc(&self, key: &VpcKey) -> Option<VpcEntry>;
+    fn attachment(&self, key: &AttachmentKey) -> Option<(Self::AttachmentRef, Attachment)>;
+    fn attachment_subnet(&self, attachment: Self::AttachmentRef, index: u32) -> Option<AttachmentSubnet>;
+    /// Whether anything leads out of the host.
+    fn has_uplink(&self) -> bool;
+    /// What nobody outside of the host knows.
+    fn secret(&self) -> u64;
     fn group_set(&self, key: &GroupSetKey) -> Option<GroupSetEntry>;
     fn references(&self, key: &ReferenceKey) -> Option<Self::RulesRef>;
     /// The rules of the longest selector that covers the key's.
@@ -94,8 +107,14 @@ pub trait TablesOf<I: Ip>: Tables {
     /// A NACL in place.
     type NaclRef: Copy;
 
-    /// The ENI that has an address: its own, or one in a prefix delegated to it.
-    fn owner(&self, key: &AddressKey<I>) -> Option<Device>;
+    /// Who has an address: its own, or one in a prefix delegated to it. Of one in the VPC's blocks that nobody has, a row
+    /// without a device.
+    fn address(&self, key: &AddressKey<I>) -> Option<AddressEntry<I>>;
+    /// Whom a public address leads to.
+    fn public(&self, key: &PublicKey<I>) -> Option<PublicEntry<I>>;
+    /// How many addresses a NAT gateway has.
+    fn nat_len(&self, key: &EniKey) -> Option<u32>;
+    fn nat_address(&self, key: &EniKey, index: u32) -> Option<I>;
     /// The route with the longest prefix that covers the destination.
     fn route(&self, key: &RouteKey<I>) -> Option<RouteEntry>;
     /// A NACL and how many rules it has.
@@ -127,7 +146,7 @@ pub trait TablesOf<I: Ip>: Tables {
     fn restamp(&self, flow: Self::FlowRef, old: Validity, new: Validity) -> bool;
     /// Adds [`groundplane_abi::flow::tcp_seen`] bits. Two cores may lose one of two bits, which delays the expiry of
     /// a closing connection to its idle limit.
-    fn add_tcp_bits(&self, flow: Self::FlowRef, bits: u32);
+    fn add_tcp_bits(&self, flow: Self::FlowRef, bits: u16);
     /// Moves the entry's state from `from` to `to`, by compare-and-swap, and says whether this core did it.
     fn claim(&self, flow: Self::FlowRef, from: u32, to: u32) -> bool;
 
@@ -135,6 +154,20 @@ pub trait TablesOf<I: Ip>: Tables {
     fn insert(&self, table: FlowTable, entry: &FlowEntry<I>) -> bool;
     /// Deletes a key, and says whether it was there. From the main table only whoever has claimed the entry deletes it.
     fn remove(&self, table: FlowTable, key: &FlowKey<I>) -> bool;
+
+    /// The row of a mapping into a given place, if it was this key's for as long as copying took.
+    fn binding(&self, key: &FlowKey<I>, binding: &mut BindingEntry<I>) -> bool;
+    fn has_binding(&self, key: &FlowKey<I>) -> bool;
+    /// Inserts a row. False if the table is full, or the key is there and isn't to be replaced.
+    fn insert_binding(&self, binding: &BindingEntry<I>, replaces: bool) -> bool;
+    /// Deletes the row with this stamp, and says whether this core did it.
+    fn remove_binding(&self, key: &FlowKey<I>, stamp: u64) -> bool;
+    /// How many mappings an address of a NAT gateway has to one destination. The key is that of their answers, without
+    /// the port.
+    fn mappings(&self, key: &FlowKey<I>) -> u64;
+    /// Adds a mapping, unless that makes more than `most`, and says whether it did.
+    fn charge_mapping(&self, key: &FlowKey<I>, most: u32) -> bool;
+    fn discharge_mapping(&self, key: &FlowKey<I>);
 
     fn ring_slots(&self) -> u32;
     /// The position of a hand ([`groundplane_abi::control::ring_hand`]).

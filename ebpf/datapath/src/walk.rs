@@ -2,22 +2,27 @@
 //!
 //! The stages and their order are the specification's, verbatim: the platform's own services, source check, groups of
 //! the sender, same subnet, NACL out, route, target, destination check, NACL in, groups of the receiver. A component
-//! that sends a packet on from an ENI of its own makes the walk one hop longer; eight are the limit.
+//! that sends a packet on from an ENI of its own makes the walk one hop longer; eight are the limit. On the way addresses
+//! and ports may become other ones: the packet of the walk is always as it is at the place.
 
 use crate::family::Family;
 use crate::packet::{Packet, packet_flag};
 use crate::security_group::Question;
 use crate::stages::Stages;
-use crate::{TablesOf, eni};
+use crate::{TablesOf, eni, nat};
 use groundplane_abi::control::Generation;
-use groundplane_abi::eni::{EniEntry, SubnetEntry};
+use groundplane_abi::eni::{EniEntry, SubnetEntry, subnet_flag};
 use groundplane_abi::flow::{FlowEntry, FlowKey, Gate};
 use groundplane_abi::nacl::direction;
-use groundplane_abi::route::{RouteKey, Target};
-use groundplane_abi::{Device, DropReason, GroupSetId, Ip, Mac, SubnetId};
+use groundplane_abi::nat::BindingEntry;
+use groundplane_abi::route::{RouteEntry, RouteKey, Target};
+use groundplane_abi::{AttachmentId, Device, DropReason, GroupSetId, Ip, Mac, RouteTableId, ScopeId, SubnetId, VpcId};
 
 /// The most subnets a packet is routed in.
 pub const MAX_HOPS: u32 = 8;
+
+/// The largest packet inside a VPC (semantics 23).
+pub const MTU: u16 = 9001;
 
 /// Where a packet is and what is known of it. Lives in a per-CPU slot in the kernel, since it is too large for the
 /// stack, and is the one argument of every stage.
@@ -37,10 +42,14 @@ pub struct Walk<I: Ip> {
     pub source: Device,
     /// The ENI of the VPC that has the destination address, or none; `far` until the packet arrives.
     pub owner: Device,
-    /// The ENI it arrives at.
+    /// The ENI it arrives at, or the outside.
     pub far_device: Device,
     pub far: EniEntry,
-    /// The subnet it is in.
+    /// The ENI it is about to arrive at, or the outside; none while it is in a subnet.
+    pub arrival: Device,
+    /// The VPC it is in.
+    pub vpc: VpcId,
+    /// The subnet it is in; none right after it has come in from outside.
     pub place_id: SubnetId,
     pub place: SubnetEntry,
     /// The groups that a reference to a group matches, or none (semantics 4.1).
@@ -51,6 +60,29 @@ pub struct Walk<I: Ip> {
     pub direction: u32,
     /// The number of the NACL rule that denied; 0 if it was none.
     pub rule: u32,
+    /// The largest packet that the path so far takes.
+    pub mtu: u16,
+    /// How long a component on the path remembers an idle connection; 0 if there is none.
+    pub component: u16,
+    /// How many hops count on the path.
+    pub hops: u8,
+    /// Whether a component lowers the MSS of what opens a connection.
+    pub is_clamped: u8,
+    /// Whether addresses or ports are other ones than when it left, or the VPC is.
+    pub is_elsewhere: u8,
+    /// The entry of the packet's key says that the component on the path remembers the connection.
+    pub is_remembered: u8,
+    /// On the way to an egress-only internet gateway rather than to an internet gateway.
+    pub is_egress_only: u32,
+    /// The VPC that it crosses into, and whether that is in another Region.
+    pub peer: VpcId,
+    pub is_far_peer: u32,
+    /// By which it goes to a transit gateway.
+    pub attachment: AttachmentId,
+    /// What its verdict depends on.
+    pub scopes: [ScopeId; 4],
+    /// Whom an ICMP error about it is from.
+    pub refuser: I,
     pub near_gate: Gate,
     pub far_gate: Gate,
     /// On the way back: the ENI the original left from, and its gate. If the way back ends there and the gate has
@@ -70,6 +102,11 @@ pub struct Walk<I: Ip> {
     blank: Packet<I>,
     /// Room for the flow entry that is being looked at.
     pub found: FlowEntry<I>,
+    /// Mappings that the packet needs and that aren't there yet; and, on the way back, those of the way there.
+    pub wanted: nat::Wanted<I>,
+    pub expected: nat::Wanted<I>,
+    /// Room for the mapping that is being looked at.
+    pub mapping: BindingEntry<I>,
 }
 
 const NO_GATE: Gate = Gate {
@@ -93,6 +130,17 @@ impl<I: Family> Walk<I> {
         self.rule = 0;
         self.is_new = 0;
         self.is_mirrored = 0;
+        self.arrival = Device::NONE;
+        self.mtu = MTU;
+        self.component = 0;
+        self.hops = 0;
+        self.is_clamped = 0;
+        self.is_elsewhere = 0;
+        self.is_remembered = 0;
+        self.is_egress_only = 0;
+        self.scopes = [ScopeId::NONE; 4];
+        self.wanted.len = 0;
+        self.expected.len = 0;
         self.origin = Device::NONE;
         self.origin_gate = NO_GATE;
     }
@@ -119,11 +167,18 @@ impl<I: Family> Walk<I> {
             flags: 0,
             header_len: there.packet.header_len,
             identification: 0,
+            size: 0,
+            ttl: u8::MAX,
+            reserved: 0,
         };
+        // Both entries depend on what either way does.
+        self.scopes = there.scopes;
+        nat::expect(self, there);
         self.near_gate = there.far_gate;
         self.origin = there.near_device;
         self.origin_gate = there.near_gate;
-        if there.source == there.near_device && there.owner == there.far_device {
+        let is_plain = there.is_elsewhere == 0 && there.source == there.near_device;
+        if is_plain && there.owner == there.far_device {
             self.mirror(there);
         }
     }
@@ -136,9 +191,49 @@ impl<I: Family> Walk<I> {
         self.far = there.near;
         self.source = there.owner;
         self.owner = there.source;
+        self.vpc = there.vpc;
         // It has arrived in the subnet of the ENI that answers.
         self.place_id = there.place_id;
         self.place = there.place;
+    }
+
+    /// Notes that the verdict depends on something.
+    #[inline(always)]
+    pub(crate) fn depends_on(&mut self, scope: ScopeId) {
+        let mut place = 0;
+        while place < self.scopes.len() {
+            if self.scopes[place] == scope {
+                return;
+            }
+            if self.scopes[place] == ScopeId::NONE {
+                self.scopes[place] = scope;
+                return;
+            }
+            place += 1;
+        }
+        self.scopes[self.scopes.len() - 1] = ScopeId::EVERYTHING;
+    }
+
+    /// Notes what a component on the path takes.
+    #[inline(always)]
+    pub(crate) fn narrow(&mut self, mtu: u16) {
+        if mtu < self.mtu {
+            self.mtu = mtu;
+        }
+    }
+
+    /// Whether the packet comes from outside.
+    #[must_use]
+    #[inline(always)]
+    pub const fn is_from_outside(&self) -> bool {
+        self.near_device.0 == Device::INTERNET.0
+    }
+
+    /// Whether it is the answer to a packet that has arrived.
+    #[must_use]
+    #[inline(always)]
+    pub const fn is_back(&self) -> bool {
+        self.origin.0 != Device::NONE.0
     }
 
     /// Says at which of its ENIs the packet is dropped, where no stage has said so.
@@ -158,39 +253,98 @@ impl<I: Family> Walk<I> {
     }
 }
 
-/// Walks a packet from its ENI to the one it arrives at.
+/// Walks a packet from where it comes from to where it arrives.
 pub fn walk<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<(), DropReason> {
-    stages.leave(walk).check()?;
-    stages.group_egress(walk).check()?;
-    let device = destination(stages, walk)?;
-    eni::arrive(stages, walk, device)?;
+    if walk.is_from_outside() {
+        stages.internet_in(walk).check()?;
+    } else {
+        stages.leave(walk).check()?;
+        stages.group_egress(walk).check()?;
+    }
+    travel(stages, walk)?;
+    if walk.far_device == Device::INTERNET {
+        return Ok(());
+    }
     stages.group_ingress(walk).check()
 }
 
-/// The ENI a packet arrives at, hop by hop.
-fn destination<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<Device, DropReason> {
+/// Goes hop by hop, until the packet arrives at a guest's ENI or is outside.
+fn travel<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<(), DropReason> {
     for _ in 0..MAX_HOPS {
-        if let Some(device) = eni::same_subnet(stages, walk)? {
-            return Ok(device);
+        if walk.arrival == Device::NONE {
+            depart(stages, walk)?;
         }
-        // When the NACL and the route would both drop, the NACL is reported (semantics 4.2).
-        stages.judge_by_nacl(walk).check()?;
-        match route(stages, walk)? {
-            Target::Local if walk.owner == Device::NONE => return Err(DropReason::NO_OWNER),
-            Target::Local => return Ok(walk.owner),
-            Target::Eni(device) => return Ok(device),
-            Target::Subnet(subnet) => eni::enter(stages, walk, subnet)?,
+        let device = walk.arrival;
+        if device == Device::INTERNET {
+            walk.far_device = device;
+            // Nobody's: the link has its own.
+            walk.far.mac = Mac([0; 6]);
+            walk.far_gate = NO_GATE;
+            return Ok(());
+        }
+        if device != Device::NONE {
+            eni::arrive(stages, walk, device)?;
+            if !I::IS_TRANSLATED || !device.is_component() {
+                return Ok(());
+            }
+            stages.nat_in(walk).check()?;
         }
     }
     Err(DropReason::TOO_MANY_HOPS)
 }
 
-/// The target of the route with the longest prefix in the table of the place (semantics 5.2).
-fn route<I: Family, T: TablesOf<I>>(tables: &T, walk: &Walk<I>) -> Result<Target, DropReason> {
-    let key = RouteKey {
-        bank: walk.generation.bank(),
-        table: walk.place.route_table,
-        destination: walk.packet.dst,
-    };
-    tables.route(&key).ok_or(DropReason::NO_ROUTE)?.target()
+/// Leaves the place: for an ENI, for the outside, or for another place.
+#[inline(always)]
+fn depart<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<(), DropReason> {
+    if let Some(device) = eni::same_subnet(stages, walk)? {
+        walk.arrival = device;
+        return Ok(());
+    }
+    // When the NACL and the route would both drop, the NACL is reported (semantics 4.2).
+    stages.judge_by_nacl(walk).check()?;
+    if I::IS_TRANSLATED && walk.place.flags & subnet_flag::ANSWERS_NAT != 0 && stages.answer_nat(walk) {
+        return stages.cross(walk).check();
+    }
+    match route(stages, walk, walk.place.route_table, walk.packet.dst).ok_or(DropReason::NO_ROUTE)?.target()? {
+        Target::Local if walk.owner == Device::NONE => return Err(DropReason::NO_OWNER),
+        Target::Local => walk.arrival = walk.owner,
+        Target::Eni(device) => walk.arrival = device,
+        Target::Subnet(subnet) => eni::enter(stages, walk, subnet)?,
+        Target::Nat(device) if I::IS_TRANSLATED => {
+            walk.arrival = device;
+            stages.nat_out(walk).check()?;
+        }
+        Target::Internet => stages.internet_out(walk).check()?,
+        Target::EgressOnly => {
+            walk.is_egress_only = 1;
+            stages.internet_out(walk).check()?;
+        }
+        Target::Peering(vpc, is_far) => {
+            walk.peer = vpc;
+            walk.is_far_peer = u32::from(is_far);
+            stages.cross(walk).check()?;
+        }
+        Target::Transit(attachment) => {
+            walk.attachment = attachment;
+            stages.transit(walk).check()?;
+        }
+        _ => return Err(DropReason::UNUSABLE_TARGET),
+    }
+    Ok(())
+}
+
+/// The route with the longest prefix in a table (semantics 5.2).
+#[inline(always)]
+pub(crate) fn route<I: Family, T: TablesOf<I>>(
+    tables: &T,
+    walk: &Walk<I>,
+    table: RouteTableId,
+    destination: I,
+) -> Option<RouteEntry> {
+    let bank = walk.generation.bank();
+    tables.route(&RouteKey {
+        bank,
+        table,
+        destination,
+    })
 }

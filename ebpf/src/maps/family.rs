@@ -2,20 +2,22 @@
 
 use super::{Kernel, RING_HANDS, SETTINGS, longest_prefix};
 use crate::atomic;
-use aya_ebpf::bindings::{BPF_F_NO_PREALLOC, BPF_NOEXIST};
+use aya_ebpf::bindings::{BPF_ANY, BPF_F_NO_PREALLOC, BPF_NOEXIST};
 use aya_ebpf::macros::map;
 use aya_ebpf::maps::lpm_trie::LpmTrie;
 use aya_ebpf::maps::{Array, HashMap, LruHashMap, PerCpuArray};
 use core::ptr::{self, NonNull};
 use groundplane_abi::control::{Settings, Validity, ring_hand};
-use groundplane_abi::eni::AddressKey;
-use groundplane_abi::flow::{FlowEntry, FlowKey};
+use groundplane_abi::eni::{AddressEntry, AddressKey, EniKey};
+use groundplane_abi::flow::{FlowEntry, FlowKey, state};
 use groundplane_abi::fragment::{FragmentKey, FragmentNote};
+use groundplane_abi::internet::{PublicEntry, PublicKey};
 use groundplane_abi::nacl::{NACL_RULES, NaclEntry, NaclKey, NaclRule};
+use groundplane_abi::nat::{BindingEntry, NAT_ADDRESSES, NatEntry};
 use groundplane_abi::ring::RingSlot;
 use groundplane_abi::route::{RouteEntry, RouteKey};
 use groundplane_abi::security_group::{PeerKey, RuleBits};
-use groundplane_abi::{Device, Ip, Ip4, Ip6};
+use groundplane_abi::{Ip, Ip4, Ip6};
 use groundplane_datapath::scratch::Scratch;
 use groundplane_datapath::{Family, FlowTable, TablesOf};
 
@@ -24,7 +26,13 @@ pub(crate) trait Maps: Ip {
     /// Where the family's hands of the reclaim ring begin.
     const HANDS: u32;
 
-    fn addresses() -> &'static LpmTrie<AddressKey<Self>, Device>;
+    fn addresses() -> &'static LpmTrie<AddressKey<Self>, AddressEntry<Self>>;
+    fn publics() -> &'static LpmTrie<PublicKey<Self>, PublicEntry<Self>>;
+    fn nats() -> &'static HashMap<EniKey, NatEntry<Self>>;
+    fn bindings() -> &'static HashMap<FlowKey<Self>, BindingEntry<Self>>;
+    fn binding_counts() -> &'static HashMap<FlowKey<Self>, u64>;
+    /// Where a binding lies while it is inserted.
+    fn binding_outbox() -> &'static PerCpuArray<BindingEntry<Self>>;
     fn routes() -> &'static LpmTrie<RouteKey<Self>, RouteEntry>;
     fn nacls() -> &'static HashMap<NaclKey, NaclEntry<Self>>;
     fn peers() -> &'static LpmTrie<PeerKey<Self>, RuleBits>;
@@ -39,10 +47,23 @@ pub(crate) trait Maps: Ip {
 }
 
 macro_rules! maps {
-    ($ip:ty, $hands:expr, $ring_slots:ident, $addresses:ident $routes:ident $nacls:ident $peers:ident $flows:ident
+    ($ip:ty, $hands:expr, $mappings:literal, $ring_slots:ident, $addresses:ident $publics:ident $nats:ident
+     $bindings:ident $binding_counts:ident $binding_outbox:ident $routes:ident $nacls:ident $peers:ident $flows:ident
      $embryos:ident $ring:ident $fragments:ident $outbox:ident $scratch:ident) => {
         #[map]
-        static $addresses: LpmTrie<AddressKey<$ip>, Device> = LpmTrie::with_max_entries(65_536, 0);
+        static $addresses: LpmTrie<AddressKey<$ip>, AddressEntry<$ip>> = LpmTrie::with_max_entries(65_536, 0);
+        #[map]
+        static $publics: LpmTrie<PublicKey<$ip>, PublicEntry<$ip>> = LpmTrie::with_max_entries(16_384, 0);
+        #[map]
+        static $nats: HashMap<EniKey, NatEntry<$ip>> = HashMap::with_max_entries(4_096, BPF_F_NO_PREALLOC);
+        /// Two rows for each mapping of a NAT gateway. Preallocated, as flows are.
+        #[map]
+        static $bindings: HashMap<FlowKey<$ip>, BindingEntry<$ip>> = HashMap::with_max_entries(2 * $mappings, 0);
+        /// As many as there can be destinations.
+        #[map]
+        static $binding_counts: HashMap<FlowKey<$ip>, u64> = HashMap::with_max_entries($mappings, BPF_F_NO_PREALLOC);
+        #[map]
+        static $binding_outbox: PerCpuArray<BindingEntry<$ip>> = PerCpuArray::with_max_entries(1, 0);
         #[map]
         static $routes: LpmTrie<RouteKey<$ip>, RouteEntry> = LpmTrie::with_max_entries(262_144, 0);
         #[map]
@@ -55,7 +76,7 @@ macro_rules! maps {
         #[map]
         static $embryos: LruHashMap<FlowKey<$ip>, FlowEntry<$ip>> = LruHashMap::with_max_entries(65_536, 0);
         #[map]
-        static $ring: Array<RingSlot<$ip>> = Array::with_max_entries(81_928, 0);
+        static $ring: Array<RingSlot<$ip>> = Array::with_max_entries(147_464, 0);
         #[map]
         static $fragments: LruHashMap<FragmentKey<$ip>, FragmentNote> = LruHashMap::with_max_entries(32_768, 0);
         /// Where an entry lies while it is inserted.
@@ -68,8 +89,33 @@ macro_rules! maps {
             const HANDS: u32 = $hands;
 
             #[inline(always)]
-            fn addresses() -> &'static LpmTrie<AddressKey<Self>, Device> {
+            fn addresses() -> &'static LpmTrie<AddressKey<Self>, AddressEntry<Self>> {
                 &$addresses
+            }
+
+            #[inline(always)]
+            fn publics() -> &'static LpmTrie<PublicKey<Self>, PublicEntry<Self>> {
+                &$publics
+            }
+
+            #[inline(always)]
+            fn nats() -> &'static HashMap<EniKey, NatEntry<Self>> {
+                &$nats
+            }
+
+            #[inline(always)]
+            fn bindings() -> &'static HashMap<FlowKey<Self>, BindingEntry<Self>> {
+                &$bindings
+            }
+
+            #[inline(always)]
+            fn binding_counts() -> &'static HashMap<FlowKey<Self>, u64> {
+                &$binding_counts
+            }
+
+            #[inline(always)]
+            fn binding_outbox() -> &'static PerCpuArray<BindingEntry<Self>> {
+                &$binding_outbox
             }
 
             #[inline(always)]
@@ -126,12 +172,12 @@ macro_rules! maps {
 }
 
 maps!(
-    Ip4, 0, ring_slots4,
-    ADDRESSES4 ROUTES4 NACLS4 PEERS4 FLOWS4 EMBRYOS4 RING4 FRAGMENTS4 OUTBOX4 SCRATCH4
+    Ip4, 0, 65_536, ring_slots4,
+    ADDRESSES4 PUBLICS4 NATS4 BINDINGS4 BINDING_COUNTS4 BINDING_OUTBOX4 ROUTES4 NACLS4 PEERS4 FLOWS4 EMBRYOS4 RING4 FRAGMENTS4 OUTBOX4 SCRATCH4
 );
 maps!(
-    Ip6, ring_hand::OF_FAMILY, ring_slots6,
-    ADDRESSES6 ROUTES6 NACLS6 PEERS6 FLOWS6 EMBRYOS6 RING6 FRAGMENTS6 OUTBOX6 SCRATCH6
+    Ip6, ring_hand::OF_FAMILY, 1, ring_slots6,
+    ADDRESSES6 PUBLICS6 NATS6 BINDINGS6 BINDING_COUNTS6 BINDING_OUTBOX6 ROUTES6 NACLS6 PEERS6 FLOWS6 EMBRYOS6 RING6 FRAGMENTS6 OUTBOX6 SCRATCH6
 );
 
 impl<I: Family + Maps> TablesOf<I> for Kernel {
@@ -139,23 +185,41 @@ impl<I: Family + Maps> TablesOf<I> for Kernel {
     type FlowRef = NonNull<FlowEntry<I>>;
     type NaclRef = *const NaclEntry<I>;
 
-    fn owner(&self, key: &AddressKey<I>) -> Option<Device> {
+    fn address(&self, key: &AddressKey<I>) -> Option<AddressEntry<I>> {
         let row = longest_prefix(I::addresses(), AddressKey::<I>::FIXED_BITS + I::BITS, key);
-        // By way of a device that is none, so that there is a value in any case: see `Verdict`.
         // SAFETY: rows don't change in place while packets can see them (see `row`).
-        let device = row.map_or(Device::NONE, |row| unsafe { row.read() });
-        (device != Device::NONE).then_some(device)
+        row.map(|row| unsafe { row.read() })
+    }
+
+    fn public(&self, key: &PublicKey<I>) -> Option<PublicEntry<I>> {
+        let row = longest_prefix(I::publics(), PublicKey::<I>::FIXED_BITS + I::BITS, key);
+        // SAFETY: as in `address`.
+        row.map(|row| unsafe { row.read() })
+    }
+
+    fn nat_len(&self, key: &EniKey) -> Option<u32> {
+        // SAFETY: as in `address`; a pointer from the map is valid.
+        I::nats().get_ptr(*key).map(|nat| unsafe { (*nat).len })
+    }
+
+    fn nat_address(&self, key: &EniKey, index: u32) -> Option<I> {
+        let nat = I::nats().get_ptr(*key)?;
+        if index >= NAT_ADDRESSES {
+            return None;
+        }
+        // SAFETY: the index was compared with the length of the array; otherwise as in `nat_len`.
+        Some(unsafe { (&raw const (*nat).addresses).cast::<I>().add(index as usize).read() })
     }
 
     fn route(&self, key: &RouteKey<I>) -> Option<RouteEntry> {
         let row = longest_prefix(I::routes(), RouteKey::<I>::FIXED_BITS + I::BITS, key);
-        // SAFETY: as in `owner`.
+        // SAFETY: as in `address`.
         row.map(|row| unsafe { row.read() })
     }
 
     fn nacl(&self, key: &NaclKey) -> Option<(Self::NaclRef, u32)> {
         let nacl = I::nacls().get_ptr(*key)?;
-        // SAFETY: a pointer from the map is valid; otherwise as in `owner`.
+        // SAFETY: a pointer from the map is valid; otherwise as in `address`.
         Some((nacl, unsafe { (*nacl).len }))
     }
 
@@ -238,7 +302,7 @@ impl<I: Family + Maps> TablesOf<I> for Kernel {
         unsafe { atomic::swap_u64((&raw mut (*flow).validity).cast(), old.0, new.0) }
     }
 
-    fn add_tcp_bits(&self, flow: Self::FlowRef, bits: u32) {
+    fn add_tcp_bits(&self, flow: Self::FlowRef, bits: u16) {
         let flow = flow.as_ptr();
         // SAFETY: as in `restamp`.
         unsafe {
@@ -277,6 +341,94 @@ impl<I: Family + Maps> TablesOf<I> for Kernel {
             FlowTable::Embryos => I::embryos().remove(*key),
         }
         .is_ok()
+    }
+
+    fn binding(&self, key: &FlowKey<I>, binding: &mut BindingEntry<I>) -> bool {
+        // A copy, as in `find`.
+        let key = *key;
+        let Some(found) = I::bindings().get_ptr(key) else {
+            return false;
+        };
+        // SAFETY: as in `read`.
+        unsafe {
+            let stamp = ptr::read_volatile(&raw const (*found).stamp);
+            atomic::compiler_barrier();
+            ptr::copy_nonoverlapping(found, binding, 1);
+            atomic::compiler_barrier();
+            (*found).key == key
+                && ptr::read_volatile(&raw const (*found).stamp) == stamp
+                && ptr::read_volatile(&raw const (*found).stamp_end) == stamp
+        }
+    }
+
+    fn has_binding(&self, key: &FlowKey<I>) -> bool {
+        I::bindings().get_ptr(*key).is_some()
+    }
+
+    fn insert_binding(&self, binding: &BindingEntry<I>, replaces: bool) -> bool {
+        let flags = u64::from(if replaces { BPF_ANY } else { BPF_NOEXIST });
+        let Some(outbox) = I::binding_outbox().get_ptr_mut(0) else {
+            return false;
+        };
+        // SAFETY: as in `insert`.
+        let binding = unsafe {
+            ptr::copy_nonoverlapping(binding, outbox, 1);
+            &*outbox
+        };
+        I::bindings().insert(binding.key, binding, flags).is_ok()
+    }
+
+    fn remove_binding(&self, key: &FlowKey<I>, stamp: u64) -> bool {
+        let key = *key;
+        let Some(found) = I::bindings().get_ptr_mut(key) else {
+            return false;
+        };
+        // SAFETY: as in `read`. Of several cores one moves the state. If the row has become another one's meanwhile, the
+        // move is taken back, as for a flow entry.
+        let is_ours = unsafe {
+            ptr::read_volatile(&raw const (*found).stamp) == stamp
+                && atomic::swap_u32(&raw mut (*found).state, state::LIVE, state::DEAD)
+                && (ptr::read_volatile(&raw const (*found).stamp) == stamp
+                    || !atomic::swap_u32(&raw mut (*found).state, state::DEAD, state::LIVE))
+        };
+        is_ours && I::bindings().remove(key).is_ok()
+    }
+
+    fn mappings(&self, key: &FlowKey<I>) -> u64 {
+        // SAFETY: a pointer from the map is valid; other cores count meanwhile.
+        I::binding_counts().get_ptr(*key).map_or(0, |count| unsafe { ptr::read_volatile(count) })
+    }
+
+    fn charge_mapping(&self, key: &FlowKey<I>, most: u32) -> bool {
+        let key = *key;
+        if I::binding_counts().get_ptr(key).is_none() {
+            // Another core may have been faster; then the row is there all the same.
+            let _ = I::binding_counts().insert(key, 0, u64::from(BPF_NOEXIST));
+        }
+        let Some(count) = I::binding_counts().get_ptr_mut(key) else {
+            return false;
+        };
+        // SAFETY: a pointer from the map is valid, and the word is changed only by atomics.
+        unsafe {
+            let is_charged = atomic::take(count, 1) < u64::from(most);
+            if !is_charged {
+                atomic::add(count, u64::MAX);
+            }
+            is_charged
+        }
+    }
+
+    /// A row that counts nothing goes. Who counts at that very moment isn't counted, which lets one mapping too many come
+    /// about.
+    fn discharge_mapping(&self, key: &FlowKey<I>) {
+        let key = *key;
+        let Some(count) = I::binding_counts().get_ptr_mut(key) else {
+            return;
+        };
+        // SAFETY: as in `charge_mapping`.
+        if unsafe { atomic::take(count, u64::MAX) } <= 1 {
+            let _ = I::binding_counts().remove(key);
+        }
     }
 
     fn ring_slots(&self) -> u32 {

@@ -243,7 +243,7 @@ fn lead_outside(topology: &mut Topology, vpc: &str, subnet: &str, family: usize,
     let list = [rules::list(vpc), rules::list6(vpc)];
     let middlebox = format!("{vpc}-box0");
     if random.random_bool(0.5) {
-        topology.route_to(subnet, anywhere, RouteTarget::Gateway("igw-1".to_owned()));
+        topology.route_to(subnet, anywhere, RouteTarget::LocalGateway("lgw-1".to_owned()));
     }
     if random.random_bool(0.5) {
         topology.propagate_via(subnet, OUTSIDE[family], &middlebox);
@@ -252,7 +252,7 @@ fn lead_outside(topology: &mut Topology, vpc: &str, subnet: &str, family: usize,
         topology.blackhole(subnet, OUTSIDE[family]);
     }
     if random.random_bool(0.5) {
-        let target = RouteTarget::NatGateway("nat-1".to_owned());
+        let target = RouteTarget::CarrierGateway("cagw-1".to_owned());
         topology.route_to(subnet, &list[family], target);
     }
 }

@@ -33,7 +33,11 @@ pub(super) struct Header {
     pub(super) options: Vec<u8>,
     /// The transport follows the IP header at once, without options, extension headers or fragmentation.
     pub(super) is_plain: bool,
-    /// Length of what follows the IP header and its extension headers.
+    /// Length of the IP packet.
+    pub(super) ip_len: usize,
+    pub(super) dont_fragment: bool,
+    /// Where in the frame the transport begins, and its length.
+    pub(super) body_at: usize,
     pub(super) body_len: usize,
     /// The packet that an ICMP error speaks of, if it quotes enough of it.
     pub(super) quoted: Option<Tuple>,
@@ -151,6 +155,7 @@ struct Network<'a> {
     is_plain: bool,
     options: &'a [u8],
     protocol: u8,
+    dont_fragment: bool,
     fragment: Option<Fragment>,
     /// What is behind it, without padding.
     body: &'a [u8],
@@ -187,6 +192,9 @@ fn behind(frame: &[u8], network: Network<'_>) -> Result<Header, Reason> {
         fragment: network.fragment,
         options: network.options.to_vec(),
         is_plain: network.is_plain,
+        ip_len: network.header_len + body.len(),
+        dont_fragment: network.dont_fragment,
+        body_at: 14 + network.header_len,
         body_len: body.len(),
         quoted: None,
     };

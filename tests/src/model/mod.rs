@@ -1,63 +1,53 @@
-//! The reference model: what semantics sections 2 to 8 say, as naively as they can be said.
+//! The reference model: what semantics sections 2 to 12, 18 and 23 say, as naively as they can be said.
 //!
 //! It reads resources and nothing else: it knows neither the tables nor the code that judges packets in the kernel,
 //! and shares nothing with either. Every packet is judged from the documents' sentences by searching lists; the only
-//! thing remembered is what AWS remembers, the connections each ENI tracks, and the ports of fragmented packets. Where
-//! the model and the datapath disagree, the specification decides who is wrong.
+//! thing remembered is what AWS remembers, the connections that each ENI tracks and each gateway holds, and the ports of
+//! fragmented packets. Where the model and the datapath disagree, the specification decides who is wrong.
 
 mod address;
+mod answer;
+mod block_public_access;
+mod bytes;
 mod error;
+mod gate;
 mod header;
+mod held;
+mod internet;
 mod nacl;
+mod nat;
 mod neighbor;
+mod peering;
 mod reason;
 mod route;
 mod security_group;
+#[cfg(test)]
+mod tests;
 mod tracking;
+mod transit;
+mod verdict;
 mod walk;
 mod world;
 
 pub use reason::Reason;
 pub use tracking::{Connection, limits};
+pub use verdict::{At, Drop, Gateway, Pass, Verdict, Way};
 
 use groundplane::resources::{NetworkInterface, Resources};
 use header::{Fragment, Header, Read, Selector, check_options};
+use held::Held;
+use nat::{Chosen, Client, Mappings};
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::time::Duration;
 use tracking::{Direction, Tracked, Tuple};
-use walk::Fault;
+use walk::{Answer, End, Fault, Moment, Spot, Walk};
 use world::{Eni, World};
 
 /// The implicit router's MAC address.
 pub const ROUTER_MAC: [u8; 6] = [0x02, 0x67, 0x70, 0x00, 0x00, 0x01];
 
-/// What becomes of a frame that an ENI's guest has sent.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// These bytes reach the guest of this ENI (its `NetworkInterfaceId`).
-    Delivered {
-        eni: String,
-        frame: Vec<u8>,
-    },
-    /// These bytes go back to the guest that sent it: the platform's own answer.
-    Answered(Vec<u8>),
-    Dropped(Drop),
-}
-
-/// A drop and its cause.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Drop {
-    pub reason: Reason,
-    /// The ENI at which it happened.
-    pub eni: String,
-    /// Leaving that ENI, not arriving at it.
-    pub egress: bool,
-    /// The number of the NACL rule that denied it.
-    pub rule: Option<u16>,
-}
-
-/// A VPC's behaviour, with all that it remembers.
+/// What a VPC does, with all that it remembers.
 #[derive(Clone, Debug, Default)]
 pub struct Model {
     world: World,
@@ -67,7 +57,10 @@ pub struct Model {
     /// direction" decides (semantics 7.1), so what comes back mustn't be taken for a first packet.
     untracked: HashSet<(Eni, Tuple)>,
     /// What the first fragments said: their ports, and when.
-    notes: HashMap<(Eni, Fragmented), (Selector, Duration)>,
+    notes: HashMap<(Spot, Fragmented), (Selector, Duration)>,
+    mappings: Mappings,
+    /// The connections that egress-only gateways hold, by gateway and by the packet as it leaves.
+    egress_only: HashMap<(String, Tuple), Held>,
     way: Option<Way>,
 }
 
@@ -80,27 +73,19 @@ struct Fragmented {
     id: u32,
 }
 
-/// Why the groups of an ENI let a packet pass.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Pass {
-    /// The ENI tracks the connection.
-    State,
-    /// A rule for a CIDR block.
-    Cidr,
-    PrefixList,
-    /// A rule for the members of a group.
-    Reference,
-    ErrorAboutAutomatic,
-    ErrorAboutUntracked,
-}
-
-/// How a packet was delivered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Way {
-    /// By what it left the one ENI, and came into the other.
-    pub passes: [Pass; 2],
-    /// It was a later fragment whose ports were known.
-    pub by_note: bool,
+/// What a gateway remembers of a packet that has passed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Change {
+    Mapping {
+        client: Client,
+        chosen: Chosen,
+        outward: bool,
+    },
+    EgressOnly {
+        gateway: String,
+        tuple: Tuple,
+        outward: bool,
+    },
 }
 
 /// An ENI that a packet passes, and what that ENI will remember of it if the packet arrives.
@@ -132,27 +117,46 @@ impl Model {
     pub fn configure(&mut self, resources: Resources) {
         self.untracked.clear();
         self.world.configure(resources);
+        let world = &self.world;
+        self.mappings.retain(|nat| world.has_eni(nat));
     }
 
     /// A frame leaves the guest of an ENI, `now` after some beginning of time. `tagged` says that a VLAN tag was found
-    /// beside the bytes.
-    pub fn leave(&mut self, eni: &str, frame: &[u8], tagged: bool, now: Duration) -> Verdict {
+    /// beside the bytes. What address and port a NAT gateway chooses is learned from the frame that was `seen` to come
+    /// out, if the choice is allowed.
+    pub fn leave(&mut self, eni: &str, frame: &[u8], tagged: bool, now: Duration, seen: Option<&[u8]>) -> Verdict {
+        self.way = None;
         let eni = self.world.eni_named(eni);
-        match self.judge(eni, frame, tagged, now) {
-            Ok(verdict) => verdict,
-            Err(fault) => Verdict::Dropped(Drop {
-                reason: fault.reason,
-                eni: self.interface(fault.at).network_interface_id.clone(),
-                egress: fault.direction == Direction::Egress,
-                rule: fault.rule,
-            }),
+        let told = |reason| Fault::at(Spot::Eni(eni), Direction::Egress, reason);
+        let header = match header::read(frame, tagged) {
+            Err(reason) => return self.dropped(&told(reason)),
+            Ok(Read::Arp) => {
+                let answer = neighbor::arp(&self.world, eni, frame);
+                return answer.map_or_else(|reason| self.dropped(&told(reason)), Verdict::Answered);
+            }
+            Ok(Read::Ip(header)) => header,
+        };
+        if let Some(answer) = neighbor::answer(&self.world, eni, &header, frame) {
+            return answer.map_or_else(|reason| self.dropped(&told(reason)), Verdict::Answered);
+        }
+        self.judge(Spot::Eni(eni), header, frame, now, seen)
+    }
+
+    /// A frame comes in by an uplink. Its MAC addresses don't matter.
+    pub fn arrive(&mut self, frame: &[u8], tagged: bool, now: Duration) -> Verdict {
+        self.way = None;
+        match header::read(frame, tagged) {
+            Ok(Read::Ip(header)) if internet::is_ours(&self.world, header.dst) => {
+                self.judge(Spot::Outside, header, frame, now, None)
+            }
+            _ => Verdict::Passed,
         }
     }
 
-    /// How the last packet was delivered, if it was.
+    /// How the last packet came out, if it did.
     #[must_use]
-    pub fn last_way(&self) -> Option<Way> {
-        self.way
+    pub fn last_way(&self) -> Option<&Way> {
+        self.way.as_ref()
     }
 
     /// How many connections an ENI tracks at a time.
@@ -164,54 +168,119 @@ impl Model {
         here.filter(|(_, tracked)| !tracked.has_expired(limits, now)).count()
     }
 
-    fn judge(&mut self, eni: Eni, frame: &[u8], tagged: bool, now: Duration) -> Result<Verdict, Fault> {
-        let told = |reason| Fault::at(eni, Direction::Egress, reason);
-        self.way = None;
-        let mut header = match header::read(frame, tagged).map_err(told)? {
-            Read::Arp => {
-                return neighbor::arp(&self.world, eni, frame)
-                    .map(Verdict::Answered)
-                    .map_err(told);
+    fn judge(&mut self, from: Spot, sent: Header, frame: &[u8], now: Duration, seen: Option<&[u8]>) -> Verdict {
+        let mut walk = Walk::new(from, sent.clone(), frame);
+        let by_note = self.recall_ports(from, &mut walk.header, now);
+        let noted = walk.header.clone();
+        let moment = Moment { model: self, now, seen };
+        let end = check_options(&sent.options).map_err(|reason| walk.told(reason));
+        let end = end.and_then(|()| match from {
+            Spot::Eni(eni) => walk::leave(moment, eni, &mut walk),
+            Spot::Outside => walk::arrive(moment, &mut walk),
+        });
+        let end = end.and_then(|end| measure(&walk).map(|()| end));
+        match end {
+            Ok(end) => {
+                self.note_ports(from, &noted, now);
+                self.come_out(walk, frame, end, by_note, now)
             }
-            Read::Ip(header) => header,
-        };
-        if let Some(answer) = neighbor::answer(&self.world, eni, &header, frame) {
-            return answer.map(Verdict::Answered).map_err(told);
+            Err(fault) => self.refused(moment, from, &noted, frame, &fault),
         }
-        check_options(&header.options).map_err(told)?;
-        let by_note = self.recall_ports(eni, &mut header, now);
-        let arrival = walk::leave(self, eni, &header, now)?;
-        self.note_ports(eni, &header, now);
-        for passage in arrival.passages {
-            self.remember(passage, header.tcp_flags, now);
+    }
+
+    /// A packet comes out, and everybody remembers it.
+    fn come_out(&mut self, mut walk: Walk, sent: &[u8], end: End, by_note: bool, now: Duration) -> Verdict {
+        let most = if walk.header.src.is_ipv4() { 8460 } else { 8440 };
+        let clamped = walk.clamps && bytes::lower_mss(&mut walk.frame, &walk.header, most);
+        bytes::repair(sent, &mut walk.frame);
+        for passage in walk.passages.into_iter().flatten() {
+            self.remember(passage, walk.automatic, walk.header.tcp_flags, now);
         }
-        let passes = arrival.passages.map(|passage| passage.by);
-        self.way = Some(Way { passes, by_note });
-        let frame = if arrival.routed {
-            self.routed(arrival.eni, frame)
-        } else {
-            frame.to_vec()
+        for change in walk.changes {
+            self.hold(change, walk.header.tcp_flags, now);
+        }
+        self.way = Some(Way {
+            passes: walk.passages.map(|passage| passage.map(|passage| passage.by)),
+            by_note,
+            gateways: walk.gateways,
+            clamped,
+        });
+        match end {
+            End::Outside => Verdict::Left(walk.frame),
+            End::Guest(to) => {
+                let eni = self.interface(to).network_interface_id.clone();
+                let frame = if walk.routed {
+                    self.routed(to, &walk.frame)
+                } else {
+                    walk.frame
+                };
+                Verdict::Delivered { eni, frame }
+            }
+        }
+    }
+
+    /// A gateway remembers a packet.
+    fn hold(&mut self, change: Change, tcp_flags: u8, now: Duration) {
+        match change {
+            Change::Mapping {
+                client,
+                chosen,
+                outward,
+            } => self.mappings.saw(client, chosen, outward, tcp_flags, now),
+            Change::EgressOnly {
+                gateway,
+                tuple,
+                outward,
+            } => {
+                let held = self.egress_only.entry((gateway, tuple)).or_default();
+                if !held.is_live(now) || outward && held.is_succeeded_by(tcp_flags) {
+                    *held = Held::default();
+                }
+                held.saw(outward, tcp_flags, now);
+            }
+        }
+    }
+
+    /// A packet goes no further, and its sender may be told.
+    fn refused(&self, moment: Moment<'_>, from: Spot, sent: &Header, frame: &[u8], fault: &Fault) -> Verdict {
+        let told = match (from, fault.answer) {
+            (Spot::Eni(sender), Some(answer)) => answer::answer(moment, sender, sent, frame, answer),
+            _ => None,
         };
-        let eni = self.interface(arrival.eni).network_interface_id.clone();
-        Ok(Verdict::Delivered { eni, frame })
+        match (self.dropped(fault), told) {
+            (Verdict::Dropped(drop), Some(answer)) => Verdict::Refused { drop, answer },
+            (verdict, _) => verdict,
+        }
+    }
+
+    fn dropped(&self, fault: &Fault) -> Verdict {
+        Verdict::Dropped(Drop {
+            reason: fault.reason,
+            at: match fault.at {
+                Spot::Eni(eni) => At::Eni(self.interface(eni).network_interface_id.clone()),
+                Spot::Outside => At::Internet,
+            },
+            egress: fault.direction == Direction::Egress,
+            rule: fault.rule,
+        })
     }
 
     /// A first fragment that has arrived notes its ports for those that follow.
-    fn note_ports(&mut self, eni: Eni, header: &Header, now: Duration) {
+    fn note_ports(&mut self, from: Spot, header: &Header, now: Duration) {
         if let Some(Fragment { id, first: true }) = header.fragment {
             let (src, dst, protocol) = (header.src, header.dst, header.protocol);
-            let key = (eni, Fragmented { src, dst, protocol, id });
+            let key = (from, Fragmented { src, dst, protocol, id });
             self.notes.insert(key, (header.selector, now));
         }
     }
 
     /// A later fragment is judged by what was noted, if anything was.
-    fn recall_ports(&mut self, eni: Eni, header: &mut Header, now: Duration) -> bool {
+    fn recall_ports(&self, from: Spot, header: &mut Header, now: Duration) -> bool {
         let Some(Fragment { id, first: false }) = header.fragment else {
             return false;
         };
         let (src, dst, protocol) = (header.src, header.dst, header.protocol);
-        let key = (eni, Fragmented { src, dst, protocol, id });
+        let key = (from, Fragmented { src, dst, protocol, id });
         if let Some((selector, noted)) = self.notes.get(&key)
             && now - *noted <= NOTED_FOR
         {
@@ -230,23 +299,26 @@ impl Model {
         frame
     }
 
-    fn remember(&mut self, passage: Passage, tcp_flags: u8, now: Duration) {
+    fn remember(&mut self, passage: Passage, automatic: bool, tcp_flags: u8, now: Duration) {
         if !passage.is_remembered {
             return;
         }
+        // 7.3: "Flows through: EIGW, NAT gateway" are tracked, whatever the rules say.
+        let wants_state = if automatic { Some(true) } else { passage.tracked };
         let lives = self.knows(passage.eni, &passage.tuple, tcp_flags, now);
         let key = (passage.eni, passage.tuple);
         if !lives {
             self.tracked.remove(&key);
-            if passage.tracked == Some(false) {
+            if wants_state == Some(false) {
                 self.untracked.insert(key);
             }
-            if passage.tracked != Some(true) || self.untracked.contains(&key) {
+            if wants_state != Some(true) || self.untracked.contains(&key) {
                 return;
             }
         }
         let tracked = self.tracked.entry(key).or_insert_with(|| Tracked::new(&passage.tuple));
         tracked.saw(passage.direction, tcp_flags, now);
+        tracked.is_automatic |= automatic;
     }
 
     /// Whether a packet belongs to a connection that an ENI tracks.
@@ -256,7 +328,25 @@ impl Model {
         tracked.is_some_and(|tracked| !tracked.has_expired(limits, now) && !tracked.is_succeeded_by(tcp_flags))
     }
 
+    /// Whether a packet belongs to a connection that an ENI tracks because of what it passes.
+    fn is_automatic(&self, eni: Eni, tuple: &Tuple, now: Duration) -> bool {
+        let tracked = self.tracked.get(&(eni, *tuple));
+        self.knows(eni, tuple, 0, now) && tracked.is_some_and(|tracked| tracked.is_automatic)
+    }
+
     fn interface(&self, eni: Eni) -> &NetworkInterface {
         self.world.interface(eni)
     }
+}
+
+/// 23: "DF clear: fragment; DF set: drop + ICMP 3/4 (IPv6: type 2 always)".
+fn measure(walk: &Walk) -> Result<(), Fault> {
+    if walk.header.ip_len <= walk.mtu || !walk.header.dont_fragment {
+        return Ok(());
+    }
+    let answer = Answer::TooBig {
+        mtu: walk.mtu,
+        automatic: walk.automatic,
+    };
+    Err(walk.told(Reason::LargerThanThePath).answered(answer))
 }

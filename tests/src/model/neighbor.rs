@@ -3,6 +3,7 @@
 
 use super::ROUTER_MAC;
 use super::address::is_router;
+use super::bytes::checksum;
 use super::header::{Header, Selector};
 use super::reason::Reason;
 use super::world::{Eni, World};
@@ -47,7 +48,7 @@ fn mac_of(world: &World, asker: Eni, wanted: IpAddr) -> Option<[u8; 6]> {
     if is_router(world, asker, wanted) {
         return Some(ROUTER_MAC);
     }
-    let owner = world.owner(asker, wanted)?;
+    let owner = world.owner(world.vpc_of(asker), wanted)?;
     let answers = owner != asker && world.share_subnet(owner, asker);
     answers.then(|| world.interface(owner).mac_address.0)
 }
@@ -72,7 +73,7 @@ fn discover(world: &World, eni: Eni, header: &Header, frame: &[u8]) -> Result<Ve
     if header.source_mac != world.interface(eni).mac_address.0 {
         return Err(Reason::SourceMacIsNotTheEnis);
     }
-    if world.subnet(eni).ipv6_cidr_block.is_none() {
+    if world.subnet(world.subnet_of(eni)).ipv6_cidr_block.is_none() {
         return Err(Reason::NoIpv6);
     }
     // RFC 4861 section 7.1.1: a hop limit that no router has made smaller.
@@ -138,18 +139,6 @@ fn reply(header: &Header, frame: &[u8], mac: [u8; 6], from: Ipv6Addr, to: Ipv6Ad
     reply.extend(to.octets());
     reply.extend(message);
     reply
-}
-
-/// RFC 1071.
-fn checksum(bytes: &[u8]) -> u16 {
-    let mut sum = 0_u64;
-    for pair in bytes.chunks(2) {
-        sum += u64::from(pair[0]) * 256 + pair.get(1).map_or(0, |low| u64::from(*low));
-    }
-    while sum > 0xffff {
-        sum = sum % 0x10000 + sum / 0x10000;
-    }
-    !(sum as u16)
 }
 
 /// "The router answers ICMP echo on the guest's own subnet's +1 address, not on another subnet's."

@@ -64,4 +64,52 @@ pub enum Reason {
     TargetCantCarryIt,
     /// 4.4: "no owner: silent drop".
     NobodyHasTheAddress,
+    /// This project's choice: a packet is routed eight times at most.
+    TooManyHops,
+    /// 9.2: "Source must be a private IPv4 of an attached ENI of this VPC that has an associated public IPv4/EIP".
+    SourceHasNoPublicAddress,
+    /// 9.3: "IPv4 destination must be a public address mapped to an attached ENI in this VPC".
+    NobodysPublicAddress,
+    /// 9.2: "Destination in RFC 1918 or 100.64.0.0/10: drop."
+    DestinationIsPrivate,
+    DestinationIsShared,
+    /// 9.3: "Source in RFC 1918, 100.64.0.0/10, or in the VPC's own CIDRs: drop."
+    SourceIsPrivate,
+    SourceIsShared,
+    /// 4.5: "All gateways reject packets whose source is inside the VPC's own CIDRs (spoofing)."
+    SourceIsSpoofed,
+    /// 9.2: "ENI must not have DenyAllIgwTraffic=true."
+    EniDeniesTheInternet,
+    /// 9.5: "all other traffic through the IGW is dropped".
+    PublicAccessIsBlocked,
+    /// 9.4: "drops everything initiated outside".
+    NobodyAskedForIt,
+    /// 5.5: "If inbound traffic for a subnet is redirected to an appliance, that subnet can't use a direct IGW route";
+    /// and "Other targets: refused".
+    EdgeTableLeadsElsewhere,
+    /// 5.5: "that ENI must have a public IPv4".
+    EdgeTableLeadsToPrivate,
+    /// 10.4: "Exhaustion: new connection dropped."
+    NatHasNoPortLeft,
+    /// 10.3: "Everything else (GRE, ESP, SCTP) is dropped."
+    NatDoesNotCarryIt,
+    /// 10.3: "TCP and ICMP fragments are dropped."
+    NatDropsFragments,
+    /// 10.5: "Inbound packets for an expired mapping: dropped."
+    NatHasNoMapping,
+    /// 10.5: "Next outbound TCP packet of that connection: NAT gateway answers with RST."
+    NatKnowsNoConnection,
+    /// 11.3: "Crossing is allowed only if the destination is inside a CIDR of B."
+    AddressIsNotThePeers,
+    /// 18.3: "accepted only if the attachment has a subnet in the source ENI's AZ".
+    TransitHasNoSubnetInTheZone,
+    /// 18.1: "None: drop."
+    TransitHasNoAssociation,
+    TransitHasNoRoute,
+    /// 18.2: "Static routes may be Blackhole=true: drop."
+    TransitRouteIsBlackhole,
+    /// 23: "DF set: drop + ICMP 3/4".
+    LargerThanThePath,
+    /// 10.2, where "NAT gateway is visible as a hop" (3.1).
+    HopLimitIsUsedUp,
 }

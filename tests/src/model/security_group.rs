@@ -14,7 +14,7 @@ pub(super) struct Question {
     pub(super) egress: bool,
     /// "source (ingress) or destination (egress) address as seen at the ENI" (6.3).
     pub(super) remote: IpAddr,
-    /// The ENI at the far end, as far as the packet tells it.
+    /// The ENI that an arriving packet comes from, as far as the packet tells it.
     pub(super) far: Option<Eni>,
     pub(super) protocol: u8,
     pub(super) selector: Selector,
@@ -30,7 +30,7 @@ pub(super) struct Admitted {
 pub(super) fn admits(world: &World, eni: Eni, question: &Question) -> Option<Admitted> {
     let mut admitted = None;
     for rule in world.rules(eni, question.egress) {
-        if covers(rule, question) && is_peer(world, &rule.peer, question) {
+        if covers(rule, question) && is_peer(world, eni, &rule.peer, question) {
             let by = match rule.peer {
                 Peer::Cidr(_) => Pass::Cidr,
                 Peer::PrefixList(_) => Pass::PrefixList,
@@ -69,7 +69,7 @@ fn is_for_all_ports(rule: &SecurityGroupRule) -> bool {
 }
 
 /// 6.3: exactly one of CIDR, prefix list and group.
-fn is_peer(world: &World, peer: &Peer, question: &Question) -> bool {
+fn is_peer(world: &World, eni: Eni, peer: &Peer, question: &Question) -> bool {
     match peer {
         Peer::Cidr(block) => block.contains(&question.remote),
         Peer::PrefixList(id) => {
@@ -78,8 +78,20 @@ fn is_peer(world: &World, peer: &Peer, question: &Question) -> bool {
                 .prefix_list(id)
                 .is_some_and(|list| list.entries.iter().any(contains))
         }
+        Peer::Group(id) if question.egress => has_member(world, eni, id, question.remote),
         Peer::Group(id) => question.far.is_some_and(|far| world.is_member(far, id)),
     }
+}
+
+/// 6.3: whether an address is a member's private one, as egress rules may refer to: "same VPC; peered VPCs, same
+/// Region, peering active".
+fn has_member(world: &World, eni: Eni, group_id: &str, address: IpAddr) -> bool {
+    let vpc = world.vpc_of(eni);
+    let peers = world.peers(vpc).filter(|peer| world.share_region(vpc, *peer));
+    let mut owners = std::iter::once(vpc)
+        .chain(peers)
+        .filter_map(|vpc| world.owner(vpc, address));
+    owners.any(|owner| world.is_member(owner, group_id))
 }
 
 /// 6.2: protocol, and destination port or ICMP type and code.
@@ -107,11 +119,10 @@ fn covers(rule: &SecurityGroupRule, question: &Question) -> bool {
 /// 6.3: whether a rule that refers to a group would match, had the packet kept its sender's identity.
 pub(super) fn would_admit_member(world: &World, eni: Eni, question: &Question) -> bool {
     let by_reference = |rule: &&SecurityGroupRule| matches!(rule.peer, Peer::Group(_));
-    let owner = world.owner(eni, question.remote);
     let question = Question {
-        far: owner,
+        far: world.owner(world.vpc_of(eni), question.remote),
         ..*question
     };
     let mut references = world.rules(eni, question.egress).filter(by_reference);
-    references.any(|rule| covers(rule, &question) && is_peer(world, &rule.peer, &question))
+    references.any(|rule| covers(rule, &question) && is_peer(world, eni, &rule.peer, &question))
 }

@@ -109,6 +109,8 @@ pub(super) struct Tracked {
     fin_arrived: bool,
     reset: bool,
     last_seen: Duration,
+    /// 7.3: the connection passes something that has it tracked.
+    pub(super) is_automatic: bool,
 }
 
 impl Tracked {
@@ -127,6 +129,7 @@ impl Tracked {
             fin_arrived: false,
             reset: false,
             last_seen: Duration::ZERO,
+            is_automatic: false,
         }
     }
 

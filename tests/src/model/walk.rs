@@ -1,31 +1,98 @@
-//! The packet's walk: semantics 4.2 and 4.3, step by step.
+//! The packet's walk: semantics 4.2 to 4.5, step by step.
 
 use super::address::{is_link_local_service, is_nobodys, is_router};
-use super::header::Header;
+use super::bytes::{self, Side};
+use super::gate::{Asked, pass_groups};
+use super::header::{Header, Read, Selector, read};
 use super::reason::Reason;
-use super::security_group::{self, Question};
 use super::tracking::Direction;
-use super::world::Eni;
-use super::{Model, Pass, Passage, ROUTER_MAC, error, nacl, route};
+use super::world::{Eni, SubnetAt, World};
+use super::{Change, Gateway, Model, Passage, ROUTER_MAC, internet, nacl, nat, peering, route, transit};
 use groundplane::resources::RouteTarget;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-/// Where a packet arrives, and what the ENIs on its way remember.
-pub(super) struct Arrival {
-    pub(super) eni: Eni,
+/// "inside a VPC 9001" (semantics 23).
+const MTU: usize = 9001;
+/// How often a packet is routed before nobody does it any more: this project's choice.
+const MOST_HOPS: usize = 8;
+
+/// What a walk may look at.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Moment<'a> {
+    pub(super) model: &'a Model,
+    pub(super) now: Duration,
+    /// The frame as it came out, from which a NAT gateway's choice is learned.
+    pub(super) seen: Option<&'a [u8]>,
+}
+
+impl<'a> Moment<'a> {
+    pub(super) fn world(&self) -> &'a World {
+        &self.model.world
+    }
+}
+
+/// Where a packet is told of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Spot {
+    Eni(Eni),
+    Outside,
+}
+
+/// Where a packet comes out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    Guest(Eni),
+    Outside,
+}
+
+/// A packet on its way.
+#[derive(Clone, Debug)]
+pub(super) struct Walk {
+    /// As it has become so far, its checksums aside.
+    pub(super) frame: Vec<u8>,
+    pub(super) header: Header,
+    /// The ENI that it left last.
+    pub(super) last: Spot,
+    /// The subnet that it is in, if it is in any.
+    pub(super) place: Option<SubnetAt>,
+    /// 4.1: "the true originating ENI", as long as nothing has discarded it.
+    pub(super) identity: Option<Eni>,
+    /// 4.1: "flow passes a component that forces tracking".
+    pub(super) automatic: bool,
+    /// The smallest on its way.
+    pub(super) mtu: usize,
+    /// It passes a component that clamps the MSS.
+    pub(super) clamps: bool,
     pub(super) routed: bool,
     /// Leaving and arriving.
-    pub(super) passages: [Passage; 2],
+    pub(super) passages: [Option<Passage>; 2],
+    /// What gateways will remember if the packet arrives.
+    pub(super) changes: Vec<Change>,
+    pub(super) gateways: Vec<Gateway>,
+    hops: usize,
 }
 
 /// Why a packet goes no further, and where it is.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Fault {
-    pub(super) at: Eni,
+    pub(super) at: Spot,
     pub(super) direction: Direction,
     pub(super) reason: Reason,
     pub(super) rule: Option<u16>,
+    /// What its sender is told.
+    pub(super) answer: Option<Answer>,
+}
+
+/// What the platform answers to a packet that goes no further.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Answer {
+    /// 10.3: "NAT gateway is visible as a hop with its private IP".
+    HopLimit { nat: Ipv4Addr },
+    /// 23: the path's MTU.
+    TooBig { mtu: usize, automatic: bool },
+    /// 10.5: "NAT gateway answers with RST".
+    Reset,
 }
 
 /// A NACL's rule that stops a packet.
@@ -36,55 +103,149 @@ pub(super) struct Denial {
 }
 
 impl Fault {
-    pub(super) fn at(at: Eni, direction: Direction, reason: Reason) -> Self {
+    pub(super) fn at(at: Spot, direction: Direction, reason: Reason) -> Self {
         Self {
             at,
             direction,
             reason,
             rule: None,
+            answer: None,
+        }
+    }
+
+    pub(super) fn answered(self, answer: Answer) -> Self {
+        Self {
+            answer: Some(answer),
+            ..self
+        }
+    }
+}
+
+impl Walk {
+    pub(super) fn new(from: Spot, header: Header, frame: &[u8]) -> Self {
+        Self {
+            frame: frame.to_vec(),
+            header,
+            last: from,
+            place: None,
+            identity: None,
+            automatic: false,
+            mtu: MTU,
+            clamps: false,
+            routed: false,
+            passages: [None, None],
+            changes: Vec::new(),
+            gateways: Vec::new(),
+            hops: 0,
+        }
+    }
+
+    /// A drop is told of the ENI that the packet left last.
+    pub(super) fn told(&self, reason: Reason) -> Fault {
+        let direction = match self.last {
+            Spot::Eni(_) => Direction::Egress,
+            Spot::Outside => Direction::Ingress,
+        };
+        Fault::at(self.last, direction, reason)
+    }
+
+    pub(super) fn hop(&mut self) -> Result<(), Fault> {
+        self.hops += 1;
+        if self.hops > MOST_HOPS {
+            return Err(self.told(Reason::TooManyHops));
+        }
+        Ok(())
+    }
+
+    pub(super) fn narrow(&mut self, mtu: usize) {
+        self.mtu = self.mtu.min(mtu);
+    }
+
+    /// Puts another address into the packet, and another port or identifier if there is one.
+    pub(super) fn translate(&mut self, side: Side, address: Ipv4Addr, port: Option<u16>) {
+        bytes::set_address(&mut self.frame, side, address);
+        if let Some(port) = port {
+            bytes::set_port(&mut self.frame, &self.header, side, port);
+        }
+        self.read_again();
+        // Those of a later fragment are in another packet.
+        match (&mut self.header.selector, port, side) {
+            (Selector::Ports { src, .. }, Some(port), Side::Source) => *src = port,
+            (Selector::Ports { dst, .. }, Some(port), Side::Destination) => *dst = port,
+            _ => {}
+        }
+    }
+
+    /// After bytes have changed.
+    pub(super) fn read_again(&mut self) {
+        let selector = self.header.selector;
+        let is_later = self.header.fragment.is_some_and(|fragment| !fragment.first);
+        if let Ok(Read::Ip(header)) = read(&self.frame, false) {
+            self.header = header;
+        }
+        if is_later {
+            self.header.selector = selector;
         }
     }
 }
 
 /// 4.2: "Egress from an ENI".
-pub(super) fn leave(model: &Model, eni: Eni, header: &Header, now: Duration) -> Result<Arrival, Fault> {
-    let told = |reason| Fault::at(eni, Direction::Egress, reason);
-    is_sane(model, eni, header).map_err(told)?;
-    let is_own = model.interface(eni).has(header.src);
-    if model.interface(eni).source_dest_check && !is_own {
-        return Err(told(Reason::SourceDestCheckAtSender));
+pub(super) fn leave(moment: Moment<'_>, eni: Eni, walk: &mut Walk) -> Result<End, Fault> {
+    let (model, world) = (moment.model, moment.world());
+    is_sane(model, eni, &walk.header).map_err(|reason| walk.told(reason))?;
+    let is_own = world.interface(eni).has(walk.header.src);
+    if world.interface(eni).source_dest_check && !is_own {
+        return Err(walk.told(Reason::SourceDestCheckAtSender));
     }
     // 4.1: an appliance discards the identity of what it passes on.
-    let identity = is_own.then_some(eni);
-    let left = pass_groups(model, eni, Direction::Egress, header, None, now).map_err(told)?;
-    let routed = header.destination_mac == ROUTER_MAC;
-    let receiver = if routed {
-        find_receiver(model, eni, header)?
-    } else {
-        let owner = model.world.mac_owner(eni, header.destination_mac);
-        owner.ok_or(told(Reason::NobodyHasTheMac))?
-    };
-    let arrived = enter(model, eni, receiver, header, identity, now)?;
-    Ok(Arrival {
-        eni: receiver,
-        routed,
-        passages: [left, arrived],
-    })
+    walk.identity = is_own.then_some(eni);
+    walk.place = Some(world.subnet_of(eni));
+    let left = pass_groups(moment, eni, Direction::Egress, &Asked::by(walk));
+    walk.passages[0] = Some(left.map_err(|reason| walk.told(reason))?);
+    walk.routed = walk.header.destination_mac == ROUTER_MAC;
+    if walk.routed {
+        return go_on(moment, walk);
+    }
+    let owner = world.mac_owner(eni, walk.header.destination_mac);
+    let owner = owner.ok_or_else(|| walk.told(Reason::NobodyHasTheMac))?;
+    match arrive_at(moment, walk, owner)? {
+        Some(end) => Ok(end),
+        None => go_on(moment, walk),
+    }
+}
+
+/// 4.5: "Entry from outside into a VPC".
+pub(super) fn arrive(moment: Moment<'_>, walk: &mut Walk) -> Result<End, Fault> {
+    match internet::come_in(moment, walk)? {
+        Some(end) => Ok(end),
+        None => go_on(moment, walk),
+    }
+}
+
+/// Goes from table to table until the packet comes out.
+pub(super) fn go_on(moment: Moment<'_>, walk: &mut Walk) -> Result<End, Fault> {
+    walk.routed = true;
+    loop {
+        if let Some(end) = turn(moment, walk)? {
+            return Ok(end);
+        }
+    }
 }
 
 /// Steps 0 and 1.
 fn is_sane(model: &Model, eni: Eni, header: &Header) -> Result<(), Reason> {
+    let world = &model.world;
     if header.source_mac != model.interface(eni).mac_address.0 {
         return Err(Reason::SourceMacIsNotTheEnis);
     }
-    if is_link_local_service(&model.world, eni, header) || is_router(&model.world, eni, header.dst) {
+    if is_link_local_service(world, eni, header) || is_router(world, eni, header.dst) {
         return Err(Reason::LinkLocalService);
     }
     let is_broadcast = matches!(header.dst, IpAddr::V4(dst) if dst.is_broadcast());
     if header.destination_mac[0] % 2 == 1 || header.dst.is_multicast() || is_broadcast {
         return Err(Reason::BroadcastOrMulticast);
     }
-    if header.src.is_ipv6() && model.world.subnet(eni).ipv6_cidr_block.is_none() {
+    if header.src.is_ipv6() && world.subnet(world.subnet_of(eni)).ipv6_cidr_block.is_none() {
         return Err(Reason::NoIpv6);
     }
     if is_nobodys(header.src) || header.src.is_multicast() || is_nobodys(header.dst) {
@@ -93,109 +254,115 @@ fn is_sane(model: &Model, eni: Eni, header: &Header) -> Result<(), Reason> {
     Ok(())
 }
 
-/// Steps 4 to 7: who gets a packet that was sent to the router.
-fn find_receiver(model: &Model, eni: Eni, header: &Header) -> Result<Eni, Fault> {
-    let told = |reason| Fault::at(eni, Direction::Egress, reason);
-    let owner = model.world.owner(eni, header.dst);
-    if let Some(owner) = owner.filter(|owner| model.world.share_subnet(*owner, eni)) {
-        return Ok(owner);
+/// Steps 4 to 7, and 4.4: "the route table consulted is that of the subnet the component's ENI is in, and the NACL
+/// outbound of that subnet applies if the destination is elsewhere".
+fn turn(moment: Moment<'_>, walk: &mut Walk) -> Result<Option<End>, Fault> {
+    walk.hop()?;
+    let world = moment.world();
+    let place = walk.place.expect("a packet is routed in a subnet");
+    let owner = world.owner(world.vpc_around(place), walk.header.dst);
+    if let Some(owner) = owner.filter(|owner| world.subnet_of(*owner) == place) {
+        return arrive_at(moment, walk, owner);
     }
-    ask_nacl(model, eni, Direction::Egress, header)?;
-    let table = model.world.table(eni);
-    match route::select(&model.world, table, header.dst).map_err(told)? {
-        RouteTarget::Local => owner.ok_or(told(Reason::NobodyHasTheAddress)),
-        RouteTarget::NetworkInterface(id) => Ok(model.world.eni_named(id)),
-        _ => Err(told(Reason::TargetCantCarryIt)),
+    ask_nacl(world, place, walk.last, Direction::Egress, &walk.header)?;
+    if walk.hops == 1
+        && let Some(peer) = nat::returns_over(moment, walk)
+    {
+        walk.gateways.push(Gateway::ReturnToSender);
+        return peering::cross(moment, walk, peer);
+    }
+    let target = route::select(world, world.table(place), walk.header.dst).map_err(|reason| walk.told(reason))?;
+    follow(moment, walk, place, target, owner)
+}
+
+/// 4.4: "Target handling".
+fn follow(
+    moment: Moment<'_>,
+    walk: &mut Walk,
+    place: SubnetAt,
+    target: &RouteTarget,
+    owner: Option<Eni>,
+) -> Result<Option<End>, Fault> {
+    let world = moment.world();
+    let vpc = world.vpc_around(place);
+    let blackhole = walk.told(Reason::RouteIsBlackhole);
+    let is_ipv6 = walk.header.src.is_ipv6();
+    match target {
+        RouteTarget::Local => {
+            let owner = owner.ok_or_else(|| walk.told(Reason::NobodyHasTheAddress))?;
+            arrive_at(moment, walk, owner)
+        }
+        RouteTarget::NetworkInterface(id) => {
+            let eni = world.eni_of_id(id).ok_or(blackhole)?;
+            arrive_at(moment, walk, eni)
+        }
+        RouteTarget::Gateway(id) if world.is_internet_gateway_of(id, vpc) => internet::leave(moment, walk, id),
+        RouteTarget::Gateway(id) if id.starts_with("igw-") => Err(blackhole),
+        RouteTarget::NatGateway(id) => {
+            let nat = world.nat_gateway(id).filter(|nat| world.vpc_of(*nat) == vpc);
+            let nat = nat.ok_or(blackhole)?;
+            // 27: "NAT gateways: IPv6 only as NAT64."
+            if is_ipv6 {
+                return Err(walk.told(Reason::TargetCantCarryIt));
+            }
+            arrive_at(moment, walk, nat)
+        }
+        RouteTarget::EgressOnlyInternetGateway(id) => {
+            if !world.is_egress_only_gateway_of(id, vpc) {
+                return Err(blackhole);
+            }
+            // 9.4: "IPv6 only".
+            if !is_ipv6 {
+                return Err(walk.told(Reason::TargetCantCarryIt));
+            }
+            internet::leave_egress_only(moment, walk, id)
+        }
+        RouteTarget::VpcPeeringConnection(id) => {
+            let peer = world.peer(id, vpc).ok_or(blackhole)?;
+            peering::cross(moment, walk, peer)
+        }
+        RouteTarget::TransitGateway(id) => {
+            let from = world.transit_attachment(id, vpc).ok_or(blackhole)?;
+            transit::cross(moment, walk, id, from)?;
+            Ok(None)
+        }
+        _ => Err(walk.told(Reason::TargetCantCarryIt)),
     }
 }
 
-/// 4.3: "Ingress to an ENI".
-fn enter(
-    model: &Model,
-    from: Eni,
-    eni: Eni,
-    header: &Header,
-    identity: Option<Eni>,
-    now: Duration,
-) -> Result<Passage, Fault> {
-    let told = |reason| Fault::at(eni, Direction::Ingress, reason);
-    let interface = model.interface(eni);
-    if interface.source_dest_check && !interface.has(header.dst) {
+/// 4.3: "Ingress to an ENI". A NAT gateway's passes the packet on.
+pub(super) fn arrive_at(moment: Moment<'_>, walk: &mut Walk, eni: Eni) -> Result<Option<End>, Fault> {
+    let world = moment.world();
+    let told = |reason| Fault::at(Spot::Eni(eni), Direction::Ingress, reason);
+    let interface = world.interface(eni);
+    if interface.source_dest_check && !interface.has(walk.header.dst) {
         return Err(told(Reason::SourceDestCheckAtReceiver));
     }
-    if !model.world.share_subnet(from, eni) {
-        ask_nacl(model, eni, Direction::Ingress, header)?;
+    let subnet = world.subnet_of(eni);
+    if walk.place != Some(subnet) {
+        ask_nacl(world, subnet, Spot::Eni(eni), Direction::Ingress, &walk.header)?;
     }
-    pass_groups(model, eni, Direction::Ingress, header, identity, now).map_err(told)
+    if world.is_nat_gateway(eni) {
+        nat::pass(moment, walk, eni)?;
+        walk.routed = true;
+        return Ok(None);
+    }
+    let arrived = pass_groups(moment, eni, Direction::Ingress, &Asked::by(walk));
+    walk.passages[1] = Some(arrived.map_err(told)?);
+    Ok(Some(End::Guest(eni)))
 }
 
-/// The NACL of the ENI's subnet.
-fn ask_nacl(model: &Model, eni: Eni, direction: Direction, header: &Header) -> Result<(), Fault> {
-    let egress = direction == Direction::Egress;
-    nacl::judge(model.world.acl(eni, egress), egress, header).map_err(|denial| Fault {
-        rule: Some(denial.rule),
-        ..Fault::at(eni, direction, denial.reason)
-    })
-}
-
-/// The groups of one ENI: what it tracks passes, everything else needs a rule.
-fn pass_groups(
-    model: &Model,
-    eni: Eni,
+/// The NACL of a subnet.
+pub(super) fn ask_nacl(
+    world: &World,
+    subnet: SubnetAt,
+    at: Spot,
     direction: Direction,
     header: &Header,
-    identity: Option<Eni>,
-    now: Duration,
-) -> Result<Passage, Reason> {
-    // A connection is known at an ENI by its packets as they leave there.
-    let tuple = match direction {
-        Direction::Egress => header.tuple(),
-        Direction::Ingress => header.tuple().answered(),
-    };
-    let question = ask(model, eni, direction, header, identity);
-    let admitted = security_group::admits(&model.world, eni, &question);
-    let alone = header.stands_alone();
-    let by_rule = admitted.map(|admitted| admitted.by);
-    let by_quote = || error::passes(model, eni, direction, header, now);
-    let by = if !alone && model.knows(eni, &tuple, header.tcp_flags, now) {
-        Some(Pass::State)
-    } else {
-        by_rule.or_else(by_quote)
-    };
-    Ok(Passage {
-        eni,
-        direction,
-        tuple,
-        by: by.ok_or_else(|| refusal(model, eni, &question))?,
-        is_remembered: !alone,
-        tracked: admitted.map(|admitted| admitted.tracked),
-    })
-}
-
-/// 6.3: who is far is told by the address on the way out, by the packet's identity on the way in.
-fn ask(model: &Model, eni: Eni, direction: Direction, header: &Header, identity: Option<Eni>) -> Question {
+) -> Result<(), Fault> {
     let egress = direction == Direction::Egress;
-    let remote = if egress { header.dst } else { header.src };
-    Question {
-        egress,
-        remote,
-        far: if egress {
-            model.world.owner(eni, remote)
-        } else {
-            identity
-        },
-        protocol: header.protocol,
-        selector: header.selector,
-    }
-}
-
-/// Why no rule admits it.
-fn refusal(model: &Model, eni: Eni, question: &Question) -> Reason {
-    if question.egress {
-        Reason::NoEgressRule
-    } else if question.far.is_none() && security_group::would_admit_member(&model.world, eni, question) {
-        Reason::GroupReferenceLost
-    } else {
-        Reason::NoIngressRule
-    }
+    nacl::judge(world.acl(subnet, egress), egress, header).map_err(|denial| Fault {
+        rule: Some(denial.rule),
+        ..Fault::at(at, direction, denial.reason)
+    })
 }

@@ -1,7 +1,11 @@
 //! Resources by number instead of by name, since a name is asked for several times a packet.
 
+mod gateway;
+
+pub(super) use gateway::{VpcAttachment, zone};
+
 use groundplane::resources::{
-    NetworkAclEntry, NetworkInterface, PrefixList, Resources, RouteTable, SecurityGroupRule, Subnet, Vpc,
+    InterfaceType, NetworkAclEntry, NetworkInterface, PrefixList, Resources, RouteTable, SecurityGroupRule, Subnet, Vpc,
 };
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -10,12 +14,21 @@ use std::net::IpAddr;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Eni(usize);
 
+/// Where in their lists the VPCs and subnets of the configuration in force are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct VpcAt(usize);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct SubnetAt(usize);
+
 #[derive(Clone, Debug, Default)]
 pub(super) struct World {
     resources: Resources,
     numbers: HashMap<String, Eni>,
     /// By ENI: where in their lists it and what it belongs to are.
     places: Vec<Option<Places>>,
+    /// By subnet: what else it has.
+    subnets: Vec<Around>,
     /// By NACL: its inbound and its outbound list, lowest number first.
     acls: Vec<[Vec<NetworkAclEntry>; 2]>,
 }
@@ -23,11 +36,17 @@ pub(super) struct World {
 #[derive(Clone, Debug)]
 struct Places {
     eni: usize,
-    vpc: usize,
-    subnet: usize,
+    vpc: VpcAt,
+    subnet: SubnetAt,
+    groups: Vec<usize>,
+}
+
+/// What a subnet is in, and what it uses.
+#[derive(Clone, Debug)]
+struct Around {
+    vpc: VpcAt,
     table: usize,
     acl: usize,
-    groups: Vec<usize>,
 }
 
 fn place<T>(list: &[T], is: impl FnMut(&T) -> bool) -> usize {
@@ -59,6 +78,8 @@ impl World {
                 })
             })
             .collect();
+        let around = |subnet| Around::find(&resources, subnet);
+        self.subnets = resources.subnets.iter().map(around).collect();
         self.resources = resources;
     }
 
@@ -80,25 +101,59 @@ impl World {
         &self.resources.network_interfaces[self.places(eni).eni]
     }
 
-    pub(super) fn vpc(&self, eni: Eni) -> &Vpc {
-        &self.resources.vpcs[self.places(eni).vpc]
+    pub(super) fn has_eni(&self, eni: Eni) -> bool {
+        self.places[eni.0].is_some()
     }
 
-    pub(super) fn subnet(&self, eni: Eni) -> &Subnet {
-        &self.resources.subnets[self.places(eni).subnet]
+    /// The ENI of an id, if it is there.
+    pub(super) fn eni_of_id(&self, id: &str) -> Option<Eni> {
+        self.numbers.get(id).copied().filter(|eni| self.has_eni(*eni))
+    }
+
+    pub(super) fn is_nat_gateway(&self, eni: Eni) -> bool {
+        self.interface(eni).interface_type == InterfaceType::NatGateway
+    }
+
+    pub(super) fn vpc(&self, vpc: VpcAt) -> &Vpc {
+        &self.resources.vpcs[vpc.0]
+    }
+
+    pub(super) fn vpcs(&self) -> impl Iterator<Item = VpcAt> {
+        (0..self.resources.vpcs.len()).map(VpcAt)
+    }
+
+    pub(super) fn vpc_of(&self, eni: Eni) -> VpcAt {
+        self.places(eni).vpc
+    }
+
+    /// "inside the VPC's own CIDRs".
+    pub(super) fn is_inside(&self, vpc: VpcAt, address: IpAddr) -> bool {
+        self.vpc(vpc).blocks().any(|block| block.contains(&address))
+    }
+
+    pub(super) fn subnet(&self, subnet: SubnetAt) -> &Subnet {
+        &self.resources.subnets[subnet.0]
+    }
+
+    pub(super) fn subnet_of(&self, eni: Eni) -> SubnetAt {
+        self.places(eni).subnet
+    }
+
+    pub(super) fn vpc_around(&self, subnet: SubnetAt) -> VpcAt {
+        self.subnets[subnet.0].vpc
     }
 
     pub(super) fn share_subnet(&self, eni: Eni, other: Eni) -> bool {
-        self.places(eni).subnet == self.places(other).subnet
+        self.subnet_of(eni) == self.subnet_of(other)
     }
 
-    pub(super) fn table(&self, eni: Eni) -> &RouteTable {
-        &self.resources.route_tables[self.places(eni).table]
+    pub(super) fn table(&self, subnet: SubnetAt) -> &RouteTable {
+        &self.resources.route_tables[self.subnets[subnet.0].table]
     }
 
-    /// The list of the NACL of the ENI's subnet, lowest number first.
-    pub(super) fn acl(&self, eni: Eni, egress: bool) -> &[NetworkAclEntry] {
-        &self.acls[self.places(eni).acl][usize::from(egress)]
+    /// The list of the NACL of a subnet, lowest number first.
+    pub(super) fn acl(&self, subnet: SubnetAt, egress: bool) -> &[NetworkAclEntry] {
+        &self.acls[self.subnets[subnet.0].acl][usize::from(egress)]
     }
 
     /// The rules of all groups of an ENI in one direction.
@@ -119,11 +174,10 @@ impl World {
             .find(|list| list.prefix_list_id == id)
     }
 
-    /// The ENI of another one's VPC that has an address.
-    pub(super) fn owner(&self, in_vpc_of: Eni, address: IpAddr) -> Option<Eni> {
-        let vpc = self.places(in_vpc_of).vpc;
+    /// The ENI of a VPC that has an address.
+    pub(super) fn owner(&self, vpc: VpcAt, address: IpAddr) -> Option<Eni> {
         self.enis()
-            .filter(|eni| self.places(*eni).vpc == vpc)
+            .filter(|eni| self.vpc_of(*eni) == vpc)
             .find(|eni| self.interface(*eni).has(address))
     }
 
@@ -139,16 +193,23 @@ impl Places {
     fn find(resources: &Resources, eni: usize) -> Self {
         let interface = &resources.network_interfaces[eni];
         let subnet = place(&resources.subnets, |it| it.subnet_id == interface.subnet_id);
-        let its = &resources.subnets[subnet];
         Self {
             eni,
-            vpc: place(&resources.vpcs, |it| it.vpc_id == interface.vpc_id),
-            subnet,
-            table: place(&resources.route_tables, |it| it.route_table_id == its.route_table_id),
-            acl: place(&resources.network_acls, |it| it.network_acl_id == its.network_acl_id),
+            vpc: VpcAt(place(&resources.vpcs, |it| it.vpc_id == interface.vpc_id)),
+            subnet: SubnetAt(subnet),
             groups: (0..resources.security_groups.len())
                 .filter(|group| interface.groups.contains(&resources.security_groups[*group].group_id))
                 .collect(),
+        }
+    }
+}
+
+impl Around {
+    fn find(resources: &Resources, subnet: &Subnet) -> Self {
+        Self {
+            vpc: VpcAt(place(&resources.vpcs, |it| it.vpc_id == subnet.vpc_id)),
+            table: place(&resources.route_tables, |it| it.route_table_id == subnet.route_table_id),
+            acl: place(&resources.network_acls, |it| it.network_acl_id == subnet.network_acl_id),
         }
     }
 }

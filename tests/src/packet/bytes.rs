@@ -132,9 +132,11 @@ fn behind_the_header(ip: &Ip, addresses: &[u8]) -> Vec<u8> {
         return ip.payload.clone();
     }
     let (mut bytes, checksum_at) = match &ip.transport {
-        Transport::Tcp { ports, flags } => {
+        Transport::Tcp { ports, flags, options } => {
             let mut bytes = port_bytes(*ports);
-            bytes.extend([0, 0, 0, 1, 0, 0, 0, 1, 5 << 4, *flags, 0xff, 0xff, 0, 0, 0, 0]);
+            let words = 5 + (options.len() / 4) as u8;
+            bytes.extend([0, 0, 0, 1, 0, 0, 0, 1, words << 4, *flags, 0xff, 0xff, 0, 0, 0, 0]);
+            bytes.extend(options);
             (bytes, Some(16))
         }
         Transport::Udp { ports } => {
@@ -214,6 +216,14 @@ fn apply(damage: Damage, frame: &mut Vec<u8>, network: usize, transport: usize) 
         Damage::IpChecksum => change(frame, network + 10, |byte| !byte),
         Damage::TcpDataOffset(words) => change(frame, transport + 12, |byte| words << 4 | byte & 15),
         Damage::UdpLength(len) => put(frame, transport + 4, len),
+        Damage::TransportChecksum(protocol, sum) => {
+            let at = match protocol {
+                6 => 16,
+                17 => 6,
+                _ => 2,
+            };
+            put(frame, transport + at, sum);
+        }
         Damage::Byte(at, value) => change(frame, at, |_| value),
     }
 }

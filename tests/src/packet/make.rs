@@ -11,6 +11,7 @@ impl Packet {
         Self::ip(Transport::Tcp {
             ports: (0, 0),
             flags: flag::ACK,
+            options: Vec::new(),
         })
     }
 

@@ -101,7 +101,8 @@ impl Writer<'_> {
         self.route_tables(text, vpc);
         text.push_str("    instances:\n");
         let enis = self.resources.network_interfaces.iter();
-        for eni in enis.filter(|it| it.vpc_id == vpc.vpc_id) {
+        let guests = enis.filter(|eni| !eni.requester_managed);
+        for eni in guests.filter(|it| it.vpc_id == vpc.vpc_id) {
             line(text, 6, &eni.name, &self.instance(eni));
         }
     }
@@ -177,7 +178,7 @@ impl Writer<'_> {
             .resources
             .route_tables
             .iter()
-            .filter(|it| it.vpc_id == vpc.vpc_id)
+            .filter(|it| it.vpc_id == vpc.vpc_id && it.gateway_ids.is_empty())
             .collect();
         let has_main = tables.iter().any(|table| table.main);
         let routes =

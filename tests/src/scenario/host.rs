@@ -4,7 +4,7 @@
 use super::expected::Dropped;
 use super::{Act, Exchange, Expected, Flow, Owner, Stage};
 use crate::conversation::relay;
-use crate::model::{Model, Verdict};
+use crate::model::{At, Model, Verdict};
 use crate::packet::{BROADCAST, Packet, Parsed, ROUTER};
 use crate::reasons;
 use crate::topology::Topology;
@@ -17,6 +17,9 @@ use std::time::Duration;
 
 /// More middleboxes than any scenario has; a packet that meets more of them goes round in circles.
 const MOST_RELAYS: usize = 4;
+
+/// What a drop before any ENI is reached is told of.
+const INTERNET: &str = "internet";
 
 /// Model and datapath, side by side.
 #[derive(Debug, Default)]
@@ -207,8 +210,8 @@ impl Running {
     /// One frame of one guest, to model and datapath at once.
     fn judge(&mut self, from: &str, frame: &[u8]) -> Result<Result<(Device, Vec<u8>), Fate>> {
         let interface = self.topology.interface(from).network_interface_id.clone();
-        let said = self.model.leave(&interface, frame, false, self.now);
         let (heard, _) = self.twin.send(self.topology.guest(from).device, frame, false);
+        let said = self.model.leave(&interface, frame, false, self.now, heard.frame());
         match (said, heard) {
             (Verdict::Delivered { eni, frame: expected }, Heard::Delivered { to, frame })
                 if self.topology.bindings[&eni].device == to && expected == frame =>
@@ -228,10 +231,16 @@ impl Running {
     }
 
     fn loss(&self, drop: &crate::model::Drop) -> Loss {
-        let mut enis = self.topology.resources.network_interfaces.iter();
-        let eni = enis.find(|eni| eni.network_interface_id == drop.eni);
+        let name = |id: &String| {
+            let mut enis = self.topology.resources.network_interfaces.iter();
+            let eni = enis.find(|eni| eni.network_interface_id == *id);
+            eni.map_or_else(|| id.clone(), |eni| eni.name.clone())
+        };
         Loss {
-            at: eni.map_or_else(|| drop.eni.clone(), |eni| eni.name.clone()),
+            at: match &drop.at {
+                At::Eni(id) => name(id),
+                At::Internet => INTERNET.to_owned(),
+            },
             egress: drop.egress,
             reason: reasons::of(drop.reason),
             rule: drop.rule,

@@ -21,36 +21,44 @@ pub struct Guest {
 impl Topology {
     /// An ENI on a veth, with open groups and its check on.
     pub fn eni(&mut self, name: &str, address: &str) -> &mut Self {
-        let subnet = &self.resources.subnets[self.subnet];
-        let (vpc_id, subnet_id) = (subnet.vpc_id.clone(), subnet.subnet_id.clone());
-        let enis = self.resources.network_interfaces.iter();
-        let in_vpc = enis.filter(|eni| eni.vpc_id == vpc_id).count();
-        let groups = vec![self.kind(&vpc_id, Groups::OPEN)];
-        let network_interface_id = self.id("eni");
         let index = u32::try_from(self.bindings.len()).expect("few ENIs");
         let binding = Binding {
             device: Device(10 + index),
             kind: GuestKind::Veth,
         };
-        self.bindings.insert(network_interface_id.clone(), binding);
+        let groups = vec![self.kind(&self.resources.subnets[self.subnet].vpc_id, Groups::OPEN)];
+        let id = self.new_eni(name, address, groups);
+        self.bindings.insert(id, binding);
+        self
+    }
+
+    /// An ENI that belongs to something and not to a guest: in no groups, its check off, bound to nothing.
+    pub(super) fn component(&mut self, name: &str, address: &str, interface_type: InterfaceType) -> &mut Self {
+        self.new_eni(name, address, Vec::new());
+        let eni = self.interface_mut(name);
+        eni.interface_type = interface_type;
+        eni.source_dest_check = false;
+        eni.requester_managed = true;
+        self
+    }
+
+    fn new_eni(&mut self, name: &str, address: &str, groups: Vec<String>) -> String {
+        let subnet = &self.resources.subnets[self.subnet];
+        let (vpc_id, subnet_id) = (subnet.vpc_id.clone(), subnet.subnet_id.clone());
+        let enis = self.resources.network_interfaces.iter();
+        let in_vpc = enis.filter(|eni| eni.vpc_id == vpc_id).count();
+        let network_interface_id = self.id("eni");
         self.resources.network_interfaces.push(NetworkInterface {
-            network_interface_id,
+            network_interface_id: network_interface_id.clone(),
             name: name.to_owned(),
             vpc_id,
             subnet_id,
             mac_address: Mac([2, 0xaa, 0, 0, 0, u8::try_from(in_vpc + 1).expect("few ENIs")]),
             private_ip_addresses: vec![address.parse().expect("an IPv4 address")],
-            ipv6_addresses: Vec::new(),
-            ipv4_prefixes: Vec::new(),
-            ipv6_prefixes: Vec::new(),
             groups,
-            source_dest_check: true,
-            interface_type: InterfaceType::Interface,
-            connection_tracking: ConnectionTracking::default(),
-            allowance: Allowance::default(),
             ..NetworkInterface::default()
         });
-        self
+        network_interface_id
     }
 
     /// An ENI with an address of each family.
@@ -155,7 +163,7 @@ impl Topology {
         found.map(|(id, _)| id.as_str())
     }
 
-    fn interface_mut(&mut self, name: &str) -> &mut NetworkInterface {
+    pub(super) fn interface_mut(&mut self, name: &str) -> &mut NetworkInterface {
         let mut enis = self.resources.network_interfaces.iter_mut();
         let found = enis.find(|eni| eni.name == name);
         found.unwrap_or_else(|| panic!("no ENI {name}"))

@@ -1,7 +1,20 @@
 //! Topologies that many tests begin with.
 
 use super::Topology;
-use groundplane::resources::RouteTarget;
+
+/// The outside host `x` of T0, and its IPv6 address.
+pub const OUTSIDE: [&str; 2] = ["198.51.100.7", "2001:db8:ffff::7"];
+
+const T0_ZONES: [(&str, &str); 8] = [
+    ("P1", "az1"),
+    ("P3", "az2"),
+    ("B1", "az1"),
+    ("C1", "az1"),
+    ("A1", "az1"),
+    ("A2", "az1"),
+    ("A3", "az2"),
+    ("APUB", "az1"),
+];
 
 impl Topology {
     /// One VPC with a middlebox: `web` and `db` in a subnet each, `web2` beside `web`, `box` in a third subnet and able
@@ -28,9 +41,8 @@ impl Topology {
         topology
     }
 
-    /// The base topology T0 of semantics 32.0, as far as it consists of what there is: no NAT gateway, no peers, no
-    /// endpoints, no load balancer, no outside. A1, A2, A3 and APUB have a table each, which is the same as the shared
-    /// ones as long as all say the same.
+    /// The base topology T0 of semantics 32.0, as far as it consists of what there is: no endpoints, no load balancer.
+    /// A1, A2, A3 and APUB have a table each, which is the same as the shared ones as long as all say the same.
     ///
     /// VPC-A comes last: what a test adds is in VPC-A. VPC-P's targets are ENIs like others.
     #[must_use]
@@ -39,7 +51,12 @@ impl Topology {
         topology.vpc("VPC-P", "10.0.0.0/16");
         topology.subnet("P1", "10.0.1.0/24").eni("t1", "10.0.1.60");
         topology.subnet("P3", "10.0.3.0/24").eni("t3", "10.0.3.60");
+        topology.vpc("VPC-B", "10.1.0.0/16");
+        topology.subnet("B1", "10.1.1.0/24").eni("b1", "10.1.1.10");
+        topology.vpc("VPC-C", "10.2.0.0/16");
+        topology.subnet("C1", "10.2.1.0/24").eni("c1", "10.2.1.10");
         topology.vpc("VPC-A", "10.0.0.0/16").block("2001:db8:a::/56");
+        topology.internet_gateway("igw-A");
         topology
             .subnet("A1", "10.0.1.0/24")
             .subnet6("2001:db8:a:1::/64")
@@ -56,10 +73,16 @@ impl Topology {
         topology
             .subnet("APUB", "10.0.10.0/24")
             .subnet6("2001:db8:a:10::/64")
-            .route_to("APUB", "0.0.0.0/0", RouteTarget::Gateway("igw-A".to_owned()))
+            .route_out("APUB", "0.0.0.0/0", "igw-A")
             .eni6("p1", "10.0.10.10", "2001:db8:a:10::10")
             .eni6("p2", "10.0.10.11", "2001:db8:a:10::11")
-            .eni6("p3", "10.0.10.12", "2001:db8:a:10::12");
+            .eni6("p3", "10.0.10.12", "2001:db8:a:10::12")
+            .public_address("p1", "203.0.113.10")
+            .public_address("p2", "203.0.113.11")
+            .nat_gateway("nat-A", "10.0.10.200", Some("203.0.113.200"));
+        for (subnet, zone) in T0_ZONES {
+            topology.zone(subnet, zone);
+        }
         topology
     }
 

@@ -4,7 +4,7 @@ use groundplane::resources::{
     Destination, NetworkAclEntry, Route, RouteOrigin, RouteState, RouteTarget, RuleAction, Vpc,
 };
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 pub(super) fn local_routes(vpc: &Vpc) -> Vec<Route> {
     vpc.blocks().map(local_route).collect()
@@ -81,4 +81,8 @@ pub(super) fn net6(cidr: &str) -> Ipv6Net {
 #[must_use]
 pub fn address(text: &str) -> IpAddr {
     text.parse().expect("an address")
+}
+
+pub(super) fn address4(text: &str) -> Ipv4Addr {
+    text.parse().expect("an IPv4 address")
 }

@@ -1,6 +1,7 @@
 //! Route tables and NACLs of a topology.
 
 use super::Topology;
+use super::net;
 use super::shorthand::local_routes;
 use groundplane::resources::{
     Destination, NetworkAclEntry, Route, RouteOrigin, RouteState, RouteTable, RouteTarget, Subnet,
@@ -11,6 +12,44 @@ impl Topology {
     /// A route table of the VPC with its local routes, for [`Topology::associate`].
     pub fn table(&mut self, name: &str) -> &mut Self {
         self.new_table(name);
+        self
+    }
+
+    /// The gateway's route table (semantics 5.5), with a route of its own for each subnet that an ENI stands before.
+    pub fn edge_table(&mut self, name: &str, gateway: &str) -> &mut Self {
+        let RouteTarget::Gateway(id) = self.gateway(gateway) else {
+            panic!("{gateway} has no route table");
+        };
+        self.new_table(name);
+        let table = self.resources.route_tables.last_mut().expect("just made");
+        table.gateway_ids = vec![id];
+        self
+    }
+
+    /// What comes for a block by the gateway goes to an ENI first.
+    pub fn edge_route(&mut self, table: &str, destination: &str, eni: &str) -> &mut Self {
+        let target = RouteTarget::NetworkInterface(self.interface(eni).network_interface_id.clone());
+        self.edge_route_to(table, destination, target)
+    }
+
+    pub fn edge_route_to(&mut self, table: &str, destination: &str, target: RouteTarget) -> &mut Self {
+        let destination = Destination::Cidr(net(destination));
+        let mut tables = self.resources.route_tables.iter_mut();
+        let found = tables.find(|it| it.name == table);
+        let routes = &mut found.unwrap_or_else(|| panic!("no route table {table}")).routes;
+        routes.retain(|it| it.destination != destination);
+        routes.push(Route {
+            destination,
+            target,
+            state: RouteState::Active,
+            origin: RouteOrigin::CreateRoute,
+        });
+        self
+    }
+
+    /// Nothing stands before anybody any more.
+    pub fn no_edge_table(&mut self, name: &str) -> &mut Self {
+        self.resources.route_tables.retain(|table| table.name != name);
         self
     }
 
@@ -158,7 +197,7 @@ impl Topology {
         found.unwrap_or_else(|| panic!("no subnet {name}"))
     }
 
-    fn subnet_mut(&mut self, name: &str) -> &mut Subnet {
+    pub(super) fn subnet_mut(&mut self, name: &str) -> &mut Subnet {
         let found = self.resources.subnets.iter_mut().find(|subnet| subnet.name == name);
         found.unwrap_or_else(|| panic!("no subnet {name}"))
     }

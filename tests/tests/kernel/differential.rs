@@ -8,7 +8,6 @@ use groundplane_abi::eni::{EniState, EniTotals};
 use groundplane_abi::flow::{FlowEntry, FlowKey};
 use groundplane_abi::{Device, Ip, Ip4, Ip6, map};
 use groundplane_datapath::FlowTable;
-use groundplane_datapath::verdict::rewrite::is_answer;
 use groundplane_tests::conversation::{self, Conversation, Step, relay};
 use groundplane_tests::kernel::{LoadedKernel, takes};
 use groundplane_tests::topology::Topology;
@@ -82,6 +81,7 @@ impl<'a> Room<'a> {
             flows: FLOWS,
             ..Capacity::default()
         });
+        host.set_secret(kernel.secret().expect("the settings are read"));
         host.apply(&compile(&conversation.topology));
         let mut room = Self {
             kernel,
@@ -199,16 +199,7 @@ impl<'a> Room<'a> {
         }
         let mut host_frame = SliceFrame::new(frame.to_vec());
         let verdict = self.host.send(from, &mut host_frame);
-        let expected = if verdict.is_drop() {
-            Heard::Dropped(verdict.reason)
-        } else if is_answer(verdict.rewrite) {
-            Heard::Answered(host_frame.bytes)
-        } else {
-            Heard::Delivered {
-                to: verdict.out,
-                frame: host_frame.bytes,
-            }
-        };
+        let expected = Heard::of(&verdict, host_frame.bytes);
         let heard = self
             .kernel
             .send(from, frame)
@@ -221,11 +212,17 @@ impl<'a> Room<'a> {
                 *self.sent.entry(from).or_default() += 1;
                 Some((to, frame))
             }
+            Heard::Left(_) => {
+                self.compared.delivered += 1;
+                *self.sent.entry(from).or_default() += 1;
+                None
+            }
             Heard::Answered(_) => {
                 self.compared.answered += 1;
                 None
             }
-            Heard::Dropped(reason) => {
+            Heard::Passed => None,
+            Heard::Refused { reason, .. } | Heard::Dropped(reason) => {
                 *self.compared.dropped.entry(reason.to_string()).or_default() += 1;
                 None
             }

@@ -6,7 +6,9 @@
 mod allowance;
 mod churn;
 mod differential;
+mod exhaustion;
 mod flood;
+mod gateways;
 mod gone;
 mod listing;
 mod race;

@@ -44,7 +44,7 @@ fn entry<I: Ip>(src: I, dst: I, out: Device, kernel: &LoadedKernel) -> FlowEntry
         out,
         kind: kind::PEER,
         flags: action_flag::ROUTED,
-        reason: DropReason::NONE,
+        detail: 9001,
         src_port,
         dst_port,
     };

@@ -36,7 +36,8 @@ impl Coverage {
         match heard {
             Heard::Delivered { frame, .. } => self.delivered[family(frame)] += 1,
             Heard::Answered(frame) => self.answered[family(frame)] += 1,
-            Heard::Dropped(reason) => *self.dropped.entry(*reason).or_default() += 1,
+            Heard::Left(_) | Heard::Passed => {}
+            Heard::Dropped(reason) | Heard::Refused { reason, .. } => *self.dropped.entry(*reason).or_default() += 1,
         }
         if let Some(path) = path {
             *self.paths.entry(path).or_default() += 1;
@@ -44,7 +45,7 @@ impl Coverage {
     }
 
     pub(crate) fn passed(&mut self, way: &Way) {
-        for pass in way.passes {
+        for pass in way.passes.into_iter().flatten() {
             *self.passes.entry(pass).or_default() += 1;
         }
         self.by_note += u64::from(way.by_note);

@@ -7,7 +7,7 @@ use groundplane_abi::Device;
 use groundplane_abi::eni::DropKey;
 use groundplane_abi::nacl::direction;
 use groundplane_tests::conversation::{Conversation, Step, relay};
-use groundplane_tests::model::{Model, Verdict};
+use groundplane_tests::model::{At, Drop, Model, Verdict};
 use groundplane_tests::packet::Parsed;
 use groundplane_tests::reasons;
 use groundplane_tests::topology::Topology;
@@ -89,9 +89,9 @@ impl<'a> Room<'a> {
         coverage: &mut Coverage,
     ) -> Result<Option<(Device, Vec<u8>)>, String> {
         let eni = self.topology.eni_on(from).expect("guests hang on devices").to_owned();
-        let expected = self.expected(&eni, frame, tagged);
         let (heard, path) = self.twin.send(from, frame, tagged);
-        let told = if matches!(heard, Heard::Dropped(_)) {
+        let expected = self.expected(&eni, frame, tagged, heard.frame());
+        let told = if matches!(heard, Heard::Dropped(_) | Heard::Refused { .. }) {
             self.told()
         } else {
             None
@@ -110,7 +110,7 @@ impl<'a> Room<'a> {
         }
         coverage.heard(&heard, path);
         if let Some(way) = self.model.last_way() {
-            coverage.passed(&way);
+            coverage.passed(way);
         }
         Ok(match heard {
             Heard::Delivered { to, frame } => Some((to, frame)),
@@ -118,24 +118,39 @@ impl<'a> Room<'a> {
         })
     }
 
-    fn expected(&mut self, eni: &str, frame: &[u8], tagged: bool) -> (Heard, Option<Told>) {
-        match self.model.leave(eni, frame, tagged, self.now) {
+    fn expected(&mut self, eni: &str, frame: &[u8], tagged: bool, seen: Option<&[u8]>) -> (Heard, Option<Told>) {
+        match self.model.leave(eni, frame, tagged, self.now, seen) {
             Verdict::Delivered { eni, frame } => {
                 let to = self.topology.bindings[&eni].device;
                 (Heard::Delivered { to, frame }, None)
             }
+            Verdict::Left(frame) => (Heard::Left(frame), None),
+            Verdict::Passed => (Heard::Passed, None),
             Verdict::Answered(frame) => (Heard::Answered(frame), None),
+            Verdict::Refused { drop, answer } => {
+                let told = self.expected_drop(&drop);
+                let reason = told.key.reason;
+                (Heard::Refused { reason, answer }, Some(told))
+            }
             Verdict::Dropped(drop) => {
-                let reason = reasons::of(drop.reason);
-                let key = DropKey {
-                    device: self.topology.bindings[&drop.eni].device,
-                    reason,
-                    rule: drop.rule.unwrap_or(0),
-                };
-                let egress = drop.egress;
-                (Heard::Dropped(reason), Some(Told { key, egress }))
+                let told = self.expected_drop(&drop);
+                (Heard::Dropped(told.key.reason), Some(told))
             }
         }
+    }
+
+    fn expected_drop(&self, drop: &Drop) -> Told {
+        let device = match &drop.at {
+            At::Eni(eni) => self.topology.bindings[eni].device,
+            At::Internet => Device::INTERNET,
+        };
+        let key = DropKey {
+            device,
+            reason: reasons::of(drop.reason),
+            rule: drop.rule.unwrap_or(0),
+        };
+        let egress = drop.egress;
+        Told { key, egress }
     }
 
     /// What the datapath has told of the last drop.
@@ -162,6 +177,9 @@ struct Told {
 fn tell(heard: &Heard) -> String {
     match heard {
         Heard::Dropped(reason) => format!("{reason}"),
+        Heard::Refused { reason, answer } => format!("{reason}, answered {answer:02x?}"),
+        Heard::Left(frame) => format!("left {frame:02x?}"),
+        Heard::Passed => "passed".to_owned(),
         Heard::Answered(frame) => format!("answered {frame:02x?}"),
         Heard::Delivered { to, frame } => format!("delivered to {}: {frame:02x?}", to.0),
     }
@@ -212,14 +230,16 @@ fn retell(
 ) -> (String, Option<(Device, Vec<u8>)>) {
     let eni = topology.eni_on(from).expect("guests hang on devices");
     let read = Parsed::read(frame).map_or_else(|error| format!("{error}"), |packet| summary(&packet));
-    let (became, onward) = match model.leave(eni, frame, tagged, now) {
+    let (became, onward) = match model.leave(eni, frame, tagged, now, None) {
         Verdict::Delivered { eni, frame } => {
             let to = topology.bindings[&eni].device;
             let onward = relay(topology, to, &frame).map(|frame| (to, frame));
             (format!("to {} {:?}", to.0, model.last_way()), onward)
         }
         Verdict::Answered(_) => ("answered".to_owned(), None),
-        Verdict::Dropped(drop) => (format!("{:?} {:?}", drop.reason, drop.rule), None),
+        Verdict::Left(_) => (format!("out {:?}", model.last_way()), None),
+        Verdict::Passed => ("passed".to_owned(), None),
+        Verdict::Dropped(drop) | Verdict::Refused { drop, .. } => (format!("{:?} {:?}", drop.reason, drop.rule), None),
     };
     (format!("{read}: {became}"), onward)
 }

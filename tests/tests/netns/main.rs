@@ -5,6 +5,7 @@ mod agent;
 mod boot;
 mod connections;
 mod flip;
+mod gateways;
 mod history;
 mod host_side;
 mod isolation;

@@ -89,7 +89,7 @@ impl Judge {
             let back = &scratch.twin.action.delivery;
             (back.kind == kind::DROP).then_some(Denial {
                 at: back.out,
-                reason: back.reason,
+                reason: back.reason(),
                 rule: scratch.twin.far.rule,
                 answers: true,
             })

@@ -52,6 +52,13 @@ impl<'a> Places<'a> {
         }
     }
 
+    /// Remembers that what is made of an object is where that one is.
+    pub(super) fn alias(&mut self, section: &'static str, id: &str, of: &str) {
+        if let Some(span) = self.object(of) {
+            self.objects.entry(id.to_owned()).or_insert((section, span));
+        }
+    }
+
     /// Where an object is. What every VPC comes with, and nobody wrote, is nowhere.
     pub(super) fn object(&self, id: &str) -> Option<Span> {
         self.objects.get(id).map(|(_, span)| *span)

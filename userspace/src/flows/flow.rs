@@ -142,7 +142,7 @@ impl Flow {
 
 impl FlowState {
     /// `answered` is how many packets the side has sent that sent fewer.
-    fn of(table: FlowTable, tcp: u32, answered: u64) -> Self {
+    fn of(table: FlowTable, tcp: u16, answered: u64) -> Self {
         match table {
             FlowTable::Embryos => Self::HalfOpen,
             FlowTable::Main if tcp_seen::is_closing(tcp) => Self::Closing,

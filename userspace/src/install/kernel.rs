@@ -164,6 +164,7 @@ impl Datapath {
             clock_offset: 0,
             ticks_per_second: clock::ticks_per_second(programs::loaded(&mut object, clock::PROBE)?)?,
             mark: random_mark()?,
+            secret: u64::from_ne_bytes(random()?),
             ring_slots4: capacity(pins, map::ip4::RING)?,
             ring_slots6: capacity(pins, map::ip6::RING)?,
             layout_version: LAYOUT_VERSION,
@@ -255,6 +256,15 @@ impl Datapath {
         self.tables.enis.get(EniKey { bank, device })
     }
 
+    /// What people call whoever packets are dropped at that is no guest: the outside, or a NAT gateway.
+    pub fn gateway(&self, device: Device) -> Result<Option<String>> {
+        if device == Device::INTERNET {
+            return Ok(Some("the internet".to_owned()));
+        }
+        let nat = self.tables.nat(device, self.generation().bank())?;
+        Ok(nat.map(|address| format!("NAT gateway {address}")))
+    }
+
     /// All counters, added up over cores and live flows.
     pub fn counters(&self) -> Result<Counters> {
         let totals = all(&self.totals, self.totals.iter(), map::ENI_TOTALS)?;
@@ -325,11 +335,15 @@ fn capacity(pins: &Path, name: &str) -> Result<u32> {
 
 /// A number nobody guesses: a packet that carries it may pass to a tap.
 fn random_mark() -> Result<u32> {
-    let mut bytes = [0; 4];
+    // 0 is every packet's mark.
+    Ok(u32::from_ne_bytes(random()?).max(1))
+}
+
+fn random<const N: usize>() -> Result<[u8; N]> {
+    let mut bytes = [0; N];
     let read = File::open("/dev/urandom").and_then(|mut file| file.read_exact(&mut bytes));
     read.doing(|| "read random bytes".to_owned())?;
-    // 0 is every packet's mark.
-    Ok(u32::from_ne_bytes(bytes).max(1))
+    Ok(bytes)
 }
 
 /// All rows of a table that packets may be writing to. A row deleted meanwhile can make the kernel start again from

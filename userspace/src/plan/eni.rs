@@ -1,12 +1,12 @@
 //! ENIs, their subnets, and who holds which address (semantics 3).
 
-use super::lookup::Lookup;
+use super::lookup::{Lookup, zone};
 use super::objects::Objects;
 use super::prefix::Nest;
 use super::problem::{PlanProblem, Problems};
-use super::{Family, GuestKind, Plan};
-use crate::resources::{NetworkInterface, Subnet};
-use groundplane_abi::eni::{AddressKey, EniEntry, EniKey, MacKey, SubnetEntry, SubnetKey, eni_flag};
+use super::{Family, GuestKind, Plan, internet, peering};
+use crate::resources::{InterfaceType, NetworkInterface, Subnet};
+use groundplane_abi::eni::{AddressEntry, AddressKey, EniEntry, EniKey, MacKey, SubnetEntry, SubnetKey, eni_flag};
 use groundplane_abi::{Bank, Device, GroupSetId, Ip4, Ip6, Mac, NaclId, RouteTableId, SubnetId, VpcId};
 use ipnet::{IpNet, Ipv4Net};
 use std::collections::BTreeMap;
@@ -56,6 +56,8 @@ fn subnet_row(
         prefix_len: subnet.cidr_block.prefix_len(),
         prefix_len6,
         scope: *lookup.scopes.get(vpc_id)?,
+        zone: lookup.zones.get(zone(subnet)).copied().unwrap_or_default(),
+        flags: internet::subnet_flags(lookup, subnet) | peering::subnet_flags(lookup, vpc_id),
     };
     Some((key, entry))
 }
@@ -156,6 +158,9 @@ fn insert_eni(numbered: &Numbered<'_>, plan: &mut Plan) {
             eni_flag::AUTOMATICALLY_TRACKED,
             eni.interface_type.is_automatically_tracked(),
         ),
+        (eni_flag::NAT, eni.interface_type == InterfaceType::NatGateway),
+        (eni_flag::INTERNET_DENIED, eni.deny_all_igw_traffic),
+        (eni_flag::PUBLIC, !eni.associations.is_empty()),
     ] {
         flags |= if is_set { flag } else { 0 };
     }
@@ -211,7 +216,7 @@ fn insert_mac<'a>(
 }
 
 /// All blocks of an ENI, addresses among them.
-fn blocks(eni: &NetworkInterface) -> impl Iterator<Item = IpNet> {
+pub(super) fn blocks(eni: &NetworkInterface) -> impl Iterator<Item = IpNet> {
     let ip4 = eni
         .private_ip_addresses
         .iter()
@@ -240,7 +245,11 @@ fn insert_addresses<'a, I: Family>(
         if let Some(other) = owners.insert(row, id) {
             report_shared(address, other, id, problems);
         }
-        I::rows_mut(plan).addresses.insert(row, numbered.device);
+        let entry = AddressEntry {
+            device: numbered.device,
+            public: I::public(numbered.eni, (address, prefix_len)),
+        };
+        I::rows_mut(plan).addresses.insert(row, entry);
     }
 }
 

@@ -1,10 +1,12 @@
 //! What the nouns look up in each other: numbers for ids, devices for ENIs, prefix lists.
 
-use super::number::{Numbers, scopes};
+use super::gateway::Gateways;
+use super::number::{Numbers, components, scopes, zones};
 use super::problem::{PlanProblem, Problems};
 use super::security_group::GroupSets;
-use super::{Binding, Bindings};
-use crate::resources::{PrefixList, Resources, SecurityGroup};
+use super::{Binding, Bindings, GuestKind};
+use crate::resources::{InterfaceType, NetworkInterface, PrefixList, Resources, SecurityGroup, Subnet};
+use crate::resources::{VpcBlockPublicAccessExclusion, VpcBlockPublicAccessOptions};
 use groundplane_abi::{Device, ScopeId};
 use ipnet::IpNet;
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,15 +16,26 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(super) struct Lookup<'a> {
     pub(super) vpcs: Numbers<'a>,
     pub(super) subnets: Numbers<'a>,
+    /// Those of VPCs and of transit gateways; and, by the VPC's id, those of answers to NAT gateways of its peers.
     pub(super) route_tables: Numbers<'a>,
     pub(super) network_acls: Numbers<'a>,
     pub(super) security_groups: Numbers<'a>,
-    /// By the VPC's id.
+    /// VPCs' attachments to transit gateways.
+    pub(super) attachments: Numbers<'a>,
+    /// By the id of the VPC or transit gateway.
     pub(super) scopes: BTreeMap<&'a str, ScopeId>,
     /// By id.
     pub(super) groups: BTreeMap<&'a str, &'a SecurityGroup>,
     /// The sets of groups that some ENI has.
     pub(super) group_sets: GroupSets<'a>,
+    /// By the VPC's id.
+    pub(super) enis: BTreeMap<&'a str, Vec<&'a NetworkInterface>>,
+    /// By the zone's name.
+    pub(super) zones: BTreeMap<&'a str, u16>,
+    pub(super) gateways: Gateways<'a>,
+    /// VPC Block Public Access: account, Region if it says one, and mode.
+    pub(super) block_modes: Vec<(&'a str, Option<&'a str>, &'a str)>,
+    pub(super) exclusions: Vec<&'a VpcBlockPublicAccessExclusion>,
     network_interfaces: Numbers<'a>,
     prefix_lists: BTreeMap<&'a str, &'a PrefixList>,
     bindings: BTreeMap<&'a str, Binding>,
@@ -34,12 +47,12 @@ impl<'a> Lookup<'a> {
         let mut number = |objects: Vec<(&'a str, &'a str)>| Numbers::give_out(objects.into_iter(), problems);
         let vpcs = number(all.vpcs.iter().map(|v| (&*v.vpc_id, &*v.vpc_id)).collect());
         let subnets = number(all.subnets.iter().map(|s| (&*s.subnet_id, &*s.vpc_id)).collect());
-        let route_tables = number(
-            all.route_tables
-                .iter()
-                .map(|t| (&*t.route_table_id, &*t.vpc_id))
-                .collect(),
-        );
+        let tables = all.transit_gateway_route_tables.iter();
+        let transit_tables = tables.map(|it| (&*it.transit_gateway_route_table_id, ""));
+        let tables = all.route_tables.iter().map(|t| (&*t.route_table_id, &*t.vpc_id));
+        // All in one table of routes; so are those of answers, known by their VPCs.
+        let vpc_ids = all.vpcs.iter().map(|vpc| (&*vpc.vpc_id, &*vpc.vpc_id));
+        let route_tables = number(tables.chain(transit_tables).chain(vpc_ids).collect());
         let network_acls = number(
             all.network_acls
                 .iter()
@@ -53,13 +66,21 @@ impl<'a> Lookup<'a> {
                 .map(|e| (&*e.network_interface_id, &*e.vpc_id))
                 .collect(),
         );
+        let attachments = all.transit_gateway_vpc_attachments.iter();
+        let attachments = number(attachments.map(|it| (&*it.transit_gateway_attachment_id, "")).collect());
         Self {
+            attachments,
+            enis: enis(all),
             vpcs,
             subnets,
             route_tables,
             network_acls,
             security_groups,
-            scopes: scopes(&all.vpcs.iter().map(|vpc| &*vpc.vpc_id).collect()),
+            scopes: scopes(&scoped(all)),
+            zones: zones(&all.subnets.iter().map(zone).collect()),
+            gateways: Gateways::of(all),
+            block_modes: all.vpc_block_public_access_options.iter().map(block_mode).collect(),
+            exclusions: exclusions(all),
             groups: all
                 .security_groups
                 .iter()
@@ -109,6 +130,41 @@ impl<'a> Lookup<'a> {
     }
 }
 
+fn enis(all: &Resources) -> BTreeMap<&str, Vec<&NetworkInterface>> {
+    let mut by_vpc: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for eni in &all.network_interfaces {
+        by_vpc.entry(&*eni.vpc_id).or_default().push(eni);
+    }
+    by_vpc
+}
+
+fn block_mode(options: &VpcBlockPublicAccessOptions) -> (&str, Option<&str>, &str) {
+    let mode = options.internet_gateway_block_mode.as_deref().unwrap_or("off");
+    (&options.aws_account_id, options.aws_region.as_deref(), mode)
+}
+
+/// Those that are in force.
+fn exclusions(all: &Resources) -> Vec<&VpcBlockPublicAccessExclusion> {
+    const GONE: [&str; 3] = ["delete-in-progress", "delete-complete", "create-failed"];
+    let all = all.vpc_block_public_access_exclusions.iter();
+    all.filter(|it| it.state.as_deref().is_none_or(|state| !GONE.contains(&state))).collect()
+}
+
+/// What changes on its own.
+fn scoped(all: &Resources) -> BTreeSet<&str> {
+    let vpcs = all.vpcs.iter().map(|vpc| &*vpc.vpc_id);
+    let transit_gateways = all.transit_gateways.iter().map(|gateway| &*gateway.transit_gateway_id);
+    vpcs.chain(transit_gateways).collect()
+}
+
+/// The zone of a subnet: by the name that all accounts have for it, if that is known.
+pub(super) fn zone(subnet: &Subnet) -> &str {
+    match &*subnet.availability_zone_id {
+        "" => &subnet.availability_zone,
+        id => id,
+    }
+}
+
 fn prefix_lists<'a>(resources: &'a Resources, problems: &mut Problems) -> BTreeMap<&'a str, &'a PrefixList> {
     let mut by_id = BTreeMap::new();
     for list in &resources.prefix_lists {
@@ -152,5 +208,12 @@ fn usable_bindings<'a>(
         }
         usable.insert(id, binding);
     }
+    let is_component = |eni: &&NetworkInterface| {
+        eni.interface_type == InterfaceType::NatGateway && !usable.contains_key(&*eni.network_interface_id)
+    };
+    let without_guest = resources.network_interfaces.iter().filter(is_component);
+    let without_guest = components(&without_guest.map(|eni| &*eni.network_interface_id).collect());
+    let kind = GuestKind::Veth;
+    usable.extend(without_guest.into_iter().map(|(id, device)| (id, Binding { device, kind })));
     usable
 }

@@ -4,17 +4,22 @@
 
 mod eni;
 mod family;
+mod gateway;
+mod internet;
 mod limits;
 mod lookup;
 mod nacl;
+mod nat;
 mod number;
 mod objects;
 mod parts;
+mod peering;
 mod prefix;
 mod problem;
 mod route;
 mod scope;
 mod security_group;
+mod transit;
 #[cfg(test)]
 mod tests;
 
@@ -26,6 +31,8 @@ pub use scope::changed_scopes;
 use crate::resources::Resources;
 use groundplane_abi::eni::{EniEntry, EniKey, MacKey, SubnetEntry, SubnetKey};
 use groundplane_abi::security_group::{GroupSetEntry, GroupSetKey, ReferenceKey, RuleBits, SelectorKey};
+use groundplane_abi::transit::{AttachmentEntry, AttachmentKey};
+use groundplane_abi::vpc::{VpcEntry, VpcKey};
 use groundplane_abi::{Device, Ip4, Ip6, ScopeId};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -52,6 +59,8 @@ pub type Bindings = BTreeMap<String, Binding>;
 pub struct Plan {
     pub enis: BTreeMap<EniKey, EniEntry>,
     pub subnets: BTreeMap<SubnetKey, SubnetEntry>,
+    pub vpcs: BTreeMap<VpcKey, VpcEntry>,
+    pub attachments: BTreeMap<AttachmentKey, AttachmentEntry>,
     pub macs: BTreeMap<MacKey, Device>,
     pub group_sets: BTreeMap<GroupSetKey, GroupSetEntry>,
     pub references: BTreeMap<ReferenceKey, RuleBits>,
@@ -59,7 +68,7 @@ pub struct Plan {
     pub selectors: BTreeMap<(SelectorKey, u8), RuleBits>,
     pub ip4: FamilyRows<Ip4>,
     pub ip6: FamilyRows<Ip6>,
-    /// Scope of each VPC, by `VpcId`.
+    /// Scope of each VPC and transit gateway, by its id.
     pub scopes: BTreeMap<String, ScopeId>,
 }
 
@@ -76,6 +85,8 @@ impl Plan {
     fn extend(&mut self, other: &Self) {
         self.enis.extend(&other.enis);
         self.subnets.extend(&other.subnets);
+        self.vpcs.extend(&other.vpcs);
+        self.attachments.extend(&other.attachments);
         self.macs.extend(&other.macs);
         self.group_sets.extend(&other.group_sets);
         self.references.extend(&other.references);

@@ -2,7 +2,7 @@
 //! beside it: a change in one VPC leaves every row of the others alone.
 
 use super::problem::{PlanProblem, Problems};
-use groundplane_abi::ScopeId;
+use groundplane_abi::{Device, ScopeId};
 use groundplane_abi::control::SCOPE_SLOTS;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -79,11 +79,11 @@ pub(super) fn hash<'a>(ids: impl IntoIterator<Item = &'a str>) -> u32 {
     bytes.fold(OFFSET_BASIS, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(PRIME))
 }
 
-/// The scope of each VPC, which is a slot of its own as long as there are enough; then some share one, which costs a
+/// The scope of each VPC and transit gateway, which is a slot of its own as long as there are enough; then some share one, which costs a
 /// needless look, never a wrong one.
-pub(super) fn scopes<'a>(vpc_ids: &BTreeSet<&'a str>) -> BTreeMap<&'a str, ScopeId> {
-    // Slot 0 is no scope.
-    const SLOTS: u32 = SCOPE_SLOTS - 1;
+pub(super) fn scopes<'a>(ids: &BTreeSet<&'a str>) -> BTreeMap<&'a str, ScopeId> {
+    const FIRST: u32 = ScopeId::FIRST.0 as u32;
+    const SLOTS: u32 = SCOPE_SLOTS - FIRST;
     let mut taken = BTreeSet::new();
     let mut scope = |id: &str| {
         let first = hash([id]) % SLOTS;
@@ -93,9 +93,35 @@ pub(super) fn scopes<'a>(vpc_ids: &BTreeSet<&'a str>) -> BTreeMap<&'a str, Scope
         let slot = free.unwrap_or(first);
         taken.insert(slot);
         // At most SCOPE_SLOTS, which is 1024.
-        ScopeId((slot + 1) as u16)
+        ScopeId((slot + FIRST) as u16)
     };
-    vpc_ids.iter().map(|&id| (id, scope(id))).collect()
+    ids.iter().map(|&id| (id, scope(id))).collect()
+}
+
+/// The device of each ENI without a guest, out of the numbers that no interface has.
+pub(super) fn components<'a>(ids: &BTreeSet<&'a str>) -> BTreeMap<&'a str, Device> {
+    const FIRST: u32 = Device::FIRST_COMPONENT.0;
+    const ROOM: u32 = Device::LAST_COMPONENT.0 - FIRST + 1;
+    let mut taken = BTreeSet::new();
+    let device = |&id: &&'a str| {
+        let first = hash([id]) % ROOM;
+        let mut places = (0..ROOM).map(|step| (first + step) % ROOM);
+        let place = places.find(|place| taken.insert(*place))?;
+        Some((id, Device(FIRST + place)))
+    };
+    ids.iter().filter_map(device).collect()
+}
+
+/// The number of each availability zone. Never 0, which is no zone.
+pub(super) fn zones<'a>(names: &BTreeSet<&'a str>) -> BTreeMap<&'a str, u16> {
+    let mut taken = BTreeSet::new();
+    let zone = |&name: &&'a str| {
+        let first = hash([name]) % u32::from(u16::MAX);
+        let mut places = (0..u32::from(u16::MAX)).map(|step| (first + step) % u32::from(u16::MAX));
+        let place = places.find(|place| taken.insert(*place))?;
+        Some((name, u16::try_from(place + 1).ok()?))
+    };
+    names.iter().filter_map(zone).collect()
 }
 
 #[cfg(test)]

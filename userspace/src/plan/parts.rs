@@ -3,13 +3,15 @@
 use super::lookup::Lookup;
 use super::objects::Objects;
 use super::problem::Problems;
-use super::{Bindings, Plan, PlanProblem, eni, limits, nacl, route, security_group};
+use super::{
+    Bindings, Plan, PlanProblem, eni, internet, limits, nacl, nat, peering, route, security_group, transit,
+};
 use crate::resources::{PrefixList, Resources};
 use groundplane_abi::ScopeId;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// The rows of each VPC, by its id. Those that a change leaves alone are shared with the plan before it.
+/// The rows of each VPC and each transit gateway, by its id, and those of what is public and nobody's. Those that a change leaves alone are shared with the plan before it.
 pub type Parts = BTreeMap<String, Arc<Plan>>;
 
 /// A plan, and what it was made of: enough to make the next one of what differs.
@@ -36,25 +38,29 @@ impl Compiled {
         let mut outsides = BTreeMap::new();
         {
             let lookup = Lookup::new(&resources, bindings, &mut problems);
-            let mut before = Objects::by_vpc(&self.resources);
+            let before = Objects::by_vpc(&self.resources);
+            let all = Objects::by_vpc(&resources);
+            let edges_stay = have_same_edges(&self.resources, &resources);
+            let changed = changed(&before, &all);
             let lists_before: BTreeMap<_, _> = by_id(&self.resources);
-            for (vpc_id, objects) in Objects::by_vpc(&resources) {
+            for (vpc_id, objects) in all {
                 let outside = Outside::of(&lookup, &objects);
-                let same = before.remove(vpc_id).filter(|before| *before == objects);
-                let lists = |_: &Objects<'_>| {
+                let lists = || {
                     let mut named = objects.prefix_lists().into_iter();
                     named.all(|id| lookup.prefix_list_whole(id) == lists_before.get(id).copied())
                 };
-                let same = same
-                    .filter(lists)
-                    .filter(|_| self.outside.get(vpc_id) == Some(&outside));
-                let part = match same.and_then(|_| self.parts.get(vpc_id)) {
+                // What is beyond its gateways may be in its rows, too.
+                let stay = || edges_stay && lookup.gateways.known_by(vpc_id).is_disjoint(&changed);
+                let is_same =
+                    !changed.contains(vpc_id) && lists() && stay() && self.outside.get(vpc_id) == Some(&outside);
+                let part = match self.parts.get(vpc_id).filter(|_| is_same) {
                     Some(part) => part.clone(),
                     None => Arc::new(part(&lookup, &objects, &mut problems)),
                 };
                 parts.insert(vpc_id.to_owned(), part);
                 outsides.insert(vpc_id.to_owned(), outside);
             }
+            parts.extend(shared(&self.parts, edges(&lookup, &resources)));
         }
         limits::check(parts.values().map(|part| &**part), &mut problems);
         problems.into_result(Self {
@@ -81,6 +87,51 @@ pub fn merged(parts: &Parts) -> Plan {
     whole
 }
 
+/// What is public and nobody's has a part of its own.
+const INTERNET: &str = "internet";
+
+/// The parts that are no VPC's.
+fn edges<'a>(lookup: &Lookup<'a>, resources: &'a Resources) -> Parts {
+    let mut parts = Parts::new();
+    for gateway in &resources.transit_gateways {
+        let mut plan = Plan::default();
+        transit::compile(lookup, resources, gateway, &mut plan);
+        parts.insert(gateway.transit_gateway_id.clone(), Arc::new(plan));
+    }
+    let mut plan = Plan::default();
+    internet::compile_unassociated(resources, &mut plan);
+    parts.insert(INTERNET.to_owned(), Arc::new(plan));
+    parts
+}
+
+/// The same parts, and those before in the place of their equals.
+fn shared(before: &Parts, parts: Parts) -> Parts {
+    let old = |(id, part): (String, Arc<Plan>)| match before.get(&id) {
+        Some(old) if **old == *part => (id, old.clone()),
+        _ => (id, part),
+    };
+    parts.into_iter().map(old).collect()
+}
+
+/// Whether nothing has changed around the VPCs.
+fn have_same_edges(old: &Resources, new: &Resources) -> bool {
+    old.internet_gateways == new.internet_gateways
+        && old.egress_only_internet_gateways == new.egress_only_internet_gateways
+        && old.nat_gateways == new.nat_gateways
+        && old.vpc_peering_connections == new.vpc_peering_connections
+        && old.transit_gateways == new.transit_gateways
+        && old.transit_gateway_vpc_attachments == new.transit_gateway_vpc_attachments
+        && old.transit_gateway_route_tables == new.transit_gateway_route_tables
+        && old.vpc_block_public_access_options == new.vpc_block_public_access_options
+        && old.vpc_block_public_access_exclusions == new.vpc_block_public_access_exclusions
+}
+
+/// The VPCs of which anything has changed.
+fn changed<'a>(old: &BTreeMap<&'a str, Objects<'_>>, new: &BTreeMap<&'a str, Objects<'_>>) -> BTreeSet<&'a str> {
+    let ids = old.keys().chain(new.keys()).copied();
+    ids.filter(|id| old.get(id) != new.get(id)).collect()
+}
+
 fn by_id(resources: &Resources) -> BTreeMap<&str, &PrefixList> {
     let lists = resources.prefix_lists.iter();
     lists.map(|list| (&*list.prefix_list_id, list)).collect()
@@ -96,10 +147,13 @@ fn part(lookup: &Lookup<'_>, objects: &Objects<'_>, problems: &mut Problems) -> 
         ..Plan::default()
     };
     route::compile(lookup, objects, &mut plan, problems);
+    peering::compile(lookup, objects, &mut plan);
     nacl::compile(lookup, objects, &mut plan, problems);
     security_group::compile(lookup, objects, &mut plan, problems);
     eni::compile_subnets(lookup, objects, &mut plan, problems);
     eni::compile_enis(lookup, objects, &mut plan, problems);
+    nat::compile(lookup, objects, &mut plan);
+    internet::compile(lookup, objects, &mut plan);
     plan
 }
 

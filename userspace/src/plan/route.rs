@@ -1,6 +1,7 @@
 //! Route tables (semantics 5): of the candidates for a block the one that is selected, in one row. The longest prefix
 //! wins by the table's nature.
 
+use super::gateway;
 use super::lookup::Lookup;
 use super::objects::Objects;
 use super::problem::{PlanProblem, Problems};
@@ -27,7 +28,7 @@ pub(super) fn compile(lookup: &Lookup<'_>, vpc: &Objects<'_>, plan: &mut Plan, p
 }
 
 /// Puts a route into the table of its family.
-fn insert<I: Family>(plan: &mut Plan, table: RouteTableId, destination: IpNet, entry: RouteEntry) {
+pub(super) fn insert<I: Family>(plan: &mut Plan, table: RouteTableId, destination: IpNet, entry: RouteEntry) {
     let Some((destination, prefix_len)) = I::block(destination) else {
         return;
     };
@@ -114,6 +115,6 @@ fn entry(lookup: &Lookup<'_>, table: &RouteTable, route: &Route, problems: &mut 
             // An ENI that nobody is behind is like one that is gone (semantics 5.2).
             Some(device.map_or(RouteEntry::BLACKHOLE, |device| RouteEntry::new(Target::Eni(device))))
         }
-        (RouteState::Active | RouteState::Filtered, _) => Some(RouteEntry::UNUSABLE),
+        (RouteState::Active | RouteState::Filtered, target) => Some(gateway::entry(lookup, &table.vpc_id, target)),
     }
 }

@@ -1,7 +1,8 @@
 //! Which VPCs a new plan changes, so that the flows of the others are left in peace.
 
 use super::{FamilyRows, Plan};
-use groundplane_abi::{GroupSetId, Ip, NaclId, RouteTableId, ScopeId, SubnetId, VpcId};
+use groundplane_abi::route::RouteKey;
+use groundplane_abi::{Device, GroupSetId, Ip, NaclId, RouteTableId, ScopeId, SubnetId, VpcId};
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,13 +15,19 @@ pub fn changed_scopes(old: &Plan, new: &Plan) -> BTreeSet<ScopeId> {
     let mut changes = Changes {
         owners: [Owners::of(old), Owners::of(new)],
         vpcs: BTreeSet::new(),
+        scopes: BTreeSet::new(),
     };
     changes.of_shared(old, new);
     changes.of_family(&old.ip4, &new.ip4);
     changes.of_family(&old.ip6, &new.ip6);
-    let subnets = old.subnets.values().chain(new.subnets.values());
-    let changed = subnets.filter(|subnet| changes.vpcs.contains(&subnet.vpc));
-    changed.map(|subnet| subnet.scope).collect()
+    let vpcs = old.vpcs.iter().chain(&new.vpcs);
+    let changed = vpcs.filter(|(key, _)| changes.vpcs.contains(&key.vpc));
+    let mut scopes = changes.scopes;
+    scopes.extend(changed.map(|(_, vpc)| vpc.scope));
+    if !scopes.is_empty() {
+        scopes.insert(ScopeId::EVERYTHING);
+    }
+    scopes
 }
 
 /// Whose what is, as far as it is in use: a table that no subnet has changes nothing.
@@ -30,6 +37,9 @@ struct Owners {
     route_tables: BTreeMap<RouteTableId, VpcId>,
     nacls: BTreeMap<NaclId, VpcId>,
     group_sets: BTreeMap<GroupSetId, VpcId>,
+    devices: BTreeMap<Device, VpcId>,
+    /// Of the transit gateways, whose tables are all that are no VPC's.
+    transit: BTreeSet<ScopeId>,
 }
 
 impl Owners {
@@ -40,9 +50,15 @@ impl Owners {
             owners.route_tables.insert(subnet.route_table, subnet.vpc);
             owners.nacls.insert(subnet.nacl, subnet.vpc);
         }
-        for eni in plan.enis.values() {
+        for (key, eni) in &plan.enis {
             owners.group_sets.insert(eni.group_set, eni.vpc);
+            owners.devices.insert(key.device, eni.vpc);
         }
+        for (key, vpc) in &plan.vpcs {
+            owners.route_tables.insert(vpc.edge_table, key.vpc);
+            owners.route_tables.insert(vpc.return_table, key.vpc);
+        }
+        owners.transit.extend(plan.attachments.values().map(|it| it.attachment.scope));
         owners
     }
 }
@@ -52,12 +68,17 @@ struct Changes {
     /// In the old plan and in the new one.
     owners: [Owners; 2],
     vpcs: BTreeSet<VpcId>,
+    scopes: BTreeSet<ScopeId>,
 }
 
 impl Changes {
     fn of_shared(&mut self, old: &Plan, new: &Plan) {
         self.note(&old.enis, &new.enis, |_, _, eni| Some(eni.vpc));
         self.note(&old.subnets, &new.subnets, |_, _, subnet| Some(subnet.vpc));
+        self.note(&old.vpcs, &new.vpcs, |_, key, _| Some(key.vpc));
+        for (_, row) in differing(&old.attachments, &new.attachments) {
+            self.scopes.insert(row.attachment.scope);
+        }
         self.note(&old.macs, &new.macs, |owners, key, _| {
             owners.subnets.get(&key.subnet).copied()
         });
@@ -77,6 +98,16 @@ impl Changes {
         self.note(&old.routes, &new.routes, |owners, (key, _), _| {
             owners.route_tables.get(&key.table).copied()
         });
+        // A transit gateway's, or one that no subnet uses.
+        let is_owned = |key: &RouteKey<I>| self.owners.iter().any(|it| it.route_tables.contains_key(&key.table));
+        if differing(&old.routes, &new.routes).any(|((key, _), _)| !is_owned(key)) {
+            let transit = self.owners.iter().flat_map(|owners| &owners.transit);
+            self.scopes.extend(transit);
+        }
+        self.note(&old.nats, &new.nats, |owners, key, _| owners.devices.get(&key.device).copied());
+        if old.publics != new.publics {
+            self.scopes.insert(ScopeId::INTERNET);
+        }
         self.note(&old.nacls, &new.nacls, |owners, key, _| {
             owners.nacls.get(&key.nacl).copied()
         });
@@ -112,10 +143,21 @@ impl Changes {
     }
 }
 
+/// The rows that aren't the same in both.
+fn differing<'m, K: Ord, V: PartialEq>(
+    old: &'m BTreeMap<K, V>,
+    new: &'m BTreeMap<K, V>,
+) -> impl Iterator<Item = (&'m K, &'m V)> {
+    let gone = old.iter().filter(|(key, row)| new.get(key) != Some(row));
+    let come = new.iter().filter(|(key, row)| old.get(key) != Some(row));
+    gone.chain(come)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use groundplane_abi::eni::{AddressKey, SubnetEntry, SubnetKey};
+    use groundplane_abi::eni::{AddressEntry, AddressKey, SubnetEntry, SubnetKey};
+    use groundplane_abi::vpc::{VpcEntry, VpcKey};
     use groundplane_abi::route::{RouteEntry, RouteKey, Target};
     use groundplane_abi::{Bank, Device, Ip4, RouteTableId, SubnetId};
 
@@ -139,7 +181,11 @@ mod tests {
             plan.ip4
                 .routes
                 .insert((route(number), 16), RouteEntry::new(Target::Local));
-            plan.ip4.addresses.insert((address(number), 32), Device(number));
+            let device = Device(number);
+            let entry = AddressEntry { device, ..AddressEntry::default() };
+            plan.ip4.addresses.insert((address(number), 32), entry);
+            let vpc = VpcEntry { scope: subnet.scope, ..VpcEntry::default() };
+            plan.vpcs.insert(VpcKey { bank: Bank(0), vpc: VpcId(number) }, vpc);
         }
         plan
     }
@@ -163,7 +209,8 @@ mod tests {
     fn changed(change: impl FnOnce(&mut Plan)) -> Vec<u16> {
         let mut new = plan();
         change(&mut new);
-        changed_scopes(&plan(), &new).into_iter().map(|scope| scope.0).collect()
+        let scopes = changed_scopes(&plan(), &new).into_iter();
+        scopes.filter(|scope| *scope != ScopeId::EVERYTHING).map(|scope| scope.0).collect()
     }
 
     #[test]
@@ -186,8 +233,8 @@ mod tests {
     #[test]
     fn a_new_number_for_a_vpc_names_its_old_scope_and_its_new_one() {
         let renumber = |plan: &mut Plan| {
-            for subnet in plan.subnets.values_mut() {
-                subnet.scope = ScopeId(23 - subnet.scope.0);
+            for vpc in plan.vpcs.values_mut() {
+                vpc.scope = ScopeId(23 - vpc.scope.0);
             }
         };
         assert_eq!(changed(renumber), [11, 12]);
@@ -195,6 +242,7 @@ mod tests {
 
     #[test]
     fn from_nothing_every_vpc_is_new() {
-        assert_eq!(changed_scopes(&Plan::default(), &plan()).len(), 2);
+        // And with them what depends on everything.
+        assert_eq!(changed_scopes(&Plan::default(), &plan()).len(), 3);
     }
 }

@@ -17,6 +17,7 @@ pub(super) struct Bank {
 pub(super) struct Lengths {
     pub(super) addresses: Vec<u8>,
     pub(super) routes: Vec<u8>,
+    pub(super) publics: Vec<u8>,
     pub(super) peers: Vec<u8>,
 }
 
@@ -36,6 +37,7 @@ impl Lengths {
         Self {
             addresses: lengths(&rows.addresses),
             routes: lengths(&rows.routes),
+            publics: lengths(&rows.publics),
             peers: lengths(&rows.peers),
         }
     }

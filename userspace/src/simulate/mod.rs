@@ -15,11 +15,12 @@ use groundplane_abi::eni::{Counter, DropKey, EniState, EniTotals};
 use groundplane_abi::event::Event;
 use groundplane_abi::flow::{FlowEntry, FlowKey};
 use groundplane_abi::fragment::{FragmentKey, FragmentNote};
+use groundplane_abi::nat::BindingEntry;
 use groundplane_abi::ring::RingSlot;
 use groundplane_abi::{Device, Ip, Ip4, Ip6};
 use groundplane_datapath::scratch::Scratch;
 use groundplane_datapath::{
-    Family, FlowTable, Frame, Stages, TablesOf as _, Verdict, commit, fast, judge, parse, rewrite,
+    Family, FlowTable, Frame, Stages, TablesOf as _, Verdict, checksum, commit, fast, judge, parse, rewrite,
 };
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -85,6 +86,19 @@ impl Frame for SliceFrame {
         *self.bytes.get_mut(offset as usize..)?.first_chunk_mut()? = bytes;
         Some(())
     }
+
+    /// Here every checksum is finished.
+    fn adjust_checksum(&mut self, offset: u32, difference: u32, _is_pseudo: bool, is_optional: bool) -> Option<()> {
+        let place = self.bytes.get_mut(offset as usize..)?.first_chunk_mut::<2>()?;
+        let old = u16::from_le_bytes(*place);
+        if is_optional && old == 0 {
+            return Some(());
+        }
+        let new = checksum::adjusted(old, difference);
+        let new = if is_optional && new == 0 { u16::MAX } else { new };
+        *place = new.to_le_bytes();
+        Some(())
+    }
 }
 
 /// How much the tables hold.
@@ -105,11 +119,12 @@ impl Default for Capacity {
 }
 
 impl Capacity {
-    /// Slots of the reclaim ring: one for each connection and a quarter more, for stale ones.
+    /// Slots of the reclaim ring: one for each connection and each mapping of its, and some more, for stale ones.
     #[must_use]
     pub const fn ring_slots(self) -> u32 {
         let connections = self.flows / 2;
-        connections + connections / 4 + 8
+        // A mapping of a NAT gateway has a slot as well.
+        2 * connections + connections / 4 + 8
     }
 }
 
@@ -118,6 +133,8 @@ impl Capacity {
 struct FamilyTables<I: Ip> {
     main: RefCell<Flows<I>>,
     embryos: RefCell<Flows<I>>,
+    bindings: RefCell<BTreeMap<FlowKey<I>, BindingEntry<I>>>,
+    mappings: RefCell<BTreeMap<FlowKey<I>, u64>>,
     ring: RefCell<Vec<RingSlot<I>>>,
     hands: [Cell<u64>; ring_hand::OF_FAMILY as usize],
     fragments: RefCell<BTreeMap<FragmentKey<I>, FragmentNote>>,
@@ -129,6 +146,8 @@ impl<I: Ip> FamilyTables<I> {
         Self {
             main: RefCell::new(Flows::new(capacity.flows, false)),
             embryos: RefCell::new(Flows::new(capacity.embryos, true)),
+            bindings: RefCell::default(),
+            mappings: RefCell::default(),
             ring: RefCell::new(vec![RingSlot::default(); capacity.ring_slots() as usize]),
             hands: [Cell::new(0), Cell::new(0)],
             fragments: RefCell::default(),
@@ -153,6 +172,8 @@ pub struct Simulation {
     totals: RefCell<BTreeMap<Device, EniTotals>>,
     states: RefCell<BTreeMap<Device, EniState>>,
     ticks_per_second: u32,
+    has_uplink: bool,
+    secret: u64,
 }
 
 impl Simulation {
@@ -175,6 +196,8 @@ impl Simulation {
             totals: RefCell::default(),
             states: RefCell::default(),
             ticks_per_second: Self::TICKS_PER_SECOND,
+            has_uplink: true,
+            secret: 0,
         }
     }
 
@@ -200,6 +223,22 @@ impl Simulation {
         self.ticks_per_second = ticks_per_second;
     }
 
+    /// Says whether anything leads out of the host.
+    pub fn set_uplink(&mut self, has_uplink: bool) {
+        self.has_uplink = has_uplink;
+    }
+
+    /// What the kernel keeps to itself, for comparisons with it.
+    pub fn set_secret(&mut self, secret: u64) {
+        self.secret = secret;
+    }
+
+    /// The rows of a family's mappings.
+    #[must_use]
+    pub fn bindings<I: SimulatedFamily>(&self) -> BTreeMap<FlowKey<I>, BindingEntry<I>> {
+        I::tables(self).bindings.borrow().clone()
+    }
+
     /// A frame comes in by a device: the verdict, its effects on the tables, and the frame as it leaves.
     pub fn send(&self, device: Device, frame: &mut SliceFrame) -> Verdict {
         if parse::is_ip6(frame) {
@@ -214,7 +253,7 @@ impl Simulation {
         Self: Stages<I, Frame = SliceFrame>,
     {
         if let Some(hit) = fast::<I, _>(self, frame, device)
-            && rewrite::apply::<I>(frame, &hit.verdict).is_ok()
+            && rewrite::established(self, frame, &hit)
         {
             self.touch(hit.flow, hit.now, frame.len());
             return hit.verdict;
@@ -224,7 +263,7 @@ impl Simulation {
         if verdict.is_drop() {
             return verdict;
         }
-        match rewrite::apply::<I>(frame, &verdict) {
+        match rewrite::apply::<I, _>(self, frame, &verdict) {
             Ok(()) => verdict,
             Err(reason) => Verdict::drop(reason),
         }

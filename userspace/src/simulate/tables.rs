@@ -5,17 +5,21 @@ use super::flows::Flows;
 use super::{FamilyTables, Place, SimulatedFamily, Simulation};
 use groundplane_abi::control::{Generation, Validity, ring_hand};
 use groundplane_abi::eni::{
-    AddressKey, DropKey, EniEntry, EniKey, EniState, EniTotals, MacKey, SubnetEntry, SubnetKey,
+    AddressEntry, AddressKey, DropKey, EniEntry, EniKey, EniState, EniTotals, MacKey, SubnetEntry, SubnetKey,
 };
 use groundplane_abi::event::Event;
 use groundplane_abi::flow::{FlowEntry, FlowKey};
 use groundplane_abi::fragment::{FragmentKey, FragmentNote};
+use groundplane_abi::internet::{PublicEntry, PublicKey};
 use groundplane_abi::nacl::{NaclKey, NaclRule};
+use groundplane_abi::nat::BindingEntry;
 use groundplane_abi::ring::RingSlot;
 use groundplane_abi::route::{RouteEntry, RouteKey};
 use groundplane_abi::security_group::{
     GroupSetEntry, GroupSetKey, PeerKey, ReferenceKey, RuleBits, Selector, SelectorKey,
 };
+use groundplane_abi::transit::{Attachment, AttachmentEntry, AttachmentKey, AttachmentSubnet};
+use groundplane_abi::vpc::{VpcEntry, VpcKey};
 use groundplane_abi::{Bank, Device, Ip, ScopeId};
 use groundplane_datapath::tables::{Account, Clock};
 use groundplane_datapath::{FlowTable, Tables, TablesOf};
@@ -78,6 +82,7 @@ fn network<I: Ip>(address: I, prefix_len: u8) -> I {
 
 impl Tables for Simulation {
     type RulesRef = RuleBits;
+    type AttachmentRef = AttachmentEntry;
 
     fn generation(&self) -> Generation {
         self.generation
@@ -107,6 +112,27 @@ impl Tables for Simulation {
 
     fn mac_owner(&self, key: &MacKey) -> Option<Device> {
         row!(self.bank(key.bank).plan, macs, key)
+    }
+
+    fn vpc(&self, key: &VpcKey) -> Option<VpcEntry> {
+        row!(self.bank(key.bank).plan, vpcs, key)
+    }
+
+    fn attachment(&self, key: &AttachmentKey) -> Option<(AttachmentEntry, Attachment)> {
+        let entry = row!(self.bank(key.bank).plan, attachments, key)?;
+        Some((entry, entry.attachment))
+    }
+
+    fn attachment_subnet(&self, attachment: AttachmentEntry, index: u32) -> Option<AttachmentSubnet> {
+        attachment.subnets.get(index as usize).copied()
+    }
+
+    fn has_uplink(&self) -> bool {
+        self.has_uplink
+    }
+
+    fn secret(&self) -> u64 {
+        self.secret
     }
 
     fn group_set(&self, key: &GroupSetKey) -> Option<GroupSetEntry> {
@@ -204,7 +230,7 @@ impl<I: SimulatedFamily> TablesOf<I> for Simulation {
     type FlowRef = Place;
     type NaclRef = NaclKey;
 
-    fn owner(&self, key: &AddressKey<I>) -> Option<Device> {
+    fn address(&self, key: &AddressKey<I>) -> Option<AddressEntry<I>> {
         let bank = self.bank(key.bank);
         longest(
             &I::rows(&bank.plan).addresses,
@@ -215,6 +241,28 @@ impl<I: SimulatedFamily> TablesOf<I> for Simulation {
                 ..*key
             },
         )
+    }
+
+    fn public(&self, key: &PublicKey<I>) -> Option<PublicEntry<I>> {
+        let bank = self.bank(key.bank);
+        longest(&I::rows(&bank.plan).publics, &I::lengths(bank).publics, |prefix_len| {
+            PublicKey {
+                bank: Bank(0),
+                address: network(key.address, prefix_len),
+                ..*key
+            }
+        })
+    }
+
+    fn nat_len(&self, key: &EniKey) -> Option<u32> {
+        let nats = &I::rows(&self.bank(key.bank).plan).nats;
+        nats.get(&EniKey { bank: Bank(0), ..*key }).map(|nat| nat.len)
+    }
+
+    fn nat_address(&self, key: &EniKey, index: u32) -> Option<I> {
+        let nats = &I::rows(&self.bank(key.bank).plan).nats;
+        let nat = nats.get(&EniKey { bank: Bank(0), ..*key })?;
+        nat.addresses.get(index as usize).copied()
     }
 
     fn route(&self, key: &RouteKey<I>) -> Option<RouteEntry> {
@@ -283,7 +331,7 @@ impl<I: SimulatedFamily> TablesOf<I> for Simulation {
         })
     }
 
-    fn add_tcp_bits(&self, flow: Place, bits: u32) {
+    fn add_tcp_bits(&self, flow: Place, bits: u16) {
         I::tables(self).with_flow(flow, |entry| entry.tcp |= bits);
     }
 
@@ -303,6 +351,56 @@ impl<I: SimulatedFamily> TablesOf<I> for Simulation {
 
     fn remove(&self, table: FlowTable, key: &FlowKey<I>) -> bool {
         I::tables(self).flows(table).borrow_mut().remove(key)
+    }
+
+    fn binding(&self, key: &FlowKey<I>, binding: &mut BindingEntry<I>) -> bool {
+        let bindings = I::tables(self).bindings.borrow();
+        bindings.get(key).map(|found| *binding = *found).is_some()
+    }
+
+    fn has_binding(&self, key: &FlowKey<I>) -> bool {
+        I::tables(self).bindings.borrow().contains_key(key)
+    }
+
+    fn insert_binding(&self, binding: &BindingEntry<I>, replaces: bool) -> bool {
+        let mut bindings = I::tables(self).bindings.borrow_mut();
+        let is_free = replaces || !bindings.contains_key(&binding.key);
+        if is_free {
+            bindings.insert(binding.key, *binding);
+        }
+        is_free
+    }
+
+    fn remove_binding(&self, key: &FlowKey<I>, stamp: u64) -> bool {
+        let mut bindings = I::tables(self).bindings.borrow_mut();
+        let is_it = bindings.get(key).is_some_and(|binding| binding.stamp == stamp);
+        if is_it {
+            bindings.remove(key);
+        }
+        is_it
+    }
+
+    fn mappings(&self, key: &FlowKey<I>) -> u64 {
+        I::tables(self).mappings.borrow().get(key).copied().unwrap_or(0)
+    }
+
+    fn charge_mapping(&self, key: &FlowKey<I>, most: u32) -> bool {
+        let mut mappings = I::tables(self).mappings.borrow_mut();
+        let count = mappings.entry(*key).or_default();
+        let is_charged = *count < u64::from(most);
+        *count += u64::from(is_charged);
+        is_charged
+    }
+
+    fn discharge_mapping(&self, key: &FlowKey<I>) {
+        let mut mappings = I::tables(self).mappings.borrow_mut();
+        let Some(count) = mappings.get_mut(key) else {
+            return;
+        };
+        *count -= 1;
+        if *count == 0 {
+            mappings.remove(key);
+        }
     }
 
     fn ring_slots(&self) -> u32 {

@@ -1,7 +1,7 @@
 //! The status as people read it.
 
 use crate::rule;
-use crate::status::{Condition, EniStatus, Status, UplinkStatus};
+use crate::status::{Condition, EniStatus, GatewayStatus, Status, UplinkStatus};
 use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, Table};
 use std::fmt;
@@ -31,7 +31,7 @@ impl fmt::Display for Status {
                 "\n{}\n\n{}\n\n{}",
                 eni_table(&self.enis).trim_fmt(),
                 rule_table(&self.enis).trim_fmt(),
-                drop_table(&self.enis)
+                drop_table(&self.enis, &self.gateways)
             )?;
         }
         if !self.uplinks.is_empty() {
@@ -111,14 +111,15 @@ fn align_right(table: &mut Table, columns: std::ops::Range<usize>) {
     }
 }
 
-fn drop_table(enis: &[EniStatus]) -> String {
+fn drop_table(enis: &[EniStatus], gateways: &[GatewayStatus]) -> String {
     let mut table = plain_table();
     table.set_header(["DROPPED AT", "REASON", "RULE", "PACKETS", "BECAUSE"]);
-    for eni in enis {
-        for drop in &eni.drops {
-            let name = format!("{}/{}", eni.vpc, eni.name);
+    let of_enis = enis.iter().map(|eni| (format!("{}/{}", eni.vpc, eni.name), &eni.drops));
+    let of_gateways = gateways.iter().map(|gateway| (gateway.name.clone(), &gateway.drops));
+    for (name, drops) in of_enis.chain(of_gateways) {
+        for drop in drops {
             table.add_row([
-                name,
+                name.clone(),
                 drop.reason.clone(),
                 drop.rule.as_ref().map_or_else(String::new, ToString::to_string),
                 drop.packets.to_string(),
@@ -154,7 +155,7 @@ mod tests {
 
     fn dropped(reason: DropReason, rule: u16, packets: u64) -> DropStatus {
         let guest = guest("web", Place::Tap);
-        DropStatus::new(&guest, DropCause { reason, rule }, Counter { packets, bytes: 60 })
+        DropStatus::new(Some(&guest), DropCause { reason, rule }, Counter { packets, bytes: 60 })
     }
 
     fn eni(name: &str, drops: Vec<DropStatus>) -> EniStatus {
@@ -209,6 +210,7 @@ mod tests {
             generation: 4,
             enis,
             uplinks: vec![host()],
+            gateways: Vec::new(),
         }
         .to_string();
         let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -246,6 +248,7 @@ mod tests {
     #[test]
     fn nothing_up_is_one_sentence() {
         let status = Status {
+            gateways: Vec::new(),
             condition: Condition::NothingUp,
             generation: 0,
             enis: Vec::new(),

@@ -26,6 +26,7 @@ pub(super) fn read(ip: &[u8]) -> Result<Network<'_>, Reason> {
         is_plain: header_len == 20 && !is_fragment,
         options: &ip[20..header_len],
         protocol,
+        dont_fragment: word(ip, 6) & 0x4000 != 0,
         fragment: is_fragment.then_some(Fragment {
             id: word(ip, 4).into(),
             first: offset == 0,

@@ -37,6 +37,8 @@ pub(super) fn read(ip: &[u8]) -> Result<Network<'_>, Reason> {
         is_plain: followed.header_len == HEADER,
         options: &[],
         protocol: followed.protocol,
+        // RFC 8200: "not by routers along a packet's delivery path".
+        dont_fragment: true,
         fragment: followed.fragment,
         body: &ip[followed.header_len..total_len],
     })

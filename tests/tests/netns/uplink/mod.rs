@@ -129,7 +129,7 @@ fn routes(lab: &Lab) -> Result<Vec<String>> {
 
 /// Makes a network behind the lab's host: `wan0` with 192.0.2.1 leads to a namespace `outside` with 192.0.2.7, which
 /// knows nothing of anybody else.
-fn outside(lab: &Lab) -> Result<()> {
+pub(crate) fn outside(lab: &Lab) -> Result<()> {
     lab.make_guest("outside")?;
     let outside = lab.namespace("outside");
     let pair = [

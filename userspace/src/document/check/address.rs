@@ -4,87 +4,13 @@ use super::context::{Context, Usual, attached, says};
 use super::route::is_default;
 use crate::document::diagnostic::Problems;
 use crate::document::quotas::Quota;
-use crate::resources::{Address, InterfaceType, NetworkInterface, RouteTable, RouteTarget, Subnet};
-use std::collections::HashMap;
-use std::net::Ipv4Addr;
+use crate::resources::{InterfaceType, NetworkInterface, RouteTable, RouteTarget, Subnet};
 
+/// Whose each is, is told where that is worked out.
 pub(super) fn check(all: &Context<'_>, problems: &mut Problems) {
-    let (mut allocated, mut owners) = (HashMap::new(), HashMap::new());
-    for address in &all.all.addresses {
-        let id = &*address.allocation_id;
-        if let Some(other) = address.public_ip.and_then(|ip| allocated.insert(ip, id)) {
-            let message = format!("Elastic IP {} is the same address", all.name(other));
-            all.refuse(
-                (id, &["PublicIp"]),
-                "InvalidParameterValue",
-                message,
-                "choose another one",
-                problems,
-            );
-        }
-        if let Some(eni) = address.network_interface_id.as_deref() {
-            associated(all, address, eni, &mut owners, problems);
-            used_by_nat(all, id, problems);
-        }
-    }
     let addresses = all.all.addresses.iter();
     let regions = addresses.map(|address| (address.network_border_group.as_deref(), &*address.allocation_id));
     all.count(Quota::ElasticIps, regions, problems);
-}
-
-/// With one address of one interface, which has no other Elastic IP.
-fn associated<'a>(
-    all: &Context<'a>,
-    address: &'a Address,
-    eni: &'a str,
-    owners: &mut HashMap<(&'a str, Option<Ipv4Addr>), &'a str>,
-    problems: &mut Problems,
-) {
-    let id = &*address.allocation_id;
-    let interface = all.interface(eni);
-    let own = interface.and_then(|eni| eni.private_ip_addresses.first().copied());
-    if let (Some(interface), Some(private)) = (interface, address.private_ip_address)
-        && !interface.private_ip_addresses.contains(&private)
-    {
-        let message = format!("{private} isn't an address of {}", all.name(eni));
-        let field: (&str, &[&str]) = (id, &["PrivateIpAddress"]);
-        let help = "choose one of its private addresses";
-        all.refuse(field, "InvalidParameterValue", message, help, problems);
-    }
-    if let Some(other) = owners.insert((eni, address.private_ip_address.or(own)), id) {
-        let (eni, other) = (all.name(eni), all.name(other));
-        let message = format!("{eni} has Elastic IP {other} at that address already");
-        let field: (&str, &[&str]) = (id, &["NetworkInterfaceId"]);
-        let help = "an address has one Elastic IP: choose another address, or disassociate one";
-        all.refuse(field, "Resource.AlreadyAssociated", message, help, problems);
-    }
-}
-
-/// An Elastic IP that a NAT gateway has as well.
-fn used_by_nat(all: &Context<'_>, allocation: &str, problems: &mut Problems) {
-    for nat in &all.all.nat_gateways {
-        let mut addresses = nat.nat_gateway_addresses.iter();
-        let its = addresses.find(|address| address.allocation_id.as_deref() == Some(allocation));
-        let on_its_own = |eni: &str| {
-            let of_service = all
-                .interface(eni)
-                .is_none_or(|eni| eni.interface_type == InterfaceType::NatGateway);
-            of_service || its.is_some_and(|address| address.network_interface_id.as_deref() == Some(eni))
-        };
-        let address = all.all.addresses.iter().find(|one| one.allocation_id == allocation);
-        let eni = address.and_then(|address| address.network_interface_id.as_deref());
-        if its.is_some() && eni.is_some_and(|eni| !on_its_own(eni)) {
-            let message = format!("the address is NAT gateway {}'s already", all.name(&nat.nat_gateway_id));
-            let field: (&str, &[&str]) = (allocation, &["NetworkInterfaceId"]);
-            all.refuse(
-                field,
-                "Resource.AlreadyAssociated",
-                message,
-                "allocate another Elastic IP",
-                problems,
-            );
-        }
-    }
 }
 
 pub(super) fn warn(all: &Context<'_>, problems: &mut Problems) {
@@ -96,8 +22,8 @@ pub(super) fn warn(all: &Context<'_>, problems: &mut Problems) {
             .guests_of(&subnet.subnet_id)
             .filter(|eni| eni.interface_type == InterfaceType::Interface)
         {
-            let has_public = has_public_address(all, eni);
-            if is_public && !has_public && !subnet.map_public_ip_on_launch {
+            let has_public = !eni.associations.is_empty();
+            if is_public && !has_public {
                 no_public_address(all, subnet, eni, problems);
             } else if has_public && !own_way {
                 no_way_back(all, subnet, eni, problems);
@@ -114,16 +40,10 @@ pub(super) fn leads_to_internet(table: &RouteTable) -> bool {
     routes.any(|route| is_default(route) && is_gateway(&route.target) && super::route::is_ipv4(route))
 }
 
-fn has_public_address(all: &Context<'_>, eni: &NetworkInterface) -> bool {
-    let mut addresses = all.all.addresses.iter();
-    let id = &eni.network_interface_id;
-    !eni.associations.is_empty() || addresses.any(|address| address.network_interface_id.as_ref() == Some(id))
-}
-
 fn no_public_address(all: &Context<'_>, subnet: &Subnet, eni: &NetworkInterface, problems: &mut Problems) {
     let (name, subnet) = (all.name(&eni.network_interface_id), all.name(&subnet.subnet_id));
     let message = format!("{name} has no public address, and its subnet {subnet} leads to the internet gateway");
-    let help = "associate an Elastic IP, or put it into a subnet that leads to a NAT gateway";
+    let help = "give it one with public_ip or elastic_ip, or put it into a subnet that leads to a NAT gateway";
     let what = Usual("M20", Some("IGW_PUBLIC_IP_ASSOCIATION_FOR_EGRESS"));
     all.warn((&eni.network_interface_id, &[]), what, message, help, problems);
 }

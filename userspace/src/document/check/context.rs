@@ -224,7 +224,7 @@ fn by_id<'a, T>(all: &'a [T], id: impl Fn(&'a T) -> &'a String) -> HashMap<&'a s
 }
 
 /// Whether an object in such a state is there at all. One that says nothing is.
-pub(super) fn is_there(state: Option<&str>) -> bool {
+pub(in crate::document) fn is_there(state: Option<&str>) -> bool {
     const GONE: [&str; 7] = [
         "deleting",
         "deleted",

@@ -25,7 +25,7 @@ mod transit_gateway;
 mod view;
 mod vpn;
 
-pub(super) use context::Context;
+pub(super) use context::{Context, is_there};
 pub(super) use view::view;
 
 use super::diagnostic::Problems;

@@ -1,22 +1,22 @@
 //! NAT gateways (semantics 10.1; M22 to M24).
 
-use super::context::{Context, Usual, attached, is_there, says, warn_at};
+use super::context::{Context, Usual, is_there, says, warn_at};
 use super::network_acl::{EPHEMERAL, admits};
 use super::route::is_default;
 use crate::document::diagnostic::Problems;
 use crate::document::quotas::Quota;
 use crate::resources::{NatGateway, NatGatewayAddress, Peer, RouteTarget, Subnet};
 use ipnet::{IpNet, Ipv4Net};
-use std::collections::HashMap;
 use std::net::Ipv4Addr;
 
+const NOT_ATTACHED: &str = "Gateway.NotAttached";
+
 pub(super) fn check(all: &Context<'_>, problems: &mut Problems) {
-    let mut owners = HashMap::new();
     let there = || all.all.nat_gateways.iter().filter(|nat| is_there(nat.state.as_deref()));
     for nat in there() {
         kind(all, nat, problems);
         place(all, nat, problems);
-        addresses(all, nat, &mut owners, problems);
+        addresses(all, nat, problems);
     }
     let zones = there().filter_map(|nat| Some((all.subnet(nat.subnet_id.as_deref()?)?, nat)));
     let zones = zones.map(|(subnet, nat)| (&*subnet.availability_zone, &*nat.nat_gateway_id));
@@ -27,6 +27,21 @@ pub(super) fn check(all: &Context<'_>, problems: &mut Problems) {
 }
 
 pub(super) fn warn(all: &Context<'_>, problems: &mut Problems) {
+    let failed = |nat: &&NatGateway| says(nat.state.as_deref(), "failed");
+    for nat in all.all.nat_gateways.iter().filter(failed) {
+        let why = nat.failure_message.as_deref().or(nat.failure_code.as_deref());
+        let why = why.map(|why| format!(": {why}")).unwrap_or_default();
+        let message = format!("NAT gateway {} has failed{why}", all.name(&nat.nat_gateway_id));
+        let what = Usual(
+            "M22",
+            nat.failure_code
+                .as_deref()
+                .filter(|code| *code == NOT_ATTACHED)
+                .map(|_| NOT_ATTACHED),
+        );
+        let help = "attach an internet gateway to its VPC, or make it private";
+        all.warn((&nat.nat_gateway_id, &["SubnetId"]), what, message, help, problems);
+    }
     for nat in all.all.nat_gateways.iter().filter(|nat| is_there(nat.state.as_deref())) {
         let subnet = nat.subnet_id.as_deref().and_then(|id| all.subnet(id));
         let clients = clients(all, nat);
@@ -91,7 +106,7 @@ fn kind(all: &Context<'_>, nat: &NatGateway, problems: &mut Problems) {
     }
 }
 
-/// In a subnet of its VPC, which has an internet gateway if the NAT gateway is public.
+/// In a subnet of its VPC.
 fn place(all: &Context<'_>, nat: &NatGateway, problems: &mut Problems) {
     let id = &*nat.nat_gateway_id;
     let Some(vpc) = vpc_of(all, nat) else { return };
@@ -105,97 +120,39 @@ fn place(all: &Context<'_>, nat: &NatGateway, problems: &mut Problems) {
             problems,
         );
     }
-    let mut gateways = all.all.internet_gateways.iter();
-    // One that is attached to what isn't there is meant for somebody.
-    let may_be = |other: &str| other == vpc || all.vpc(other).is_none();
-    let has_gateway = gateways.any(|gateway| attached(&gateway.attachments).any(may_be));
-    if !is_private(nat) && !has_gateway && all.vpc(vpc).is_some() && !all.all.internet_gateways.is_empty() {
-        let message = format!("no internet gateway is attached to VPC {}", all.name(vpc));
-        let help = "attach one, or make the NAT gateway private";
-        all.refuse((id, &["SubnetId"]), "Gateway.NotAttached", message, help, problems);
-    }
 }
 
-fn addresses<'a>(
-    all: &Context<'a>,
-    nat: &'a NatGateway,
-    owners: &mut HashMap<&'a str, &'a str>,
-    problems: &mut Problems,
-) {
+/// A public one has an Elastic IP for each of its addresses, a private one has none. Whether it can have them is told where
+/// it gets them.
+fn addresses(all: &Context<'_>, nat: &NatGateway, problems: &mut Problems) {
     let id = &*nat.nat_gateway_id;
     let field: (&str, &[&str]) = (id, &["NatGatewayAddresses"]);
-    for (index, address) in nat.nat_gateway_addresses.iter().enumerate() {
-        elastic_ip(all, (nat, &index.to_string()), address, owners, problems);
-        private_ip(all, (nat, &index.to_string()), address, problems);
-    }
-    if is_regional(nat) {
-        return;
-    }
     let addresses = nat.nat_gateway_addresses.iter();
-    let elastic = addresses.filter(|address| address.allocation_id.is_some()).count();
-    if elastic == 0 && !is_private(nat) {
-        let message = "a public NAT gateway needs an Elastic IP";
+    let live = addresses
+        .clone()
+        .filter(|address| address.status.as_deref() != Some("failed"));
+    let elastic = live.clone().filter(|address| address.allocation_id.is_some()).count();
+    if is_private(nat) {
+        for (index, _) in addresses
+            .enumerate()
+            .filter(|(_, address)| address.allocation_id.is_some())
+        {
+            let message = "a private NAT gateway has no Elastic IP";
+            let field: &[&str] = &["NatGatewayAddresses", &index.to_string(), "AllocationId"];
+            let code = "InvalidParameterCombination";
+            all.refuse((id, field), code, message, "remove AllocationId", problems);
+        }
+    } else if !is_regional(nat) && (elastic == 0 || elastic < live.clone().count()) {
+        let message = match elastic {
+            0 => "a public NAT gateway needs an Elastic IP",
+            _ => "a public NAT gateway needs an Elastic IP for each of its addresses",
+        };
         let help = "name one by AllocationId in NatGatewayAddresses, or make the NAT gateway private";
         all.refuse(field, "MissingParameter", message, help, problems);
     }
-    all.limit(Quota::ElasticIpsOfNatGateway, elastic, field, problems);
-    let addresses = nat.nat_gateway_addresses.len();
-    all.limit(Quota::AddressesOfNatGateway, addresses, field, problems);
-}
-
-/// An Elastic IP is one NAT gateway's, which is public.
-fn elastic_ip<'a>(
-    all: &Context<'a>,
-    (nat, index): (&'a NatGateway, &str),
-    address: &'a NatGatewayAddress,
-    owners: &mut HashMap<&'a str, &'a str>,
-    problems: &mut Problems,
-) {
-    let Some(allocation) = &address.allocation_id else {
-        return;
-    };
-    let id = &*nat.nat_gateway_id;
-    let field: &[&str] = &["NatGatewayAddresses", index, "AllocationId"];
-    if is_private(nat) {
-        let message = "a private NAT gateway has no Elastic IP";
-        all.refuse(
-            (id, field),
-            "InvalidParameterCombination",
-            message,
-            "remove AllocationId",
-            problems,
-        );
-    }
-    if let Some(other) = owners.insert(allocation, id) {
-        let (allocation, other) = (all.name(allocation), all.name(other));
-        let message = format!("Elastic IP {allocation} is NAT gateway {other}'s already");
-        let help = "allocate another Elastic IP";
-        all.refuse((id, field), "Resource.AlreadyAssociated", message, help, problems);
-    }
-}
-
-/// A private address is one of the subnet.
-fn private_ip(
-    all: &Context<'_>,
-    (nat, index): (&NatGateway, &str),
-    address: &NatGatewayAddress,
-    problems: &mut Problems,
-) {
-    let subnet = nat.subnet_id.as_deref().and_then(|id| all.subnet(id));
-    let (Some(private), Some(subnet)) = (address.private_ip, subnet) else {
-        return;
-    };
-    if !subnet.cidr_block.contains(&private) {
-        let message = format!("{private} isn't in the subnet's block {}", subnet.cidr_block);
-        let field: &[&str] = &["NatGatewayAddresses", index, "PrivateIp"];
-        let field = (&*nat.nat_gateway_id, field);
-        all.refuse(
-            field,
-            "InvalidParameterValue",
-            message,
-            "choose one out of it",
-            problems,
-        );
+    if !is_regional(nat) {
+        all.limit(Quota::ElasticIpsOfNatGateway, elastic, field, problems);
+        all.limit(Quota::AddressesOfNatGateway, live.count(), field, problems);
     }
 }
 

@@ -94,7 +94,7 @@ fn side(all: &Context<'_>, id: &str, name: &str, info: &PeeringVpcInfo, problems
 
 pub(super) fn warn(all: &Context<'_>, problems: &mut Problems) {
     for peering in &all.all.vpc_peering_connections {
-        overlapping(all, peering, problems);
+        failed(all, peering, problems);
     }
     for peering in there(all).filter(|peering| is_active(peering)) {
         let known = sides(peering).and_then(|(a, b)| Some((all.vpc(a)?, all.vpc(b)?)));
@@ -110,32 +110,26 @@ pub(super) fn warn(all: &Context<'_>, problems: &mut Problems) {
 }
 
 /// AWS lets such a connection fail without an error (M9).
-fn overlapping(all: &Context<'_>, peering: &VpcPeeringConnection, problems: &mut Problems) {
+fn failed(all: &Context<'_>, peering: &VpcPeeringConnection, problems: &mut Problems) {
+    if !says(peering.status.code.as_deref(), "failed") {
+        return;
+    }
     let id = &*peering.vpc_peering_connection_id;
-    let help = "choose other blocks, or use an endpoint service or a private NAT gateway";
-    if says(peering.status.code.as_deref(), "failed") {
-        let message = format!("peering connection {} has failed, and carries nothing", all.name(id));
-        all.warn((id, &["Status"]), Usual("M9", None), message, help, problems);
-        return;
-    }
-    if !is_there(peering.status.code.as_deref()) {
-        return;
-    }
     let known = sides(peering).and_then(|(a, b)| Some((all.vpc(a)?, all.vpc(b)?)));
-    let Some((a, b)) = known.filter(|(a, b)| a.vpc_id != b.vpc_id) else {
-        return;
-    };
-    let common = a
-        .blocks()
-        .find_map(|block| Some((block, b.blocks().find(|other| overlap(block, *other))?)));
-    if let Some((one, other)) = common {
-        let message = format!(
+    let common = known.and_then(|(a, b)| {
+        let common = |block| Some((block, b.blocks().find(|other| overlap(block, *other))?));
+        a.blocks().find_map(common).map(|blocks| (a, b, blocks))
+    });
+    let message = match common {
+        Some((a, b, (one, other))) => format!(
             "{one} of VPC {} overlaps {other} of VPC {}, so AWS lets this fail",
             all.name(&a.vpc_id),
             all.name(&b.vpc_id)
-        );
-        all.warn((id, &[]), Usual("M9", None), message, help, problems);
-    }
+        ),
+        None => format!("peering connection {} has failed, and carries nothing", all.name(id)),
+    };
+    let help = "choose other blocks, or use an endpoint service or a private NAT gateway";
+    all.warn((id, &["Status"]), Usual("M9", None), message, help, problems);
 }
 
 /// Routes lead over it from one side alone (M6).

@@ -44,6 +44,11 @@ pub(super) fn check(all: &Context<'_>, problems: &mut Problems) {
                 );
             }
         }
+        if attachment.subnet_ids.is_empty() {
+            let message = format!("transit gateway VPC attachment {} is missing SubnetIds", all.name(id));
+            let help = "name a subnet in each zone that is to use the transit gateway";
+            all.refuse((id, &[]), "MissingParameter", message, help, problems);
+        }
         one_of_each_zone(all, (id, "SubnetIds"), pair.1, &attachment.subnet_ids, problems);
     }
     tables(all, problems);
@@ -100,13 +105,15 @@ fn quotas_of_tables(all: &Context<'_>, problems: &mut Problems) {
     all.count(Quota::TransitGatewayRoutes, routes, problems);
 }
 
-/// An attachment is associated with one table, and a table has one static route to a block.
+/// An attachment is associated with one table of each transit gateway that it joins, and a table has one static route to a
+/// block.
 fn tables(all: &Context<'_>, problems: &mut Problems) {
-    let mut owners: HashMap<&str, &str> = HashMap::new();
+    let mut owners: HashMap<(&str, Option<&str>), &str> = HashMap::new();
     for table in &all.all.transit_gateway_route_tables {
         let id = &*table.transit_gateway_route_table_id;
         for (index, association) in associations(table).enumerate() {
-            if let Some(other) = owners.insert(association, id) {
+            let end = (association, table.transit_gateway_id.as_deref());
+            if let Some(other) = owners.insert(end, id) {
                 let message = format!(
                     "attachment {} is associated with route table {} already",
                     all.name(association),
@@ -238,7 +245,8 @@ fn unconnected(all: &Context<'_>, attachment: &Attachment, vpc: &Vpc, problems: 
             .filter(|table| table.transit_gateway_id.as_deref() == Some(gateway))
     };
     let associated = tables().any(|table| associations(table).any(|other| other == id));
-    let reached = tables().any(|table| reaches(table, id));
+    // Nobody's packets are routed by a table without associations.
+    let reached = tables().any(|table| associations(table).next().is_some() && reaches(table, id));
     let known = tables().next().is_some();
     let (code, message, help) = if known && !associated {
         let message = "no route table of the transit gateway is associated with the attachment, so what comes from the VPC is dropped";
@@ -302,8 +310,9 @@ fn inspecting(all: &Context<'_>, attachment: &Attachment, problems: &mut Problem
 
 /// The second of two VPCs with the same addresses doesn't propagate (M56).
 fn overlapping(all: &Context<'_>, attachment: &Attachment, vpc: &Vpc, problems: &mut Problems) {
-    let earlier =
-        there(all).take_while(|other| other.transit_gateway_attachment_id != attachment.transit_gateway_attachment_id);
+    let age = |one: &'_ Attachment| (one.creation_time.clone(), one.transit_gateway_attachment_id.clone());
+    let own = age(attachment);
+    let earlier = there(all).filter(|other| age(other) < own);
     let same = earlier.filter(|other| other.transit_gateway_id == attachment.transit_gateway_id);
     let overlaps = |other: &&Vpc| {
         other.vpc_id != vpc.vpc_id && vpc.blocks().any(|block| other.blocks().any(|its| overlap(block, its)))

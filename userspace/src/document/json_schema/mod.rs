@@ -321,6 +321,18 @@ fn interface(has_guest: bool) -> Value {
             ),
         ),
         (
+            "elastic_ip",
+            word("The Elastic IP that stands for the primary address, by name or id."),
+        ),
+        (
+            "public_ip",
+            word("The public address, lent by AWS, that stands for the primary one."),
+        ),
+        (
+            "AssociatePublicIpAddress",
+            boolean("Whether AWS lends it a public address; what the subnet says unless it is said."),
+        ),
+        (
             "DenyAllIgwTraffic",
             boolean("Whether no internet gateway lets it through."),
         ),
@@ -330,6 +342,7 @@ fn interface(has_guest: bool) -> Value {
     fields.extend(place_fields());
     fields.extend(details("NetworkInterfaceId"));
     let mut interface = object(&fields, &["subnet"]);
+    interface["not"] = json!({ "required": ["elastic_ip", "public_ip"] });
     if has_guest {
         interface["oneOf"] = places();
     }

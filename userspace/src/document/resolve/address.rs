@@ -1,10 +1,11 @@
 //! Which addresses of a VPC are whose (semantics 2.2, 3.4).
 
 use super::subnet;
-use crate::document::diagnostic::{Problem, Problems, Span, Spanned, quote};
+use crate::document::diagnostic::{Problem, Problems, Span, quote};
 use crate::document::schema;
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 use std::collections::{BTreeMap, HashMap};
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// The blocks an instance takes its addresses from.
@@ -32,6 +33,15 @@ impl Home {
         }
     }
 
+    /// The IPv4 addresses of a block.
+    pub(super) fn of_ipv4(block: Ipv4Net) -> Self {
+        let block = IpNet::V4(block);
+        Self {
+            ipv4: subnet::has_usable_length(block).then_some(block),
+            ..Self::default()
+        }
+    }
+
     fn block(&self, of: IpNet) -> Option<IpNet> {
         match of {
             IpNet::V4(_) => self.ipv4,
@@ -49,138 +59,171 @@ impl Home {
     }
 }
 
+/// Who has an address.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Owner<'a> {
+    pub(super) kind: &'static str,
+    pub(super) name: &'a str,
+}
+
+impl<'a> Owner<'a> {
+    pub(super) fn instance(name: &'a str) -> Self {
+        let kind = "instance";
+        Self { kind, name }
+    }
+}
+
+impl fmt::Display for Owner<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.kind, quote(self.name))
+    }
+}
+
+/// Why somebody can't have an address.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    code: &'static str,
+    message: String,
+    help: String,
+}
+
+impl Refusal {
+    fn invalid(message: String, help: String) -> Self {
+        let code = "InvalidParameterValue";
+        Self { code, message, help }
+    }
+
+    pub(super) fn at(self, span: Span) -> Problem {
+        Problem::error(span, self.message).code(self.code).help(self.help)
+    }
+}
+
 /// The addresses of a VPC that are taken.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(super) struct Addresses<'a> {
     /// The last address and the owner of what is taken, by the first address. No two overlap.
-    taken: BTreeMap<IpAddr, (IpAddr, &'a str)>,
+    taken: BTreeMap<IpAddr, (IpAddr, Owner<'a>)>,
+    /// What nobody gets without choosing it.
+    reserved: Vec<IpNet>,
     /// Below which address of a subnet nothing is free.
     next: HashMap<IpNet, IpAddr>,
 }
 
 impl<'a> Addresses<'a> {
-    /// Takes an address that somebody chose.
-    pub(super) fn choose<T: Into<IpAddr>>(
-        &mut self,
-        address: Spanned<T>,
-        home: Home,
-        instance: &'a str,
-        problems: &mut Problems,
-    ) {
-        let span = address.span;
-        let address = address.value.into();
-        if let Some(block) = home.block(address.into()) {
-            let (first, last) = assignable(block);
-            let range = format!("choose one from {first} to {last}");
-            let message = if !block.contains(&address) {
-                Some(format!("{address} isn't in the subnet's block {block}"))
-            } else if address < first || address > last {
-                Some(format!(
-                    "{address} is one of the five addresses of {block} that nobody may have"
-                ))
-            } else {
-                None
-            };
-            if let Some(message) = message {
-                problems.report(Problem::error(span, message).code("InvalidParameterValue").help(range));
-            }
-        }
-        let help = "choose another address, or leave it out to get the lowest that is free";
-        self.take((address, address), &address.to_string(), span, instance, help, problems);
+    /// Keeps addresses back from those who choose none.
+    pub(super) fn reserve(&mut self, block: IpNet) {
+        self.reserved.push(block);
     }
 
-    /// Takes a prefix that is delegated to an instance.
-    pub(super) fn delegate<T: Into<IpNet>>(
-        &mut self,
-        prefix: Spanned<T>,
-        home: Home,
-        instance: &'a str,
-        problems: &mut Problems,
-    ) {
-        let span = prefix.span;
-        let prefix = prefix.value.into();
+    /// Takes what somebody has, or says nothing if somebody else has it, which has been reported.
+    pub(super) fn note(&mut self, block: IpNet, owner: Owner<'a>) {
+        _ = self.take((block.network(), block.broadcast()), &"", owner, "");
+    }
+
+    /// Takes an address that somebody chose; the reasons why it can't be had, if there are any.
+    pub(super) fn choose(&mut self, address: impl Into<IpAddr>, home: Home, owner: Owner<'a>) -> Vec<Refusal> {
+        let address = address.into();
+        let unfit = home.block(address.into()).and_then(|block| {
+            let (first, last) = assignable(block);
+            let message = if !block.contains(&address) {
+                format!("{address} isn't in the subnet's block {block}")
+            } else if address < first || address > last {
+                format!("{address} is one of the five addresses of {block} that nobody may have")
+            } else {
+                return None;
+            };
+            Some(Refusal::invalid(message, format!("choose one from {first} to {last}")))
+        });
+        let help = "choose another address, or leave it out to get the lowest that is free";
+        let taken = self.take((address, address), &address, owner, help);
+        unfit.into_iter().chain(taken.err()).collect()
+    }
+
+    /// Takes a prefix that is delegated to somebody; the reasons why it can't be had, if there are any.
+    pub(super) fn delegate(&mut self, prefix: impl Into<IpNet>, home: Home, owner: Owner<'a>) -> Vec<Refusal> {
+        let prefix = prefix.into();
         let len = match prefix {
             IpNet::V4(_) => 28,
             IpNet::V6(_) => 80,
         };
-        let fault = |message: String, help: String, problems: &mut Problems| {
-            problems.report(Problem::error(span, message).code("InvalidParameterValue").help(help));
-        };
         if prefix.prefix_len() != len {
             let message = format!("a delegated prefix is a /{len}, this is a /{}", prefix.prefix_len());
-            return fault(message, format!("write it as {}/{len}", prefix.network()), problems);
+            let help = format!("write it as {}/{len}", prefix.network());
+            return vec![Refusal::invalid(message, help)];
         }
-        if let Some(block) = home.block(prefix) {
+        let unfit = home.block(prefix).and_then(|block| {
             let (first, last) = assignable(block);
             if !block.contains(&prefix) {
                 let message = format!("{prefix} isn't in the subnet's block {block}");
-                fault(message, format!("choose a /{len} out of {block}"), problems);
-            } else if prefix.network() < first || prefix.broadcast() > last {
-                let message = format!("{prefix} has addresses of {block} that nobody may have");
-                fault(
-                    message,
-                    "not the first four of a subnet, and not its last one".to_owned(),
-                    problems,
-                );
+                return Some(Refusal::invalid(message, format!("choose a /{len} out of {block}")));
             }
-        }
+            let is_unfit = prefix.network() < first || prefix.broadcast() > last;
+            let message = format!("{prefix} has addresses of {block} that nobody may have");
+            let help = "not the first four of a subnet, and not its last one".to_owned();
+            is_unfit.then(|| Refusal::invalid(message, help))
+        });
         let range = (prefix.network(), prefix.broadcast());
         let help = "choose another prefix, of which no address is anybody's";
-        self.take(range, &prefix.to_string(), span, instance, help, problems);
+        let taken = self.take(range, &prefix, owner, help);
+        unfit.into_iter().chain(taken.err()).collect()
     }
 
     fn take(
         &mut self,
         (first, last): (IpAddr, IpAddr),
-        what: &str,
-        span: Span,
-        instance: &'a str,
+        what: &dyn fmt::Display,
+        owner: Owner<'a>,
         help: &str,
-        problems: &mut Problems,
-    ) {
+    ) -> Result<(), Refusal> {
         let Some((_, other)) = self.taken_in(first, last) else {
-            self.taken.insert(first, (last, instance));
-            return;
+            self.taken.insert(first, (last, owner));
+            return Ok(());
         };
         let message = if first == last {
-            format!("{what} is instance {}'s", quote(other))
+            format!("{what} is {other}'s")
         } else {
-            format!("an address of {what} is instance {}'s", quote(other))
+            format!("an address of {what} is {other}'s")
         };
-        problems.report(Problem::error(span, message).code("InvalidIPAddress.InUse").help(help));
+        Err(Refusal {
+            code: "InvalidIPAddress.InUse",
+            message,
+            help: help.to_owned(),
+        })
     }
 
     /// The last that is taken of some addresses: where it ends, and whose it is.
-    fn taken_in(&self, first: IpAddr, last: IpAddr) -> Option<(IpAddr, &'a str)> {
+    fn taken_in(&self, first: IpAddr, last: IpAddr) -> Option<(IpAddr, Owner<'a>)> {
         let (_, &(end, owner)) = self.taken.range(..=last).next_back()?;
         (end >= first).then_some((end, owner))
     }
 
+    /// Where what begins at an address or before it and isn't free ends.
+    fn end_of_unfree(&self, address: IpAddr) -> Option<IpAddr> {
+        let taken = self.taken_in(address, address).map(|(end, _)| end);
+        let reserved = || self.reserved.iter().find(|block| block.contains(&address));
+        taken.or_else(|| reserved().map(IpNet::broadcast))
+    }
+
     /// Takes the lowest address of a subnet that is free.
-    pub(super) fn lowest_free(
-        &mut self,
-        block: IpNet,
-        instance: Spanned<&'a str>,
-        problems: &mut Problems,
-    ) -> Option<IpAddr> {
+    pub(super) fn lowest_free(&mut self, block: IpNet, owner: Owner<'a>) -> Result<IpAddr, Refusal> {
         let (first, last) = assignable(block);
         let mut address = self.next.get(&block).copied().unwrap_or(first);
         // Whatever follows the last one, there is no address after the last of all.
         while address <= last
-            && let Some((end, _)) = self.taken_in(address, address)
+            && let Some(end) = self.end_of_unfree(address)
         {
             address = plus(end, 1);
         }
         if address > last {
-            let message = format!("no address of {block} is free for instance {}", quote(instance.value));
-            let help = "make the subnet larger, or move instances to another one";
-            let problem = Problem::error(instance.span, message);
-            problems.report(problem.code("InsufficientFreeAddressesInSubnet").help(help));
-            return None;
+            return Err(Refusal {
+                code: "InsufficientFreeAddressesInSubnet",
+                message: format!("no address of {block} is free for {owner}"),
+                help: "make the subnet larger, or move instances to another one".to_owned(),
+            });
         }
         self.next.insert(block, plus(address, 1));
-        self.taken.insert(address, (address, instance.value));
-        Some(address)
+        self.taken.insert(address, (address, owner));
+        Ok(address)
     }
 }
 

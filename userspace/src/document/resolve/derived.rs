@@ -9,6 +9,8 @@ use crate::document::notation::Protocol;
 use crate::resources::{Kind, SecurityGroupRule};
 use groundplane_abi::Mac;
 
+pub(crate) use super::derive::{Absent, Usable};
+
 pub(crate) const ACCOUNT: &str = super::DEFAULT_ACCOUNT;
 pub(crate) const REGION: &str = zone::DEFAULT_REGION;
 

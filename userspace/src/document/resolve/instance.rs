@@ -1,18 +1,23 @@
 //! Instances: an ENI each, with its addresses and its groups.
 
-use super::address::{Addresses, Home};
+use super::address::{Addresses, Home, Owner, Refusal};
 use super::place::Taken;
-use super::{Output, Scope, label, limit, security_group, subnet, target};
-use crate::document::diagnostic::{Problem, Problems, Spanned, quote};
+use super::{Output, Scope, label, limit, public, security_group, subnet, target};
+use crate::document::diagnostic::{Problem, Problems, Span, Spanned, quote};
 use crate::document::quotas::Quota;
 use crate::document::schema::{self, Instance};
 use crate::resources::NetworkInterface;
+use ipnet::IpNet;
 use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Makes the ENIs of a VPC. Chosen addresses are taken first, so that an automatic one is never in their way.
 pub(super) fn resolve<'a>(scope: &Scope<'a>, out: &mut Output, problems: &mut Problems) {
     let mut addresses = Addresses::default();
+    for subnet in scope.subnets {
+        let reserved = scope.common.reserved.of_subnet(&subnet::subnet_id(scope, subnet));
+        reserved.iter().for_each(|block| addresses.reserve(*block));
+    }
     let instances: Vec<_> = scope
         .instances
         .iter()
@@ -32,6 +37,7 @@ pub(super) fn resolve<'a>(scope: &Scope<'a>, out: &mut Output, problems: &mut Pr
         let ipv6 = ipv6(instance, home, &mut addresses, problems);
         check_count(instance, ipv4.len(), ipv6.len(), problems);
         if let (false, Some(subnet)) = (ipv4.is_empty(), subnet) {
+            let associations = public::associations(scope, instance, problems);
             let eni = make(scope, instance, &subnet::subnet_id(scope, subnet), out);
             let network_interface_id = eni.network_interface_id.clone();
             out.places
@@ -40,11 +46,14 @@ pub(super) fn resolve<'a>(scope: &Scope<'a>, out: &mut Output, problems: &mut Pr
                 private_ip_addresses: ipv4,
                 ipv6_addresses: ipv6,
                 groups,
+                associations,
                 ..eni
             });
             let name = label(instance.name.value, Some(&instance.details));
             let guest = place.as_ref().map(|place| place.guest(&name, &network_interface_id));
             out.guests.extend(guest);
+            let wish = public::wish(scope, (instance, subnet), &network_interface_id, problems);
+            out.wishes.extend(wish);
         }
         out.taken.extend(place);
     }
@@ -60,28 +69,46 @@ fn subnet_of<'a>(
 
 /// Takes the addresses and prefixes that an instance's author chose.
 fn choose<'a>(instance: &Instance<'a>, home: Home, addresses: &mut Addresses<'a>, problems: &mut Problems) {
-    let name = instance.name.value;
+    let owner = Owner::instance(instance.name.value);
     if let schema::Addresses::Chosen(chosen) = &instance.addresses {
-        for &address in chosen {
-            addresses.choose(address, home, name, problems);
+        for &Spanned { value, span } in chosen {
+            report(addresses.choose(value, home, owner), span, problems);
         }
     }
-    for &prefix in &instance.ipv4_prefixes {
-        addresses.delegate(prefix, home, name, problems);
+    for &Spanned { value, span } in &instance.ipv4_prefixes {
+        report(addresses.delegate(value, home, owner), span, problems);
     }
     let mut first_ipv6 = instance.ipv6_prefixes.first().map(|prefix| prefix.span);
     if let schema::Ipv6Addresses::Chosen(chosen) = &instance.ipv6_addresses {
         first_ipv6 = chosen.first().map(|address| address.span).or(first_ipv6);
-        for &address in chosen {
-            addresses.choose(address, home, name, problems);
+        for &Spanned { value, span } in chosen {
+            report(addresses.choose(value, home, owner), span, problems);
         }
     }
-    for &prefix in &instance.ipv6_prefixes {
-        addresses.delegate(prefix, home, name, problems);
+    for &Spanned { value, span } in &instance.ipv6_prefixes {
+        report(addresses.delegate(value, home, owner), span, problems);
     }
     if let Some(span) = first_ipv6 {
         home.check_ipv6(span, problems);
     }
+}
+
+fn report(refusals: Vec<Refusal>, span: Span, problems: &mut Problems) {
+    for refusal in refusals {
+        problems.report(refusal.at(span));
+    }
+}
+
+/// The lowest address of a block that is free.
+fn lowest_free<'a>(
+    block: IpNet,
+    instance: &Instance<'a>,
+    addresses: &mut Addresses<'a>,
+    problems: &mut Problems,
+) -> Option<IpAddr> {
+    let free = addresses.lowest_free(block, Owner::instance(instance.name.value));
+    let refuse = |refusal: Refusal| problems.report(refusal.at(instance.name.span));
+    free.map_err(refuse).ok()
 }
 
 fn ipv4<'a>(
@@ -95,7 +122,7 @@ fn ipv4<'a>(
         schema::Addresses::Automatic => {
             let free = home
                 .ipv4
-                .and_then(|block| addresses.lowest_free(block, instance.name, problems));
+                .and_then(|block| lowest_free(block, instance, addresses, problems));
             match free {
                 Some(IpAddr::V4(address)) => vec![address],
                 _ => Vec::new(),
@@ -118,7 +145,7 @@ fn ipv6<'a>(
     if count.value > 0 {
         home.check_ipv6(count.span, problems);
     }
-    let free = |_| match addresses.lowest_free(home.ipv6?, instance.name, problems)? {
+    let free = |_| match lowest_free(home.ipv6?, instance, addresses, problems)? {
         IpAddr::V6(address) => Some(address),
         IpAddr::V4(_) => None,
     };
@@ -165,7 +192,7 @@ fn groups(scope: &Scope<'_>, instance: &Instance<'_>, problems: &mut Problems) -
     found.collect()
 }
 
-/// The ENI, but for its addresses and groups, and its MAC address unless that is chosen.
+/// The ENI, but for its addresses, groups and associations, and its MAC address unless that is chosen.
 fn make(scope: &Scope<'_>, instance: &Instance<'_>, subnet: &str, out: &mut Output) -> NetworkInterface {
     let network_interface_id = target::eni_id(scope, instance);
     let mac_address = instance.mac_address.map(|mac| mac.value);
@@ -189,7 +216,7 @@ fn make(scope: &Scope<'_>, instance: &Instance<'_>, subnet: &str, out: &mut Outp
         allowance: instance.allowance,
         description: instance.description.to_owned(),
         attachment: instance.part_of.clone(),
-        associations: instance.associations.clone(),
+        associations: Vec::new(),
         deny_all_igw_traffic: instance.deny_all_igw_traffic,
         requester_managed: instance.requester_managed,
         requester_id: instance.requester_id.map(str::to_owned),

@@ -1,7 +1,7 @@
 //! VPCs together: what they share, and what there can be one of in all of them.
 
 use super::part::Part;
-use super::{Context, Output, Whole, binding, limit, place, uplink};
+use super::{Context, Output, Whole, binding, derive, limit, place, uplink};
 use crate::document::diagnostic::{Problem, Problems, Span};
 use crate::document::ids::Macs;
 use crate::document::places::Places;
@@ -47,6 +47,13 @@ pub(super) fn merge(parts: Vec<Arc<Part>>, outside: Output, with: &Together<'_>,
     let bound = binding::resolve(with.bindings, &resources, &mut guests, problems);
     let taken = parts.iter().flat_map(|part| &part.output.taken).chain(&bound);
     place::check_all(taken.clone(), with.host, problems);
+    let given = derive::Given {
+        context,
+        wishes: parts.iter().flat_map(|part| &part.output.wishes).collect(),
+        dumped: &outside.dumped,
+        guests: &guests,
+    };
+    derive::complete(&mut resources, &given, &mut places, problems);
     let around = uplink::Around {
         resources: &resources,
         taken: taken.collect(),
@@ -58,6 +65,8 @@ pub(super) fn merge(parts: Vec<Arc<Part>>, outside: Output, with: &Together<'_>,
     resources.sort();
     let checked = check::Context::new(&resources, &context.quotas, &places);
     check::configuration(&checked, problems);
+    // After the checks, which tell what the document says from what follows.
+    derive::settle(&mut resources);
     Whole {
         resources,
         guests,

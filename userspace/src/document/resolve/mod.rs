@@ -3,6 +3,7 @@
 
 mod address;
 mod binding;
+mod derive;
 pub(crate) mod derived;
 mod instance;
 mod limit;
@@ -13,7 +14,9 @@ mod object;
 mod part;
 mod place;
 mod prefix_list;
+mod public;
 mod registry;
+mod reserved;
 mod route_table;
 mod security_group;
 mod selector;
@@ -37,7 +40,9 @@ use merge::Together;
 pub(super) use part::Part;
 use place::Taken;
 use prefix_list::PrefixLists;
+use public::Wish;
 use registry::{Index, Registry};
+use reserved::Reserved;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use vpc::Blocks;
@@ -63,10 +68,14 @@ pub(super) fn resolve(
     let list_ids: Vec<_> = document.prefix_lists.iter().map(prefix_list::prefix_list_id).collect();
     let indices_of_all = indices.iter().chain(kept.iter().map(|part| &part.index));
     let registry = Registry::of(indices_of_all, document, &ids, &list_ids);
+    object::resolve(&document.objects, &registry, &context, &mut out, problems);
+    // What these have asked for is no VPC's business.
+    registry.take_answers();
     let common = Common {
         context: &context,
         registry: &registry,
         prefix_lists: &lists,
+        reserved: &Reserved::of(&out.resources),
     };
     let stale = kept.iter().filter(|part| !part.holds(&common));
     let stale: Vec<_> = stale.map(|part| part.span).collect();
@@ -77,7 +86,6 @@ pub(super) fn resolve(
     let new = new.map(|(vpc, index)| Arc::new(part::resolve(vpc, index.clone(), &common)));
     let mut parts: Vec<_> = kept.iter().cloned().chain(new).collect();
     parts.sort_by_key(|part| sources.order(part.span));
-    object::resolve(&document.objects, &common, &mut out, problems);
     let together = Together {
         context: &context,
         bindings: &document.bindings,
@@ -135,6 +143,10 @@ struct Output {
     taken: Vec<Taken>,
     /// Network interfaces whose MAC address somebody chose.
     own_macs: HashSet<String>,
+    /// The public addresses that instances want.
+    wishes: Vec<Wish>,
+    /// The ids of objects that are AWS's own words, which say all there is to say.
+    dumped: HashSet<String>,
 }
 
 /// A VPC while its objects are resolved.
@@ -155,6 +167,7 @@ struct Common<'a> {
     context: &'a Context,
     registry: &'a Registry<'a>,
     prefix_lists: &'a PrefixLists,
+    reserved: &'a Reserved,
 }
 
 impl Scope<'_> {

@@ -2,7 +2,7 @@
 //! ids.
 
 use super::registry::{self, Registry, is_id};
-use super::{Common, Context, Output, not_found};
+use super::{Context, Output, not_found};
 use crate::document::diagnostic::{Problem, Problems, Span, Spanned, quote};
 use crate::document::fields::Fields;
 use crate::document::ids::id;
@@ -45,13 +45,21 @@ pub(in crate::document) fn own_id(kind: &Kind, name: &str, region: &str, account
         "load_balancers" => arn("loadbalancer/net"),
         "listeners" => arn("listener/net"),
         "target_groups" => arn("targetgroup"),
+        // An account has one of them.
+        "vpc_block_public_access_options" => account.to_owned(),
         _ if kind.prefix.is_empty() => name.to_owned(),
         _ => id(kind.prefix, &[name]),
     }
 }
 
 /// Reads the objects.
-pub(super) fn resolve(objects: &[Object<'_>], common: &Common<'_>, out: &mut Output, problems: &mut Problems) {
+pub(super) fn resolve(
+    objects: &[Object<'_>],
+    registry: &Registry<'_>,
+    context: &Context,
+    out: &mut Output,
+    problems: &mut Problems,
+) {
     for object in objects {
         let Object {
             kind,
@@ -59,9 +67,10 @@ pub(super) fn resolve(objects: &[Object<'_>], common: &Common<'_>, out: &mut Out
             node,
             is_dumped,
         } = *object;
-        out.places
-            .add(kind.section, &object_id(object, common.context), name.span);
+        let id = object_id(object, context);
+        out.places.add(kind.section, &id, name.span);
         if is_dumped {
+            out.dumped.insert(id);
             let mut said = json::object(node, problems);
             let label = take_name(kind, name.value, &mut said);
             put(object, label, Value::Object(said.clone()), &said, out, problems);
@@ -74,7 +83,7 @@ pub(super) fn resolve(objects: &[Object<'_>], common: &Common<'_>, out: &mut Out
         let label = fields.any_text("Name", problems).unwrap_or(name.value).to_owned();
         let tags = fields.tags(problems);
         let rest = fields.rest(problems);
-        let mut said = said(object, common, problems);
+        let mut said = said((object, &id), registry, problems);
         if !tags.is_empty() {
             said.insert("Tags".to_owned(), labels(&tags));
         }
@@ -121,17 +130,18 @@ fn name_in_field(kind: &Kind, name: String, said: &mut Map<String, Value>) -> St
 }
 
 /// The object as JSON, with ids in the places of names.
-fn said(object: &Object<'_>, common: &Common<'_>, problems: &mut Problems) -> Map<String, Value> {
+fn said((object, id): (&Object<'_>, &str), registry: &Registry<'_>, problems: &mut Problems) -> Map<String, Value> {
+    let id_field = (object.kind.id_field.to_owned(), id.into());
     let Tree::Mapping(entries) = &object.node.value else {
-        return Map::from_iter([id_field(object, common)]);
+        return Map::from_iter([id_field]);
     };
     let vpc = entries.iter().find(|entry| entry.key == "VpcId");
     let vpc = vpc.and_then(|entry| match &entry.value.value {
-        Tree::Scalar { text, .. } => Some(common.registry.outside("vpc", text).unwrap_or(text)),
+        Tree::Scalar { text, .. } => Some(registry.outside("vpc", text).unwrap_or(text)),
         _ => None,
     });
     let mut writer = Writer {
-        registry: common.registry,
+        registry,
         vpc_id: vpc,
         problems,
     };
@@ -142,12 +152,7 @@ fn said(object: &Object<'_>, common: &Common<'_>, problems: &mut Problems) -> Ma
         .iter()
         .filter(|entry| !own.contains(&&*entry.key) || is_field(&entry.key));
     let fields = entries.map(|entry| (entry.key.clone(), writer.field(entry)));
-    std::iter::once(id_field(object, common)).chain(fields).collect()
-}
-
-fn id_field(object: &Object<'_>, common: &Common<'_>) -> (String, Value) {
-    let id = object_id(object, common.context);
-    (object.kind.id_field.to_owned(), id.into())
+    std::iter::once(id_field).chain(fields).collect()
 }
 
 fn labels(tags: &Tags) -> Value {
@@ -171,18 +176,19 @@ impl Writer<'_, '_> {
         }
         match referenced(key) {
             Some(kind) => self.reference(kind, value),
-            None if key == "ResourceId" => self.anything(value),
+            None if key == "ResourceId" => self.any_of(&["vpc", "subnet", "eni", "tgw", "tgw-attach"], value),
+            None if key == "ResourceArn" => self.any_of(&["vpc", "subnet"], value),
+            None if key == "InstanceId" => self.any_of(&["eni"], value),
             None => self.value(value),
         }
     }
 
     /// The id of what may be of several kinds.
-    fn anything(&mut self, node: &Node) -> Value {
-        const KINDS: [&str; 5] = ["vpc", "subnet", "eni", "tgw", "tgw-attach"];
+    fn any_of(&mut self, kinds: &[&str], node: &Node) -> Value {
         let Tree::Scalar { text, .. } = &node.value else {
             return self.value(node);
         };
-        let mut found = KINDS
+        let mut found = kinds
             .iter()
             .filter_map(|prefix| self.registry.find(prefix, text, self.vpc_id));
         found.next().map_or_else(|| self.value(node), |id| id.to_owned().into())

@@ -10,6 +10,7 @@ use crate::document::diagnostic::{Problems, Span};
 use crate::document::quotas::Quota;
 use crate::document::schema::{self, kind};
 use crate::resources::Vpc;
+use ipnet::IpNet;
 
 /// What comes of a VPC.
 #[derive(Debug)]
@@ -26,6 +27,8 @@ pub(in crate::document) struct Part {
     context: Context,
     answers: Answers,
     prefix_lists: AskedLists,
+    /// What is reserved in each of the subnets, by their ids.
+    reserved: Vec<(String, Vec<IpNet>)>,
 }
 
 impl Part {
@@ -34,6 +37,10 @@ impl Part {
         self.context == *common.context
             && common.registry.still_answers(&self.answers)
             && common.prefix_lists.still_have(&self.prefix_lists)
+            && self
+                .reserved
+                .iter()
+                .all(|(id, was)| common.reserved.of_subnet(id) == was)
     }
 }
 
@@ -59,7 +66,17 @@ pub(super) fn resolve(given: &schema::Vpc<'_>, index: Index, common: &Common<'_>
         context: common.context.clone(),
         answers: common.registry.take_answers(),
         prefix_lists: common.prefix_lists.take_asked(),
+        reserved: reserved(&scope),
     }
+}
+
+fn reserved(scope: &Scope<'_>) -> Vec<(String, Vec<IpNet>)> {
+    let ids = scope.subnets.iter().map(|subnet| subnet::subnet_id(scope, subnet));
+    let reserved = |id: String| {
+        let blocks = scope.common.reserved.of_subnet(&id).to_vec();
+        (id, blocks)
+    };
+    ids.map(reserved).collect()
 }
 
 fn objects(given: &schema::Vpc<'_>, scope: &Scope<'_>, out: &mut Output, problems: &mut Problems) {

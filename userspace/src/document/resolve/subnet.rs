@@ -122,7 +122,7 @@ pub(super) fn resolve(
             ipv6_cidr_block: subnet.ipv6_cidr_block.known().map(|block| block.value),
             availability_zone,
             availability_zone_id,
-            map_public_ip_on_launch: subnet.map_public_ip_on_launch.unwrap_or(default_for_az),
+            map_public_ip_on_launch: maps_public_ips(subnet),
             assign_ipv6_address_on_creation: subnet.assign_ipv6_address_on_creation,
             enable_dns64: subnet.enable_dns64,
             default_for_az,
@@ -131,6 +131,12 @@ pub(super) fn resolve(
             details: scope.details(Some(&subnet.details)),
         });
     }
+}
+
+/// Whether instances get a public address (semantics 1.2).
+pub(super) fn maps_public_ips(subnet: &schema::Subnet<'_>) -> bool {
+    let default = subnet.default_for_az.unwrap_or(false);
+    subnet.map_public_ip_on_launch.unwrap_or(default)
 }
 
 pub(super) fn subnet_id(scope: &Scope<'_>, subnet: &schema::Subnet<'_>) -> String {

@@ -4,7 +4,7 @@ use super::{Details, details, fields, kind, name};
 use crate::document::diagnostic::{Problem, Problems, Spanned};
 use crate::document::fields::{Field, Fields, text};
 use crate::document::tree::{Entry, Node};
-use crate::resources::{Allowance, ConnectionTracking, EniAssociation, EniAttachment, InterfaceType};
+use crate::resources::{Allowance, ConnectionTracking, EniAttachment, InterfaceType};
 use groundplane_abi::Mac;
 use ipnet::{Ipv4Net, Ipv6Net};
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -31,11 +31,34 @@ pub(in crate::document) struct Instance<'a> {
     pub(in crate::document) description: &'a str,
     /// Of what it is part in AWS.
     pub(in crate::document) part_of: Option<EniAttachment>,
-    pub(in crate::document) associations: Vec<EniAssociation>,
+    pub(in crate::document) associations: Vec<Association<'a>>,
+    pub(in crate::document) public: Public<'a>,
+    /// Whether it is below `instances`, so that it gets what AWS gives to whoever launches one.
+    pub(in crate::document) is_launched: bool,
     pub(in crate::document) deny_all_igw_traffic: bool,
     pub(in crate::document) requester_managed: bool,
     pub(in crate::document) requester_id: Option<&'a str>,
     pub(in crate::document) details: Details<'a>,
+}
+
+/// A public address that stands for a private one.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::document) struct Association<'a> {
+    pub(in crate::document) private_ip_address: Ipv4Addr,
+    pub(in crate::document) public_ip: Ipv4Addr,
+    pub(in crate::document) allocation: Option<Spanned<&'a str>>,
+    pub(in crate::document) association_id: Option<&'a str>,
+    pub(in crate::document) ip_owner_id: Option<&'a str>,
+}
+
+/// What is said in short of the public address that stands for the primary one.
+#[derive(Clone, Copy, Debug, Default)]
+pub(in crate::document) struct Public<'a> {
+    pub(in crate::document) elastic_ip: Option<Spanned<&'a str>>,
+    /// One that AWS lends.
+    pub(in crate::document) public_ip: Option<Spanned<Ipv4Addr>>,
+    /// Whether AWS lends one; `None` is what the subnet says.
+    pub(in crate::document) associate: Option<bool>,
 }
 
 #[derive(Clone, Debug)]
@@ -97,6 +120,8 @@ fn read_eni<'a>(entry: &'a Entry, what: &str, has_guest: bool, problems: &mut Pr
         description: "",
         part_of: None,
         associations: Vec::new(),
+        public: Public::default(),
+        is_launched: has_guest,
         deny_all_igw_traffic: false,
         requester_managed: false,
         requester_id: None,
@@ -124,6 +149,7 @@ fn read_eni<'a>(entry: &'a Entry, what: &str, has_guest: bool, problems: &mut Pr
     instance.description = fields.any_text("Description", problems).unwrap_or_default();
     instance.part_of = fields.typed("Attachment", problems);
     instance.associations = associations(&mut fields, problems);
+    instance.public = public(&mut fields, problems);
     instance.deny_all_igw_traffic = fields.boolean("DenyAllIgwTraffic", problems).unwrap_or(false);
     instance.requester_managed = fields.boolean("RequesterManaged", problems).unwrap_or(false);
     instance.requester_id = fields.any_text("RequesterId", problems);
@@ -183,27 +209,56 @@ fn interface_type(fields: &mut Fields<'_>, problems: &mut Problems) -> Interface
 }
 
 /// Public addresses that stand for private ones.
-fn associations(fields: &mut Fields<'_>, problems: &mut Problems) -> Vec<EniAssociation> {
+fn associations<'a>(fields: &mut Fields<'a>, problems: &mut Problems) -> Vec<Association<'a>> {
     let nodes = fields.list("associations", problems).iter();
     nodes.filter_map(|node| association(node, problems)).collect()
 }
 
-fn association(node: &Node, problems: &mut Problems) -> Option<EniAssociation> {
+fn association<'a>(node: &'a Node, problems: &mut Problems) -> Option<Association<'a>> {
     let mut fields = Fields::of(node, "the association".to_owned(), node.start(), problems)?;
     let private = fields.value("PrivateIpAddress", problems);
     let private = fields.required("PrivateIpAddress", "say which address it is for", private, problems);
     let public = fields.value("PublicIp", problems);
     let public = fields.required("PublicIp", "say which address the world sees", public, problems);
-    let mut text = |name| fields.any_text(name, problems).map(str::to_owned);
-    let (allocation_id, association_id, ip_owner_id) = (text("AllocationId"), text("AssociationId"), text("IpOwnerId"));
+    let allocation = fields.text("AllocationId", problems).known();
+    let association_id = fields.any_text("AssociationId", problems);
+    let ip_owner_id = fields.any_text("IpOwnerId", problems);
     fields.finish(problems);
-    Some(EniAssociation {
+    Some(Association {
         private_ip_address: private?.value,
         public_ip: public?.value,
-        allocation_id,
+        allocation,
         association_id,
         ip_owner_id,
     })
+}
+
+/// What stands for the primary address, in short.
+fn public<'a>(fields: &mut Fields<'a>, problems: &mut Problems) -> Public<'a> {
+    let given = Public {
+        elastic_ip: fields.text("elastic_ip", problems).known(),
+        public_ip: fields.value("public_ip", problems).known(),
+        associate: fields.boolean("AssociatePublicIpAddress", problems),
+    };
+    let excluded = match given {
+        Public {
+            elastic_ip: Some(_),
+            public_ip: Some(other),
+            ..
+        } => Some(("elastic_ip and public_ip", other.span)),
+        Public {
+            public_ip: Some(other),
+            associate: Some(false),
+            ..
+        } => Some(("public_ip and AssociatePublicIpAddress: false", other.span)),
+        _ => None,
+    };
+    if let Some((both, span)) = excluded {
+        let message = format!("{} has both {both}", fields.owner());
+        let problem = Problem::error(span, message).code("InvalidParameterCombination");
+        problems.report(problem.help("an address has one public address or none: remove one of the two"));
+    }
+    given
 }
 
 /// The ranges are AWS's (semantics 7.4).

@@ -12,7 +12,7 @@ mod security_group;
 mod uplink;
 
 pub(super) use details::{Details, Kind, kind};
-pub(super) use instance::{Addresses, Attachment, Instance, Ipv6Addresses};
+pub(super) use instance::{Addresses, Association, Attachment, Instance, Ipv6Addresses};
 pub(super) use network_acl::{Entry as NetworkAclEntry, NetworkAcl};
 pub(super) use prefix_list::PrefixList;
 pub(super) use route_table::{Destination, Route, RouteTable, TARGETS, Target, TargetKind};

@@ -87,7 +87,8 @@ fn unknown_fields_are_told_with_what_was_probably_meant() {
     let foreign = small(INSTANCE, "{ subnet: web, namespace: n1, flavour: mild }");
     let fields = "its fields are subnet, PrivateIpAddress, PrivateIpAddresses, Ipv6Addresses, Ipv6AddressCount, \
                   Ipv4Prefixes, Ipv6Prefixes, groups, SourceDestCheck, InterfaceType, ConnectionTracking, allowance, \
-                  namespace, tap, device, adopt, MacAddress, Description, Attachment, associations, DenyAllIgwTraffic, \
-                  RequesterManaged, RequesterId, NetworkInterfaceId, Name, account, tags, rest";
+                  namespace, tap, device, adopt, MacAddress, Description, Attachment, associations, elastic_ip, \
+                  public_ip, AssociatePublicIpAddress, DenyAllIgwTraffic, RequesterManaged, \
+                  RequesterId, NetworkInterfaceId, Name, account, tags, rest";
     assert_eq!(help(&foreign).as_deref(), Some(fields));
 }

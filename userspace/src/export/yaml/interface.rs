@@ -36,7 +36,8 @@ impl Writer<'_> {
         if let Some(Ok(attachment)) = eni.attachment.as_ref().map(serde_json::to_value) {
             map.put("Attachment", Yaml::from(&attachment));
         }
-        map.put_list("associations", eni.associations.iter().map(association));
+        map.put_list("associations", eni.associations.iter().map(|it| self.association(it)));
+        map.put_if(self.declines(eni), "AssociatePublicIpAddress", false);
         map.put_if(eni.deny_all_igw_traffic, "DenyAllIgwTraffic", true);
         map.put_if(eni.requester_managed, "RequesterManaged", true);
         if let Some(requester) = &eni.requester_id {
@@ -46,6 +47,37 @@ impl Writer<'_> {
         let path = [self.names.own(&vpc.vpc_id), self.names.own(id)];
         let id = ("NetworkInterfaceId", &**id);
         self.details(&mut map, id, &path, &eni.name, &eni.details, &vpc.details.owner_id);
+        map
+    }
+
+    /// Whether an instance has no public address although its subnet gives one to each.
+    fn declines(&self, eni: &NetworkInterface) -> bool {
+        let subnet = self.all.subnets.iter().find(|subnet| subnet.subnet_id == eni.subnet_id);
+        let primary = eni.private_ip_addresses.first();
+        let mut associations = eni.associations.iter();
+        let is_launched = self.guests.contains_key(&*eni.network_interface_id);
+        is_launched
+            && eni.interface_type == InterfaceType::Interface
+            && subnet.is_some_and(|subnet| subnet.map_public_ip_on_launch)
+            && !associations.any(|it| Some(&it.private_ip_address) == primary)
+    }
+
+    fn association(&self, association: &EniAssociation) -> Map {
+        let mut map = Map::default();
+        map.put("PrivateIpAddress", association.private_ip_address.to_string());
+        map.put("PublicIp", association.public_ip.to_string());
+        if let Some(id) = &association.allocation_id {
+            map.put("AllocationId", self.names.own(id));
+        }
+        let fields = [
+            ("AssociationId", &association.association_id),
+            ("IpOwnerId", &association.ip_owner_id),
+        ];
+        for (field, value) in fields {
+            if let Some(value) = value {
+                map.put(field, value);
+            }
+        }
         map
     }
 
@@ -103,21 +135,4 @@ fn numbers(eni: &NetworkInterface, map: &mut Map) {
         allowance.put_if(ours != usual, name, i64::from(ours));
     }
     map.put_map("allowance", allowance);
-}
-
-fn association(association: &EniAssociation) -> Map {
-    let mut map = Map::default();
-    map.put("PrivateIpAddress", association.private_ip_address.to_string());
-    map.put("PublicIp", association.public_ip.to_string());
-    let fields = [
-        ("AllocationId", &association.allocation_id),
-        ("AssociationId", &association.association_id),
-        ("IpOwnerId", &association.ip_owner_id),
-    ];
-    for (field, value) in fields {
-        if let Some(value) = value {
-            map.put(field, value);
-        }
-    }
-    map
 }

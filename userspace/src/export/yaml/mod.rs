@@ -33,6 +33,7 @@ pub fn yaml(resolved: &Resolved) -> String {
             .map(|guest| (&*guest.network_interface_id, guest))
             .collect(),
         names: Names::of(resources),
+        usable: derived::Usable::of(resources),
         region: usual(resources.vpcs.iter().map(|vpc| &*vpc.region), derived::REGION),
         account: usual(
             resources.vpcs.iter().map(|vpc| &*vpc.details.owner_id),
@@ -48,6 +49,7 @@ struct Writer<'a> {
     all: &'a Resources,
     guests: HashMap<&'a str, &'a Guest>,
     names: Names<'a>,
+    usable: derived::Usable,
     /// Of those that don't say it themselves; likewise below.
     region: &'a str,
     account: &'a str,

@@ -4,12 +4,17 @@ use super::Writer;
 use super::text::{Map, Yaml};
 use crate::document::derived;
 use crate::resources::Kind;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 impl Writer<'_> {
     pub(super) fn objects(&self, kind: &'static Kind) -> Map {
         let mut map = Map::default();
+        let is_table = kind.section == "transit_gateway_route_tables";
+        let absent = is_table.then(|| derived::Absent::of(self.all));
         for (object, mut fields, rest) in self.all.apart(kind) {
+            if let Some(absent) = &absent {
+                keep_out(object.id, absent, &mut fields);
+            }
             let mut own = Map::default();
             let name = self.names.own(object.id);
             fields.remove(kind.id_field);
@@ -41,6 +46,22 @@ impl Writer<'_> {
                 map.into()
             }
             other => other.into(),
+        }
+    }
+}
+
+/// Says of attachments that they are in no default table, since they would be in it otherwise.
+fn keep_out(table: &str, absent: &derived::Absent, fields: &mut serde_json::Map<String, Value>) {
+    for (field, pairs, state) in [
+        ("Associations", &absent.associations, "disassociated"),
+        ("TransitGatewayRouteTablePropagations", &absent.propagations, "disabled"),
+    ] {
+        for (_, attachment) in pairs.iter().filter(|(own, _)| own == table) {
+            let entry = json!({"TransitGatewayAttachmentId": attachment, "State": state});
+            let list = fields.entry(field).or_insert_with(|| json!([]));
+            list.as_array_mut()
+                .into_iter()
+                .for_each(|list| list.push(entry.clone()));
         }
     }
 }

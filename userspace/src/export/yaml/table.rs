@@ -48,6 +48,8 @@ impl Writer<'_> {
         map.put(field, self.names.from(&vpc.vpc_id, id));
         let state = match route.state {
             RouteState::Active => None,
+            // It comes back to life with its target.
+            RouteState::Blackhole if self.usable.is_dead(&route.target) => None,
             RouteState::Blackhole => Some("blackhole"),
             RouteState::Filtered => Some("filtered"),
         };

@@ -101,7 +101,7 @@ const PARTS: &[(&str, &[&str])] = &[
         &[
             "!s: { CidrBlock: 10.#0.0.0/24, Ipv6CidrBlock: \"2001:db8:#:1::/64\", AssignIpv6AddressOnCreation: true }",
             "!t: { CidrBlock: 10.#0.1.0/24, AvailabilityZoneId: zz-az9, MapPublicIpOnLaunch: true, EnableDns64: true }",
-            "u: { CidrBlock: 10.#0.2.0/24, DefaultForAz: true, MapPublicIpOnLaunch: false, Name: \"s\" }",
+            "!u: { CidrBlock: 10.#0.2.0/24, DefaultForAz: true, MapPublicIpOnLaunch: false, Name: \"s\" }",
             "v: { CidrBlock: 10.#0.3.0/24, SubnetId: subnet-1234567#, account: AWS, tags: { a: b } }",
         ],
     ),
@@ -130,6 +130,7 @@ const PARTS: &[(&str, &[&str])] = &[
             "main: { Name: called, routes: [{ DestinationCidrBlock: 10.#0.0.0/16, instance: fw }] }",
             "m: { main: true, subnets: [t] }",
             "r: { subnets: [s], RouteTableId: rtb-1234567#, routes: [{ DestinationCidrBlock: 192.0.2.0/24, nat_gateway: nat-12345678, State: blackhole }] }",
+            "@q: { routes: [{ DestinationCidrBlock: 10.9.0.0/16, vpc_peering_connection: p }, { DestinationCidrBlock: 10.8.0.0/16, nat_gateway: n }] }",
             "p: { routes: [{ prefix_list: l, instance: fw }, { DestinationIpv6CidrBlock: \"2001:db8:f::/48\", instance: fw, Origin: CreateRouteTable }] }",
         ],
     ),
@@ -139,6 +140,10 @@ const PARTS: &[(&str, &[&str])] = &[
             "!fw: { subnet: s, SourceDestCheck: false, tap: tap#, MacAddress: \"02:00:00:00:00:0#\" }",
             "x: { subnet: s, namespace: n#, Ipv6AddressCount: 2, PrivateIpAddresses: [10.#0.0.9, 10.#0.0.8], Name: fw }",
             "y: { subnet: t, device: veth#, groups: [default], allowance: { connections: 7 }, Description: \"  \" }",
+            "e: { subnet: s, namespace: e#, elastic_ip: e# }",
+            "l: { subnet: u, namespace: l#, public_ip: 198.51.100.# }",
+            "!w: { subnet: u, namespace: w#, AssociatePublicIpAddress: true, PrivateIpAddresses: [10.#0.2.9, 10.#0.2.8] }",
+            "d: { subnet: t, namespace: d#, AssociatePublicIpAddress: false }",
             "z: { subnet: t, namespace: m#, adopt: true, ConnectionTracking: { UdpTimeout: 31 }, Ipv4Prefixes: [10.#0.1.16/28] }",
         ],
     ),
@@ -146,7 +151,7 @@ const PARTS: &[(&str, &[&str])] = &[
         "network_interfaces",
         &[
             "lone: { subnet: s, NetworkInterfaceId: eni-1234567#, RequesterManaged: true, RequesterId: \"\", Attachment: { DeviceIndex: 1 } }",
-            "nat: { subnet: t, InterfaceType: natGateway, associations: [{ PrivateIpAddress: 10.#0.1.4, PublicIp: 192.0.2.1, AllocationId: ip }] }",
+            "nat: { subnet: t, InterfaceType: natGateway, PrivateIpAddress: 10.#0.1.7, associations: [{ PrivateIpAddress: 10.#0.1.7, PublicIp: 192.0.2.#, AllocationId: eipalloc-1234567# }] }",
         ],
     ),
 ];
@@ -163,7 +168,10 @@ const OUTSIDE: &[(&str, &[&str])] = &[
     ),
     (
         "internet_gateways",
-        &["g: { Attachments: [{ VpcId: other, State: available }], tags: { a: \"1\" } }"],
+        &[
+            "g: { Attachments: [{ VpcId: other, State: available }], tags: { a: \"1\" } }",
+            "h: { Attachments: [{ VpcId: v1 }] }",
+        ],
     ),
     (
         "load_balancers",
@@ -175,20 +183,64 @@ const OUTSIDE: &[(&str, &[&str])] = &[
     ("dhcp_options", &["!d:"]),
     (
         "addresses",
-        &["!ip: { PublicIp: 192.0.2.9, AllocationId: eipalloc-12345678 }"],
+        &[
+            "!ip: { PublicIp: 192.0.2.9, AllocationId: eipalloc-12345678 }",
+            "!e1:",
+            "!e2: { Name: e1 }",
+            "second: { NetworkInterfaceId: v1/w, PrivateIpAddress: 10.10.2.8 }",
+            "!nat:",
+        ],
+    ),
+    (
+        "nat_gateways",
+        &[
+            "!n: { SubnetId: v1/s, ConnectivityType: private, NatGatewayAddresses: [{}, { PrivateIp: 10.10.0.4, IsPrimary: true }] }",
+            "o: { SubnetId: v1/t, NatGatewayAddresses: [{ AllocationId: nat }], Name: fw }",
+        ],
+    ),
+    (
+        "vpc_peering_connections",
+        &["!p: { RequesterVpcInfo: { VpcId: v1 }, AccepterVpcInfo: { VpcId: other } }"],
+    ),
+    (
+        "transit_gateways",
+        &[
+            "!hub: { Options: { DefaultRouteTablePropagation: disable } }",
+            "!hub2: { Name: hub }",
+        ],
+    ),
+    (
+        "transit_gateway_vpc_attachments",
+        &[
+            "v: { TransitGatewayId: hub, SubnetIds: [v1/s] }",
+            "w: { TransitGatewayId: hub2, SubnetIds: [v1/t] }",
+        ],
+    ),
+    (
+        "transit_gateway_route_tables",
+        &["own: { TransitGatewayId: hub2, DefaultAssociationRouteTable: true }"],
+    ),
+    (
+        "vpc_block_public_access_options",
+        &["b: { InternetGatewayBlockMode: block-ingress }"],
+    ),
+    (
+        "vpc_block_public_access_exclusions",
+        &["x: { ResourceArn: v1/s, InternetGatewayExclusionMode: allow-egress }"],
     ),
 ];
 
-/// Those of the parts that are there, by bits; what begins with `!` always is.
+/// Those of the parts that are there, by bits; what begins with `!` always is, and with `@` in the first VPC alone.
 fn chosen(parts: &[(&str, &[&str])], mut bits: u64, indent: usize, number: usize) -> String {
     let mut text = String::new();
     for (section, lines) in parts {
         let inner = if section.is_empty() { indent } else { indent + 2 };
         let mut chosen = String::new();
         for line in *lines {
-            let always = line.strip_prefix('!');
-            if bits & 1 == 1 || always.is_some() {
-                let line = always.unwrap_or(line).replace('#', &number.to_string());
+            let always = line.starts_with('!');
+            let elsewhere = line.starts_with('@') && number != 1;
+            if (bits & 1 == 1 || always) && !elsewhere {
+                let line = line.trim_start_matches(['!', '@']).replace('#', &number.to_string());
                 writeln!(chosen, "{:inner$}{line}", "").expect("a string takes everything");
             }
             bits >>= 1;
@@ -225,6 +277,23 @@ proptest! {
 fn everything_at_once_comes_back_as_it_was() {
     check(&read(&document(&[u64::MAX, u64::MAX], u64::MAX)));
     check(&read(&document(&[0], 0)));
+}
+
+/// Checks that a configuration comes back as AWS would print it.
+fn check_aws(resolved: &Resolved) {
+    let answers = serde_json::Value::Object(crate::export::aws(&resolved.resources));
+    let source = Source::new("all.json", serde_json::to_vec(&answers).expect("JSON"));
+    let again = document::read(&[source], None).unwrap_or_else(|problems| panic!("{problems}"));
+    for kind in kinds() {
+        let objects = |resolved: &Resolved| format!("{:#?}", resolved.resources.objects(kind));
+        assert_eq!(objects(&again), objects(resolved));
+    }
+    assert_eq!(again.resources, resolved.resources);
+}
+
+#[test]
+fn aws_form() {
+    check_aws(&read(&document(&[u64::MAX, u64::MAX], u64::MAX)));
 }
 
 #[test]

@@ -5,9 +5,12 @@ use aya::Pod;
 use aya::maps::lpm_trie::{Key, LpmTrie};
 use aya::maps::{HashMap, Map, MapData, MapError};
 use groundplane_abi::eni::{AddressKey, EniKey, MacKey, SubnetKey};
+use groundplane_abi::internet::PublicKey;
 use groundplane_abi::nacl::NaclKey;
 use groundplane_abi::route::RouteKey;
 use groundplane_abi::security_group::{GroupSetKey, PeerKey, ReferenceKey, SelectorKey};
+use groundplane_abi::transit::AttachmentKey;
+use groundplane_abi::vpc::VpcKey;
 use groundplane_abi::{Bank, Ip4, Ip6};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -40,6 +43,8 @@ macro_rules! banked {
 banked!(
     EniKey,
     SubnetKey,
+    VpcKey,
+    AttachmentKey,
     MacKey,
     NaclKey,
     GroupSetKey,
@@ -49,6 +54,8 @@ banked!(
     AddressKey<Ip6>,
     RouteKey<Ip4>,
     RouteKey<Ip6>,
+    PublicKey<Ip4>,
+    PublicKey<Ip6>,
     PeerKey<Ip4>,
     PeerKey<Ip6>
 );
@@ -67,6 +74,8 @@ prefixed!(
     AddressKey<Ip6>,
     RouteKey<Ip4>,
     RouteKey<Ip6>,
+    PublicKey<Ip4>,
+    PublicKey<Ip6>,
     PeerKey<Ip4>,
     PeerKey<Ip6>
 );

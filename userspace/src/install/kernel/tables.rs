@@ -3,18 +3,23 @@
 use super::table::{Banked, Changes, Exact, Longest, Prefixed, Table, delete, put, read_banks};
 use crate::install::error::Result;
 use crate::plan::{FamilyRows, Plan};
-use groundplane_abi::eni::{AddressKey, EniEntry, EniKey, MacKey, SubnetEntry, SubnetKey};
+use groundplane_abi::eni::{AddressEntry, AddressKey, EniEntry, EniKey, MacKey, SubnetEntry, SubnetKey};
+use groundplane_abi::internet::{PublicEntry, PublicKey};
 use groundplane_abi::nacl::{NaclEntry, NaclKey};
+use groundplane_abi::nat::NatEntry;
 use groundplane_abi::route::{RouteEntry, RouteKey};
 use groundplane_abi::security_group::{GroupSetEntry, GroupSetKey, PeerKey, ReferenceKey, RuleBits, SelectorKey};
+use groundplane_abi::transit::{AttachmentEntry, AttachmentKey};
+use groundplane_abi::vpc::{VpcEntry, VpcKey};
 use groundplane_abi::{Bank, Device, Ip, Ip4, Ip6, map};
-use std::collections::BTreeMap;
 use std::path::Path;
 
 #[derive(Debug)]
 pub(super) struct BankedTables {
     pub(super) enis: Exact<EniKey, EniEntry>,
     subnets: Exact<SubnetKey, SubnetEntry>,
+    vpcs: Exact<VpcKey, VpcEntry>,
+    attachments: Exact<AttachmentKey, AttachmentEntry>,
     macs: Exact<MacKey, Device>,
     group_sets: Exact<GroupSetKey, GroupSetEntry>,
     references: Exact<ReferenceKey, RuleBits>,
@@ -29,10 +34,16 @@ where
     AddressKey<I>: Prefixed,
     RouteKey<I>: Prefixed,
     PeerKey<I>: Prefixed,
+    PublicKey<I>: Prefixed,
+    AddressEntry<I>: aya::Pod,
+    PublicEntry<I>: aya::Pod,
+    NatEntry<I>: aya::Pod,
     NaclEntry<I>: aya::Pod,
 {
-    addresses: Longest<AddressKey<I>, Device>,
+    addresses: Longest<AddressKey<I>, AddressEntry<I>>,
     routes: Longest<RouteKey<I>, RouteEntry>,
+    publics: Longest<PublicKey<I>, PublicEntry<I>>,
+    nats: Exact<EniKey, NatEntry<I>>,
     nacls: Exact<NaclKey, NaclEntry<I>>,
     peers: Longest<PeerKey<I>, RuleBits>,
 }
@@ -43,58 +54,43 @@ impl BankedTables {
         Ok(Self {
             enis: Exact::open(pins, map::ENIS)?,
             subnets: Exact::open(pins, map::SUBNETS)?,
+            vpcs: Exact::open(pins, map::VPCS)?,
+            attachments: Exact::open(pins, map::ATTACHMENTS)?,
             macs: Exact::open(pins, map::MACS)?,
             group_sets: Exact::open(pins, map::GROUP_SETS)?,
             references: Exact::open(pins, map::REFERENCES)?,
             selectors: Longest::open(pins, map::SELECTORS)?,
-            ip4: FamilyTables::open(pins, [ip4::ADDRESSES, ip4::ROUTES, ip4::NACLS, ip4::PEERS])?,
-            ip6: FamilyTables::open(pins, [ip6::ADDRESSES, ip6::ROUTES, ip6::NACLS, ip6::PEERS])?,
+            ip4: FamilyTables::open(
+                pins,
+                [ip4::ADDRESSES, ip4::ROUTES, ip4::PUBLICS, ip4::NATS, ip4::NACLS, ip4::PEERS],
+            )?,
+            ip6: FamilyTables::open(
+                pins,
+                [ip6::ADDRESSES, ip6::ROUTES, ip6::PUBLICS, ip6::NATS, ip6::NACLS, ip6::PEERS],
+            )?,
         })
     }
 
     /// What both banks hold. Names of VPCs are not in them.
     pub(super) fn read(&self) -> Result<[Plan; 2]> {
-        let [enis0, enis1] = read_banks(&self.enis)?;
-        let [subnets0, subnets1] = read_banks(&self.subnets)?;
-        let [macs0, macs1] = read_banks(&self.macs)?;
-        let [group_sets0, group_sets1] = read_banks(&self.group_sets)?;
-        let [references0, references1] = read_banks(&self.references)?;
-        let [selectors0, selectors1] = read_banks(&self.selectors)?;
-        let [ip4_0, ip4_1] = self.ip4.read()?;
-        let [ip6_0, ip6_1] = self.ip6.read()?;
-        let plan = |enis, subnets, macs, group_sets, references, selectors, ip4, ip6| Plan {
-            enis,
-            subnets,
-            macs,
-            group_sets,
-            references,
-            selectors,
-            ip4,
-            ip6,
-            scopes: BTreeMap::new(),
-        };
-        Ok([
-            plan(
-                enis0,
-                subnets0,
-                macs0,
-                group_sets0,
-                references0,
-                selectors0,
-                ip4_0,
-                ip6_0,
-            ),
-            plan(
-                enis1,
-                subnets1,
-                macs1,
-                group_sets1,
-                references1,
-                selectors1,
-                ip4_1,
-                ip6_1,
-            ),
-        ])
+        let [mut zero, mut one] = [Plan::default(), Plan::default()];
+        [zero.enis, one.enis] = read_banks(&self.enis)?;
+        [zero.subnets, one.subnets] = read_banks(&self.subnets)?;
+        [zero.vpcs, one.vpcs] = read_banks(&self.vpcs)?;
+        [zero.attachments, one.attachments] = read_banks(&self.attachments)?;
+        [zero.macs, one.macs] = read_banks(&self.macs)?;
+        [zero.group_sets, one.group_sets] = read_banks(&self.group_sets)?;
+        [zero.references, one.references] = read_banks(&self.references)?;
+        [zero.selectors, one.selectors] = read_banks(&self.selectors)?;
+        [zero.ip4, one.ip4] = self.ip4.read()?;
+        [zero.ip6, one.ip6] = self.ip6.read()?;
+        Ok([zero, one])
+    }
+
+    /// The primary address of the NAT gateway whose ENI has a number.
+    pub(super) fn nat(&self, device: Device, bank: Bank) -> Result<Option<Ip4>> {
+        let nat = self.ip4.nats.get(EniKey { bank, device })?;
+        Ok(nat.and_then(|nat| nat.addresses.first().copied()))
     }
 
     /// Brings a bank from one plan to another, each pair being a part of both, and says how many rows that took. All stale
@@ -107,6 +103,8 @@ impl BankedTables {
     fn step(&mut self, bank: Bank, parts: &[(&Plan, &Plan)], step: Step) -> Result<usize> {
         let mut rows = step.take(&mut self.enis, bank, each(parts, |plan| &plan.enis))?;
         rows += step.take(&mut self.subnets, bank, each(parts, |plan| &plan.subnets))?;
+        rows += step.take(&mut self.vpcs, bank, each(parts, |plan| &plan.vpcs))?;
+        rows += step.take(&mut self.attachments, bank, each(parts, |plan| &plan.attachments))?;
         rows += step.take(&mut self.macs, bank, each(parts, |plan| &plan.macs))?;
         rows += step.take(&mut self.group_sets, bank, each(parts, |plan| &plan.group_sets))?;
         rows += step.take(&mut self.references, bank, each(parts, |plan| &plan.references))?;
@@ -146,38 +144,40 @@ where
     AddressKey<I>: Prefixed,
     RouteKey<I>: Prefixed,
     PeerKey<I>: Prefixed,
+    PublicKey<I>: Prefixed,
+    AddressEntry<I>: aya::Pod,
+    PublicEntry<I>: aya::Pod,
+    NatEntry<I>: aya::Pod,
     NaclKey: Banked,
     NaclEntry<I>: aya::Pod + PartialEq,
 {
-    fn open(pins: &Path, [addresses, routes, nacls, peers]: [&'static str; 4]) -> Result<Self> {
+    fn open(pins: &Path, [addresses, routes, publics, nats, nacls, peers]: [&'static str; 6]) -> Result<Self> {
         Ok(Self {
             addresses: Longest::open(pins, addresses)?,
             routes: Longest::open(pins, routes)?,
+            publics: Longest::open(pins, publics)?,
+            nats: Exact::open(pins, nats)?,
             nacls: Exact::open(pins, nacls)?,
             peers: Longest::open(pins, peers)?,
         })
     }
 
     fn read(&self) -> Result<[FamilyRows<I>; 2]> {
-        let [addresses0, addresses1] = read_banks(&self.addresses)?;
-        let [routes0, routes1] = read_banks(&self.routes)?;
-        let [nacls0, nacls1] = read_banks(&self.nacls)?;
-        let [peers0, peers1] = read_banks(&self.peers)?;
-        let rows = |addresses, routes, nacls, peers| FamilyRows {
-            addresses,
-            routes,
-            nacls,
-            peers,
-        };
-        Ok([
-            rows(addresses0, routes0, nacls0, peers0),
-            rows(addresses1, routes1, nacls1, peers1),
-        ])
+        let [mut zero, mut one] = [FamilyRows::default(), FamilyRows::default()];
+        [zero.addresses, one.addresses] = read_banks(&self.addresses)?;
+        [zero.routes, one.routes] = read_banks(&self.routes)?;
+        [zero.publics, one.publics] = read_banks(&self.publics)?;
+        [zero.nats, one.nats] = read_banks(&self.nats)?;
+        [zero.nacls, one.nacls] = read_banks(&self.nacls)?;
+        [zero.peers, one.peers] = read_banks(&self.peers)?;
+        Ok([zero, one])
     }
 
     fn step(&mut self, bank: Bank, parts: &[(&FamilyRows<I>, &FamilyRows<I>)], step: Step) -> Result<usize> {
         let mut rows = step.take(&mut self.addresses, bank, each(parts, |rows| &rows.addresses))?;
         rows += step.take(&mut self.routes, bank, each(parts, |rows| &rows.routes))?;
+        rows += step.take(&mut self.publics, bank, each(parts, |rows| &rows.publics))?;
+        rows += step.take(&mut self.nats, bank, each(parts, |rows| &rows.nats))?;
         rows += step.take(&mut self.nacls, bank, each(parts, |rows| &rows.nacls))?;
         rows += step.take(&mut self.peers, bank, each(parts, |rows| &rows.peers))?;
         Ok(rows)

@@ -1,6 +1,7 @@
 //! The rules of a group set in one direction and family, in their order.
 
 use super::super::Family;
+use super::super::eni::blocks;
 use super::super::lookup::Lookup;
 use crate::resources::{Peer, SecurityGroup, SecurityGroupRule};
 use groundplane_abi::security_group::{GROUP_RULES, GroupSetEntry, group_flag};
@@ -64,7 +65,7 @@ pub(super) struct ListedRule<'a, I> {
 
 impl<'a, I: Family> ListedRule<'a, I> {
     /// A rule as the list of a family has it, unless no packet of the family can match it.
-    fn of(lookup: &Lookup<'a>, rule: &'a SecurityGroupRule) -> Option<Self> {
+    fn of(lookup: &Lookup<'a>, vpc_id: &str, rule: &'a SecurityGroupRule) -> Option<Self> {
         let selection = selection(rule)?;
         let is_icmp = matches!(selection.protocol, Some(protocol::ICMP | protocol::ICMPV6));
         if is_icmp && selection.protocol != Some(I::ICMP) {
@@ -79,7 +80,10 @@ impl<'a, I: Family> ListedRule<'a, I> {
                 }
                 Far::Blocks(blocks)
             }
-            Peer::Group(id) => Far::MembersOf(id),
+            Peer::Group(id) => match rule.is_egress.then(|| peers_members(lookup, vpc_id, id)).flatten() {
+                Some(addresses) => Far::Blocks(addresses.into_iter().filter_map(I::block).collect()),
+                None => Far::MembersOf(id),
+            },
         };
         Some(Self {
             selection,
@@ -87,6 +91,19 @@ impl<'a, I: Family> ListedRule<'a, I> {
             is_for_everybody: matches!(&rule.peer, Peer::Cidr(block) if is_everybody(block)),
         })
     }
+}
+
+/// The private addresses of a group's members, if it is one of a VPC of the same Region that a VPC is peered with. An egress
+/// rule is asked before the packet's way is known, so there they are known by their addresses (semantics 6.3).
+fn peers_members(lookup: &Lookup<'_>, vpc_id: &str, group: &str) -> Option<Vec<IpNet>> {
+    let other = &*lookup.groups.get(group)?.vpc_id;
+    let mut peers = lookup.gateways.peers(vpc_id);
+    if other == vpc_id || lookup.gateways.is_far(vpc_id, other) || !peers.any(|peer| peer.vpc_id == other) {
+        return None;
+    }
+    let enis = lookup.enis.get(other).into_iter().flatten();
+    let members = enis.filter(|eni| eni.groups.iter().any(|own| own == group));
+    Some(members.flat_map(|eni| blocks(eni)).collect())
 }
 
 fn is_everybody(block: &IpNet) -> bool {
@@ -103,17 +120,17 @@ impl<'a, I: Family> List<'a, I> {
     pub(super) fn of(lookup: &Lookup<'a>, groups: &[&'a SecurityGroup], egress: bool) -> Self {
         let mut rules: Vec<_> = groups
             .iter()
-            .flat_map(|group| &group.rules)
-            .filter(|rule| rule.is_egress == egress)
+            .flat_map(|group| group.rules.iter().map(|rule| (&*group.vpc_id, rule)))
+            .filter(|(_, rule)| rule.is_egress == egress)
             .collect();
         // By id, and by the rest for rules that share one, so that the order of the resources doesn't matter.
-        rules.sort_by_key(|rule| {
+        rules.sort_by_key(|(_, rule)| {
             let selection = (rule.ip_protocol, rule.port_range, rule.icmp_type_code);
             (&rule.security_group_rule_id, selection, &rule.peer)
         });
         let mut rules: Vec<_> = rules
             .into_iter()
-            .filter_map(|rule| ListedRule::of(lookup, rule))
+            .filter_map(|(vpc_id, rule)| ListedRule::of(lookup, vpc_id, rule))
             .collect();
         rules.sort_by_key(|rule| !rule.is_for_everybody);
         Self { rules }

@@ -13,7 +13,7 @@ use super::lookup::Lookup;
 use super::number::{Taken, hash};
 use super::objects::Objects;
 use super::problem::{PlanProblem, Problems};
-use super::{Family, Plan};
+use super::{Family, Plan, transit};
 use crate::resources::{NetworkInterface, Peer, SecurityGroup};
 use groundplane_abi::nacl::direction;
 use groundplane_abi::security_group::{GroupSetEntry, GroupSetKey, PeerKey, ReferenceKey, RuleBits, SelectorKey, side};
@@ -101,6 +101,22 @@ fn check_group(lookup: &Lookup<'_>, group: &SecurityGroup, problems: &mut Proble
     }
 }
 
+/// The VPCs whose groups a VPC's rules may name and still tell by who has sent a packet: itself, those of its Region that it is
+/// peered with, and in ingress rules those beyond a transit gateway that lets them (semantics 6.3). In egress rules a
+/// peer's members are known by their addresses.
+fn known<'a>(lookup: &Lookup<'a>, vpc_id: &'a str, egress: bool) -> Vec<&'a str> {
+    if egress {
+        return vec![vpc_id];
+    }
+    let is_known = |other: &&'a str| {
+        let mut peers = lookup.gateways.peers(vpc_id);
+        *other == vpc_id
+            || !lookup.gateways.is_far(vpc_id, other) && peers.any(|peer| peer.vpc_id == **other)
+            || transit::is_referable(lookup, vpc_id, other)
+    };
+    lookup.gateways.vpcs.keys().copied().filter(is_known).collect()
+}
+
 /// A set on its way into the plan.
 struct Compiler<'c, 'a> {
     lookup: &'c Lookup<'a>,
@@ -145,7 +161,8 @@ impl Compiler<'_, '_> {
             ((key, len), rules)
         });
         self.plan.selectors.extend(selectors);
-        let references = reference::rows(list, &self.lookup.group_sets.members, self.set.vpc_id);
+        let vpc_ids = known(self.lookup, self.set.vpc_id, side & 1 == direction::EGRESS);
+        let references = reference::rows(list, &self.lookup.group_sets.members, &vpc_ids);
         let references = references.into_iter().map(|(member_of, rules)| {
             let key = ReferenceKey {
                 bank,

@@ -23,16 +23,17 @@ impl<'a> Members<'a> {
     }
 }
 
-/// A row for each set of the VPC in which there is a group that a rule names.
+/// A row for each set of the VPCs in which there is a group that a rule names.
 pub(super) fn rows<I: Family>(
     list: &List<'_, I>,
     members: &Members<'_>,
-    vpc_id: &str,
+    vpc_ids: &[&str],
 ) -> BTreeMap<GroupSetId, RuleBits> {
     let mut rows = BTreeMap::new();
     for (rule, listed) in list.rules.iter().enumerate() {
         if let Far::MembersOf(group) = listed.far {
-            for &member_of in members.0.get(&(vpc_id, group)).into_iter().flatten() {
+            let sets = vpc_ids.iter().filter_map(|vpc_id| members.0.get(&(*vpc_id, group)));
+            for &member_of in sets.flatten() {
                 set(rows.entry(member_of).or_default(), rule, true);
             }
         }

@@ -16,7 +16,8 @@ fn owner<I: Family>(plan: &Plan, vpc: &str, address: I, prefix_len: u8) -> Optio
     let vpc = VpcId(number(vpc));
     let bank = Bank(0);
     let key = AddressKey { bank, vpc, address };
-    I::rows(plan).addresses.get(&(key, prefix_len)).copied()
+    let row = I::rows(plan).addresses.get(&(key, prefix_len));
+    row.map(|row| row.device)
 }
 
 #[test]
@@ -78,6 +79,8 @@ fn a_subnet_points_to_its_own_vpcs_tables() {
             prefix_len: 24,
             prefix_len6,
             scope: plan.scopes[vpc],
+            zone: plan.subnets.values().map(|subnet| subnet.zone).max().unwrap(),
+            flags: 0,
         };
         let key = SubnetKey {
             bank: Bank(0),

@@ -25,7 +25,7 @@ fn an_elastic_ip_is_one_address_of_one_interface() {
     let both = ("[{ AllocationId: nat }]", "[{ AllocationId: bastion }]");
     check(
         &[both],
-        &["Resource.AlreadyAssociated: the address is NAT gateway \"nat\"'s already"],
+        &["Resource.AlreadyAssociated: Elastic IP \"bastion\" is \"bastion\"'s already"],
     );
     let six = (2..=5).map(|n| format!("  e{n}: {{}}\n")).collect::<String>();
     check(
@@ -76,20 +76,14 @@ fn a_nat_gateway_has_what_its_kind_needs() {
         &["InvalidParameterValue: 10.0.1.9 isn't in the subnet's block 10.0.0.0/24"],
     );
     let in_p = "{ SubnetId: p/front, NatGatewayAddresses: [{ AllocationId: nat }] }";
-    nat(
-        in_p,
-        &[
-            "InvalidParameterValue: NAT gateway \"nat\" is in another VPC",
-            "Gateway.NotAttached: no internet gateway is attached to VPC \"p\"",
-        ],
-    );
+    nat(in_p, &["InvalidParameterValue: NAT gateway \"nat\" is in another VPC"]);
     let second = (
         "vpc_peering_connections:\n",
         "  again: { SubnetId: public, NatGatewayAddresses: [{ AllocationId: nat }] }\nvpc_peering_connections:\n",
     );
     check(
         &[second],
-        &["Resource.AlreadyAssociated: Elastic IP \"nat\" is NAT gateway \"nat\"'s already"],
+        &["Resource.AlreadyAssociated: Elastic IP \"nat\" is NAT gateway \"again\"'s already"],
     );
     let addresses = ["{ AllocationId: nat }", "{ AllocationId: x }", "{ AllocationId: y }"].join(", ");
     let more = ("nat_gateways:\n", "  x: {}\n  y: {}\nnat_gateways:\n");

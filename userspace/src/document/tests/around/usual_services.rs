@@ -139,11 +139,17 @@ fn m52_to_m56_transit_gateways_that_carry_nothing() {
         &[("VpcId: a, SubnetIds: [web, db] }", "VpcId: a, SubnetIds: [web] }")],
         &["M52: subnet \"db\" leads to the transit gateway, which has no subnet of the VPC in us-east-1b"],
     );
+    let without = (
+        "Associations: [{ TransitGatewayAttachmentId: hub-a }, { TransitGatewayAttachmentId: hub-p }]",
+        "Associations: [{ TransitGatewayAttachmentId: hub-a }]",
+    );
+    check(&[without], &[]);
+    let by_hand = (
+        "Options: { SecurityGroupReferencingSupport: enable }",
+        "Options: { SecurityGroupReferencingSupport: enable, DefaultRouteTableAssociation: disable }",
+    );
     check(
-        &[(
-            "Associations: [{ TransitGatewayAttachmentId: hub-a }, { TransitGatewayAttachmentId: hub-p }]",
-            "Associations: [{ TransitGatewayAttachmentId: hub-a }]",
-        )],
+        &[without, by_hand],
         &[
             "M53: no route table of the transit gateway is associated with the attachment, so what comes from the VPC is dropped",
         ],

@@ -89,7 +89,7 @@ fn m10_a_route_to_what_cant_be_used() {
             "{ SubnetId: public, NatGatewayAddresses",
             "{ State: failed, SubnetId: public, NatGatewayAddresses",
         )],
-        &[&format!("{dropped} failed")],
+        &[&format!("{dropped} failed"), "M22: NAT gateway \"nat\" has failed"],
     );
     check(
         &[(

@@ -1,0 +1,35 @@
+//! Public addresses: those that the outside reaches VPCs by.
+
+use crate::{Bank, Ip4, Ip6, VpcId};
+
+/// Key of the table of public addresses, a longest-prefix match: Elastic IPs, and the IPv6 blocks of VPCs.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug)]
+#[repr(C)]
+pub struct PublicKey<I> {
+    pub bank: Bank,
+    /// Always 0. Without it the compiler puts bank and address into one word, misaligned behind the prefix's length.
+    pub reserved: u32,
+    pub address: I,
+}
+
+impl<I> PublicKey<I> {
+    /// Bits of the key before the address.
+    pub const FIXED_BITS: u32 = 64;
+}
+
+/// Whom a public address leads to.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+#[repr(C)]
+pub struct PublicEntry<I> {
+    /// 0 if it is ours and leads to nobody.
+    pub vpc: VpcId,
+    /// The private address it stands for; unspecified if it stands for itself.
+    pub private: I,
+}
+
+plain_of!(
+    PublicKey<Ip4> = 4 + 4 + 4,
+    PublicKey<Ip6> = 4 + 4 + 16,
+    PublicEntry<Ip4> = 4 + 4,
+    PublicEntry<Ip6> = 4 + 16,
+);

@@ -1,0 +1,94 @@
+//! What becomes of a frame, and how it came to that.
+
+use super::reason::Reason;
+
+/// What becomes of a frame.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// These bytes reach the guest of this ENI (its `NetworkInterfaceId`).
+    Delivered {
+        eni: String,
+        frame: Vec<u8>,
+    },
+    /// These bytes go out by an uplink.
+    Left(Vec<u8>),
+    /// These bytes go back to the guest that sent it: the platform's own answer.
+    Answered(Vec<u8>),
+    /// It goes no further, and these bytes tell the guest that sent it.
+    Refused {
+        drop: Drop,
+        answer: Vec<u8>,
+    },
+    Dropped(Drop),
+    /// It came from the outside and is for the host itself.
+    Passed,
+}
+
+/// A drop and its cause.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Drop {
+    pub reason: Reason,
+    pub at: At,
+    /// Leaving that ENI, not arriving at it.
+    pub egress: bool,
+    /// The number of the NACL rule that denied it.
+    pub rule: Option<u16>,
+}
+
+/// Where a drop happens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum At {
+    /// Its `NetworkInterfaceId`.
+    Eni(String),
+    Internet,
+}
+
+/// Why the groups of an ENI let a packet pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Pass {
+    /// The ENI tracks the connection.
+    State,
+    /// A rule for a CIDR block.
+    Cidr,
+    PrefixList,
+    /// A rule for the members of a group.
+    Reference,
+    ErrorAboutAutomatic,
+    ErrorAboutUntracked,
+}
+
+/// How a packet came out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Way {
+    /// By what it left the one ENI, and came into the other.
+    pub passes: [Option<Pass>; 2],
+    /// It was a later fragment whose ports were known.
+    pub by_note: bool,
+    /// In the order in which it passed them.
+    pub gateways: Vec<Gateway>,
+    /// Its MSS was too high for them.
+    pub clamped: bool,
+}
+
+/// What a packet passed, and in which direction where that makes a difference.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Gateway {
+    Internet,
+    InternetBack,
+    /// Out by an internet gateway and in by one.
+    Hairpin,
+    /// By an internet gateway's route table to somebody else.
+    EdgeTable,
+    EgressOnly,
+    EgressOnlyBack,
+    Nat,
+    NatBack,
+    /// An ICMP error about a packet that was translated.
+    NatError,
+    /// Over the peering connection that a NAT gateway's packets had come by, without a route.
+    ReturnToSender,
+    Peering,
+    PeeringBetweenRegions,
+    Transit,
+    TransitPeering,
+}

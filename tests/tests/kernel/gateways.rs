@@ -1,0 +1,256 @@
+//! Packets through gateways, to the kernel and to the host: verdict, bytes, flow entries and mappings.
+
+use groundplane::simulate::{Capacity, Simulation, SliceFrame};
+use groundplane_abi::flow::{FlowEntry, FlowKey};
+use groundplane_abi::nat::BindingEntry;
+use groundplane_abi::{Device, DropReason, Ip4, map};
+use groundplane_datapath::FlowTable;
+use groundplane_tests::kernel::LoadedKernel;
+use groundplane_tests::packet::{Packet, Parsed, ROUTER, flag};
+use groundplane_tests::topology::Topology;
+use groundplane_tests::twin::{Heard, compile};
+use std::collections::BTreeMap;
+
+const FLOWS: u32 = 4_096;
+const START: u64 = 1 << 33;
+const X: [u8; 4] = [198, 51, 100, 7];
+const X6: &str = "2001:db8:ffff::7";
+
+/// T0 with every kind of gateway: A1 leaves by the NAT gateway, and by the egress-only one for IPv6; A2 goes to B over a
+/// peering connection, A3 to C by a transit gateway.
+fn topology() -> Topology {
+    let mut topology = Topology::t0();
+    topology
+        .egress_only("eigw-A")
+        .peering("pcx-AB", "VPC-A", "VPC-B")
+        .transit_gateway("tgw")
+        .attach("tgw", "att-A", &["A3", "A1"])
+        .attach("tgw", "att-C", &["C1"]);
+    topology
+        .route_out("A1", "0.0.0.0/0", "nat-A")
+        .route_out("A1", "::/0", "eigw-A")
+        .route_out("APUB", "::/0", "igw-A")
+        .route_out("A2", "10.1.0.0/16", "pcx-AB")
+        .route_out("B1", "10.0.0.0/16", "pcx-AB")
+        .route_out("A3", "10.2.0.0/16", "tgw")
+        .route_out("C1", "10.0.0.0/16", "tgw");
+    topology
+}
+
+struct Room {
+    kernel: LoadedKernel,
+    host: Simulation,
+    topology: Topology,
+    now: u64,
+    ticks_per_second: u32,
+    packets: u32,
+}
+
+impl Room {
+    fn open(name: &str) -> Self {
+        let mut kernel = LoadedKernel::load(name, FLOWS).expect("the datapath loads");
+        let topology = topology();
+        kernel.configure(&topology).expect("the topology is applied");
+        let ticks_per_second = kernel.ticks_per_second().expect("the clock is known");
+        let mut host = Simulation::new(Capacity {
+            flows: FLOWS,
+            ..Capacity::default()
+        });
+        host.set_secret(kernel.secret().expect("the settings are read"));
+        host.apply(&compile(&topology));
+        let mut room = Self {
+            kernel,
+            host,
+            topology,
+            now: START,
+            ticks_per_second,
+            packets: 0,
+        };
+        room.wait(0);
+        room
+    }
+
+    fn wait(&mut self, seconds: u64) {
+        self.now += seconds * u64::from(self.ticks_per_second);
+        self.kernel.stop_clock(self.now).expect("the clock is set");
+        self.host.set_clock(self.now, self.ticks_per_second);
+    }
+
+    /// The same frame to both, which must do the same with it and remember the same.
+    fn send(&mut self, from: Device, packet: &Packet) -> Heard {
+        let frame = packet.build();
+        let mut host_frame = SliceFrame::new(frame.clone());
+        let verdict = self.host.send(from, &mut host_frame);
+        let expected = Heard::of(&verdict, host_frame.bytes);
+        let heard = self.kernel.send(from, &frame).expect("the program runs");
+        assert_eq!(heard, expected, "{packet:?}: kernel (left) and host disagree");
+        self.compare(packet);
+        self.packets += 1;
+        heard
+    }
+
+    fn compare(&self, packet: &Packet) {
+        for (name, table) in [(map::ip4::FLOWS, FlowTable::Main), (map::ip4::EMBRYOS, FlowTable::Embryos)] {
+            let kernel = self.kernel.entries::<Ip4>(name).expect("entries are read");
+            let host = self.host.entries::<Ip4>(table);
+            assert_eq!(unstamped(kernel), unstamped(host), "{name} after {packet:?}: kernel (left) and host disagree");
+        }
+        let host = self.host.bindings::<Ip4>();
+        let kernel = self.kernel.bindings().expect("mappings are read");
+        assert_eq!(unmarked(kernel), unmarked(host), "mappings after {packet:?}: kernel (left) and host disagree");
+    }
+
+    fn leave(&mut self, guest: &str, packet: Packet) -> Heard {
+        let from = self.topology.guest(guest);
+        self.send(from.device, &packet.from_mac(from.mac).to_mac(ROUTER))
+    }
+
+    fn come(&mut self, packet: Packet) -> Heard {
+        self.send(Device::INTERNET, &packet.from_mac([2, 0, 0, 0, 0, 9]).to_mac([2, 0, 0, 0, 0, 8]))
+    }
+
+    fn address(&self, guest: &str) -> [u8; 4] {
+        self.topology.guest(guest).ip
+    }
+}
+
+/// Entries without stamps, which differ by the CPU.
+fn unstamped(entries: BTreeMap<FlowKey<Ip4>, FlowEntry<Ip4>>) -> BTreeMap<FlowKey<Ip4>, FlowEntry<Ip4>> {
+    let without = |entry: FlowEntry<Ip4>| FlowEntry {
+        stamp: 0,
+        stamp_end: 0,
+        ..entry
+    };
+    entries.into_iter().map(|(key, entry)| (key, without(entry))).collect()
+}
+
+fn unmarked(bindings: BTreeMap<FlowKey<Ip4>, BindingEntry<Ip4>>) -> BTreeMap<FlowKey<Ip4>, BindingEntry<Ip4>> {
+    let without = |binding: BindingEntry<Ip4>| BindingEntry {
+        stamp: 0,
+        stamp_end: 0,
+        ..binding
+    };
+    bindings.into_iter().map(|(key, binding)| (key, without(binding))).collect()
+}
+
+fn tcp(flags: u8, from: ([u8; 4], u16), to: ([u8; 4], u16)) -> Packet {
+    Packet::tcp().flags(flags).ip_from(from.0, from.1).ip_to(to.0, to.1)
+}
+
+/// The frame that leaves.
+#[track_caller]
+fn left(heard: Heard) -> Vec<u8> {
+    match heard {
+        Heard::Left(frame) => frame,
+        other => panic!("it doesn't leave: {other:?}"),
+    }
+}
+
+/// Source, source port, destination and its port of a frame of TCP or UDP.
+fn ends(frame: &[u8]) -> ([u8; 4], u16, [u8; 4], u16) {
+    Parsed::read(frame).expect("a whole packet");
+    let port = |at: usize| u16::from_be_bytes([frame[at], frame[at + 1]]);
+    let address = |at: usize| [frame[at], frame[at + 1], frame[at + 2], frame[at + 3]];
+    (address(26), port(34), address(30), port(36))
+}
+
+#[test]
+fn kernel_and_host_agree_on_what_passes_gateways() {
+    let mut room = Room::open("gateways");
+    through_the_internet_gateway(&mut room);
+    through_the_nat_gateway(&mut room);
+    what_the_nat_gateway_refuses(&mut room);
+    to_other_vpcs(&mut room);
+    ipv6(&mut room);
+    println!("{} packets through gateways", room.packets);
+}
+
+fn through_the_internet_gateway(room: &mut Room) {
+    let (p1, p2) = (room.address("p1"), room.address("p2"));
+    let public = [203, 0, 113, 10];
+    let out = left(room.leave("p1", tcp(flag::SYN, (p1, 4000), (X, 443)).mss(8961)));
+    assert_eq!(ends(&out), (public, 4000, X, 443));
+    assert!(matches!(room.come(tcp(flag::SYN | flag::ACK, (X, 443), (public, 4000))), Heard::Delivered { .. }));
+    for _ in 0..3 {
+        left(room.leave("p1", tcp(flag::ACK, (p1, 4000), (X, 443)).payload(b"data")));
+        assert!(matches!(room.come(tcp(flag::ACK, (X, 443), (public, 4000)).payload(b"more")), Heard::Delivered { .. }));
+    }
+    // An error about it, too large a packet, a ping, a hairpin, and what isn't ours.
+    let sent = tcp(flag::ACK, (public, 4000), (X, 443));
+    room.come(Packet::icmp_error(3, 1, &sent).ip_from([192, 0, 2, 9], 0).ip_to(public, 0));
+    let large = tcp(flag::ACK, (p1, 4000), (X, 443)).payload(&[7; 1600]).dont_fragment();
+    let refused = room.leave("p1", large);
+    assert!(matches!(refused, Heard::Refused { reason: DropReason::PATH_MTU_EXCEEDED, .. }), "{refused:?}");
+    left(room.leave("p1", Packet::ping(77).ip_from(p1, 0).ip_to(X, 0)));
+    room.leave("p1", Packet::udp().ip_from(p1, 5000).ip_to([203, 0, 113, 11], 53).payload(b"hairpin"));
+    room.leave("p2", Packet::udp().ip_from(p2, 53).ip_to(public, 5000).payload(b"answer"));
+    assert_eq!(room.come(tcp(flag::SYN, (X, 5), ([192, 0, 2, 1], 80))), Heard::Passed);
+    room.leave("p3", tcp(flag::SYN, (room.address("p3"), 1), (X, 80)));
+}
+
+fn through_the_nat_gateway(room: &mut Room) {
+    let (a1, nat) = (room.address("a1"), [203, 0, 113, 200]);
+    for client in 4000..4020 {
+        let out = left(room.leave("a1", tcp(flag::SYN, (a1, client), (X, 443)).mss(8961)));
+        let (src, port, dst, dst_port) = ends(&out);
+        assert_eq!((src, dst, dst_port), (nat, X, 443));
+        assert!(port >= 1024);
+        room.come(tcp(flag::SYN | flag::ACK, (X, 443), (nat, port)).mss(8961));
+        for _ in 0..2 {
+            left(room.leave("a1", tcp(flag::ACK, (a1, client), (X, 443)).payload(b"data")));
+            room.come(tcp(flag::ACK, (X, 443), (nat, port)).payload(b"more"));
+        }
+        room.come(Packet::icmp_error(3, 1, &tcp(flag::ACK, (nat, port), (X, 443))).ip_from(X, 0).ip_to(nat, 0));
+    }
+    let out = left(room.leave("a1", Packet::udp().ip_from(a1, 6000).ip_to(X, 53).payload(b"question")));
+    room.come(Packet::udp().ip_from(X, 53).ip_to(nat, ends(&out).1).payload(b"answer"));
+    let out = left(room.leave("a1", Packet::ping(9).ip_from(a1, 0).ip_to(X, 0)));
+    let identifier = u16::from_be_bytes([out[38], out[39]]);
+    assert!(matches!(room.come(Packet::pong(identifier).ip_from(X, 0).ip_to(nat, 0)), Heard::Delivered { .. }));
+}
+
+fn what_the_nat_gateway_refuses(room: &mut Room) {
+    let (a1, nat) = (room.address("a1"), [203, 0, 113, 200]);
+    room.leave("a1", tcp(flag::ACK, (a1, 9999), (X, 443)).payload(b"who?"));
+    room.leave("a1", tcp(flag::SYN, (a1, 9998), (X, 443)).ttl(1));
+    room.leave("a1", Packet::protocol(47).ip_from(a1, 0).ip_to(X, 0).payload(&[0; 8]));
+    room.come(tcp(flag::SYN, (X, 1000), (nat, 80)));
+    room.come(Packet::ping(1).ip_from(X, 0).ip_to(nat, 0));
+    // Forgotten after 350 s: the client is told, the server isn't heard.
+    room.wait(351);
+    let refused = room.leave("a1", tcp(flag::ACK, (a1, 4000), (X, 443)).payload(b"late"));
+    assert!(matches!(refused, Heard::Refused { reason: DropReason::NAT_IDLE_RESET, .. }), "{refused:?}");
+    left(room.leave("a1", tcp(flag::SYN, (a1, 4000), (X, 443))));
+}
+
+fn to_other_vpcs(room: &mut Room) {
+    for (from, to) in [("a2", "b1"), ("a3", "c1")] {
+        let (client, server) = (room.address(from), room.address(to));
+        for _ in 0..3 {
+            room.leave(from, tcp(flag::SYN, (client, 4000), (server, 80)).mss(8961));
+            room.leave(to, tcp(flag::SYN | flag::ACK, (server, 80), (client, 4000)).mss(8961));
+            room.leave(from, tcp(flag::ACK, (client, 4000), (server, 80)));
+        }
+    }
+    let a2 = room.address("a2");
+    room.leave("a2", tcp(flag::SYN, (a2, 1), ([10, 1, 9, 9], 80)));
+    let c1 = room.address("c1");
+    room.leave("c1", tcp(flag::SYN, (c1, 1), ([10, 9, 9, 9], 80)));
+}
+
+fn ipv6(room: &mut Room) {
+    let x6 = X6.parse::<std::net::Ipv6Addr>().expect("an address");
+    for guest in ["a1", "p1"] {
+        let own = std::net::Ipv6Addr::from(room.topology.guest(guest).ip6.expect("it has one"));
+        let packet = |flags, from: (std::net::Ipv6Addr, u16), to: (std::net::Ipv6Addr, u16)| {
+            Packet::tcp().flags(flags).ip_from(from.0, from.1).ip_to(to.0, to.1)
+        };
+        room.come(packet(flag::SYN, (x6, 7), (own, 80)));
+        left(room.leave(guest, packet(flag::SYN, (own, 4000), (x6, 443))));
+        let answer = room.come(packet(flag::SYN | flag::ACK, (x6, 443), (own, 4000)));
+        assert!(matches!(answer, Heard::Delivered { .. }), "{answer:?}");
+        left(room.leave(guest, packet(flag::ACK, (own, 4000), (x6, 443))));
+        let large = packet(flag::ACK, (own, 4000), (x6, 443)).payload(&[7; 1600]);
+        assert!(matches!(room.leave(guest, large), Heard::Refused { .. }));
+    }
+}

@@ -1,0 +1,90 @@
+//! Which routes are black holes, as far as a document doesn't say it (semantics 5.2).
+
+use super::{attached, is_one_of};
+use crate::resources::{Resources, RouteState, RouteTarget};
+use std::collections::HashSet;
+
+/// Makes black holes of routes whose target isn't there or can't be used.
+pub(in crate::document) fn settle(resources: &mut Resources) {
+    let usable = Usable::of(resources);
+    let tables = resources.route_tables.iter().zip(0..);
+    let dead: Vec<(usize, usize)> = tables
+        .flat_map(|(table, index)| {
+            let routes = table.routes.iter().zip(0..);
+            let dead = routes.filter(|(route, _)| !usable.has(&table.vpc_id, &route.target));
+            dead.map(move |(_, route)| (index, route))
+        })
+        .collect();
+    for (table, route) in dead {
+        let table = resources.route_tables.get_mut(table);
+        let route = table.and_then(|table| table.routes.get_mut(route));
+        if let Some(route) = route.filter(|route| route.state == RouteState::Active) {
+            route.state = RouteState::Blackhole;
+        }
+    }
+}
+
+/// The targets that can be used.
+#[derive(Debug)]
+pub(crate) struct Usable {
+    /// Ids of what is no VPC's own.
+    everywhere: HashSet<String>,
+    /// Ids of what hangs on a VPC, with the VPC's.
+    from: HashSet<(String, String)>,
+    /// Ids of what is there and in such a state that it can't be used.
+    unusable: HashSet<String>,
+}
+
+impl Usable {
+    pub(crate) fn of(resources: &Resources) -> Self {
+        let it = resources;
+        let enis = it.network_interfaces.iter().map(|eni| &eni.network_interface_id);
+        let nats = it.nat_gateways.iter();
+        let nats = nats.filter(|nat| is_one_of(nat.state.as_deref(), &["available"]));
+        let peerings = it.vpc_peering_connections.iter();
+        let peerings = peerings.filter(|peering| is_one_of(peering.status.code.as_deref(), &["active"]));
+        let everywhere = enis
+            .chain(nats.map(|nat| &nat.nat_gateway_id))
+            .chain(peerings.map(|peering| &peering.vpc_peering_connection_id));
+        let internet = it.internet_gateways.iter();
+        let internet = internet.map(|gateway| (&gateway.internet_gateway_id, &gateway.attachments));
+        let egress_only = it.egress_only_internet_gateways.iter();
+        let egress_only = egress_only.map(|gateway| (&gateway.egress_only_internet_gateway_id, &gateway.attachments));
+        let gateways = internet.chain(egress_only);
+        let gateways = gateways.flat_map(|(id, vpcs)| attached(vpcs).map(move |vpc| (id.clone(), vpc.to_owned())));
+        let attachments = it.transit_gateway_vpc_attachments.iter();
+        let attachments = attachments.filter(|one| is_one_of(one.state.as_deref(), &["available"]));
+        let attachments = attachments.filter_map(|one| Some((one.transit_gateway_id.clone()?, one.vpc_id.clone()?)));
+        let everywhere: HashSet<String> = everywhere.cloned().collect();
+        let nats = it.nat_gateways.iter().map(|nat| &nat.nat_gateway_id);
+        let peerings = it
+            .vpc_peering_connections
+            .iter()
+            .map(|one| &one.vpc_peering_connection_id);
+        let unusable = nats.chain(peerings).filter(|id| !everywhere.contains(*id)).cloned();
+        Self {
+            unusable: unusable.collect(),
+            everywhere,
+            from: gateways.chain(attachments).collect(),
+        }
+    }
+
+    /// Whether it goes without saying that a route to a target is a black hole, since the target's state says it.
+    pub(crate) fn is_dead(&self, target: &RouteTarget) -> bool {
+        matches!(target, RouteTarget::NatGateway(id) | RouteTarget::VpcPeeringConnection(id) if self.unusable.contains(id))
+    }
+
+    /// Whether a target can be used by a VPC's tables. What carries no packets yet drops them with a reason of its own.
+    pub(crate) fn has(&self, vpc_id: &str, target: &RouteTarget) -> bool {
+        match target {
+            RouteTarget::NetworkInterface(id) | RouteTarget::NatGateway(id) | RouteTarget::VpcPeeringConnection(id) => {
+                self.everywhere.contains(id)
+            }
+            RouteTarget::Gateway(id) if !id.starts_with("igw-") => true,
+            RouteTarget::Gateway(id) | RouteTarget::EgressOnlyInternetGateway(id) | RouteTarget::TransitGateway(id) => {
+                self.from.contains(&(id.clone(), vpc_id.to_owned()))
+            }
+            _ => true,
+        }
+    }
+}

@@ -65,6 +65,18 @@ const TOOLS: &[Tool] = &[
         purposes: &[Up, Test],
     },
     Tool {
+        command: "nft",
+        package: "nftables",
+        why: "an uplink to the host",
+        purposes: &[Up, Test],
+    },
+    Tool {
+        command: "iptables",
+        package: "iptables",
+        why: "tests: uplinks beside Docker's rules",
+        purposes: &[Test],
+    },
+    Tool {
         command: "nmap",
         package: "nmap",
         why: "tests: scans",

@@ -116,7 +116,7 @@ fn reverse_path() -> Check {
     Check::ok(
         "rp_filter, forwarding",
         format!("rp_filter is {value}"),
-        "neither matters: no guest's packet goes through the host's own stack",
+        "neither matters between guests: their packets don't go through the host's own stack",
     )
 }
 
@@ -125,7 +125,7 @@ fn neighbours() -> Vec<Check> {
     let mut checks = Vec::new();
     for (name, path) in [("firewalld", "/run/firewalld"), ("Docker", "/sys/class/net/docker0")] {
         if exists(path) {
-            let meaning = "its rules see no guest's packet, and can neither let one through nor stop one";
+            let meaning = "its rules see no packet between guests, and can neither let one through nor stop one";
             checks.push(Check::ok(name, "is here", meaning));
         }
     }

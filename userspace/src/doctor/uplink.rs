@@ -10,10 +10,9 @@ use std::path::Path;
 /// What is needed for the links to the host of what is up, and how they are.
 pub(super) fn checks(state: &State, state_dir: &Path) -> Vec<Check> {
     let mut checks: Vec<_> = state.uplinks.iter().flat_map(of_host).collect();
-    match status::gather(state_dir) {
-        Ok(status) => checks.extend(status.uplinks.iter().map(condition)),
-        // What keeps it from being told is told of the ENIs.
-        Err(_) => {}
+    // What keeps it from being told is told of the ENIs.
+    if let Ok(status) = status::gather(state_dir) {
+        checks.extend(status.uplinks.iter().map(condition));
     }
     checks
 }
@@ -78,8 +77,18 @@ fn forwarding(uplink: &UplinkState) -> Check {
 
 /// Chains of others that drop what no rule of theirs lets through.
 fn rules(link: &HostLink) -> Option<Check> {
-    let dropping = uplink::dropping().ok()?;
     let end = &link.end;
+    if uplink::is_refused(end).ok()? {
+        return Some(Check::warning(
+            "firewalld",
+            "lets nobody change its rules",
+            "guests reach nobody behind the host unless its zones let them",
+            format!(
+                "firewall-cmd --zone=ZONE --add-interface={end}, the same for the device that leads out, and --add-forward"
+            ),
+        ));
+    }
+    let dropping = uplink::dropping().ok()?;
     (!dropping.is_empty()).then(|| {
         Check::warning(
             "packet filter",

@@ -93,9 +93,9 @@ mod tests {
     #[test]
     fn uplinks_have_names_of_their_own_that_never_change() {
         let names = uplink(Path::new("/var/lib/groundplane"), "host");
-        assert_eq!(names.ours, "gpu00000000000");
-        assert_eq!(names.hosts, "gph00000000000");
-        assert_eq!(names.table, "groundplane_00000000000");
+        assert_eq!(names.ours, "gpu576e4b094a5");
+        assert_eq!(names.hosts, "gph576e4b094a5");
+        assert_eq!(names.table, "groundplane_576e4b094a5");
         assert!(names.ours.len() <= 15);
         let others = [("/var/lib/groundplane", "wan"), ("/tmp/state", "host")];
         for (state_dir, name) in others {

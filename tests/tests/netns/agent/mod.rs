@@ -6,6 +6,8 @@ mod restart;
 mod service;
 mod systemd;
 
+pub(crate) use systemd::bounding_set;
+
 use anyhow::Result;
 use groundplane_tests::netns::{Agent, Lab};
 use serde_json::{Value, json};

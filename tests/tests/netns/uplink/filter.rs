@@ -2,6 +2,7 @@
 
 use super::link::passes;
 use super::{HOST, ends, inventory, is_as_it_was, outside, with};
+use crate::agent::bounding_set;
 use anyhow::{Result, ensure};
 use groundplane_tests::netns::{Lab, eventually};
 
@@ -92,6 +93,25 @@ fn the_older_iptables_lets_the_link_through_as_well() -> Result<()> {
 }
 
 #[test]
+fn the_capabilities_of_the_unit_are_enough_for_an_uplink() -> Result<()> {
+    let lab = Lab::new()?;
+    outside(&lab)?;
+    for tool in ["iptables-nft", "iptables-legacy"] {
+        lab.on_host(&[tool, "-P", "FORWARD", "DROP"])?.success()?;
+    }
+    let before = inventory(&lab)?;
+    let document = lab.document(&with(HOST))?.to_string_lossy().into_owned();
+    let through = ["setpriv", &bounding_set()?, "--inh-caps=-all", "--no-new-privs"];
+    let agent = lab.agent_as(&through, &[], &["--network", &document])?;
+    passes(&lab)?;
+    ensure!(!agent.log().contains("ERROR"), "{}", agent.log());
+    let socket = agent.socket().to_string_lossy().into_owned();
+    lab.groundplane(&["down", "--socket", &socket])?.success()?;
+    is_as_it_was(&lab, &before)?;
+    agent.stop()
+}
+
+#[test]
 fn docker_is_told_where_it_looks_for_its_users_rules() -> Result<()> {
     let lab = Lab::new()?;
     tell(&lab, "iptables-nft-restore", DOCKER)?;
@@ -108,6 +128,39 @@ fn firewalld_lets_the_link_through() -> Result<()> {
     let lab = Lab::new()?;
     tell(&lab, "nft -f -", FIREWALLD)?;
     beside(&lab)
+}
+
+#[test]
+fn doctor_tells_of_what_an_uplink_lacks() -> Result<()> {
+    let lab = Lab::new()?;
+    let doctor = || Ok::<_, anyhow::Error>(lab.groundplane(&["doctor"])?.stdout);
+    ensure!(!doctor()?.contains("uplink"), "there is none: {}", doctor()?);
+    lab.up(&with(HOST))?;
+    let (ours, end) = ends(&lab)?;
+    let said = doctor()?;
+    ensure!(
+        said.contains(&format!("out by {ours}: guests reach the internet")),
+        "{said}"
+    );
+    ensure!(!said.contains("packet filter") && !said.contains("FAIL"), "{said}");
+    tell(&lab, "nft -f -", FIREWALLD)?;
+    ensure!(doctor()?.contains(&format!("--add-interface={end}")), "{}", doctor()?);
+    lab.up(&with(HOST))?;
+    ensure!(!doctor()?.contains("--add-interface"), "{}", doctor()?);
+    let dropping = "table inet mine { chain out { type filter hook forward priority 0; policy drop; }; }";
+    tell(&lab, "nft -f -", dropping)?;
+    ensure!(
+        doctor()?.contains("inet mine out drops what it has no rule for"),
+        "{}",
+        doctor()?
+    );
+    lab.on_host(&["sh", "-c", "echo 0 > /proc/sys/net/ipv4/ip_forward"])?
+        .success()?;
+    ensure!(doctor()?.contains("net.ipv4.ip_forward is off"), "{}", doctor()?);
+    lab.on_host(&["ip", "link", "delete", &end])?.success()?;
+    let said = lab.groundplane(&["doctor"])?.failure()?.stdout;
+    ensure!(said.contains("works: NO: the device is gone"), "{said}");
+    lab.down()
 }
 
 #[test]

@@ -139,6 +139,26 @@ fn what_was_set_before_or_by_somebody_else_meanwhile_stays() -> Result<()> {
 }
 
 #[test]
+fn a_host_that_forwards_keeps_the_routes_that_its_router_advertises() -> Result<()> {
+    let lab = Lab::new()?;
+    outside(&lab)?;
+    let route = [
+        "ip", "-6", "route", "add", "default", "via", "fe80::7", "dev", "wan0", "proto", "ra",
+    ];
+    lab.on_host(&route)?.success()?;
+    let before = inventory(&lab)?;
+    let accepted = || -> Result<String> {
+        let setting = "/proc/sys/net/ipv6/conf/wan0/accept_ra";
+        Ok(lab.on_host(&["cat", setting])?.success()?.stdout.trim().to_owned())
+    };
+    ensure!(accepted()? == "1");
+    lab.up(&with(HOST))?;
+    ensure!(accepted()? == "2");
+    lab.down()?;
+    is_as_it_was(&lab, &before)
+}
+
+#[test]
 fn what_is_the_hosts_own_is_no_public_address() -> Result<()> {
     let lab = Lab::new()?;
     let refused = |word: &str| -> Result<()> {

@@ -70,11 +70,16 @@ fn admit_in_firewalld(end: &str, word: &str) -> Result<()> {
         _ => return Ok(()),
     }
     let said = nft::say(&format!("insert rule {FIREWALLD} {rule}\n"))?;
-    // From version 2.1 on its table is its own, and nobody else may change it. Inside of a zone it hands packets on then.
+    // Newer versions own their table, and nobody else may change it. Then it is for the host's owner to say; `doctor` tells.
     if said.error.contains("Operation not permitted") {
         return Ok(());
     }
     said.done("add a rule to firewalld's chain").map(drop)
+}
+
+/// Whether firewalld hasn't been told of a device, nor lets anybody tell it.
+pub(crate) fn is_refused(end: &str) -> Result<bool> {
+    Ok(firewalld()?.is_some_and(|chain| !chain.lines().any(|rule| is_ours(rule, end))))
 }
 
 fn is_ours(rule: &str, end: &str) -> bool {

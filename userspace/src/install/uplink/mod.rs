@@ -12,6 +12,7 @@ mod setting;
 mod state;
 pub(crate) mod tool;
 
+pub(crate) use firewall::is_refused;
 pub(crate) use nft::{NFT, dropping};
 pub use setting::Setting;
 pub(super) use state::are;

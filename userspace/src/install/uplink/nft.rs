@@ -52,8 +52,8 @@ pub(super) fn remove(link: &HostLink) -> Result<()> {
         .map(drop)
 }
 
-/// Chains by their table that drop what is handed on unless a rule of theirs accepts it; but for those that iptables knows,
-/// in which rules of ours are.
+/// Chains by their table that drop what is handed on unless a rule of theirs accepts it; but for those of iptables and
+/// firewalld, in which rules of ours are.
 pub(crate) fn dropping() -> Result<Vec<String>> {
     let chains = say("list chains\n")?.done("list the chains of nftables")?;
     let (mut table, mut chain) = ("", "");
@@ -64,11 +64,15 @@ pub(crate) fn dropping() -> Result<Vec<String>> {
             table = name;
         } else if let Some(name) = name("chain ") {
             chain = name;
-        } else if line.contains("hook forward") && line.contains("policy drop") && chain != "FORWARD" {
+        } else if line.contains("hook forward") && line.contains("policy drop") && !is_known(table, chain) {
             found.push(format!("{table} {chain}"));
         }
     }
     Ok(found)
+}
+
+fn is_known(table: &str, chain: &str) -> bool {
+    chain == "FORWARD" || table == "inet firewalld"
 }
 
 /// Says something to nftables. Handles are told, by which rules are deleted.

@@ -72,6 +72,7 @@ pub(crate) fn hit<I: Family, T: TablesOf<I>>(
 pub fn slow<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I>) -> Result<(), DropReason> {
     scratch.old.place = old_place::NOWHERE;
     scratch.old.over = 0;
+    scratch.old.is_remembered = 0;
     scratch.tcp = tcp_bits(&scratch.there.packet);
     scratch.entry.key = scratch.there.packet.key(scratch.there.near_device);
     if !scratch.there.is_uncached() {

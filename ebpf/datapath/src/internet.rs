@@ -31,7 +31,7 @@ pub fn out<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<()
     let (device, public) = sender.map_or((Device::NONE, I::default()), |row| (row.device, row.public));
     check_denied(stages, walk, device)?;
     I::check_outside_destination(walk.packet.dst)?;
-    check_redirected(stages, walk)?;
+    check_redirected(stages, walk, device)?;
     if device == Device::NONE || I::VERSION == 4 && public == I::default() {
         return Err(DropReason::NO_PUBLIC_ADDRESS);
     }
@@ -189,16 +189,22 @@ fn check_denied<I: Family, T: Tables>(tables: &T, walk: &Walk<I>, device: Device
     }
 }
 
-/// What comes in for the source is led to a middlebox; so it can't go out directly (semantics 5.5).
+/// What comes in for the sender is led to a middlebox, so what it sends can't go out directly (semantics 5.5). What a
+/// middlebox has passed on goes out from another subnet.
 #[inline(always)]
-fn check_redirected<I: Family, T: TablesOf<I>>(tables: &T, walk: &Walk<I>) -> Result<(), DropReason> {
+fn check_redirected<I: Family, T: TablesOf<I>>(tables: &T, walk: &Walk<I>, sender: Device) -> Result<(), DropReason> {
     let (bank, vpc) = (walk.generation.bank(), walk.vpc);
     let table = tables.vpc(&VpcKey { bank, vpc }).map_or(Default::default(), |vpc| vpc.edge_table);
     if table.0 == 0 || walk.is_egress_only != 0 {
         return Ok(());
     }
-    match route(tables, walk, table, walk.packet.src) {
-        Some(entry) if entry.target() == Ok(Target::Local) => Ok(()),
+    let eni = tables.eni(&EniKey { bank, device: sender });
+    if eni.is_none_or(|eni| eni.subnet != walk.place_id) {
+        return Ok(());
+    }
+    match route(tables, walk, table, walk.packet.src).map(|entry| entry.target()) {
+        Some(Ok(Target::Local)) => Ok(()),
+        Some(Ok(Target::Eni(middlebox))) if middlebox == sender => Ok(()),
         _ => Err(DropReason::EDGE_ROUTE),
     }
 }

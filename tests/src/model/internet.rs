@@ -250,6 +250,7 @@ fn is_redirected(world: &World, gateway: &str, owner: Option<Eni>, address: IpAd
     match route::select(world, table, address) {
         Ok(RouteTarget::NetworkInterface(id)) => world.eni_of_id(id) != owner,
         Ok(target) => *target != RouteTarget::Local,
-        Err(_) => false,
+        // To a middlebox that is gone.
+        Err(_) => true,
     }
 }

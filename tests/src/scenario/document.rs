@@ -82,6 +82,10 @@ impl Writer<'_> {
         for block in &vpc.ipv6_cidr_blocks {
             put(format_args!("    Ipv6CidrBlock: \"{block}\"\n"));
         }
+        if !vpc.secondary_cidr_blocks.is_empty() {
+            let blocks = joined(vpc.secondary_cidr_blocks.iter().map(ToString::to_string));
+            put(format_args!("    SecondaryCidrBlocks: [{blocks}]\n"));
+        }
         put(format_args!("    subnets:\n"));
         for subnet in self.resources.subnets.iter().filter(|it| it.vpc_id == vpc.vpc_id) {
             let ipv6 = subnet

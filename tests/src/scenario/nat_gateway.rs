@@ -7,7 +7,7 @@ use super::{
 };
 use crate::packet::{Packet, flag};
 use crate::topology::{OUTSIDE, Topology, address, nacl_rule, net, tcp as tcp_to};
-use groundplane::resources::{NetworkAclEntry, RuleAction};
+use groundplane::resources::{Allowance, NetworkAclEntry, RuleAction};
 
 const NAT: &str = "10.0.10.200";
 const NAT_PUBLIC: &str = "203.0.113.200";
@@ -118,7 +118,15 @@ pub fn s57_nothing_unsolicited_comes_in_by_a_nat_gateway(scene: &mut Scene) {
 }
 
 pub fn s58_one_destination_has_55000_mappings(scene: &mut Scene) {
-    scene.given(behind_nat);
+    scene.given(|t0| {
+        behind_nat(t0);
+        let plenty = Allowance {
+            connections: u32::from(u16::MAX),
+            first_packets: u32::from(u16::MAX),
+            first_packets_burst: u32::from(u16::MAX),
+        };
+        t0.allowance("a1", plenty);
+    });
     let syn = |from, to| only("a1", X, from_a1(Packet::tcp().flags(flag::SYN), (from, to)));
     for number in 0..MOST {
         scene.when(syn(1024 + number, 443)).then(behind());

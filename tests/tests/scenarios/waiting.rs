@@ -11,6 +11,7 @@ use groundplane_tests::packet::{Packet, ROUTER};
 use groundplane_tests::scenario::all_played;
 use groundplane_tests::topology::{OUTSIDE, Topology, address};
 use groundplane_tests::twin::{Heard, Twin};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::io::Write as _;
 
@@ -163,7 +164,8 @@ fn what_waits_waits_for_what_is_not_there() {
         // Not `println`, which shows only when the test fails.
         writeln!(stdout, "S{number} waits for: {feature} ({what})").expect("it is printed");
     }
-    let (played, waiting) = (all_played().count(), WAITING.iter().filter(|it| it.1 == ALL).count());
+    let played: BTreeSet<_> = all_played().map(number).collect();
+    let (played, waiting) = (played.len(), WAITING.iter().filter(|it| it.1 == ALL).count());
     let clauses = WAITING.len() - waiting;
     writeln!(
         stdout,

@@ -121,7 +121,7 @@ fn arrival(world: &World, walk: &Walk, gateway: &str, to: VpcAttachment<'_>, fro
     }
     let count = u32::try_from(subnets.len()).ok()?;
     // "an AZ is chosen by flow hash": the hash, of 16 bits, as a part of the whole. How is this project's choice.
-    subnets.get((hash(walk) * count >> 16) as usize).copied()
+    subnets.get(((hash(walk) * count) >> 16) as usize).copied()
 }
 
 /// The zone of a packet's destination, behind an appliance that it has yet to pass.

@@ -17,6 +17,7 @@ use groundplane_abi::control::Validity;
 use groundplane_abi::flow::{
     Action, Delivery, FlowEntry, FlowKey, Gate, action_flag, gate_flag, kind, state, tcp_seen,
 };
+use groundplane_abi::nacl::direction;
 use groundplane_abi::wire::protocol;
 use groundplane_abi::{Device, DropReason, Mac};
 
@@ -79,7 +80,10 @@ pub fn slow<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I>) -> Re
         let found = stages.resume(scratch);
         if found != resumed::NO {
             DropReason(found as u16).check()?;
-            return fit(scratch);
+            if fits(scratch) {
+                return Ok(());
+            }
+            // Where it is too large only the way tells.
         }
         scratch.there.is_remembered = scratch.old.is_remembered as u8;
     }
@@ -98,14 +102,27 @@ pub fn slow<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I>) -> Re
     fit(scratch)
 }
 
+/// Drops what doesn't fit its path: on the way, behind the ENI that it left last.
+#[inline(always)]
+fn fit<I: Family>(scratch: &mut Scratch<I>) -> Result<(), DropReason> {
+    if fits(scratch) {
+        return Ok(());
+    }
+    let walk = &mut scratch.there;
+    walk.at = walk.left;
+    walk.direction = if walk.left == Device::INTERNET {
+        direction::INGRESS
+    } else {
+        direction::EGRESS
+    };
+    Err(DropReason::PATH_MTU_EXCEEDED)
+}
+
 /// Whether the packet fits its path, or can be fragmented.
 #[inline(always)]
-fn fit<I: Family>(scratch: &Scratch<I>) -> Result<(), DropReason> {
+fn fits<I: Family>(scratch: &Scratch<I>) -> bool {
     let packet = &scratch.there.packet;
-    if packet.size > scratch.entry.action.delivery.detail && packet.has(packet_flag::DONT_FRAGMENT) {
-        return Err(DropReason::PATH_MTU_EXCEEDED);
-    }
-    Ok(())
+    packet.size <= scratch.entry.action.delivery.detail || !packet.has(packet_flag::DONT_FRAGMENT)
 }
 
 const fn tcp_bits<I: Family>(packet: &Packet<I>) -> u16 {

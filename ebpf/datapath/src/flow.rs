@@ -209,8 +209,14 @@ fn carries<I: Family>(entry: &FlowEntry<I>, packet: &Packet<I>) -> bool {
 /// Where and by which rule answers are denied, as [`compose_twin`] wrote it down.
 #[inline(always)]
 fn recall_denial<I: Family>(walk: &mut Walk<I>) {
+    let delivery = &walk.found.action.delivery;
     walk.rule = u32::from(walk.found.far.rule);
-    walk.drops_at(walk.found.action.delivery.out);
+    walk.at = delivery.out;
+    walk.direction = if delivery.flags & action_flag::LEAVING == 0 {
+        direction::INGRESS
+    } else {
+        direction::EGRESS
+    };
 }
 
 #[inline(always)]
@@ -295,6 +301,9 @@ fn write_twin<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I>, dro
         // Nobody gets it, so there is room for where it is denied.
         let mut action = translated(back, there.far.mac, there.near.mac, back.at);
         action.delivery.detail = dropped.0;
+        if back.direction == direction::EGRESS {
+            action.delivery.flags |= action_flag::LEAVING;
+        }
         // What would answer the packet as it was sent, not what the answer had become where it was dropped: the other
         // entry's key is made of it.
         let answer = scratch.entry.key.reversed(there.near_device);

@@ -3,8 +3,10 @@
 //! One-to-one and without state: an address becomes its public one on the way out and the private one on the way in. What
 //! goes out to a public address of this host comes in again at once.
 
+use crate::conntrack::{self, Pulse};
 use crate::eni;
 use crate::family::Family;
+use crate::packet::packet_flag;
 use crate::stages::Stages;
 use crate::walk::{Walk, route};
 use crate::{Tables, TablesOf};
@@ -143,13 +145,28 @@ fn admit<I: Family, S: Stages<I>>(
         return Err(DropReason::INTERNET_DENIED);
     }
     if is_egress_only {
-        // The answer to what just went out there, or to what is remembered.
-        if !walk.is_back() && walk.is_remembered == 0 {
+        // The answer to what just went out there, or to what is remembered; or an error about that.
+        if !walk.is_back() && walk.is_remembered == 0 && !is_about_remembered(stages, walk) {
             return Err(DropReason::EGRESS_ONLY);
         }
         walk.component = EGRESS_ONLY_IDLE;
     }
     Ok(vpc.edge_table)
+}
+
+/// Whether an ICMP error speaks of a packet that its receiver has sent out here, on a connection that is remembered.
+#[inline(always)]
+fn is_about_remembered<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> bool {
+    if !walk.packet.has(packet_flag::QUOTES) || walk.quoted.src() != walk.packet.dst {
+        return false;
+    }
+    let quoted = &walk.quoted;
+    let ports = (quoted.src_port(), quoted.dst_port());
+    walk.own_key = FlowKey::new(walk.owner, quoted.protocol(), quoted.src(), quoted.dst(), ports.0, ports.1);
+    let Some(table) = conntrack::standing(stages, &walk.own_key, &mut walk.found) else {
+        return false;
+    };
+    Pulse::take(stages, table, &walk.found, walk.now).component_keeps(&walk.found)
 }
 
 /// Whether the place's table leads to the packet's source by an egress-only gateway.

@@ -159,7 +159,8 @@ fn admit(moment: Moment<'_>, walk: &mut Walk, vpc: VpcAt, owner: Eni) -> Result<
     ask_deny_all(world, walk, Some(owner))?;
     let gateway = egress_only.unwrap_or_default();
     let left = match &walk.header.quoted {
-        Some(quoted) if walk.header.is_icmp_error() => *quoted,
+        // It answers whom it speaks of.
+        Some(quoted) if walk.header.is_icmp_error() && quoted.src == walk.header.dst => *quoted,
         _ => walk.header.tuple().answered(),
     };
     if !knows(moment, gateway, left, walk.header.tcp_flags) {

@@ -28,9 +28,9 @@ const EGRESS_ONLY_IDLE: u16 = 350;
 pub fn out<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<(), DropReason> {
     walk.depends_on(ScopeId::INTERNET);
     let is_egress_only = walk.is_egress_only != 0;
-    check_blocked(&walk.place, is_egress_only || walk.at.is_component())?;
     let sender = eni::held(stages, walk, walk.vpc, walk.packet.src);
     let (device, public) = sender.map_or((Device::NONE, I::default()), |row| (row.device, row.public));
+    check_blocked(home(stages, walk, device), is_egress_only || device.is_component())?;
     check_denied(stages, walk, device)?;
     I::check_outside_destination(walk.packet.dst)?;
     check_redirected(stages, walk, device)?;
@@ -140,7 +140,7 @@ fn admit<I: Family, S: Stages<I>>(
     let vpc = stages.vpc(&VpcKey { bank, vpc }).ok_or(DropReason::NO_SUBNET)?;
     let is_egress_only = I::VERSION == 6
         && (vpc.flags & vpc_flag::INTERNET_GATEWAY == 0 || leaves_by_egress_only(stages, walk));
-    check_blocked(&walk.place, is_egress_only || walk.owner.is_component())?;
+    check_blocked(walk.place.flags, is_egress_only || walk.owner.is_component())?;
     if I::VERSION == 6 && walk.far.flags & eni_flag::INTERNET_DENIED != 0 {
         return Err(DropReason::INTERNET_DENIED);
     }
@@ -176,15 +176,27 @@ fn leaves_by_egress_only<I: Family, T: TablesOf<I>>(tables: &T, walk: &Walk<I>) 
     entry.is_some_and(|entry| entry.target == groundplane_abi::route::target::EGRESS_ONLY)
 }
 
+/// The flags of the subnet that a sender is in: not the place, if a middlebox has passed the packet on.
+#[inline(always)]
+fn home<I: Family, T: Tables>(tables: &T, walk: &Walk<I>, sender: Device) -> u16 {
+    let bank = walk.generation.bank();
+    let eni = tables.eni(&EniKey { bank, device: sender });
+    let subnet = eni.map_or(walk.place_id, |eni| eni.subnet);
+    if subnet == walk.place_id {
+        return walk.place.flags;
+    }
+    tables.subnet(&SubnetKey { bank, subnet }).map_or(walk.place.flags, |subnet| subnet.flags)
+}
+
 /// VPC Block Public Access (semantics 9.5).
 #[inline(always)]
-fn check_blocked(place: &SubnetEntry, is_egress: bool) -> Result<(), DropReason> {
+fn check_blocked(flags: u16, is_egress: bool) -> Result<(), DropReason> {
     let flag = if is_egress {
         subnet_flag::EGRESS_BLOCKED
     } else {
         subnet_flag::PUBLIC_ACCESS_BLOCKED
     };
-    if place.flags & flag == 0 {
+    if flags & flag == 0 {
         Ok(())
     } else {
         Err(DropReason::PUBLIC_ACCESS_BLOCKED)

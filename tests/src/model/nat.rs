@@ -117,10 +117,10 @@ fn answer_to(header: &Header) -> Told {
 
 /// "Reply to (NAT IP, port): reverse-translate".
 fn go_back(moment: Moment<'_>, walk: &mut Walk, nat: Eni) -> Result<(), Reason> {
+    let found = mapping_of(moment, nat, &walk.header).ok_or(Reason::NatHasNoMapping)?;
     if is_dropped_fragment(&walk.header) {
         return Err(Reason::NatDropsFragments);
     }
-    let found = mapping_of(moment, nat, &walk.header).ok_or(Reason::NatHasNoMapping)?;
     if walk.header.ttl <= 1 {
         return Err(Reason::HopLimitIsUsedUp);
     }

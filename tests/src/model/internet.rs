@@ -2,6 +2,7 @@
 
 use super::address::{is_nobodys, is_private, is_shared};
 use super::bytes::{self, Side};
+use super::header::Selector;
 use super::reason::Reason;
 use super::tracking::Tuple;
 use super::walk::{End, Fault, Moment, Walk, arrive_at};
@@ -163,7 +164,9 @@ fn admit(moment: Moment<'_>, walk: &mut Walk, vpc: VpcAt, owner: Eni) -> Result<
         Some(quoted) if walk.header.is_icmp_error() && quoted.src == walk.header.dst => *quoted,
         _ => walk.header.tuple().answered(),
     };
-    if !knows(moment, gateway, left, walk.header.tcp_flags) {
+    // Whose a later fragment is without its ports nobody can tell.
+    let is_whose = walk.header.selector != Selector::Absent;
+    if !is_whose || !knows(moment, gateway, left, walk.header.tcp_flags) {
         return Err(walk.told(Reason::NobodyAskedForIt));
     }
     walk.automatic = true;

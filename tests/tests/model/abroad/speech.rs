@@ -84,6 +84,11 @@ impl Heap {
 
     pub(super) fn arrived(&mut self, at: Device, frame: &[u8]) {
         let Ok(parsed) = Parsed::read(frame) else { return };
+        let has_ports = parsed.ports != (0, 0) || !matches!(parsed.protocol, 1 | 6 | 17 | 58);
+        if !has_ports {
+            // A fragment.
+            return;
+        }
         if self.arrived.len() >= REMEMBERED {
             self.arrived.remove(0);
         }

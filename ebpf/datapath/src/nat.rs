@@ -115,6 +115,8 @@ pub fn come_in<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Resul
     if !is_known(stages, walk, &key) {
         return Err(DropReason::NAT_NO_MAPPING);
     }
+    // Nobody is told of what comes back.
+    walk.refuser = I::default();
     pass(walk)?;
     let becomes = walk.mapping.becomes;
     walk.packet.dst = becomes.dst();

@@ -12,23 +12,31 @@
 //! ```
 //!
 //! On the [`host::Host`] it is played to the reference model and the datapath at once, which must agree. Between
-//! [`namespaces::Namespaces`] real sockets and tools play it, through the binary and the loaded programs.
+//! [`namespaces::Namespaces`] real sockets and tools play those without gateways, through the binary and the loaded
+//! programs.
 
 mod document;
 mod exchange;
 mod expected;
 pub mod host;
+mod internet;
 mod list;
 mod nacl;
 pub mod namespaces;
+mod nat_gateway;
+mod peering;
 mod routing;
 mod subnet;
 mod tracking;
+mod transit_gateway;
 
 pub use document::{document, refusals};
-pub use exchange::{Act, Exchange, Flow, Protocol, only, ping, protocol, tcp, udp};
-pub use expected::{Expected, accepted, answer_dropped_arriving, code, dropped_arriving, dropped_leaving};
-pub use list::PLAYED;
+pub use exchange::{Act, Exchange, Flow, Protocol, X, only, ping, protocol, tcp, udp};
+pub use expected::{
+    Expected, INTERNET, Told, accepted, answer_dropped_arriving, answer_dropped_leaving, code, dropped_arriving,
+    dropped_leaving,
+};
+pub use list::{ON_BOTH_STAGES, ON_THE_HOST, all_played};
 
 use crate::packet::Packet;
 use crate::topology::Topology;
@@ -38,7 +46,8 @@ use std::time::Duration;
 
 /// The scenarios that are played, each a function of a scene.
 pub mod played {
-    pub use super::{nacl::*, routing::*, subnet::*, tracking::*};
+    pub use super::{internet::*, nacl::*, nat_gateway::*, peering::*, routing::*};
+    pub use super::{subnet::*, tracking::*, transit_gateway::*};
 }
 
 /// Where a scenario is played.

@@ -69,6 +69,8 @@ pub mod action_flag {
     pub const MOST_HOPS: u8 = 3;
     /// The MSS option of a segment that opens a connection is lowered to what fits the path.
     pub const CLAMPED: u8 = 32;
+    /// Of a denial: it is dropped leaving the ENI, not arriving at it.
+    pub const LEAVING: u8 = 64;
 }
 
 const SIX_BYTES: u64 = 0xffff_ffff_ffff;

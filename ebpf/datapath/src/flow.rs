@@ -17,6 +17,7 @@ use groundplane_abi::control::Validity;
 use groundplane_abi::flow::{
     Action, Delivery, FlowEntry, FlowKey, Gate, action_flag, gate_flag, kind, state, tcp_seen,
 };
+use groundplane_abi::nacl::direction;
 use groundplane_abi::wire::protocol;
 use groundplane_abi::{Device, DropReason, Mac};
 
@@ -72,13 +73,17 @@ pub(crate) fn hit<I: Family, T: TablesOf<I>>(
 pub fn slow<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I>) -> Result<(), DropReason> {
     scratch.old.place = old_place::NOWHERE;
     scratch.old.over = 0;
+    scratch.old.is_remembered = 0;
     scratch.tcp = tcp_bits(&scratch.there.packet);
     scratch.entry.key = scratch.there.packet.key(scratch.there.near_device);
     if !scratch.there.is_uncached() {
         let found = stages.resume(scratch);
         if found != resumed::NO {
             DropReason(found as u16).check()?;
-            return fit(scratch);
+            if fits(scratch) {
+                return Ok(());
+            }
+            // Where it is too large only the way tells.
         }
         scratch.there.is_remembered = scratch.old.is_remembered as u8;
     }
@@ -97,14 +102,27 @@ pub fn slow<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I>) -> Re
     fit(scratch)
 }
 
+/// Drops what doesn't fit its path: on the way, behind the ENI that it left last.
+#[inline(always)]
+fn fit<I: Family>(scratch: &mut Scratch<I>) -> Result<(), DropReason> {
+    if fits(scratch) {
+        return Ok(());
+    }
+    let walk = &mut scratch.there;
+    walk.at = walk.left;
+    walk.direction = if walk.left == Device::INTERNET {
+        direction::INGRESS
+    } else {
+        direction::EGRESS
+    };
+    Err(DropReason::PATH_MTU_EXCEEDED)
+}
+
 /// Whether the packet fits its path, or can be fragmented.
 #[inline(always)]
-fn fit<I: Family>(scratch: &Scratch<I>) -> Result<(), DropReason> {
+fn fits<I: Family>(scratch: &Scratch<I>) -> bool {
     let packet = &scratch.there.packet;
-    if packet.size > scratch.entry.action.delivery.detail && packet.has(packet_flag::DONT_FRAGMENT) {
-        return Err(DropReason::PATH_MTU_EXCEEDED);
-    }
-    Ok(())
+    packet.size <= scratch.entry.action.delivery.detail || !packet.has(packet_flag::DONT_FRAGMENT)
 }
 
 const fn tcp_bits<I: Family>(packet: &Packet<I>) -> u16 {
@@ -191,8 +209,14 @@ fn carries<I: Family>(entry: &FlowEntry<I>, packet: &Packet<I>) -> bool {
 /// Where and by which rule answers are denied, as [`compose_twin`] wrote it down.
 #[inline(always)]
 fn recall_denial<I: Family>(walk: &mut Walk<I>) {
+    let delivery = &walk.found.action.delivery;
     walk.rule = u32::from(walk.found.far.rule);
-    walk.drops_at(walk.found.action.delivery.out);
+    walk.at = delivery.out;
+    walk.direction = if delivery.flags & action_flag::LEAVING == 0 {
+        direction::INGRESS
+    } else {
+        direction::EGRESS
+    };
 }
 
 #[inline(always)]
@@ -277,6 +301,9 @@ fn write_twin<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I>, dro
         // Nobody gets it, so there is room for where it is denied.
         let mut action = translated(back, there.far.mac, there.near.mac, back.at);
         action.delivery.detail = dropped.0;
+        if back.direction == direction::EGRESS {
+            action.delivery.flags |= action_flag::LEAVING;
+        }
         // What would answer the packet as it was sent, not what the answer had become where it was dropped: the other
         // entry's key is made of it.
         let answer = scratch.entry.key.reversed(there.near_device);

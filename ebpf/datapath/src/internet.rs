@@ -3,8 +3,10 @@
 //! One-to-one and without state: an address becomes its public one on the way out and the private one on the way in. What
 //! goes out to a public address of this host comes in again at once.
 
+use crate::conntrack::{self, Pulse};
 use crate::eni;
 use crate::family::Family;
+use crate::packet::packet_flag;
 use crate::stages::Stages;
 use crate::walk::{Walk, route};
 use crate::{Tables, TablesOf};
@@ -26,12 +28,12 @@ const EGRESS_ONLY_IDLE: u16 = 350;
 pub fn out<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<(), DropReason> {
     walk.depends_on(ScopeId::INTERNET);
     let is_egress_only = walk.is_egress_only != 0;
-    check_blocked(&walk.place, is_egress_only || walk.at.is_component())?;
     let sender = eni::held(stages, walk, walk.vpc, walk.packet.src);
     let (device, public) = sender.map_or((Device::NONE, I::default()), |row| (row.device, row.public));
+    check_blocked(home(stages, walk, device), is_egress_only || device.is_component())?;
     check_denied(stages, walk, device)?;
     I::check_outside_destination(walk.packet.dst)?;
-    check_redirected(stages, walk)?;
+    check_redirected(stages, walk, device)?;
     if device == Device::NONE || I::VERSION == 4 && public == I::default() {
         return Err(DropReason::NO_PUBLIC_ADDRESS);
     }
@@ -138,18 +140,33 @@ fn admit<I: Family, S: Stages<I>>(
     let vpc = stages.vpc(&VpcKey { bank, vpc }).ok_or(DropReason::NO_SUBNET)?;
     let is_egress_only = I::VERSION == 6
         && (vpc.flags & vpc_flag::INTERNET_GATEWAY == 0 || leaves_by_egress_only(stages, walk));
-    check_blocked(&walk.place, is_egress_only || walk.owner.is_component())?;
+    check_blocked(walk.place.flags, is_egress_only || walk.owner.is_component())?;
     if I::VERSION == 6 && walk.far.flags & eni_flag::INTERNET_DENIED != 0 {
         return Err(DropReason::INTERNET_DENIED);
     }
     if is_egress_only {
-        // The answer to what just went out there, or to what is remembered.
-        if !walk.is_back() && walk.is_remembered == 0 {
+        // The answer to what just went out there, or to what is remembered; or an error about that.
+        if !walk.is_back() && walk.is_remembered == 0 && !is_about_remembered(stages, walk) {
             return Err(DropReason::EGRESS_ONLY);
         }
         walk.component = EGRESS_ONLY_IDLE;
     }
     Ok(vpc.edge_table)
+}
+
+/// Whether an ICMP error speaks of a packet that its receiver has sent out here, on a connection that is remembered.
+#[inline(always)]
+fn is_about_remembered<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> bool {
+    if !walk.packet.has(packet_flag::QUOTES) || walk.quoted.src() != walk.packet.dst {
+        return false;
+    }
+    let quoted = &walk.quoted;
+    let ports = (quoted.src_port(), quoted.dst_port());
+    walk.own_key = FlowKey::new(walk.owner, quoted.protocol(), quoted.src(), quoted.dst(), ports.0, ports.1);
+    let Some(table) = conntrack::standing(stages, &walk.own_key, &mut walk.found) else {
+        return false;
+    };
+    Pulse::take(stages, table, &walk.found, walk.now).component_keeps(&walk.found)
 }
 
 /// Whether the place's table leads to the packet's source by an egress-only gateway.
@@ -159,15 +176,27 @@ fn leaves_by_egress_only<I: Family, T: TablesOf<I>>(tables: &T, walk: &Walk<I>) 
     entry.is_some_and(|entry| entry.target == groundplane_abi::route::target::EGRESS_ONLY)
 }
 
+/// The flags of the subnet that a sender is in: not the place, if a middlebox has passed the packet on.
+#[inline(always)]
+fn home<I: Family, T: Tables>(tables: &T, walk: &Walk<I>, sender: Device) -> u16 {
+    let bank = walk.generation.bank();
+    let eni = tables.eni(&EniKey { bank, device: sender });
+    let subnet = eni.map_or(walk.place_id, |eni| eni.subnet);
+    if subnet == walk.place_id {
+        return walk.place.flags;
+    }
+    tables.subnet(&SubnetKey { bank, subnet }).map_or(walk.place.flags, |subnet| subnet.flags)
+}
+
 /// VPC Block Public Access (semantics 9.5).
 #[inline(always)]
-fn check_blocked(place: &SubnetEntry, is_egress: bool) -> Result<(), DropReason> {
+fn check_blocked(flags: u16, is_egress: bool) -> Result<(), DropReason> {
     let flag = if is_egress {
         subnet_flag::EGRESS_BLOCKED
     } else {
         subnet_flag::PUBLIC_ACCESS_BLOCKED
     };
-    if place.flags & flag == 0 {
+    if flags & flag == 0 {
         Ok(())
     } else {
         Err(DropReason::PUBLIC_ACCESS_BLOCKED)
@@ -189,16 +218,22 @@ fn check_denied<I: Family, T: Tables>(tables: &T, walk: &Walk<I>, device: Device
     }
 }
 
-/// What comes in for the source is led to a middlebox; so it can't go out directly (semantics 5.5).
+/// What comes in for the sender is led to a middlebox, so what it sends can't go out directly (semantics 5.5). What a
+/// middlebox has passed on goes out from another subnet.
 #[inline(always)]
-fn check_redirected<I: Family, T: TablesOf<I>>(tables: &T, walk: &Walk<I>) -> Result<(), DropReason> {
+fn check_redirected<I: Family, T: TablesOf<I>>(tables: &T, walk: &Walk<I>, sender: Device) -> Result<(), DropReason> {
     let (bank, vpc) = (walk.generation.bank(), walk.vpc);
     let table = tables.vpc(&VpcKey { bank, vpc }).map_or(Default::default(), |vpc| vpc.edge_table);
     if table.0 == 0 || walk.is_egress_only != 0 {
         return Ok(());
     }
-    match route(tables, walk, table, walk.packet.src) {
-        Some(entry) if entry.target() == Ok(Target::Local) => Ok(()),
+    let eni = tables.eni(&EniKey { bank, device: sender });
+    if eni.is_none_or(|eni| eni.subnet != walk.place_id) {
+        return Ok(());
+    }
+    match route(tables, walk, table, walk.packet.src).map(|entry| entry.target()) {
+        Some(Ok(Target::Local)) => Ok(()),
+        Some(Ok(Target::Eni(middlebox))) if middlebox == sender => Ok(()),
         _ => Err(DropReason::EDGE_ROUTE),
     }
 }

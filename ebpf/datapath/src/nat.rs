@@ -115,6 +115,8 @@ pub fn come_in<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Resul
     if !is_known(stages, walk, &key) {
         return Err(DropReason::NAT_NO_MAPPING);
     }
+    // Nobody is told of what comes back.
+    walk.refuser = I::default();
     pass(walk)?;
     let becomes = walk.mapping.becomes;
     walk.packet.dst = becomes.dst();
@@ -162,12 +164,15 @@ fn arrive<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>, nat: Device) 
     Ok(())
 }
 
-/// TCP, UDP, and questions of ICMP echo.
+/// TCP, UDP, and questions of ICMP echo. What a later fragment is a part of nobody can tell.
 #[inline(always)]
 fn is_carried<I: Family>(packet: &Packet<I>) -> bool {
     match packet.protocol {
         protocol::TCP | protocol::UDP => true,
-        icmp => icmp == I::ICMP && packet.src_port.0[0] == I::ECHO_REQUEST,
+        icmp => {
+            let may_be_asked = packet.has(packet_flag::LATER_FRAGMENT) || packet.src_port.0[0] == I::ECHO_REQUEST;
+            icmp == I::ICMP && may_be_asked
+        }
     }
 }
 
@@ -191,6 +196,7 @@ fn pass<I: Family>(walk: &mut Walk<I>) -> Result<(), DropReason> {
 fn go_on<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<(), DropReason> {
     walk.packet.ttl = walk.packet.ttl.wrapping_sub(1);
     walk.hops = walk.hops.wrapping_add(1);
+    walk.left = walk.at;
     walk.direction = direction::EGRESS;
     walk.identity = GroupSetId::NONE;
     walk.is_elsewhere = 1;

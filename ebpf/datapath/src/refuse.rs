@@ -53,6 +53,9 @@ pub fn refuse<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I>) -> 
     } else {
         I::router(&scratch.back.place)
     };
+    if scratch.refuser == I::default() {
+        return rewrite::NONE;
+    }
     if admits(stages, scratch, what) { how } else { rewrite::NONE }
 }
 

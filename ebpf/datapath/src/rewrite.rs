@@ -32,6 +32,10 @@ pub fn established<I: Family, S: Stages<I>>(stages: &S, frame: &mut S::Frame, hi
 /// Rewrites the frame that was judged last as the verdict says.
 #[inline(always)]
 pub fn apply<I: Family, S: Stages<I>>(stages: &S, frame: &mut S::Frame, verdict: &Verdict) -> Result<(), DropReason> {
+    // What is written down beside the verdict is about the packet before.
+    if verdict.kind == kind::PASS {
+        return Ok(());
+    }
     if verdict.is_refusal() {
         let written = stages.with_scratch(|scratch| stages.write_refusal(frame, scratch));
         return written.unwrap_or(DropReason::NO_SCRATCH).check();

@@ -204,7 +204,8 @@ pub fn clamp<I: Family>(frame: &mut impl Frame, packet: &Packet<I>) -> Result<()
     const MOST_OPTIONS: u32 = 10;
     const MSS: u8 = 2;
     const NO_OPERATION: u8 = 1;
-    if packet.protocol != protocol::TCP || packet.tcp_flags & tcp_flag::SYN == 0 || packet.has(packet_flag::FRAGMENT) {
+    // A later fragment has no flags.
+    if packet.protocol != protocol::TCP || packet.tcp_flags & tcp_flag::SYN == 0 {
         return Ok(());
     }
     let transport = ETHERNET_LEN + u32::from(packet.header_len);

@@ -56,6 +56,8 @@ pub struct Walk<I: Ip> {
     pub identity: GroupSetId,
     /// The ENI at which it is being judged.
     pub at: Device,
+    /// The ENI that it left last, or the outside.
+    pub left: Device,
     /// Which of that ENI's and its NACL's lists are asked.
     pub direction: u32,
     /// The number of the NACL rule that denied; 0 if it was none.
@@ -126,6 +128,7 @@ impl<I: Family> Walk<I> {
         self.near_device = device;
         self.near_gate = NO_GATE;
         self.at = device;
+        self.left = device;
         self.direction = direction::EGRESS;
         self.rule = 0;
         self.is_new = 0;

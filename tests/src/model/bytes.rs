@@ -68,11 +68,15 @@ pub(super) fn set_quoted_address(frame: &mut [u8], header: &Header, side: Side, 
     }
 }
 
-/// Overwrites the quoted packet's source port, or its identifier.
-pub(super) fn set_quoted_port(frame: &mut [u8], header: &Header, protocol: u8, port: u16) {
+/// Overwrites a port of the quoted packet, or its identifier.
+pub(super) fn set_quoted_port(frame: &mut [u8], header: &Header, side: Side, protocol: u8, port: u16) {
     if let Some(at) = quote_at(header) {
         let header_len = usize::from(frame[at] % 16) * 4;
-        let field = if protocol == ICMP { 4 } else { 0 };
+        let field = match (protocol, side) {
+            (ICMP, _) => 4,
+            (_, Side::Source) => 0,
+            (_, Side::Destination) => 2,
+        };
         put(frame, at + header_len + field, port);
     }
 }

@@ -2,6 +2,7 @@
 
 use super::address::{is_nobodys, is_private, is_shared};
 use super::bytes::{self, Side};
+use super::header::Selector;
 use super::reason::Reason;
 use super::tracking::Tuple;
 use super::walk::{End, Fault, Moment, Walk, arrive_at};
@@ -159,10 +160,13 @@ fn admit(moment: Moment<'_>, walk: &mut Walk, vpc: VpcAt, owner: Eni) -> Result<
     ask_deny_all(world, walk, Some(owner))?;
     let gateway = egress_only.unwrap_or_default();
     let left = match &walk.header.quoted {
-        Some(quoted) if walk.header.is_icmp_error() => *quoted,
+        // It answers whom it speaks of.
+        Some(quoted) if walk.header.is_icmp_error() && quoted.src == walk.header.dst => *quoted,
         _ => walk.header.tuple().answered(),
     };
-    if !knows(moment, gateway, left, walk.header.tcp_flags) {
+    // Whose a later fragment is without its ports nobody can tell.
+    let is_whose = walk.header.selector != Selector::Absent;
+    if !is_whose || !knows(moment, gateway, left, walk.header.tcp_flags) {
         return Err(walk.told(Reason::NobodyAskedForIt));
     }
     walk.automatic = true;
@@ -250,6 +254,7 @@ fn is_redirected(world: &World, gateway: &str, owner: Option<Eni>, address: IpAd
     match route::select(world, table, address) {
         Ok(RouteTarget::NetworkInterface(id)) => world.eni_of_id(id) != owner,
         Ok(target) => *target != RouteTarget::Local,
-        Err(_) => false,
+        // To a middlebox that is gone.
+        Err(_) => true,
     }
 }

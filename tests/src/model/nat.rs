@@ -8,7 +8,7 @@ use super::bytes::{self, Side};
 use super::header::{Header, Read, Selector, read};
 use super::held::opens;
 use super::reason::Reason;
-use super::tracking::Direction;
+use super::tracking::{Direction, Tuple};
 use super::walk::{Answer, Fault, Moment, Spot, Walk};
 use super::world::{Eni, VpcAt, World};
 use super::{Change, Gateway};
@@ -71,6 +71,9 @@ impl From<Reason> for Refusal {
 /// 10.2: "Source: NAT gateway's private IPv4, source port: free port in 1024 to 65535. Destination never changes."
 fn go_there(moment: Moment<'_>, walk: &mut Walk, nat: Eni) -> Result<(), Refusal> {
     let header = &walk.header;
+    if let Some(quoted) = header.quoted.filter(|_| header.is_icmp_error()) {
+        return object(moment, walk, nat, quoted);
+    }
     let is_carried = match (header.protocol, header.selector) {
         (ICMP, Selector::Icmp { icmp_type, .. }) => icmp_type == ECHO_REQUEST,
         (protocol, _) => matches!(protocol, TCP | UDP | ICMP),
@@ -105,6 +108,37 @@ fn go_there(moment: Moment<'_>, walk: &mut Walk, nat: Eni) -> Result<(), Refusal
     Ok(())
 }
 
+/// 10.3: "ICMP errors for known flows are translated", also those about what has come in.
+fn object(moment: Moment<'_>, walk: &mut Walk, nat: Eni, quoted: Tuple) -> Result<(), Refusal> {
+    if is_dropped_fragment(&walk.header) {
+        return Err(Reason::NatDropsFragments.into());
+    }
+    if walk.header.ttl <= 1 {
+        return Err(Refusal(Reason::HopLimitIsUsedUp, Told::HopLimit));
+    }
+    let (port, remote_port) = match (quoted.protocol, quoted.a.to_be_bytes()) {
+        (TCP | UDP, _) => (quoted.b, quoted.a),
+        (ICMP, [ECHO_REPLY, _]) => (quoted.b, 0),
+        _ => return Err(Reason::NatHasNoMapping.into()),
+    };
+    let client = Client {
+        nat,
+        protocol: quoted.protocol,
+        address: quoted.dst,
+        port,
+        remote: quoted.src,
+        remote_port,
+    };
+    let known = moment.model.mappings.of_client(moment.world(), &client, 0, moment.now);
+    let chosen = known.ok_or(Refusal::from(Reason::NatHasNoMapping))?;
+    bytes::lower_ttl(&mut walk.frame);
+    bytes::set_quoted_address(&mut walk.frame, &walk.header, Side::Destination, chosen.address);
+    bytes::set_quoted_port(&mut walk.frame, &walk.header, Side::Destination, quoted.protocol, chosen.port);
+    walk.translate(Side::Source, chosen.address, None);
+    walk.gateways.push(Gateway::NatError);
+    Ok(())
+}
+
 /// RFC 9293 section 3.10.7.1: a RST isn't answered by a RST.
 fn answer_to(header: &Header) -> Told {
     const RST: u8 = 4;
@@ -117,10 +151,10 @@ fn answer_to(header: &Header) -> Told {
 
 /// "Reply to (NAT IP, port): reverse-translate".
 fn go_back(moment: Moment<'_>, walk: &mut Walk, nat: Eni) -> Result<(), Reason> {
+    let found = mapping_of(moment, nat, &walk.header).ok_or(Reason::NatHasNoMapping)?;
     if is_dropped_fragment(&walk.header) {
         return Err(Reason::NatDropsFragments);
     }
-    let found = mapping_of(moment, nat, &walk.header).ok_or(Reason::NatHasNoMapping)?;
     if walk.header.ttl <= 1 {
         return Err(Reason::HopLimitIsUsedUp);
     }
@@ -131,7 +165,7 @@ fn go_back(moment: Moment<'_>, walk: &mut Walk, nat: Eni) -> Result<(), Reason> 
     bytes::lower_ttl(&mut walk.frame);
     if walk.header.is_icmp_error() {
         bytes::set_quoted_address(&mut walk.frame, &walk.header, Side::Source, address);
-        bytes::set_quoted_port(&mut walk.frame, &walk.header, client.protocol, client.port);
+        bytes::set_quoted_port(&mut walk.frame, &walk.header, Side::Source, client.protocol, client.port);
         walk.translate(Side::Destination, address, None);
         walk.gateways.push(Gateway::NatError);
     } else {

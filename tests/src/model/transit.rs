@@ -119,8 +119,9 @@ fn arrival(world: &World, walk: &Walk, gateway: &str, to: VpcAttachment<'_>, fro
     if is_pair && let Some(subnet) = in_zone(world, to, from_zone) {
         return Some(subnet);
     }
-    let count = u32::try_from(subnets.len()).ok().filter(|count| *count > 0)?;
-    subnets.get((hash(walk) % count) as usize).copied()
+    let count = u32::try_from(subnets.len()).ok()?;
+    // "an AZ is chosen by flow hash": the hash, of 16 bits, as a part of the whole. How is this project's choice.
+    subnets.get(((hash(walk) * count) >> 16) as usize).copied()
 }
 
 /// The zone of a packet's destination, behind an appliance that it has yet to pass.

@@ -1,8 +1,8 @@
 //! A topology as the document that people write.
 //!
 //! What the document brings along by itself isn't written, so that it is what the tests meet: the default group, the
-//! default network ACL, the egress rules of a new group, local routes, the main table. A gateway's route can't be
-//! written yet; the scenarios that wait notice when it can.
+//! default network ACL, the egress rules of a new group, local routes, the main table. Gateways and their routes
+//! aren't written: scenarios with gateways are played on the host alone.
 
 use crate::topology::{Topology, open_nacl};
 use groundplane::document::Severity;
@@ -82,6 +82,10 @@ impl Writer<'_> {
         for block in &vpc.ipv6_cidr_blocks {
             put(format_args!("    Ipv6CidrBlock: \"{block}\"\n"));
         }
+        if !vpc.secondary_cidr_blocks.is_empty() {
+            let blocks = joined(vpc.secondary_cidr_blocks.iter().map(ToString::to_string));
+            put(format_args!("    SecondaryCidrBlocks: [{blocks}]\n"));
+        }
         put(format_args!("    subnets:\n"));
         for subnet in self.resources.subnets.iter().filter(|it| it.vpc_id == vpc.vpc_id) {
             let ipv6 = subnet
@@ -114,7 +118,7 @@ impl Writer<'_> {
         }
         let rules = |egress| {
             let rules = group.rules.iter().filter(move |rule| rule.is_egress == egress);
-            rules.map(|rule| self.rule(rule)).collect::<Vec<_>>()
+            rules.map(|rule| self.rule(group, rule)).collect::<Vec<_>>()
         };
         writeln!(text, "      {}:", group.group_name).expect("a string takes everything");
         items(text, "ingress", &rules(false));
@@ -123,7 +127,7 @@ impl Writer<'_> {
         }
     }
 
-    fn rule(&self, rule: &SecurityGroupRule) -> String {
+    fn rule(&self, owner: &SecurityGroup, rule: &SecurityGroupRule) -> String {
         let peer = match &rule.peer {
             Peer::Cidr(block) if block.addr().is_ipv4() => format!("CidrIpv4: {block}"),
             Peer::Cidr(block) => format!("CidrIpv6: \"{block}\""),
@@ -133,7 +137,10 @@ impl Writer<'_> {
                 let group = groups
                     .find(|group| group.group_id == *id)
                     .expect("rules refer to groups");
-                format!("group: {}", group.group_name)
+                let vpc = self.resources.vpcs.iter().find(|vpc| vpc.vpc_id == group.vpc_id);
+                let elsewhere = vpc.filter(|vpc| vpc.vpc_id != owner.vpc_id);
+                let prefix = elsewhere.map(|vpc| format!("{}/", vpc.name)).unwrap_or_default();
+                format!("group: {prefix}{}", group.group_name)
             }
         };
         let ports = match (rule.port_range, rule.icmp_type_code) {

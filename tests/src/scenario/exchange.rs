@@ -1,12 +1,15 @@
 //! What guests say to each other.
 
-use crate::packet::{Packet, flag};
-use crate::topology::{Topology, address};
+use crate::packet::{Packet, Parsed, flag};
+use crate::topology::{OUTSIDE, Topology, address};
 use std::fmt;
 use std::net::IpAddr;
 
 /// The port that the first client port is above. Below what Linux takes by itself, and an ephemeral one to everybody.
 const CLIENT_PORTS: u16 = 20_000;
+
+/// The host on the outside (semantics 32.0), which speaks and is spoken to like a guest.
+pub const X: &str = "x";
 
 /// Something that happens between guests.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +30,8 @@ pub enum Act {
     Opens,
     ClientSpeaks,
     ServerSpeaks,
+    /// Somebody at the server's address says by ICMP that what the client has sent is too large.
+    ServerObjects,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +57,17 @@ pub struct Flow {
     pub is_ipv6: bool,
     /// An address of the client that isn't its primary one.
     source: Option<IpAddr>,
+    /// The address the client speaks to, if it isn't the server's own.
+    target: Option<IpAddr>,
+}
+
+/// A connection as its server sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Seen {
+    pub(super) client: IpAddr,
+    /// The client's port, or the identifier of a ping.
+    pub(super) port: u16,
+    pub(super) server: IpAddr,
 }
 
 #[must_use]
@@ -93,6 +109,7 @@ fn flow(protocol: Protocol, client: &str, server: &str, port: u16) -> Flow {
         number: 0,
         is_ipv6: false,
         source: None,
+        target: None,
     }
 }
 
@@ -102,6 +119,15 @@ impl Flow {
     pub fn source(self, source: &str) -> Self {
         Self {
             source: Some(address(source)),
+            ..self
+        }
+    }
+
+    /// To an address that stands for the server, or to another one than its primary one.
+    #[must_use]
+    pub fn to(self, target: &str) -> Self {
+        Self {
+            target: Some(address(target)),
             ..self
         }
     }
@@ -121,6 +147,11 @@ impl Flow {
         Exchange::Talk(self.clone(), Act::ServerSpeaks)
     }
 
+    #[must_use]
+    pub fn server_objects(&self) -> Exchange {
+        Exchange::Talk(self.clone(), Act::ServerObjects)
+    }
+
     pub(super) fn numbered(self, number: u16) -> Self {
         Self { number, ..self }
     }
@@ -135,12 +166,16 @@ impl Flow {
         self.source.unwrap_or_else(|| self.address(topology, &self.client))
     }
 
+    /// The address that the client speaks to.
     #[must_use]
     pub fn server_address(&self, topology: &Topology) -> IpAddr {
-        self.address(topology, &self.server)
+        self.target.unwrap_or_else(|| self.address(topology, &self.server))
     }
 
     fn address(&self, topology: &Topology, guest: &str) -> IpAddr {
+        if guest == X {
+            return address(OUTSIDE[usize::from(self.is_ipv6)]);
+        }
         let guest = topology.guest(guest);
         match guest.ip6 {
             Some(address) if self.is_ipv6 => address.into(),
@@ -164,14 +199,44 @@ impl Flow {
     /// A packet from the server, likewise.
     #[must_use]
     pub fn from_server(&self, topology: &Topology, tcp_flags: u8) -> Packet {
+        self.answer(self.untranslated(topology), tcp_flags)
+    }
+
+    /// What the server sees if nothing is translated but what the client speaks to.
+    pub(super) fn untranslated(&self, topology: &Topology) -> Seen {
+        Seen {
+            client: self.client_address(topology),
+            port: self.client_port(),
+            server: self.address(topology, &self.server),
+        }
+    }
+
+    /// What the server has seen of a packet that arrived.
+    pub(super) fn seen(&self, arrived: &Parsed) -> Seen {
+        let (first, second) = arrived.ports;
+        Seen {
+            client: arrived.src.into(),
+            port: if self.protocol == Protocol::Ping { second } else { first },
+            server: arrived.dst.into(),
+        }
+    }
+
+    /// A packet from the server to whom it has seen.
+    pub(super) fn answer(&self, seen: Seen, tcp_flags: u8) -> Packet {
         let packet = match self.protocol {
-            Protocol::Ping if self.is_ipv6 => Packet::pong6(self.client_port()),
-            Protocol::Ping => Packet::pong(self.client_port()),
+            Protocol::Ping if self.is_ipv6 => Packet::pong6(seen.port),
+            Protocol::Ping => Packet::pong(seen.port),
             _ => self.packet(tcp_flags),
         };
-        packet
-            .ip_from(self.server_address(topology), self.port)
-            .ip_to(self.client_address(topology), self.client_port())
+        packet.ip_from(seen.server, self.port).ip_to(seen.client, seen.port)
+    }
+
+    /// An ICMP error from the server about what it has seen.
+    pub(super) fn objection(&self, seen: Seen) -> Packet {
+        let about = self.packet(flag::ACK).dont_fragment();
+        let about = about.ip_from(seen.client, seen.port).ip_to(seen.server, self.port);
+        let error = Packet::icmp_error(3, 4, &about).mtu(1400);
+        error.ip_from(seen.server, 0).ip_to(seen.client, 0)
     }
 
     fn packet(&self, tcp_flags: u8) -> Packet {
@@ -189,7 +254,7 @@ impl Flow {
             (Act::Opens, Protocol::Tcp) => &[(true, flag::SYN), (false, flag::SYN | flag::ACK), (true, flag::ACK)],
             (Act::Opens, _) => &[(true, 0), (false, 0)],
             (Act::ClientSpeaks, _) => &[(true, flag::PSH | flag::ACK)],
-            (Act::ServerSpeaks, _) => &[(false, flag::PSH | flag::ACK)],
+            (Act::ServerSpeaks | Act::ServerObjects, _) => &[(false, flag::PSH | flag::ACK)],
         }
     }
 }

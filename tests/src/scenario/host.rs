@@ -1,25 +1,31 @@
 //! The stage without a kernel: the reference model and the datapath on the host, which must say the same of every
 //! packet.
 
-use super::expected::Dropped;
-use super::{Act, Exchange, Expected, Flow, Owner, Stage};
+mod arrival;
+
+use super::exchange::Seen;
+use super::expected::{Dropped, INTERNET};
+use super::{Act, Exchange, Expected, Flow, Owner, Stage, X};
 use crate::conversation::relay;
 use crate::model::{At, Model, Verdict};
 use crate::packet::{BROADCAST, Packet, Parsed, ROUTER};
 use crate::reasons;
 use crate::topology::Topology;
-use crate::twin::{Heard, Twin};
+use crate::twin::{Heard, Twin, compile};
 use anyhow::{Context as _, Result, bail, ensure};
+use arrival::{Arrival, is_told_so};
+use groundplane::resources::InterfaceType;
 use groundplane_abi::nacl::direction;
 use groundplane_abi::{Device, DropReason};
+use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 /// More middleboxes than any scenario has; a packet that meets more of them goes round in circles.
 const MOST_RELAYS: usize = 4;
 
-/// What a drop before any ENI is reached is told of.
-const INTERNET: &str = "internet";
+/// The MAC address of whoever is beyond the uplink.
+const BEYOND: [u8; 6] = [2, 7, 7, 7, 7, 7];
 
 /// Model and datapath, side by side.
 #[derive(Debug, Default)]
@@ -33,14 +39,25 @@ struct Running {
     model: Model,
     twin: Twin,
     now: Duration,
+    /// What servers have seen of the connections, by their numbers.
+    seen: HashMap<u16, Seen>,
 }
 
 /// What became of one packet, where both agree.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Fate {
-    Arrived { at: String, through: Vec<String> },
+    Arrived(Arrival),
     Answered(Vec<u8>),
-    Lost(Loss),
+    /// And what its sender is told.
+    Lost(Loss, Option<Vec<u8>>),
+}
+
+/// Where one frame has come to.
+#[derive(Debug)]
+enum Delivery {
+    Guest(Device, Vec<u8>),
+    Outside(Vec<u8>),
+    Nowhere(Fate),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,6 +96,7 @@ impl Stage for Host {
                     model: Model::new(topology.resources.clone()),
                     twin: Twin::new(topology),
                     now: Duration::ZERO,
+                    seen: HashMap::new(),
                 });
             }
         }
@@ -98,7 +116,7 @@ impl Stage for Host {
             Exchange::Talk(flow, act) => running.talk(flow, *act, expected),
             Exchange::Only { from, to, packet } => {
                 let fate = running.send(from, packet)?;
-                expect(&fate, to, expected, true)
+                expect(&fate, to, (packet, true), expected, true)
             }
         }
     }
@@ -115,8 +133,8 @@ impl Stage for Host {
         };
         let answer = match running.pass(from, &question.build())? {
             Fate::Answered(frame) => Some(Parsed::read(&frame)?.source_mac),
-            Fate::Lost(_) => None,
-            fate @ Fate::Arrived { .. } => bail!("{fate:?}"),
+            Fate::Lost(..) => None,
+            fate @ Fate::Arrived(_) => bail!("{fate:?}"),
         };
         let expected = match owner {
             Owner::Eni(name) => Some(running.topology.guest(name).mac),
@@ -135,10 +153,10 @@ impl Running {
     fn talk(&mut self, flow: &Flow, act: Act, expected: &Expected) -> Result<()> {
         let packets = flow.packets(act);
         for (at, &(by_client, flags)) in packets.iter().enumerate() {
-            let (from, to, packet) = if by_client {
-                (&flow.client, &flow.server, flow.from_client(&self.topology, flags))
-            } else {
-                (&flow.server, &flow.client, flow.from_server(&self.topology, flags))
+            let packet = self.packet(flow, act, by_client, flags);
+            let (from, to) = match by_client {
+                true => (&flow.client, &flow.server),
+                false => (&flow.server, &flow.client),
             };
             let is_due = match expected {
                 Expected::Accepted { .. } => true,
@@ -146,22 +164,38 @@ impl Running {
             };
             let fate = self.send(from, &packet)?;
             if is_due {
-                expect(&fate, to, expected, by_client == packets[0].0)?;
-            } else {
-                ensure!(
-                    matches!(&fate, Fate::Arrived { at, .. } if at == to),
-                    "before that, {fate:?}"
-                );
+                expect(&fate, to, (&packet, by_client), expected, by_client == packets[0].0)?;
             }
-            if is_due && matches!(expected, Expected::Dropped(_)) {
+            let Fate::Arrived(arrival) = fate else {
+                ensure!(is_due, "before that, {fate:?}");
                 return Ok(());
+            };
+            ensure!(arrival.at == *to, "before that, {arrival:?}");
+            if by_client {
+                self.seen.insert(flow.number, flow.seen(&arrival.read()?));
+            } else {
+                arrival.ensure_answers(flow, &self.topology)?;
             }
         }
         Ok(())
     }
 
-    /// A guest sends a packet, to whatever MAC address it would have learned for its destination.
+    fn packet(&self, flow: &Flow, act: Act, by_client: bool, flags: u8) -> Packet {
+        let seen = self.seen.get(&flow.number).copied();
+        let seen = seen.unwrap_or_else(|| flow.untranslated(&self.topology));
+        match (by_client, act) {
+            (true, _) => flow.from_client(&self.topology, flags),
+            (false, Act::ServerObjects) => flow.objection(seen),
+            (false, _) => flow.answer(seen, flags),
+        }
+    }
+
+    /// Somebody sends a packet: a guest to whatever MAC address it would have learned for its destination.
     fn send(&mut self, from: &str, packet: &Packet) -> Result<Fate> {
+        if from == X {
+            let frame = packet.clone().from_mac(BEYOND).to_mac(BEYOND);
+            return self.pass(from, &frame.build());
+        }
         let guest = self.topology.guest(from);
         let to = Parsed::read(&packet.build())?.dst.0;
         let frame = packet.clone().from_mac(guest.mac).to_mac(self.next_hop(from, to));
@@ -184,22 +218,21 @@ impl Running {
         neighbour.map_or(ROUTER, |eni| eni.mac_address.0)
     }
 
-    /// A frame, and what middleboxes make of it. It arrives as it was sent, but for its MAC addresses.
+    /// A frame, and what middleboxes make of it.
     fn pass(&mut self, from: &str, frame: &[u8]) -> Result<Fate> {
         let mut through = Vec::new();
         let (mut sender, mut sent) = (from.to_owned(), frame.to_vec());
         loop {
-            let (device, arrived) = match self.judge(&sender, &sent)? {
-                Ok(delivery) => delivery,
-                Err(fate) => return Ok(fate),
+            let (at, frame, onward) = match self.judge(&sender, &sent)? {
+                Delivery::Nowhere(fate) => return Ok(fate),
+                Delivery::Outside(frame) => (X.to_owned(), frame, None),
+                Delivery::Guest(device, frame) => {
+                    let onward = relay(&self.topology, device, &frame);
+                    (self.name_on(device)?, frame, onward)
+                }
             };
-            ensure!(
-                arrived.get(14..) == frame.get(14..),
-                "the IP packet was changed on its way"
-            );
-            let at = self.name_on(device)?;
-            let Some(onward) = relay(&self.topology, device, &arrived) else {
-                return Ok(Fate::Arrived { at, through });
+            let Some(onward) = onward else {
+                return Ok(Fate::Arrived(Arrival { at, through, frame }));
             };
             through.push(at.clone());
             ensure!(through.len() <= MOST_RELAYS, "it goes round in circles: {through:?}");
@@ -207,27 +240,39 @@ impl Running {
         }
     }
 
-    /// One frame of one guest, to model and datapath at once.
-    fn judge(&mut self, from: &str, frame: &[u8]) -> Result<Result<(Device, Vec<u8>), Fate>> {
-        let interface = self.topology.interface(from).network_interface_id.clone();
-        let (heard, _) = self.twin.send(self.topology.guest(from).device, frame, false);
-        let said = self.model.leave(&interface, frame, false, self.now, heard.frame());
+    /// One frame of somebody's, to model and datapath at once.
+    fn judge(&mut self, from: &str, frame: &[u8]) -> Result<Delivery> {
+        let (said, heard) = if from == X {
+            let (heard, _) = self.twin.send(Device::INTERNET, frame, false);
+            (self.model.arrive(frame, false, self.now), heard)
+        } else {
+            let interface = self.topology.interface(from).network_interface_id.clone();
+            let (heard, _) = self.twin.send(self.topology.guest(from).device, frame, false);
+            let said = self.model.leave(&interface, frame, false, self.now, heard.frame());
+            (said, heard)
+        };
         match (said, heard) {
             (Verdict::Delivered { eni, frame: expected }, Heard::Delivered { to, frame })
                 if self.topology.bindings[&eni].device == to && expected == frame =>
             {
-                Ok(Ok((to, frame)))
+                Ok(Delivery::Guest(to, frame))
             }
+            (Verdict::Left(expected), Heard::Left(frame)) if expected == frame => Ok(Delivery::Outside(frame)),
             (Verdict::Answered(expected), Heard::Answered(frame)) if expected == frame => {
-                Ok(Err(Fate::Answered(frame)))
+                Ok(Delivery::Nowhere(Fate::Answered(frame)))
             }
-            (Verdict::Dropped(drop), Heard::Dropped(_)) => {
-                let (expected, told) = (self.loss(&drop), self.told()?);
-                ensure!(expected == told, "the model says {expected:?}, the datapath {told:?}");
-                Ok(Err(Fate::Lost(told)))
+            (Verdict::Dropped(drop), Heard::Dropped(_)) => self.lost(&drop, None),
+            (Verdict::Refused { drop, answer: expected }, Heard::Refused { answer, .. }) if expected == answer => {
+                self.lost(&drop, Some(answer))
             }
             (said, heard) => bail!("the model says {said:?}, the datapath {heard:?}"),
         }
+    }
+
+    fn lost(&self, drop: &crate::model::Drop, answer: Option<Vec<u8>>) -> Result<Delivery> {
+        let (expected, told) = (self.loss(drop), self.told()?);
+        ensure!(expected == told, "the model says {expected:?}, the datapath {told:?}");
+        Ok(Delivery::Nowhere(Fate::Lost(told, answer)))
     }
 
     fn loss(&self, drop: &crate::model::Drop) -> Loss {
@@ -258,27 +303,51 @@ impl Running {
     }
 
     fn name_on(&self, device: Device) -> Result<String> {
-        let id = self.topology.eni_on(device).context("a device without an ENI")?;
+        if device == Device::INTERNET {
+            return Ok(INTERNET.to_owned());
+        }
+        let Some(id) = self.topology.eni_on(device) else {
+            return self.nat_gateway_on(device);
+        };
         let mut enis = self.topology.resources.network_interfaces.iter();
         let eni = enis
             .find(|eni| eni.network_interface_id == id)
             .context("an unknown ENI")?;
         Ok(eni.name.clone())
     }
+
+    /// Which NAT gateway's ENI has a device of the plan's own.
+    fn nat_gateway_on(&self, device: Device) -> Result<String> {
+        let plan = compile(&self.topology);
+        let mut addresses = plan.ip4.addresses.iter();
+        let row = addresses.find(|(_, entry)| entry.device == device);
+        let ((key, _), _) = row.context("a device without an ENI")?;
+        let address = IpAddr::V4(Ipv4Addr::from(key.address.0));
+        let mut enis = self.topology.resources.network_interfaces.iter();
+        let eni = enis.find(|eni| eni.interface_type == InterfaceType::NatGateway && eni.has(address));
+        Ok(eni.context("a device without an ENI")?.name.clone())
+    }
 }
 
-/// `is_there`: the packet goes the way that the exchange began with, and is no answer.
-fn expect(fate: &Fate, to: &str, expected: &Expected, is_there: bool) -> Result<()> {
-    let is_so = match (expected, fate) {
-        (Expected::Accepted { there, back }, Fate::Arrived { at, through }) => {
-            let expected = if is_there { there } else { back };
-            at == to && through.iter().map(String::as_str).eq(*expected)
+/// A packet, and whether a client has sent it. `is_there`: it goes the way that the exchange began with, and is no answer.
+fn expect(fate: &Fate, to: &str, sent: (&Packet, bool), expected: &Expected, is_there: bool) -> Result<()> {
+    let (sent, by_client) = sent;
+    match (expected, fate) {
+        (Expected::Accepted { there, back, seen }, Fate::Arrived(arrival)) => {
+            arrival.ensure_came(to, if is_there { *there } else { *back })?;
+            arrival.ensure_says(sent)?;
+            if by_client {
+                arrival.ensure_seen(sent, *seen)?;
+            }
+            Ok(())
         }
-        (Expected::Dropped(dropped), Fate::Lost(loss)) => is_told(dropped, loss),
-        _ => false,
-    };
-    ensure!(is_so, "{fate:?}");
-    Ok(())
+        (Expected::Dropped(dropped), Fate::Lost(loss, answer)) => {
+            ensure!(is_told(dropped, loss), "{fate:?}");
+            ensure!(is_told_so(dropped.told, sent, answer.as_deref())?, "its sender is told {answer:?}");
+            Ok(())
+        }
+        _ => bail!("{fate:?}"),
+    }
 }
 
 fn is_told(dropped: &Dropped, loss: &Loss) -> bool {

@@ -1,6 +1,6 @@
 //! Which scenarios there are.
 
-/// Hands the names of all scenarios that are played to a macro.
+/// Hands the names of the scenarios that are played on both stages to a macro.
 #[macro_export]
 macro_rules! for_each_scenario {
     ($macro:ident) => {
@@ -44,11 +44,70 @@ macro_rules! for_each_scenario {
     };
 }
 
-macro_rules! names {
-    ($($name:ident)*) => {
-        /// The names of all scenarios that are played, in order of number.
-        pub const PLAYED: &[&str] = &[$(stringify!($name)),*];
+/// Hands the names of the scenarios with gateways, which are played on the host alone, to a macro.
+#[macro_export]
+macro_rules! for_each_gateway_scenario {
+    ($macro:ident) => {
+        $macro! {
+            s11_a_public_address_carries_no_membership
+            s24_an_error_about_a_nat_gateways_flow_needs_no_rule
+            s34_a_nacl_sees_the_outside_source_and_the_private_destination
+            s35_a_longer_route_to_a_transit_gateway_wins_over_a_peering
+            s39_a_deleted_nat_gateway_leaves_a_blackhole
+            s42_translation_comes_before_the_gateways_table
+            s45_the_outside_sees_the_public_address_and_the_guests_port
+            s46_without_a_public_address_nothing_leaves
+            s47_the_request_needs_no_route_and_the_answer_does
+            s48_an_internet_gateway_takes_no_private_destination
+            s49_a_neighbour_by_its_public_address_is_a_stranger
+            s50_the_internet_takes_1500_bytes
+            s51_blocked_public_access_leaves_the_nat_gateway_or_nothing
+            s52_an_egress_only_gateway_lets_in_what_was_asked_for
+            s54_nobody_outside_has_an_address_of_the_inside
+            s55_a_connection_goes_out_by_the_nat_gateway_and_its_answers_come_back
+            s56_an_idle_connection_is_reset_towards_the_inside_alone
+            s57_nothing_unsolicited_comes_in_by_a_nat_gateway
+            s58_one_destination_has_55000_mappings
+            s59_the_nat_gateways_nacl_sees_the_answer_as_well
+            s60_a_private_nat_gateway_has_no_way_out
+            s61_a_peer_does_not_leave_by_our_gateways
+            s62_answers_to_a_nat_gateway_return_over_the_peering
+            s63_a_nat_gateway_carries_udp_in_fragments_and_pings_and_no_gre
+            s64_a_spoke_leaves_by_the_nat_gateway_of_another_vpc
+            s66_a_peering_needs_a_route_on_both_sides
+            s67_a_peering_leads_to_the_peer_and_no_further
+            s69_vpcs_of_one_cidr_are_never_peers
+            s70_a_reference_reaches_over_an_active_peering
+            s71_a_peering_that_is_not_accepted_is_a_blackhole
+            s73_the_answer_follows_the_route_and_not_the_request
+            s101_a_transit_gateway_is_entered_in_the_senders_zone
+            s102_a_transit_gateway_needs_association_and_route
+            s103_an_attachments_inbound_rules_are_asked_of_what_leaves
+            s104_appliance_mode_keeps_both_directions_in_one_zone
+            s105_groups_are_known_where_all_three_say_so
+            s106_of_two_vpcs_of_one_cidr_the_first_is_reached
+        }
     };
 }
 
-for_each_scenario!(names);
+macro_rules! both_stages {
+    ($($name:ident)*) => {
+        /// The names of the scenarios that are played on both stages, in order of number.
+        pub const ON_BOTH_STAGES: &[&str] = &[$(stringify!($name)),*];
+    };
+}
+
+macro_rules! host {
+    ($($name:ident)*) => {
+        /// The names of those that are played on the host alone, likewise.
+        pub const ON_THE_HOST: &[&str] = &[$(stringify!($name)),*];
+    };
+}
+
+for_each_scenario!(both_stages);
+for_each_gateway_scenario!(host);
+
+/// The names of all scenarios that are played, as `docs/scenarios.md` lists them.
+pub fn all_played() -> impl Iterator<Item = &'static str> {
+    ON_BOTH_STAGES.iter().chain(ON_THE_HOST).copied()
+}

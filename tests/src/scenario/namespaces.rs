@@ -9,7 +9,7 @@ use super::{Act, Exchange, Expected, Flow, Owner, Protocol, Stage, document};
 use crate::netns::{Lab, eventually};
 use crate::packet::{Packet, ROUTER};
 use crate::topology::Topology;
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use ear::{Ear, Heard, Whose};
 use end::{Ends, Listener};
 use groundplane::install::Datapath;
@@ -91,7 +91,7 @@ impl Namespaces {
         ensure!(!self.act(flow, act, BRIEF)?, "it is accepted");
         self.is_counted(&before, dropped)?;
         let (sender, receiver) = match act {
-            Act::ServerSpeaks => (Whose::Server, &flow.client),
+            Act::ServerSpeaks | Act::ServerObjects => (Whose::Server, &flow.client),
             Act::Opens | Act::ClientSpeaks => (Whose::Client, &flow.server),
         };
         let heard = self
@@ -120,6 +120,7 @@ impl Namespaces {
             }
             (_, Act::ClientSpeaks) => self.ends(flow)?.client_says(patience),
             (_, Act::ServerSpeaks) => self.ends(flow)?.server_says(patience),
+            (_, Act::ServerObjects) => bail!("no server here sends ICMP errors"),
         }
     }
 
@@ -173,13 +174,13 @@ impl Namespaces {
 
     /// Checks who has passed on the packets of an exchange that was accepted.
     fn went_through(&self, flow: &Flow, act: Act, expected: &Expected) -> Result<()> {
-        let Expected::Accepted { there, back } = expected else {
+        let Expected::Accepted { there, back, .. } = expected else {
             return Ok(());
         };
         let ways = match act {
             Act::Opens => vec![(Whose::Client, there), (Whose::Server, back)],
             Act::ClientSpeaks => vec![(Whose::Client, there)],
-            Act::ServerSpeaks => vec![(Whose::Server, there)],
+            Act::ServerSpeaks | Act::ServerObjects => vec![(Whose::Server, there)],
         };
         let enis = self.topology.resources.network_interfaces.iter();
         let boxes = enis.filter(|eni| !eni.source_dest_check && eni.name != flow.client && eni.name != flow.server);
@@ -242,6 +243,7 @@ impl Stage for Namespaces {
     }
 
     fn play(&mut self, exchange: &Exchange, expected: &Expected) -> Result<()> {
+        ensure!(is_known_here(expected), "what gateways do isn't seen between namespaces");
         for ear in self.ears.values() {
             ear.heard()?;
         }
@@ -265,6 +267,14 @@ impl Stage for Namespaces {
         let expected = self.mac(owner)?;
         ensure!(learned == expected, "learned {learned:?} instead of {expected:?}");
         Ok(())
+    }
+}
+
+/// Nothing translates here, and nothing answers.
+fn is_known_here(expected: &Expected) -> bool {
+    match expected {
+        Expected::Accepted { seen, .. } => seen.is_none(),
+        Expected::Dropped(dropped) => dropped.told.is_none(),
     }
 }
 

@@ -1,5 +1,6 @@
 //! What the conversations have reached, and how often at least they must.
 
+use super::abroad::REASONS;
 use super::reasons::IMPOSSIBLE;
 use groundplane_abi::DropReason;
 use groundplane_tests::model::{Pass, Way};
@@ -20,7 +21,7 @@ pub(crate) struct Coverage {
     passes: BTreeMap<Pass, u64>,
 }
 
-fn add_all<K: Ord>(sums: &mut BTreeMap<K, u64>, more: BTreeMap<K, u64>) {
+pub(crate) fn add_all<K: Ord>(sums: &mut BTreeMap<K, u64>, more: BTreeMap<K, u64>) {
     for (key, times) in more {
         *sums.entry(key).or_default() += times;
     }
@@ -127,7 +128,7 @@ impl Coverage {
 }
 
 fn is_impossible(reason: DropReason) -> bool {
-    IMPOSSIBLE.iter().any(|(impossible, _)| *impossible == reason)
+    IMPOSSIBLE.iter().any(|(impossible, _)| *impossible == reason) || REASONS.contains(&reason)
 }
 
 impl fmt::Display for Coverage {

@@ -5,6 +5,7 @@
 //! `GROUNDPLANE_SEED` under which seed; a failure names the conversation and the step, and the seed with the
 //! conversation's index, `GROUNDPLANE_CONVERSATION`, gives it again.
 
+mod abroad;
 mod books;
 mod coverage;
 mod judge;
@@ -82,4 +83,21 @@ fn model_and_datapath_say_the_same_of_every_packet() {
     )
     .expect("it is printed");
     coverage.check_floors();
+}
+
+/// Conversations across gateways are played in equal number of packets, under the same seed.
+#[test]
+fn model_and_datapath_say_the_same_of_every_packet_across_gateways() {
+    let (packets, seed) = (number("GROUNDPLANE_PACKETS", PACKETS), number("GROUNDPLANE_SEED", SEED));
+    let first = number("GROUNDPLANE_CONVERSATION", 0);
+    let mut reach = abroad::Reach::default();
+    let mut next = first;
+    while reach.packets() < packets {
+        if let Err(disagreement) = abroad::listen(seed, next, &mut reach) {
+            panic!("GROUNDPLANE_SEED={seed} GROUNDPLANE_CONVERSATION={next}: {disagreement}");
+        }
+        next += 1;
+    }
+    writeln!(std::io::stdout(), "seed {seed}, conversations {first} to {}\n{reach}", next - 1).expect("it is printed");
+    reach.check_floors();
 }

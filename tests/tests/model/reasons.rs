@@ -3,7 +3,7 @@
 use groundplane_abi::DropReason;
 
 /// Reasons that no packet of these conversations can have, and why.
-pub(crate) const IMPOSSIBLE: [(DropReason, &str); 10] = [
+pub(crate) const IMPOSSIBLE: [(DropReason, &str); 12] = [
     (
         DropReason::TOO_MANY_HOPS,
         "no resource makes a hop yet; the semantics suite writes the rows by hand",
@@ -25,5 +25,10 @@ pub(crate) const IMPOSSIBLE: [(DropReason, &str); 10] = [
         DropReason::FIRST_PACKET_ALLOWANCE,
         "a conversation is shorter than the allowance; the semantics suite uses it up",
     ),
+    (
+        DropReason::NAT_PORTS_EXHAUSTED,
+        "a conversation is shorter than 55,000 connections; scenario S58 is as long",
+    ),
+    (DropReason::NO_UPLINK, "the host's twin has an uplink"),
     (DropReason::HOST_PACKET, "the guard's, on the other hook"),
 ];

@@ -7,6 +7,7 @@ mod configuration;
 mod connection;
 mod documentation;
 mod fragment;
+mod gateways;
 mod half_open;
 mod icmp_error;
 mod malformed;

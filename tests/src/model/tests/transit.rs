@@ -138,6 +138,20 @@ fn s104_appliance_mode_keeps_both_directions_in_one_zone() {
     assert!(met.iter().all(|times| *times > 20), "{met:?}");
 }
 
+/// Addresses, ports and protocol add up to 0x140112fb with port 54 and to 0x140112fc with port 55; the upper halves of
+/// their products with 0x9e3779b1 are 0x54a3 and 0xf2db, of which the one is less than half of it all.
+#[test]
+fn the_zone_of_appliance_mode_is_a_part_of_the_whole_hash() {
+    let mut room = Room::with(inspected);
+    room.change(|t0| {
+        t0.appliance_mode("att-C", true);
+    });
+    for (port, appliance) in [(54, "f1"), (55, "f2")] {
+        let there = between(Packet::udp(), (A1, 4000), ("10.1.2.10", port));
+        assert_eq!(room.send("a1", there.clone()), room.at(appliance, there));
+    }
+}
+
 #[test]
 fn s105_groups_are_kept_where_all_three_say_so() {
     let mut room = Room::with(|t0| {

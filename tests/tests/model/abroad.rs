@@ -1,0 +1,212 @@
+//! Conversations across gateways, with the outside and between VPCs: model and datapath on the host say the same of every
+//! packet here, too.
+//!
+//! They are made while they are played, since what is answered depends on the ports that NAT gateways have chosen. The
+//! configuration of a conversation stays as it is.
+
+mod reach;
+mod speech;
+mod world;
+
+use groundplane::simulate::Capacity;
+use groundplane_abi::Device;
+use groundplane_abi::nacl::direction;
+use groundplane_tests::conversation::relay;
+use groundplane_tests::model::{At, Drop, Model, Verdict};
+use groundplane_tests::packet::Parsed;
+use groundplane_tests::reasons;
+use groundplane_tests::topology::Topology;
+use groundplane_tests::twin::{self, Heard, Twin};
+use rand::{Rng as _, SeedableRng as _};
+use rand_chacha::ChaCha8Rng;
+pub(crate) use reach::{REASONS, Reach};
+use speech::Heap;
+use std::time::Duration;
+
+/// Packets and pauses of a conversation.
+const STEPS: usize = 300;
+/// How often a packet is passed on by middleboxes before nobody does it any more.
+const RELAYS: u32 = 4;
+/// More than any conversation needs, and soon made.
+const SMALL: Capacity = Capacity {
+    flows: 4096,
+    embryos: 4096,
+};
+
+/// One conversation, with both listening.
+struct Room {
+    topology: Topology,
+    model: Model,
+    twin: Twin,
+    now: Duration,
+    /// What has happened, a line each.
+    story: Vec<String>,
+}
+
+/// Plays a conversation. The error tells what happened up to the first packet that model and datapath disagree about.
+pub(crate) fn listen(seed: u64, index: u64, reach: &mut Reach) -> Result<(), String> {
+    let mut random = ChaCha8Rng::seed_from_u64(seed ^ index.rotate_left(32));
+    let topology = world::topology(&mut random);
+    let mut room = Room {
+        model: Model::new(topology.resources.clone()),
+        twin: Twin::of(&twin::compile(&topology), SMALL),
+        topology,
+        now: Duration::ZERO,
+        story: Vec::new(),
+    };
+    let mut heap = Heap::new(&room.topology);
+    for _ in 0..STEPS {
+        if random.random_bool(0.1) {
+            room.wait(speech::pause(&mut random));
+            continue;
+        }
+        let (from, packet) = heap.next(&mut random);
+        let mut sent = Some((from, packet.build()));
+        for _ in 0..=RELAYS {
+            let Some((from, frame)) = sent else { break };
+            let arrived = room.packet(from, &frame, reach).map_err(|wrong| room.tell(&wrong))?;
+            sent = arrived.as_ref().and_then(|(at, frame)| Some((*at, relay(&room.topology, *at, frame)?)));
+            if let (Some((at, frame)), None) = (arrived, &sent) {
+                heap.arrived(at, &frame);
+            }
+        }
+    }
+    Ok(())
+}
+
+impl Room {
+    fn wait(&mut self, time: Duration) {
+        self.now += time;
+        self.twin.wait(time);
+        self.story.push(format!("{time:?} later"));
+    }
+
+    /// One packet. Where it has arrived, if it has; the outside is a place, too.
+    fn packet(&mut self, from: Device, frame: &[u8], reach: &mut Reach) -> Result<Option<(Device, Vec<u8>)>, String> {
+        let (heard, path) = self.twin.send(from, frame, false);
+        let told = self.told(&heard);
+        let (expected, expected_told) = self.expected(from, frame, heard.frame());
+        if (&expected, &expected_told) != (&heard, &told) {
+            return Err(format!(
+                "from {}: {}: the model says {} {expected_told:?} {:?}, the datapath {} {told:?} ({path:?})\n{expected:02x?}\n{heard:02x?}",
+                from.0,
+                summary(frame),
+                became(&expected),
+                self.model.last_way(),
+                became(&heard),
+            ));
+        }
+        self.story.push(format!("from {}: {}: {} {told:?} ({path:?})", from.0, summary(frame), became(&heard)));
+        reach.heard(&heard);
+        if let Some(way) = self.model.last_way() {
+            reach.passed(way);
+        }
+        Ok(match heard {
+            Heard::Delivered { to, frame } => Some((to, frame)),
+            Heard::Left(frame) => Some((Device::INTERNET, frame)),
+            _ => None,
+        })
+    }
+
+    fn expected(&mut self, from: Device, frame: &[u8], seen: Option<&[u8]>) -> (Heard, Option<Told>) {
+        let verdict = if from == Device::INTERNET {
+            self.model.arrive(frame, false, self.now)
+        } else {
+            let eni = self.topology.eni_on(from).expect("guests hang on devices").to_owned();
+            self.model.leave(&eni, frame, false, self.now, seen)
+        };
+        match verdict {
+            Verdict::Delivered { eni, frame } => {
+                let to = self.topology.bindings[&eni].device;
+                (Heard::Delivered { to, frame }, None)
+            }
+            Verdict::Left(frame) => (Heard::Left(frame), None),
+            Verdict::Passed => (Heard::Passed, None),
+            Verdict::Answered(frame) => (Heard::Answered(frame), None),
+            Verdict::Refused { drop, answer } => {
+                let reason = reasons::of(drop.reason);
+                (Heard::Refused { reason, answer }, Some(self.expected_drop(&drop)))
+            }
+            Verdict::Dropped(drop) => (Heard::Dropped(reasons::of(drop.reason)), Some(self.expected_drop(&drop))),
+        }
+    }
+
+    fn expected_drop(&self, drop: &Drop) -> Told {
+        let at = match &drop.at {
+            At::Internet => Place::Internet,
+            At::Eni(id) => self.topology.bindings.get(id).map_or(Place::NatGateway, |it| Place::Guest(it.device)),
+        };
+        Told {
+            at,
+            egress: drop.egress,
+            rule: drop.rule.unwrap_or(0),
+        }
+    }
+
+    /// What the datapath has told of a drop.
+    fn told(&self, heard: &Heard) -> Option<Told> {
+        if !matches!(heard, Heard::Dropped(_) | Heard::Refused { .. }) {
+            return None;
+        }
+        let event = self.twin.tables().last_drop()?;
+        let at = match event.at {
+            Device::INTERNET => Place::Internet,
+            device if self.topology.eni_on(device).is_some() => Place::Guest(device),
+            _ => Place::NatGateway,
+        };
+        Some(Told {
+            at,
+            egress: u32::from(event.direction) == direction::EGRESS,
+            rule: event.rule,
+        })
+    }
+
+    fn tell(&self, wrong: &str) -> String {
+        let last = self.story.len().saturating_sub(60);
+        let story = self.story[last..].join("\n");
+        format!("\n{story}\n{wrong}")
+    }
+}
+
+/// A frame in a line.
+fn summary(frame: &[u8]) -> String {
+    let Ok(parsed) = Parsed::read(frame) else {
+        return format!("{frame:02x?}");
+    };
+    format!(
+        "{} to {} protocol {} {:?} flags {:#x} ttl {}, {} bytes",
+        parsed.src.0,
+        parsed.dst.0,
+        parsed.protocol,
+        parsed.ports,
+        parsed.tcp_flags,
+        parsed.ttl,
+        frame.len()
+    )
+}
+
+fn became(heard: &Heard) -> String {
+    match heard {
+        Heard::Delivered { to, frame } => format!("to {}: {}", to.0, summary(frame)),
+        Heard::Left(frame) => format!("out: {}", summary(frame)),
+        Heard::Answered(frame) => format!("answered: {}", summary(frame)),
+        Heard::Refused { reason, answer } => format!("{reason}, and told: {}", summary(answer)),
+        Heard::Dropped(reason) => format!("{reason}"),
+        Heard::Passed => "passed".to_owned(),
+    }
+}
+
+/// Where a drop is told of. There is one NAT gateway.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    Internet,
+    NatGateway,
+    Guest(Device),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Told {
+    at: Place,
+    egress: bool,
+    rule: u16,
+}

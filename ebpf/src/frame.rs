@@ -41,7 +41,11 @@ impl SkbFrame {
     pub(crate) fn port(&self) -> Device {
         // SAFETY: as above.
         let note = unsafe { (*self.skb).cb[4] };
-        if note == OUTSIDE { Device::INTERNET } else { self.device() }
+        if note == OUTSIDE {
+            Device::INTERNET
+        } else {
+            self.device()
+        }
     }
 
     pub(crate) fn skb_len(&self) -> u32 {

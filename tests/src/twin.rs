@@ -120,10 +120,7 @@ impl Twin {
             self.pass::<Ip4>(from, &mut frame)
         };
         if verdict.is_drop() || verdict.kind == kind::PASS {
-            assert_eq!(
-                frame.bytes, bytes,
-                "what is dropped or not ours has not been touched"
-            );
+            assert_eq!(frame.bytes, bytes, "what is dropped or not ours has not been touched");
         }
         (Heard::of(&verdict, frame.bytes), path)
     }
@@ -132,7 +129,10 @@ impl Twin {
     fn pass<I: SimulatedFamily>(&self, from: Device, frame: &mut SliceFrame) -> (Verdict, Option<Path>) {
         let tables = &self.tables;
         if let Some(hit) = fast::<I, _>(tables, frame, from) {
-            assert!(rewrite::established(tables, frame, &hit), "an established frame can be rewritten");
+            assert!(
+                rewrite::established(tables, frame, &hit),
+                "an established frame can be rewritten"
+            );
             TablesOf::<I>::touch(tables, hit.flow, hit.now, frame.len());
             return (hit.verdict, Some(Path::Fast));
         }

@@ -152,7 +152,9 @@ fn gateways(datapath: &Datapath) -> Result<Vec<GatewayStatus>> {
     for (device, counters) in datapath.counters()? {
         if let Some(name) = datapath.gateway(device)? {
             let drops = counters.drops.into_iter();
-            let drops = drops.map(|(cause, counter)| DropStatus::new(None, cause, counter)).collect();
+            let drops = drops
+                .map(|(cause, counter)| DropStatus::new(None, cause, counter))
+                .collect();
             gateways.push(GatewayStatus { name, drops });
         }
     }
@@ -232,7 +234,11 @@ fn enforcement(guest: &GuestState, datapath: &Datapath, netlink: &Netlink) -> Re
 }
 
 impl DropStatus {
-    fn new(guest: Option<&GuestState>, DropCause { reason, rule }: DropCause, Counter { packets, bytes }: Counter) -> Self {
+    fn new(
+        guest: Option<&GuestState>,
+        DropCause { reason, rule }: DropCause,
+        Counter { packets, bytes }: Counter,
+    ) -> Self {
         let description = reason.describe();
         Self {
             reason: reason.to_string(),

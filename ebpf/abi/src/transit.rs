@@ -54,4 +54,9 @@ pub mod attachment_flag {
     pub const APPLIANCE_MODE: u16 = 2;
 }
 
-plain!(AttachmentKey = 8, AttachmentSubnet = 8, Attachment = 16, AttachmentEntry = 80);
+plain!(
+    AttachmentKey = 8,
+    AttachmentSubnet = 8,
+    Attachment = 16,
+    AttachmentEntry = 80
+);

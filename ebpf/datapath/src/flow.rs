@@ -47,10 +47,8 @@ pub(crate) fn hit<I: Family, T: TablesOf<I>>(
         } else {
             delivery.mac_difference(glance.head)
         };
-        let difference = entry.validity.difference(generation)
-            | u64::from(entry.state ^ state::LIVE)
-            | u64::from(entry.tcp)
-            | macs;
+        let difference =
+            entry.validity.difference(generation) | u64::from(entry.state ^ state::LIVE) | u64::from(entry.tcp) | macs;
         let verdict = Verdict::of_words(&delivery);
         (difference, entry.last_seen, verdict, u32::from(delivery.mtu()))
     };
@@ -66,7 +64,12 @@ pub(crate) fn hit<I: Family, T: TablesOf<I>>(
     // Another core's clock may be a tick ahead, which makes a huge number: that is a miss, too, and does no harm.
     let is_hit = !verdict.is_drop() && now.wrapping_sub(last_seen) <= shortest;
     let key = glance.key;
-    is_hit.then_some(Hit { verdict, key, flow, now })
+    is_hit.then_some(Hit {
+        verdict,
+        key,
+        flow,
+        now,
+    })
 }
 
 /// Decides about a packet that isn't an ordinary one of an established flow, and leaves the effect in the scratch.

@@ -92,9 +92,15 @@ fn public_key<I: Family>(walk: &Walk<I>) -> PublicKey<I> {
 #[inline(always)]
 fn enter<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<(), DropReason> {
     I::check_outside_source(walk.packet.src)?;
-    let row = stages.public(&public_key(walk)).ok_or(DropReason::NOBODYS_PUBLIC_ADDRESS)?;
+    let row = stages
+        .public(&public_key(walk))
+        .ok_or(DropReason::NOBODYS_PUBLIC_ADDRESS)?;
     let public = walk.packet.dst;
-    let private = if row.private == I::default() { public } else { row.private };
+    let private = if row.private == I::default() {
+        public
+    } else {
+        row.private
+    };
     walk.vpc = row.vpc;
     if eni::held(stages, walk, row.vpc, walk.packet.src).is_some() {
         return Err(DropReason::SPOOFED_SOURCE);
@@ -132,14 +138,11 @@ fn enter<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<(), 
 /// Whether the gateway lets the packet in to the owner of its destination, whose subnet is the place. Says which table
 /// the gateway has.
 #[inline(always)]
-fn admit<I: Family, S: Stages<I>>(
-    stages: &S,
-    walk: &mut Walk<I>,
-) -> Result<groundplane_abi::RouteTableId, DropReason> {
+fn admit<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<groundplane_abi::RouteTableId, DropReason> {
     let (bank, vpc) = (walk.generation.bank(), walk.vpc);
     let vpc = stages.vpc(&VpcKey { bank, vpc }).ok_or(DropReason::NO_SUBNET)?;
-    let is_egress_only = I::VERSION == 6
-        && (vpc.flags & vpc_flag::INTERNET_GATEWAY == 0 || leaves_by_egress_only(stages, walk));
+    let is_egress_only =
+        I::VERSION == 6 && (vpc.flags & vpc_flag::INTERNET_GATEWAY == 0 || leaves_by_egress_only(stages, walk));
     check_blocked(walk.place.flags, is_egress_only || walk.owner.is_component())?;
     if I::VERSION == 6 && walk.far.flags & eni_flag::INTERNET_DENIED != 0 {
         return Err(DropReason::INTERNET_DENIED);
@@ -162,7 +165,14 @@ fn is_about_remembered<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) 
     }
     let quoted = &walk.quoted;
     let ports = (quoted.src_port(), quoted.dst_port());
-    walk.own_key = FlowKey::new(walk.owner, quoted.protocol(), quoted.src(), quoted.dst(), ports.0, ports.1);
+    walk.own_key = FlowKey::new(
+        walk.owner,
+        quoted.protocol(),
+        quoted.src(),
+        quoted.dst(),
+        ports.0,
+        ports.1,
+    );
     let Some(table) = conntrack::standing(stages, &walk.own_key, &mut walk.found) else {
         return false;
     };
@@ -185,7 +195,9 @@ fn home<I: Family, T: Tables>(tables: &T, walk: &Walk<I>, sender: Device) -> u16
     if subnet == walk.place_id {
         return walk.place.flags;
     }
-    tables.subnet(&SubnetKey { bank, subnet }).map_or(walk.place.flags, |subnet| subnet.flags)
+    tables
+        .subnet(&SubnetKey { bank, subnet })
+        .map_or(walk.place.flags, |subnet| subnet.flags)
 }
 
 /// VPC Block Public Access (semantics 9.5).
@@ -223,7 +235,9 @@ fn check_denied<I: Family, T: Tables>(tables: &T, walk: &Walk<I>, device: Device
 #[inline(always)]
 fn check_redirected<I: Family, T: TablesOf<I>>(tables: &T, walk: &Walk<I>, sender: Device) -> Result<(), DropReason> {
     let (bank, vpc) = (walk.generation.bank(), walk.vpc);
-    let table = tables.vpc(&VpcKey { bank, vpc }).map_or(Default::default(), |vpc| vpc.edge_table);
+    let table = tables
+        .vpc(&VpcKey { bank, vpc })
+        .map_or(Default::default(), |vpc| vpc.edge_table);
     if table.0 == 0 || walk.is_egress_only != 0 {
         return Ok(());
     }

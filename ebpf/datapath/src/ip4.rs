@@ -2,9 +2,9 @@
 
 use crate::family::{Family, Glance};
 use crate::packet::{Packet, packet_flag};
+use crate::translate::Translation;
 use crate::verdict::{Answer, Verdict, rewrite};
 use crate::walk::Walk;
-use crate::translate::Translation;
 use crate::{Frame, TablesOf, arp, echo, options, parse, refuse, translate};
 use groundplane_abi::eni::SubnetEntry;
 use groundplane_abi::flow::FlowKey;

@@ -2,9 +2,9 @@
 
 use crate::family::{Family, Glance};
 use crate::packet::{Packet, packet_flag};
+use crate::translate::Translation;
 use crate::verdict::{Answer, Verdict, rewrite};
 use crate::walk::Walk;
-use crate::translate::Translation;
 use crate::{Frame, TablesOf, echo, neighbor, parse, refuse};
 use groundplane_abi::eni::SubnetEntry;
 use groundplane_abi::flow::FlowKey;
@@ -171,9 +171,7 @@ impl Family for Ip6 {
 
     #[inline(always)]
     fn is_router(address: Self, place: &SubnetEntry) -> bool {
-        address == ROUTER
-            || address == ROUTER_BY_MAC
-            || place.prefix_len6 != 0 && address == Self::router(place)
+        address == ROUTER || address == ROUTER_BY_MAC || place.prefix_len6 != 0 && address == Self::router(place)
     }
 
     /// Link-local addresses are good for the neighbours alone: nobody else's packets have them.

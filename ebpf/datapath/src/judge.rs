@@ -1,12 +1,12 @@
 //! Deciding about a frame that the fast path has no answer for.
 
 use crate::family::Family;
-use crate::{flow, internet, refuse};
 use crate::packet::{Packet, fragment_key, packet_flag};
 use crate::scratch::{Scratch, effect};
 use crate::stages::Stages;
 use crate::verdict::{Answer, Verdict, delivery_kind, rewrite};
 use crate::walk::Walk;
+use crate::{flow, internet, refuse};
 use groundplane_abi::eni::SubnetEntry;
 use groundplane_abi::{Device, DropReason, Mac};
 

@@ -56,7 +56,14 @@ impl<I: Family> Mapping<I> {
     #[inline(always)]
     pub(crate) fn count_key(&self) -> FlowKey<I> {
         let key = &self.answer;
-        FlowKey::new(key.device(), key.protocol(), key.src(), key.dst(), key.src_port(), Port::NONE)
+        FlowKey::new(
+            key.device(),
+            key.protocol(),
+            key.src(),
+            key.dst(),
+            key.src_port(),
+            Port::NONE,
+        )
     }
 }
 
@@ -143,7 +150,9 @@ pub fn answers<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> bool 
     };
     let address = walk.packet.dst;
     let vpc = peer;
-    let nat = stages.address(&AddressKey { bank, vpc, address }).map_or(Device::NONE, |row| row.device);
+    let nat = stages
+        .address(&AddressKey { bank, vpc, address })
+        .map_or(Device::NONE, |row| row.device);
     let key = answer_key(walk, nat);
     walk.peer = peer;
     walk.is_far_peer = u32::from(is_far);
@@ -309,7 +318,11 @@ fn find_address<I: Family, T: TablesOf<I>>(tables: &T, walk: &Walk<I>, nat: Devi
             break;
         }
         let next = first + u64::from(step);
-        let index = if next >= u64::from(len) { next - u64::from(len) } else { next } as u32;
+        let index = if next >= u64::from(len) {
+            next - u64::from(len)
+        } else {
+            next
+        } as u32;
         let address = nat_address(tables, walk, nat, index)?;
         let becomes = mapped(&walk.packet, nat, address, Port::NONE);
         let answer = becomes.reversed(nat);

@@ -39,7 +39,9 @@ pub fn refuse<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I>) -> 
         return rewrite::NONE;
     }
     let is_reset = packet.tcp_flags & tcp_flag::RST != 0 || packet.has(packet_flag::FRAGMENT);
-    scratch.back.begin(scratch.there.near_device, scratch.there.generation, scratch.there.now);
+    scratch
+        .back
+        .begin(scratch.there.near_device, scratch.there.generation, scratch.there.now);
     if eni::load_near(stages, &mut scratch.back).is_err() {
         return rewrite::NONE;
     }
@@ -56,7 +58,11 @@ pub fn refuse<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I>) -> 
     if scratch.refuser == I::default() {
         return rewrite::NONE;
     }
-    if admits(stages, scratch, what) { how } else { rewrite::NONE }
+    if admits(stages, scratch, what) {
+        how
+    } else {
+        rewrite::NONE
+    }
 }
 
 /// Whether the sender's ENI lets the error in: its NACL, and its groups unless the connection that it speaks of isn't
@@ -78,7 +84,12 @@ fn admits<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I>, what: [
     if is_automatic || !gate.is_tracked() || gate.flags & gate_flag::AUTOMATIC != 0 {
         return true;
     }
-    ask(&mut back.question, &back.packet, back.near.group_set, direction::INGRESS);
+    ask(
+        &mut back.question,
+        &back.packet,
+        back.near.group_set,
+        direction::INGRESS,
+    );
     back.question.member_of = GroupSetId::NONE;
     stages.classify(back).is_none() && back.question.rule != 0
 }
@@ -149,7 +160,12 @@ pub(crate) fn write_error4(
     let checksum = !fold(add(sum(quote), add(first, mtu)));
     frame.store_words(ETHERNET_LEN + HEADER4, [first | u32::from(checksum) << 16, mtu])?;
     let [.., sender, _, _, _] = quote;
-    write_header4(frame, LEN as u16, protocol::ICMP, [u32::from_le_bytes(source.0), sender])?;
+    write_header4(
+        frame,
+        LEN as u16,
+        protocol::ICMP,
+        [u32::from_le_bytes(source.0), sender],
+    )?;
     readdress(frame, verdict.mac, Mac::ROUTER)
 }
 
@@ -176,7 +192,10 @@ pub(crate) fn write_error6(
     } else {
         0
     };
-    let pseudo = add(halves(PAYLOAD_LEN as u16, protocol::ICMPV6 as u16), add(sum(source.0), sum(sender)));
+    let pseudo = add(
+        halves(PAYLOAD_LEN as u16, protocol::ICMPV6 as u16),
+        add(sum(source.0), sum(sender)),
+    );
     let quote = add(sum(header), sum(beginning));
     let checksum = !fold(add(add(pseudo, quote), add(first, mtu)));
     frame.store_words(ETHERNET_LEN + HEADER6, [first | u32::from(checksum) << 16, mtu])?;
@@ -200,7 +219,11 @@ pub(crate) fn write_reset4(frame: &mut impl Frame, verdict: &Verdict) -> Option<
         .wrapping_sub(HEADER4)
         .wrapping_sub((flags >> 4 & 0xf) * 4);
     let counted = u32::from(tcp_flags & (tcp_flag::SYN | tcp_flag::FIN) != 0);
-    let acknowledged = sequence.swap_bytes().wrapping_add(data_len).wrapping_add(counted).swap_bytes();
+    let acknowledged = sequence
+        .swap_bytes()
+        .wrapping_add(data_len)
+        .wrapping_add(counted)
+        .swap_bytes();
     let (sequence, acknowledgement, answer) = if tcp_flags & tcp_flag::ACK != 0 {
         (acknowledgement, 0, tcp_flag::RST)
     } else {

@@ -1,10 +1,10 @@
 //! Carries out a verdict on the bytes. Called once, at the end: a packet that is dropped has not been touched.
 
+use crate::Frame;
 use crate::family::Family;
 use crate::stages::Stages;
 use crate::translate::Translation;
 use crate::verdict::{Hit, Verdict, rewrite};
-use crate::Frame;
 use groundplane_abi::flow::{FlowEntry, action_flag, kind};
 use groundplane_abi::{DropReason, Mac};
 

@@ -5,8 +5,8 @@
 
 use crate::eni;
 use crate::family::Family;
-use crate::stages::Stages;
 use crate::packet::has_ports;
+use crate::stages::Stages;
 use crate::walk::{MAX_HOPS, Walk, route};
 use crate::{Tables, TablesOf};
 use groundplane_abi::eni::{EniKey, SubnetKey};
@@ -55,7 +55,9 @@ fn attached<I: Family, T: Tables>(
     attachment: AttachmentId,
 ) -> Result<(T::AttachmentRef, Attachment), DropReason> {
     let bank = walk.generation.bank();
-    tables.attachment(&AttachmentKey { bank, attachment }).ok_or(DropReason::UNUSABLE_TARGET)
+    tables
+        .attachment(&AttachmentKey { bank, attachment })
+        .ok_or(DropReason::UNUSABLE_TARGET)
 }
 
 /// Passes an attachment: groups are known beyond it if it says so (semantics 6.3).
@@ -161,5 +163,7 @@ fn zone_of_destination<I: Family, S: Stages<I>>(stages: &S, walk: &Walk<I>, atta
         return 0;
     };
     let subnet = eni.subnet;
-    stages.subnet(&SubnetKey { bank, subnet }).map_or(0, |subnet| u32::from(subnet.zone))
+    stages
+        .subnet(&SubnetKey { bank, subnet })
+        .map_or(0, |subnet| u32::from(subnet.zone))
 }

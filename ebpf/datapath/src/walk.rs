@@ -308,7 +308,10 @@ fn depart<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<(),
     if I::IS_TRANSLATED && walk.place.flags & subnet_flag::ANSWERS_NAT != 0 && stages.answer_nat(walk) {
         return stages.cross(walk).check();
     }
-    match route(stages, walk, walk.place.route_table, walk.packet.dst).ok_or(DropReason::NO_ROUTE)?.target()? {
+    match route(stages, walk, walk.place.route_table, walk.packet.dst)
+        .ok_or(DropReason::NO_ROUTE)?
+        .target()?
+    {
         Target::Local if walk.owner == Device::NONE => return Err(DropReason::NO_OWNER),
         Target::Local => walk.arrival = walk.owner,
         Target::Eni(device) => walk.arrival = device,

@@ -396,7 +396,9 @@ impl<I: Family + Maps> TablesOf<I> for Kernel {
 
     fn mappings(&self, key: &FlowKey<I>) -> u64 {
         // SAFETY: a pointer from the map is valid; other cores count meanwhile.
-        I::binding_counts().get_ptr(*key).map_or(0, |count| unsafe { ptr::read_volatile(count) })
+        I::binding_counts()
+            .get_ptr(*key)
+            .map_or(0, |count| unsafe { ptr::read_volatile(count) })
     }
 
     fn charge_mapping(&self, key: &FlowKey<I>, most: u32) -> bool {

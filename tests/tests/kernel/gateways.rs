@@ -90,14 +90,25 @@ impl Room {
     }
 
     fn compare(&self, packet: &Packet) {
-        for (name, table) in [(map::ip4::FLOWS, FlowTable::Main), (map::ip4::EMBRYOS, FlowTable::Embryos)] {
+        for (name, table) in [
+            (map::ip4::FLOWS, FlowTable::Main),
+            (map::ip4::EMBRYOS, FlowTable::Embryos),
+        ] {
             let kernel = self.kernel.entries::<Ip4>(name).expect("entries are read");
             let host = self.host.entries::<Ip4>(table);
-            assert_eq!(unstamped(kernel), unstamped(host), "{name} after {packet:?}: kernel (left) and host disagree");
+            assert_eq!(
+                unstamped(kernel),
+                unstamped(host),
+                "{name} after {packet:?}: kernel (left) and host disagree"
+            );
         }
         let host = self.host.bindings::<Ip4>();
         let kernel = self.kernel.bindings().expect("mappings are read");
-        assert_eq!(unmarked(kernel), unmarked(host), "mappings after {packet:?}: kernel (left) and host disagree");
+        assert_eq!(
+            unmarked(kernel),
+            unmarked(host),
+            "mappings after {packet:?}: kernel (left) and host disagree"
+        );
     }
 
     fn leave(&mut self, guest: &str, packet: Packet) -> Heard {
@@ -106,7 +117,10 @@ impl Room {
     }
 
     fn come(&mut self, packet: Packet) -> Heard {
-        self.send(Device::INTERNET, &packet.from_mac([2, 0, 0, 0, 0, 9]).to_mac([2, 0, 0, 0, 0, 8]))
+        self.send(
+            Device::INTERNET,
+            &packet.from_mac([2, 0, 0, 0, 0, 9]).to_mac([2, 0, 0, 0, 0, 8]),
+        )
     }
 
     fn address(&self, guest: &str) -> [u8; 4] {
@@ -130,7 +144,10 @@ fn unmarked(bindings: BTreeMap<FlowKey<Ip4>, BindingEntry<Ip4>>) -> BTreeMap<Flo
         stamp_end: 0,
         ..binding
     };
-    bindings.into_iter().map(|(key, binding)| (key, without(binding))).collect()
+    bindings
+        .into_iter()
+        .map(|(key, binding)| (key, without(binding)))
+        .collect()
 }
 
 fn tcp(flags: u8, from: ([u8; 4], u16), to: ([u8; 4], u16)) -> Packet {
@@ -170,20 +187,48 @@ fn through_the_internet_gateway(room: &mut Room) {
     let public = [203, 0, 113, 10];
     let out = left(room.leave("p1", tcp(flag::SYN, (p1, 4000), (X, 443)).mss(8961)));
     assert_eq!(ends(&out), (public, 4000, X, 443));
-    assert!(matches!(room.come(tcp(flag::SYN | flag::ACK, (X, 443), (public, 4000))), Heard::Delivered { .. }));
+    assert!(matches!(
+        room.come(tcp(flag::SYN | flag::ACK, (X, 443), (public, 4000))),
+        Heard::Delivered { .. }
+    ));
     for _ in 0..3 {
         left(room.leave("p1", tcp(flag::ACK, (p1, 4000), (X, 443)).payload(b"data")));
-        assert!(matches!(room.come(tcp(flag::ACK, (X, 443), (public, 4000)).payload(b"more")), Heard::Delivered { .. }));
+        assert!(matches!(
+            room.come(tcp(flag::ACK, (X, 443), (public, 4000)).payload(b"more")),
+            Heard::Delivered { .. }
+        ));
     }
     // An error about it, too large a packet, a ping, a hairpin, and what isn't ours.
     let sent = tcp(flag::ACK, (public, 4000), (X, 443));
-    room.come(Packet::icmp_error(3, 1, &sent).ip_from([192, 0, 2, 9], 0).ip_to(public, 0));
+    room.come(
+        Packet::icmp_error(3, 1, &sent)
+            .ip_from([192, 0, 2, 9], 0)
+            .ip_to(public, 0),
+    );
     let large = tcp(flag::ACK, (p1, 4000), (X, 443)).payload(&[7; 1600]).dont_fragment();
     let refused = room.leave("p1", large);
-    assert!(matches!(refused, Heard::Refused { reason: DropReason::PATH_MTU_EXCEEDED, .. }), "{refused:?}");
+    assert!(
+        matches!(
+            refused,
+            Heard::Refused {
+                reason: DropReason::PATH_MTU_EXCEEDED,
+                ..
+            }
+        ),
+        "{refused:?}"
+    );
     left(room.leave("p1", Packet::ping(77).ip_from(p1, 0).ip_to(X, 0)));
-    room.leave("p1", Packet::udp().ip_from(p1, 5000).ip_to([203, 0, 113, 11], 53).payload(b"hairpin"));
-    room.leave("p2", Packet::udp().ip_from(p2, 53).ip_to(public, 5000).payload(b"answer"));
+    room.leave(
+        "p1",
+        Packet::udp()
+            .ip_from(p1, 5000)
+            .ip_to([203, 0, 113, 11], 53)
+            .payload(b"hairpin"),
+    );
+    room.leave(
+        "p2",
+        Packet::udp().ip_from(p2, 53).ip_to(public, 5000).payload(b"answer"),
+    );
     assert_eq!(room.come(tcp(flag::SYN, (X, 5), ([192, 0, 2, 1], 80))), Heard::Passed);
     room.leave("p3", tcp(flag::SYN, (room.address("p3"), 1), (X, 80)));
     // Who asks for what is ours on the uplink is told; anything else is the host's.
@@ -206,13 +251,20 @@ fn through_the_nat_gateway(room: &mut Room) {
             left(room.leave("a1", tcp(flag::ACK, (a1, client), (X, 443)).payload(b"data")));
             room.come(tcp(flag::ACK, (X, 443), (nat, port)).payload(b"more"));
         }
-        room.come(Packet::icmp_error(3, 1, &tcp(flag::ACK, (nat, port), (X, 443))).ip_from(X, 0).ip_to(nat, 0));
+        room.come(
+            Packet::icmp_error(3, 1, &tcp(flag::ACK, (nat, port), (X, 443)))
+                .ip_from(X, 0)
+                .ip_to(nat, 0),
+        );
     }
     let out = left(room.leave("a1", Packet::udp().ip_from(a1, 6000).ip_to(X, 53).payload(b"question")));
     room.come(Packet::udp().ip_from(X, 53).ip_to(nat, ends(&out).1).payload(b"answer"));
     let out = left(room.leave("a1", Packet::ping(9).ip_from(a1, 0).ip_to(X, 0)));
     let identifier = u16::from_be_bytes([out[38], out[39]]);
-    assert!(matches!(room.come(Packet::pong(identifier).ip_from(X, 0).ip_to(nat, 0)), Heard::Delivered { .. }));
+    assert!(matches!(
+        room.come(Packet::pong(identifier).ip_from(X, 0).ip_to(nat, 0)),
+        Heard::Delivered { .. }
+    ));
 }
 
 fn what_the_nat_gateway_refuses(room: &mut Room) {
@@ -225,7 +277,16 @@ fn what_the_nat_gateway_refuses(room: &mut Room) {
     // Forgotten after 350 s: the client is told, the server isn't heard.
     room.wait(351);
     let refused = room.leave("a1", tcp(flag::ACK, (a1, 4000), (X, 443)).payload(b"late"));
-    assert!(matches!(refused, Heard::Refused { reason: DropReason::NAT_IDLE_RESET, .. }), "{refused:?}");
+    assert!(
+        matches!(
+            refused,
+            Heard::Refused {
+                reason: DropReason::NAT_IDLE_RESET,
+                ..
+            }
+        ),
+        "{refused:?}"
+    );
     left(room.leave("a1", tcp(flag::SYN, (a1, 4000), (X, 443))));
 }
 

@@ -98,6 +98,11 @@ fn model_and_datapath_say_the_same_of_every_packet_across_gateways() {
         }
         next += 1;
     }
-    writeln!(std::io::stdout(), "seed {seed}, conversations {first} to {}\n{reach}", next - 1).expect("it is printed");
+    writeln!(
+        std::io::stdout(),
+        "seed {seed}, conversations {first} to {}\n{reach}",
+        next - 1
+    )
+    .expect("it is printed");
     reach.check_floors();
 }

@@ -178,7 +178,10 @@ fn tools_work_through_gateways() -> Result<()> {
     }
     lab.run("outside", &["ping", "-c", "2", "-W", "2", WEB])?.success()?;
     // A packet that doesn't fit the internet, from whom hears the answer.
-    let large = lab.run("web", &["ping", "-c", "1", "-W", "2", "-M", "do", "-s", "1600", OUTSIDE])?;
+    let large = lab.run(
+        "web",
+        &["ping", "-c", "1", "-W", "2", "-M", "do", "-s", "1600", OUTSIDE],
+    )?;
     let said = format!("{}{}", large.stdout, large.stderr);
     ensure!(said.contains("mtu = 1500") || said.contains("mtu=1500"), "{said}");
     let server = lab.start("outside", &["iperf3", "-s", "-1"])?;

@@ -57,7 +57,8 @@ impl Family for Ip4 {
     }
 
     fn public(eni: &NetworkInterface, (address, prefix_len): (Self, u8)) -> Self {
-        let is_it = |it: &&EniAssociation| u32::from(prefix_len) == Self::BITS && Self::from(it.private_ip_address) == address;
+        let is_it =
+            |it: &&EniAssociation| u32::from(prefix_len) == Self::BITS && Self::from(it.private_ip_address) == address;
         let association = eni.associations.iter().find(is_it);
         association.map_or(Self::UNSPECIFIED, |it| it.public_ip.into())
     }

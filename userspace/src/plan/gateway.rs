@@ -32,7 +32,12 @@ impl<'a> Gateways<'a> {
                 .map(|gateway| (&*gateway.internet_gateway_id, attached(&gateway.attachments)))
                 .collect(),
             egress_only: egress_only
-                .map(|gateway| (&*gateway.egress_only_internet_gateway_id, attached(&gateway.attachments)))
+                .map(|gateway| {
+                    (
+                        &*gateway.egress_only_internet_gateway_id,
+                        attached(&gateway.attachments),
+                    )
+                })
                 .collect(),
             nat: all.nat_gateways.iter().map(|nat| (&*nat.nat_gateway_id, nat)).collect(),
             peerings: all
@@ -67,7 +72,10 @@ impl<'a> Gateways<'a> {
 
     /// The VPCs that one is actively peered with.
     pub(super) fn peers(&self, vpc_id: &str) -> impl Iterator<Item = &'a Vpc> + use<'a, '_> {
-        let others = self.peerings.values().filter_map(move |peering| self.other(peering, vpc_id));
+        let others = self
+            .peerings
+            .values()
+            .filter_map(move |peering| self.other(peering, vpc_id));
         others.collect::<BTreeMap<_, _>>().into_values()
     }
 
@@ -80,16 +88,25 @@ impl<'a> Gateways<'a> {
             _ => return None,
         };
         let is_active = is_in(peering.status.code.as_deref(), &["active"]);
-        self.vpcs.get_key_value(other).filter(|_| is_active).map(|(id, vpc)| (*id, *vpc))
+        self.vpcs
+            .get_key_value(other)
+            .filter(|_| is_active)
+            .map(|(id, vpc)| (*id, *vpc))
     }
 
     /// The other VPCs whose objects may be in the rows of one: those it is peered with, and those attached to the same
     /// transit gateways.
     pub(super) fn known_by(&self, vpc_id: &str) -> BTreeSet<&'a str> {
         let peers = self.peers(vpc_id).map(|peer| &*peer.vpc_id);
-        let own = self.attachments.iter().filter(|it| it.vpc_id.as_deref() == Some(vpc_id));
+        let own = self
+            .attachments
+            .iter()
+            .filter(|it| it.vpc_id.as_deref() == Some(vpc_id));
         let transit: BTreeSet<_> = own.map(|it| it.transit_gateway_id.as_deref()).collect();
-        let attached = self.attachments.iter().filter(|it| transit.contains(&it.transit_gateway_id.as_deref()));
+        let attached = self
+            .attachments
+            .iter()
+            .filter(|it| transit.contains(&it.transit_gateway_id.as_deref()));
         let attached = attached.filter_map(|it| it.vpc_id.as_deref());
         peers.chain(attached).filter(|other| *other != vpc_id).collect()
     }
@@ -124,7 +141,12 @@ pub(super) fn entry(lookup: &Lookup<'_>, vpc_id: &str, target: &RouteTarget) -> 
         RouteTarget::VpcPeeringConnection(id) => peering(lookup, id, vpc_id),
         RouteTarget::TransitGateway(id) => {
             let attachment = gateways.attachment(id, vpc_id);
-            attachment.and_then(|it| Some(Target::Transit(attachment_id(lookup, &it.transit_gateway_attachment_id)?)))
+            attachment.and_then(|it| {
+                Some(Target::Transit(attachment_id(
+                    lookup,
+                    &it.transit_gateway_attachment_id,
+                )?))
+            })
         }
         RouteTarget::Gateway(id) if id.starts_with("igw-") || gateways.internet.contains_key(&**id) => None,
         _ => return RouteEntry::UNUSABLE,
@@ -144,7 +166,10 @@ fn peering(lookup: &Lookup<'_>, id: &str, vpc_id: &str) -> Option<Target> {
     let peering = lookup.gateways.peerings.get(id)?;
     let (other, _) = lookup.gateways.other(peering, vpc_id)?;
     let is_far = lookup.gateways.is_far(vpc_id, other);
-    lookup.vpcs.get(other).map(|number| Target::Peering(VpcId(number), is_far))
+    lookup
+        .vpcs
+        .get(other)
+        .map(|number| Target::Peering(VpcId(number), is_far))
 }
 
 pub(super) fn attachment_id(lookup: &Lookup<'_>, id: &str) -> Option<AttachmentId> {

@@ -61,7 +61,10 @@ fn insert_block<I: Family>(plan: &mut Plan, vpc: VpcId, block: IpNet) {
     let (bank, device) = (Bank(0), Device::NONE);
     let row = (AddressKey { bank, vpc, address }, prefix_len);
     let public = I::default();
-    I::rows_mut(plan).addresses.entry(row).or_insert(AddressEntry { device, public });
+    I::rows_mut(plan)
+        .addresses
+        .entry(row)
+        .or_insert(AddressEntry { device, public });
 }
 
 fn insert_public<I: Family>(plan: &mut Plan, block: IpNet, vpc: VpcId, private: I) {

@@ -147,7 +147,8 @@ fn block_mode(options: &VpcBlockPublicAccessOptions) -> (&str, Option<&str>, &st
 fn exclusions(all: &Resources) -> Vec<&VpcBlockPublicAccessExclusion> {
     const GONE: [&str; 3] = ["delete-in-progress", "delete-complete", "create-failed"];
     let all = all.vpc_block_public_access_exclusions.iter();
-    all.filter(|it| it.state.as_deref().is_none_or(|state| !GONE.contains(&state))).collect()
+    all.filter(|it| it.state.as_deref().is_none_or(|state| !GONE.contains(&state)))
+        .collect()
 }
 
 /// What changes on its own.
@@ -214,6 +215,10 @@ fn usable_bindings<'a>(
     let without_guest = resources.network_interfaces.iter().filter(is_component);
     let without_guest = components(&without_guest.map(|eni| &*eni.network_interface_id).collect());
     let kind = GuestKind::Veth;
-    usable.extend(without_guest.into_iter().map(|(id, device)| (id, Binding { device, kind })));
+    usable.extend(
+        without_guest
+            .into_iter()
+            .map(|(id, device)| (id, Binding { device, kind })),
+    );
     usable
 }

@@ -19,9 +19,9 @@ mod problem;
 mod route;
 mod scope;
 mod security_group;
-mod transit;
 #[cfg(test)]
 mod tests;
+mod transit;
 
 pub use family::{Family, FamilyRows};
 pub use parts::{Compiled, Parts, merged};

@@ -2,8 +2,8 @@
 //! beside it: a change in one VPC leaves every row of the others alone.
 
 use super::problem::{PlanProblem, Problems};
-use groundplane_abi::{Device, ScopeId};
 use groundplane_abi::control::SCOPE_SLOTS;
+use groundplane_abi::{Device, ScopeId};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Numbers of the objects of one kind.

@@ -3,9 +3,7 @@
 use super::lookup::Lookup;
 use super::objects::Objects;
 use super::problem::Problems;
-use super::{
-    Bindings, Plan, PlanProblem, eni, internet, limits, nacl, nat, peering, route, security_group, transit,
-};
+use super::{Bindings, Plan, PlanProblem, eni, internet, limits, nacl, nat, peering, route, security_group, transit};
 use crate::resources::{PrefixList, Resources};
 use groundplane_abi::ScopeId;
 use std::collections::{BTreeMap, BTreeSet};

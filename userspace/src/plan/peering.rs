@@ -1,10 +1,10 @@
 //! VPC peering (semantics 11): answers to NAT gateways of peers, which go back whatever the tables say (semantics 10.6).
 //! Routes over a peering connection are compiled like all others.
 
+use super::Plan;
 use super::lookup::Lookup;
 use super::objects::Objects;
 use super::route::insert;
-use super::Plan;
 use crate::resources::{InterfaceType, NetworkInterface, Vpc};
 use groundplane_abi::eni::subnet_flag;
 use groundplane_abi::route::{RouteEntry, Target};

@@ -58,7 +58,9 @@ impl Owners {
             owners.route_tables.insert(vpc.edge_table, key.vpc);
             owners.route_tables.insert(vpc.return_table, key.vpc);
         }
-        owners.transit.extend(plan.attachments.values().map(|it| it.attachment.scope));
+        owners
+            .transit
+            .extend(plan.attachments.values().map(|it| it.attachment.scope));
         owners
     }
 }
@@ -104,7 +106,9 @@ impl Changes {
             let transit = self.owners.iter().flat_map(|owners| &owners.transit);
             self.scopes.extend(transit);
         }
-        self.note(&old.nats, &new.nats, |owners, key, _| owners.devices.get(&key.device).copied());
+        self.note(&old.nats, &new.nats, |owners, key, _| {
+            owners.devices.get(&key.device).copied()
+        });
         if old.publics != new.publics {
             self.scopes.insert(ScopeId::INTERNET);
         }
@@ -157,8 +161,8 @@ fn differing<'m, K: Ord, V: PartialEq>(
 mod tests {
     use super::*;
     use groundplane_abi::eni::{AddressEntry, AddressKey, SubnetEntry, SubnetKey};
-    use groundplane_abi::vpc::{VpcEntry, VpcKey};
     use groundplane_abi::route::{RouteEntry, RouteKey, Target};
+    use groundplane_abi::vpc::{VpcEntry, VpcKey};
     use groundplane_abi::{Bank, Device, Ip4, RouteTableId, SubnetId};
 
     /// Two VPCs, each with a subnet, a route and an address; numbers 1 and 2 throughout, scopes 11 and 12.
@@ -182,10 +186,22 @@ mod tests {
                 .routes
                 .insert((route(number), 16), RouteEntry::new(Target::Local));
             let device = Device(number);
-            let entry = AddressEntry { device, ..AddressEntry::default() };
+            let entry = AddressEntry {
+                device,
+                ..AddressEntry::default()
+            };
             plan.ip4.addresses.insert((address(number), 32), entry);
-            let vpc = VpcEntry { scope: subnet.scope, ..VpcEntry::default() };
-            plan.vpcs.insert(VpcKey { bank: Bank(0), vpc: VpcId(number) }, vpc);
+            let vpc = VpcEntry {
+                scope: subnet.scope,
+                ..VpcEntry::default()
+            };
+            plan.vpcs.insert(
+                VpcKey {
+                    bank: Bank(0),
+                    vpc: VpcId(number),
+                },
+                vpc,
+            );
         }
         plan
     }
@@ -210,7 +226,10 @@ mod tests {
         let mut new = plan();
         change(&mut new);
         let scopes = changed_scopes(&plan(), &new).into_iter();
-        scopes.filter(|scope| *scope != ScopeId::EVERYTHING).map(|scope| scope.0).collect()
+        scopes
+            .filter(|scope| *scope != ScopeId::EVERYTHING)
+            .map(|scope| scope.0)
+            .collect()
     }
 
     #[test]

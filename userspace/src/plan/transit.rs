@@ -1,9 +1,9 @@
 //! Transit gateways (semantics 18): attachments with their subnets, and the tables that route between them.
 
+use super::Plan;
 use super::gateway::{attachment_id, is_in};
 use super::lookup::{Lookup, zone};
 use super::route::insert;
-use super::Plan;
 use crate::resources::{
     Resources, Subnet, TransitGateway, TransitGatewayPeeringAttachment, TransitGatewayRoute, TransitGatewayRouteTable,
     TransitGatewayVpcAttachment, Vpc,
@@ -60,7 +60,11 @@ fn insert_attachment(
         return;
     };
     let mut entry = AttachmentEntry::default();
-    let mut subnets: Vec<&Subnet> = all.subnets.iter().filter(|it| attachment.subnet_ids.contains(&it.subnet_id)).collect();
+    let mut subnets: Vec<&Subnet> = all
+        .subnets
+        .iter()
+        .filter(|it| attachment.subnet_ids.contains(&it.subnet_id))
+        .collect();
     subnets.sort_by_key(|subnet| zone(subnet));
     let mut len = 0;
     for (place, subnet) in entry.subnets.iter_mut().zip(subnets) {
@@ -75,7 +79,11 @@ fn insert_attachment(
         table: associated(lookup, all, id),
         len,
         flags: flags(gateway, attachment),
-        scope: lookup.scopes.get(&*gateway.transit_gateway_id).copied().unwrap_or_default(),
+        scope: lookup
+            .scopes
+            .get(&*gateway.transit_gateway_id)
+            .copied()
+            .unwrap_or_default(),
         reserved: 0,
     };
     let key = AttachmentKey {
@@ -93,7 +101,10 @@ fn flags(gateway: &TransitGateway, attachment: &TransitGatewayVpcAttachment) -> 
     let mut flags = 0;
     for (flag, is_set) in [
         (attachment_flag::REFERENCES, references),
-        (attachment_flag::APPLIANCE_MODE, is_on(&own.appliance_mode_support, false)),
+        (
+            attachment_flag::APPLIANCE_MODE,
+            is_on(&own.appliance_mode_support, false),
+        ),
     ] {
         flags |= if is_set { flag } else { 0 };
     }
@@ -182,9 +193,15 @@ impl<'c, 'a> Candidates<'c, 'a> {
         if is_propagated && !table.propagations.is_empty() {
             return;
         }
-        let precedence = if is_propagated { Precedence::Propagated } else { Precedence::Static };
+        let precedence = if is_propagated {
+            Precedence::Propagated
+        } else {
+            Precedence::Static
+        };
         let attachments = &route.transit_gateway_attachments;
-        let attachment = attachments.first().and_then(|it| it.transit_gateway_attachment_id.as_deref());
+        let attachment = attachments
+            .first()
+            .and_then(|it| it.transit_gateway_attachment_id.as_deref());
         let is_blackhole = route.state.as_deref() == Some("blackhole");
         let entry = self.entry(attachment.filter(|_| !is_blackhole));
         if let Some(block) = route.destination_cidr_block {
@@ -203,7 +220,11 @@ impl<'c, 'a> Candidates<'c, 'a> {
         };
         let mut earlier: Vec<IpNet> = Vec::new();
         for &attachment in attachments {
-            let Some(vpc) = attachment.vpc_id.as_deref().and_then(|id| self.lookup.gateways.vpcs.get(id)) else {
+            let Some(vpc) = attachment
+                .vpc_id
+                .as_deref()
+                .and_then(|id| self.lookup.gateways.vpcs.get(id))
+            else {
                 continue;
             };
             let overlaps = vpc.blocks().any(|own| earlier.iter().any(|other| overlap(&own, other)));
@@ -226,12 +247,13 @@ impl<'c, 'a> Candidates<'c, 'a> {
         let mut attachments = self.lookup.gateways.attachments.iter();
         if attachments.any(|it| it.transit_gateway_attachment_id == id) {
             let number = attachment_id(self.lookup, id);
-            return number.map_or(RouteEntry::BLACKHOLE, |number| RouteEntry::new(Target::Attachment(number)));
+            return number.map_or(RouteEntry::BLACKHOLE, |number| {
+                RouteEntry::new(Target::Attachment(number))
+            });
         }
         let mut peerings = self.all.transit_gateway_peering_attachments.iter();
         let peering = peerings.find(|it| {
-            it.transit_gateway_attachment_id == id
-                || it.accepter_transit_gateway_attachment_id.as_deref() == Some(id)
+            it.transit_gateway_attachment_id == id || it.accepter_transit_gateway_attachment_id.as_deref() == Some(id)
         });
         match peering {
             Some(peering) if is_in(peering.state.as_deref(), &["available"]) => self.beyond(peering),

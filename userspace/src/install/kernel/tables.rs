@@ -62,11 +62,25 @@ impl BankedTables {
             selectors: Longest::open(pins, map::SELECTORS)?,
             ip4: FamilyTables::open(
                 pins,
-                [ip4::ADDRESSES, ip4::ROUTES, ip4::PUBLICS, ip4::NATS, ip4::NACLS, ip4::PEERS],
+                [
+                    ip4::ADDRESSES,
+                    ip4::ROUTES,
+                    ip4::PUBLICS,
+                    ip4::NATS,
+                    ip4::NACLS,
+                    ip4::PEERS,
+                ],
             )?,
             ip6: FamilyTables::open(
                 pins,
-                [ip6::ADDRESSES, ip6::ROUTES, ip6::PUBLICS, ip6::NATS, ip6::NACLS, ip6::PEERS],
+                [
+                    ip6::ADDRESSES,
+                    ip6::ROUTES,
+                    ip6::PUBLICS,
+                    ip6::NATS,
+                    ip6::NACLS,
+                    ip6::PEERS,
+                ],
             )?,
         })
     }

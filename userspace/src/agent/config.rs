@@ -226,12 +226,12 @@ mod tests {
             config.tables.capacities(),
             [
                 ("FLOWS4", 400_000),
-                ("RING4", 250_008),
+                ("RING4", 450_008),
                 ("EMBRYOS4", 100_000),
                 ("ADDRESSES4", 2_000),
                 ("ROUTES4", 3_000),
                 ("FLOWS6", 2_048),
-                ("RING6", 1_288),
+                ("RING6", 2_312),
             ]
         );
     }

@@ -79,8 +79,8 @@ pub(super) fn hash<'a>(ids: impl IntoIterator<Item = &'a str>) -> u32 {
     bytes.fold(OFFSET_BASIS, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(PRIME))
 }
 
-/// The scope of each VPC and transit gateway, which is a slot of its own as long as there are enough; then some share one, which costs a
-/// needless look, never a wrong one.
+/// The scope of each VPC and transit gateway, which is a slot of its own as long as there are enough; then some share
+/// one, which costs a needless look, never a wrong one.
 pub(super) fn scopes<'a>(ids: &BTreeSet<&'a str>) -> BTreeMap<&'a str, ScopeId> {
     const FIRST: u32 = ScopeId::FIRST.0 as u32;
     const SLOTS: u32 = SCOPE_SLOTS - FIRST;

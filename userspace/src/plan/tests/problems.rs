@@ -21,13 +21,13 @@ fn an_eni_without_a_usable_device_is_a_problem() {
             );
         }
     };
-    check_problem(bind(0), "eni-blue-10 has device index 0, not one of 1 to 16777215");
+    check_problem(bind(0), "eni-blue-10 has device index 0, not one of 1 to 15728639");
     check_problem(
-        bind(0x0100_0000),
-        "eni-blue-10 has device index 16777216, not one of 1 to 16777215",
+        bind(0x00f0_0000),
+        "eni-blue-10 has device index 15728640, not one of 1 to 15728639",
     );
     check_problem(bind(21), "eni-blue-10 and eni-blue-11 have the same device index 21");
-    assert!(plan_after(bind(0x00ff_ffff)).is_ok());
+    assert!(plan_after(bind(0x00ef_ffff)).is_ok());
 }
 
 #[test]

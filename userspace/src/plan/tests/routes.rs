@@ -83,10 +83,10 @@ fn routes_lead_to_a_middlebox_nowhere_or_to_what_no_table_can_express() {
         ],
         &[],
         &[
-            ("0.0.0.0/0", RouteEntry::UNUSABLE),
+            ("0.0.0.0/0", RouteEntry::BLACKHOLE),
             ("10.0.2.0/24", MIDDLEBOX),
             ("10.0.3.0/24", RouteEntry::BLACKHOLE),
-            ("::/0", RouteEntry::UNUSABLE),
+            ("::/0", RouteEntry::BLACKHOLE),
             ("2001:db8:a:2::/64", MIDDLEBOX),
         ],
     );

@@ -10,7 +10,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 /// Whom guests speak to, apart from each other.
-const ABROAD: [&str; 14] = [
+const ABROAD: [&str; 16] = [
     OUTSIDE[0],
     OUTSIDE[0],
     OUTSIDE[0],
@@ -21,6 +21,8 @@ const ABROAD: [&str; 14] = [
     "203.0.113.99",
     "203.0.113.200",
     "10.0.10.200",
+    "10.1.1.10",
+    "10.1.1.10",
     "10.1.9.9",
     "192.168.5.5",
     "100.64.0.9",

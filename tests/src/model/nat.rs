@@ -133,7 +133,13 @@ fn object(moment: Moment<'_>, walk: &mut Walk, nat: Eni, quoted: Tuple) -> Resul
     let chosen = known.ok_or(Refusal::from(Reason::NatHasNoMapping))?;
     bytes::lower_ttl(&mut walk.frame);
     bytes::set_quoted_address(&mut walk.frame, &walk.header, Side::Destination, chosen.address);
-    bytes::set_quoted_port(&mut walk.frame, &walk.header, Side::Destination, quoted.protocol, chosen.port);
+    bytes::set_quoted_port(
+        &mut walk.frame,
+        &walk.header,
+        Side::Destination,
+        quoted.protocol,
+        chosen.port,
+    );
     walk.translate(Side::Source, chosen.address, None);
     walk.gateways.push(Gateway::NatError);
     Ok(())
@@ -165,7 +171,13 @@ fn go_back(moment: Moment<'_>, walk: &mut Walk, nat: Eni) -> Result<(), Reason> 
     bytes::lower_ttl(&mut walk.frame);
     if walk.header.is_icmp_error() {
         bytes::set_quoted_address(&mut walk.frame, &walk.header, Side::Source, address);
-        bytes::set_quoted_port(&mut walk.frame, &walk.header, Side::Source, client.protocol, client.port);
+        bytes::set_quoted_port(
+            &mut walk.frame,
+            &walk.header,
+            Side::Source,
+            client.protocol,
+            client.port,
+        );
         walk.translate(Side::Destination, address, None);
         walk.gateways.push(Gateway::NatError);
     } else {

@@ -221,7 +221,9 @@ impl fmt::Display for Expected {
                 let way = if dropped.egress { "leaving" } else { "arriving at" };
                 write!(f, "{what} to be dropped {way} {} ({})", dropped.at, dropped.code)?;
                 dropped.rule.map_or(Ok(()), |rule| write!(f, " by rule {rule}"))?;
-                dropped.told.map_or(Ok(()), |told| write!(f, ", its sender told {told:?}"))
+                dropped
+                    .told
+                    .map_or(Ok(()), |told| write!(f, ", its sender told {told:?}"))
             }
         }
     }

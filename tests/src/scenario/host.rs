@@ -343,7 +343,10 @@ fn expect(fate: &Fate, to: &str, sent: (&Packet, bool), expected: &Expected, is_
         }
         (Expected::Dropped(dropped), Fate::Lost(loss, answer)) => {
             ensure!(is_told(dropped, loss), "{fate:?}");
-            ensure!(is_told_so(dropped.told, sent, answer.as_deref())?, "its sender is told {answer:?}");
+            ensure!(
+                is_told_so(dropped.told, sent, answer.as_deref())?,
+                "its sender is told {answer:?}"
+            );
             Ok(())
         }
         _ => bail!("{fate:?}"),

@@ -4,8 +4,8 @@
 use super::nat_gateway::behind_nat;
 use super::subnet::group;
 use super::{
-    INTERNET, Scene, Told, X, accepted, answer_dropped_leaving, code, dropped_arriving, dropped_leaving, only, ping, tcp,
-    udp,
+    INTERNET, Scene, Told, X, accepted, answer_dropped_leaving, code, dropped_arriving, dropped_leaving, only, ping,
+    tcp, udp,
 };
 use crate::packet::Packet;
 use crate::topology::{OUTSIDE, address, nacl_rule, net, tcp as tcp_to};

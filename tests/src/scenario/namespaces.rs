@@ -243,7 +243,10 @@ impl Stage for Namespaces {
     }
 
     fn play(&mut self, exchange: &Exchange, expected: &Expected) -> Result<()> {
-        ensure!(is_known_here(expected), "what gateways do isn't seen between namespaces");
+        ensure!(
+            is_known_here(expected),
+            "what gateways do isn't seen between namespaces"
+        );
         for ear in self.ears.values() {
             ear.heard()?;
         }

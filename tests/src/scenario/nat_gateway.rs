@@ -42,13 +42,13 @@ fn allow(rule_number: u16, egress: bool, ports: (u16, u16), cidr: &str) -> Netwo
 
 /// From a1 to the outside.
 fn from_a1(packet: Packet, (from, to): (u16, u16)) -> Packet {
-    packet
-        .ip_from([10, 0, 1, 10], from)
-        .ip_to(address(OUTSIDE[0]), to)
+    packet.ip_from([10, 0, 1, 10], from).ip_to(address(OUTSIDE[0]), to)
 }
 
 fn to_nat(packet: Packet) -> Packet {
-    packet.ip_from(address(OUTSIDE[0]), 443).ip_to(address(NAT_PUBLIC), 2000)
+    packet
+        .ip_from(address(OUTSIDE[0]), 443)
+        .ip_to(address(NAT_PUBLIC), 2000)
 }
 
 pub fn s24_an_error_about_a_nat_gateways_flow_needs_no_rule(scene: &mut Scene) {

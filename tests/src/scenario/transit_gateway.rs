@@ -131,9 +131,7 @@ pub fn s104_appliance_mode_keeps_both_directions_in_one_zone(scene: &mut Scene) 
     });
     // Which zone it is depends on addresses and ports (semantics 18.4).
     for (port, appliance) in [(53, "f1"), (54, "f1"), (55, "f2"), (56, "f2")] {
-        scene
-            .when(udp("a1", "b2", port))
-            .then(accepted().through(appliance));
+        scene.when(udp("a1", "b2", port)).then(accepted().through(appliance));
     }
 }
 

@@ -65,7 +65,9 @@ pub(crate) fn listen(seed: u64, index: u64, reach: &mut Reach) -> Result<(), Str
         for _ in 0..=RELAYS {
             let Some((from, frame)) = sent else { break };
             let arrived = room.packet(from, &frame, reach).map_err(|wrong| room.tell(&wrong))?;
-            sent = arrived.as_ref().and_then(|(at, frame)| Some((*at, relay(&room.topology, *at, frame)?)));
+            sent = arrived
+                .as_ref()
+                .and_then(|(at, frame)| Some((*at, relay(&room.topology, *at, frame)?)));
             if let (Some((at, frame)), None) = (arrived, &sent) {
                 heap.arrived(at, &frame);
             }
@@ -96,7 +98,12 @@ impl Room {
                 became(&heard),
             ));
         }
-        self.story.push(format!("from {}: {}: {} {told:?} ({path:?})", from.0, summary(frame), became(&heard)));
+        self.story.push(format!(
+            "from {}: {}: {} {told:?} ({path:?})",
+            from.0,
+            summary(frame),
+            became(&heard)
+        ));
         reach.heard(&heard);
         if let Some(way) = self.model.last_way() {
             reach.passed(way);
@@ -127,14 +134,21 @@ impl Room {
                 let reason = reasons::of(drop.reason);
                 (Heard::Refused { reason, answer }, Some(self.expected_drop(&drop)))
             }
-            Verdict::Dropped(drop) => (Heard::Dropped(reasons::of(drop.reason)), Some(self.expected_drop(&drop))),
+            Verdict::Dropped(drop) => (
+                Heard::Dropped(reasons::of(drop.reason)),
+                Some(self.expected_drop(&drop)),
+            ),
         }
     }
 
     fn expected_drop(&self, drop: &Drop) -> Told {
         let at = match &drop.at {
             At::Internet => Place::Internet,
-            At::Eni(id) => self.topology.bindings.get(id).map_or(Place::NatGateway, |it| Place::Guest(it.device)),
+            At::Eni(id) => self
+                .topology
+                .bindings
+                .get(id)
+                .map_or(Place::NatGateway, |it| Place::Guest(it.device)),
         };
         Told {
             at,

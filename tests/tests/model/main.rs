@@ -88,7 +88,10 @@ fn model_and_datapath_say_the_same_of_every_packet() {
 /// A quarter as many packets, under the same seed: these are played one after the other.
 #[test]
 fn model_and_datapath_say_the_same_of_every_packet_across_gateways() {
-    let (packets, seed) = (number("GROUNDPLANE_PACKETS", PACKETS) / 4, number("GROUNDPLANE_SEED", SEED));
+    let (packets, seed) = (
+        number("GROUNDPLANE_PACKETS", PACKETS) / 4,
+        number("GROUNDPLANE_SEED", SEED),
+    );
     let first = number("GROUNDPLANE_CONVERSATION", 0);
     let mut reach = abroad::Reach::default();
     let mut next = first;
@@ -98,6 +101,11 @@ fn model_and_datapath_say_the_same_of_every_packet_across_gateways() {
         }
         next += 1;
     }
-    writeln!(std::io::stdout(), "seed {seed}, conversations {first} to {}\n{reach}", next - 1).expect("it is printed");
+    writeln!(
+        std::io::stdout(),
+        "seed {seed}, conversations {first} to {}\n{reach}",
+        next - 1
+    )
+    .expect("it is printed");
     reach.check_floors();
 }

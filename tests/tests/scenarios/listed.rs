@@ -34,7 +34,11 @@ fn every_scenario_that_is_played_is_listed_with_its_promise() {
         let number: u32 = number[1..].parse().expect("S and a number");
         assert_eq!(format!("s{number:02}_{}", name(promise)), test);
     }
-    assert_eq!(listed.len(), all_played().count(), "docs/scenarios.md lists what isn't played");
+    assert_eq!(
+        listed.len(),
+        all_played().count(),
+        "docs/scenarios.md lists what isn't played"
+    );
 }
 
 #[test]

@@ -30,9 +30,7 @@ pub(crate) enum Feature {
     FlowLogs,
 }
 
-use Feature::{
-    Endpoints, FlowLogs, FragmentsOnTheHost, LinkLocalServices, LoadBalancer, Nat64, VirtualPrivateGateway,
-};
+use Feature::{Endpoints, FlowLogs, FragmentsOnTheHost, LinkLocalServices, LoadBalancer, Nat64, VirtualPrivateGateway};
 
 /// A scenario's number, what of it waits, and for what.
 pub(crate) struct Waiting(pub(crate) u32, pub(crate) &'static str, pub(crate) Feature);

@@ -160,20 +160,39 @@ fn a_drop_of_an_answer_is_told_alike_each_time() {
 fn what_is_too_large_is_dropped_behind_whom_it_left_last() {
     let mut room = Room::with(|t0| {
         t0.peering("pcx-AB", "VPC-A", "VPC-B").region("VPC-B", "eu-west-1");
-        t0.route_out("A1", "10.1.0.0/16", "pcx-AB").route_out("B1", "10.0.0.0/16", "pcx-AB");
+        t0.route_out("A1", "10.1.0.0/16", "pcx-AB")
+            .route_out("B1", "10.0.0.0/16", "pcx-AB");
     });
-    let data = |len: usize| between(Packet::udp().payload(&vec![7; len]), ("10.0.1.10", 4000), ("10.1.1.10", 53));
+    let data = |len: usize| {
+        between(
+            Packet::udp().payload(&vec![7; len]),
+            ("10.0.1.10", 4000),
+            ("10.1.1.10", 53),
+        )
+    };
     let a1 = room.topology.guest("a1").device;
     for _ in 0..2 {
         let large = room.leave("a1", data(8600).dont_fragment());
-        assert!(matches!(large, Heard::Refused { reason: DropReason::PATH_MTU_EXCEEDED, .. }), "{large:?}");
+        assert!(
+            matches!(
+                large,
+                Heard::Refused {
+                    reason: DropReason::PATH_MTU_EXCEEDED,
+                    ..
+                }
+            ),
+            "{large:?}"
+        );
         assert_eq!(room.told(), (a1, direction::EGRESS));
         let small = room.leave("a1", data(100));
         assert!(room.is_at(&small, "b1"), "{small:?}");
     }
     for _ in 0..2 {
         let large = between(Packet::udp().payload(&[7; 1600]), (X, 53), ("203.0.113.10", 4000));
-        assert_eq!(room.come(large.dont_fragment()), Heard::Dropped(DropReason::PATH_MTU_EXCEEDED));
+        assert_eq!(
+            room.come(large.dont_fragment()),
+            Heard::Dropped(DropReason::PATH_MTU_EXCEEDED)
+        );
         assert_eq!(room.told(), (Device::INTERNET, direction::INGRESS));
         room.come(between(Packet::udp(), (X, 53), ("203.0.113.10", 4000)));
     }
@@ -194,7 +213,8 @@ fn a_nat_gateway_drops_later_fragments_of_icmp_as_fragments() {
 fn public_access_is_blocked_for_who_sends_and_not_for_who_passes_on() {
     let mut room = Room::with(|t0| {
         t0.firewall().route_out("A-FW", "0.0.0.0/0", "igw-A");
-        t0.block_public_access("block-bidirectional").exclude("APUB", "allow-bidirectional");
+        t0.block_public_access("block-bidirectional")
+            .exclude("APUB", "allow-bidirectional");
     });
     let from = |source| between(Packet::udp(), (source, 4000), (X, 53));
     let passed_on = room.leave("fw", from("10.0.10.10"));
@@ -208,7 +228,8 @@ fn public_access_is_blocked_for_who_sends_and_not_for_who_passes_on() {
 fn a_nat_gateway_tells_nobody_of_an_answers_hop_limit() {
     let mut room = Room::with(|t0| {
         t0.peering("pcx-AB", "VPC-A", "VPC-B");
-        t0.route_out("A1", "10.1.0.0/16", "nat-A").route_out("APUB", "10.1.0.0/16", "pcx-AB");
+        t0.route_out("A1", "10.1.0.0/16", "nat-A")
+            .route_out("APUB", "10.1.0.0/16", "pcx-AB");
     });
     let asked = room.leave("a1", between(Packet::udp(), ("10.0.1.10", 4000), ("10.1.1.10", 53)));
     let Heard::Delivered { frame, .. } = asked else {
@@ -223,11 +244,17 @@ fn a_nat_gateway_tells_nobody_of_an_answers_hop_limit() {
 #[test]
 fn the_mss_of_a_syn_in_fragments_is_lowered() {
     let mut room = Room::with(|t0| {
-        t0.transit_gateway("tgw").attach("tgw", "att-A", &["A1"]).attach("tgw", "att-B", &["B1"]);
+        t0.transit_gateway("tgw")
+            .attach("tgw", "att-A", &["A1"])
+            .attach("tgw", "att-B", &["B1"]);
         t0.route_out("A1", "10.1.0.0/16", "tgw");
     });
     let first = |mss| {
-        let syn = Packet::tcp().flags(flag::SYN).mss(mss).payload(&[7; 16]).fragment(5, 0, true);
+        let syn = Packet::tcp()
+            .flags(flag::SYN)
+            .mss(mss)
+            .payload(&[7; 16])
+            .fragment(5, 0, true);
         between(syn, ("10.0.1.10", 4000), ("10.1.1.10", 80))
     };
     let Heard::Delivered { frame, .. } = room.leave("a1", first(8960)) else {

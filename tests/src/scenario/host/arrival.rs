@@ -84,7 +84,11 @@ impl Arrival {
 /// The source port, or the identifier of a ping.
 fn port(parsed: &Parsed) -> u16 {
     let (first, second) = parsed.ports;
-    if matches!(parsed.protocol, ICMP | ICMPV6) { second } else { first }
+    if matches!(parsed.protocol, ICMP | ICMPV6) {
+        second
+    } else {
+        first
+    }
 }
 
 /// Of IPv4, and about what was too large.

@@ -29,7 +29,14 @@ const ABROAD: [&str; 16] = [
     "10.9.0.1",
 ];
 /// Who speaks from the outside.
-const STRANGERS: [&str; 6] = [OUTSIDE[0], OUTSIDE[0], OUTSIDE[0], "192.0.2.1", "10.0.1.10", "100.64.0.9"];
+const STRANGERS: [&str; 6] = [
+    OUTSIDE[0],
+    OUTSIDE[0],
+    OUTSIDE[0],
+    "192.0.2.1",
+    "10.0.1.10",
+    "100.64.0.9",
+];
 /// To whom.
 const PUBLIC: [&str; 7] = [
     "203.0.113.10",
@@ -108,8 +115,11 @@ impl Heap {
                 };
                 (*at, self.framed(*at, packet))
             }
-            _ if random.random_bool(0.25) => (Device::INTERNET, self.framed(Device::INTERNET, self.from_outside(random))),
-            _ => self.from_a_guest(random),
+            _ if random.random_bool(0.25) => (
+                Device::INTERNET,
+                self.framed(Device::INTERNET, self.by_a_stranger(random)),
+            ),
+            _ => self.by_a_guest(random),
         }
     }
 
@@ -119,7 +129,7 @@ impl Heap {
         packet.from_mac(mac).to_mac(ROUTER)
     }
 
-    fn from_outside(&self, random: &mut ChaCha8Rng) -> Packet {
+    fn by_a_stranger(&self, random: &mut ChaCha8Rng) -> Packet {
         let with6: Vec<_> = self.guests.iter().filter_map(|guest| guest.ip6).collect();
         let (src, dst): (IpAddr, IpAddr) = if random.random_bool(0.3) {
             let src = address(OUTSIDE6.choose(random).expect("some"));
@@ -131,7 +141,7 @@ impl Heap {
         new(src, dst, random)
     }
 
-    fn from_a_guest(&self, random: &mut ChaCha8Rng) -> (Device, Packet) {
+    fn by_a_guest(&self, random: &mut ChaCha8Rng) -> (Device, Packet) {
         let guest = self.guests.choose(random).expect("some");
         let packet = match guest.ip6 {
             Some(own) if random.random_bool(0.25) => {
@@ -142,7 +152,11 @@ impl Heap {
             _ => {
                 let other = self.guests.choose(random).expect("some").ip.into();
                 let abroad = address(ABROAD.choose(random).expect("some"));
-                new(guest.ip.into(), if random.random_bool(0.4) { other } else { abroad }, random)
+                new(
+                    guest.ip.into(),
+                    if random.random_bool(0.4) { other } else { abroad },
+                    random,
+                )
             }
         };
         (guest.device, self.framed(guest.device, packet))
@@ -154,9 +168,15 @@ fn new(src: IpAddr, dst: IpAddr, random: &mut ChaCha8Rng) -> Packet {
     let client = random.random_range(4000..4003);
     let packet = match random.random_range(0..10) {
         0..4 => {
-            let flags = *[flag::SYN, flag::SYN, flag::SYN, flag::ACK].choose(random).expect("some");
+            let flags = *[flag::SYN, flag::SYN, flag::SYN, flag::ACK]
+                .choose(random)
+                .expect("some");
             let packet = Packet::tcp().flags(flags);
-            if flags == flag::SYN && random.random_bool(0.5) { packet.mss(8960) } else { packet }
+            if flags == flag::SYN && random.random_bool(0.5) {
+                packet.mss(8960)
+            } else {
+                packet
+            }
         }
         4..7 => Packet::udp().payload(b"data"),
         7..9 if src.is_ipv6() => Packet::ping6(client),
@@ -184,8 +204,16 @@ fn answer(arrived: &Parsed, random: &mut ChaCha8Rng) -> Packet {
     let (first, second) = arrived.ports;
     let packet = match (arrived.protocol, first >> 8) {
         (6, _) => {
-            let flags = [flag::ACK, flag::ACK, flag::SYN | flag::ACK, flag::FIN | flag::ACK, flag::RST];
-            Packet::tcp().flags(*flags.choose(random).expect("some")).payload(b"more")
+            let flags = [
+                flag::ACK,
+                flag::ACK,
+                flag::SYN | flag::ACK,
+                flag::FIN | flag::ACK,
+                flag::RST,
+            ];
+            Packet::tcp()
+                .flags(*flags.choose(random).expect("some"))
+                .payload(b"more")
         }
         (17, _) => Packet::udp().payload(b"more"),
         (1, 8) => Packet::pong(second),
@@ -194,7 +222,10 @@ fn answer(arrived: &Parsed, random: &mut ChaCha8Rng) -> Packet {
         (58, _) => Packet::ping6(second),
         (protocol, _) => Packet::protocol(protocol).payload(OPAQUE),
     };
-    shaped(packet.ip_from(arrived.dst.0, second).ip_to(arrived.src.0, first), random)
+    shaped(
+        packet.ip_from(arrived.dst.0, second).ip_to(arrived.src.0, first),
+        random,
+    )
 }
 
 /// An ICMP error about what has arrived.

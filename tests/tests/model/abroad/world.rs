@@ -31,7 +31,11 @@ fn connect(topology: &mut Topology, random: &mut ChaCha8Rng) {
         .peering("pcx-AC", "VPC-A", "VPC-C")
         .transit_gateway("tgw")
         .transit_gateway("two");
-    let zones: &[&str] = if random.random_bool(0.6) { &["A1"] } else { &["A1", "A3"] };
+    let zones: &[&str] = if random.random_bool(0.6) {
+        &["A1"]
+    } else {
+        &["A1", "A3"]
+    };
     topology
         .attach("tgw", "att-A", zones)
         .attach("tgw", "att-B", &["B1"])
@@ -103,7 +107,10 @@ fn lead_across(topology: &mut Topology, random: &mut ChaCha8Rng) {
 
 /// A middlebox before APUB.
 fn stand_before(topology: &mut Topology, random: &mut ChaCha8Rng) {
-    topology.firewall().edge_table("edge", "igw-A").edge_route("edge", "10.0.10.0/24", "fw");
+    topology
+        .firewall()
+        .edge_table("edge", "igw-A")
+        .edge_route("edge", "10.0.10.0/24", "fw");
     topology.route_out("A-FW", "0.0.0.0/0", "igw-A");
     if random.random_bool(0.7) {
         topology.public_address("fw", "203.0.113.21");
@@ -116,16 +123,23 @@ fn stand_before(topology: &mut Topology, random: &mut ChaCha8Rng) {
 /// What doesn't let packets pass.
 fn restrict(topology: &mut Topology, random: &mut ChaCha8Rng) {
     for guest in GUESTS {
-        let groups = *[Groups::OPEN, Groups::OPEN, Groups::OUTBOUND, Groups::INBOUND].choose(random).expect("some");
+        let groups = *[Groups::OPEN, Groups::OPEN, Groups::OUTBOUND, Groups::INBOUND]
+            .choose(random)
+            .expect("some");
         topology.groups(guest, groups);
     }
     if random.random_bool(0.3) {
         topology.within("A1").group("app", vec![tcp(0..=65535).to("0.0.0.0/0")]);
         topology.within("B1").group("web", vec![tcp(80).from_group("app")]);
-        topology.within("A1").in_groups("a1", &["app"]).in_groups("b1", &["web"]);
+        topology
+            .within("A1")
+            .in_groups("a1", &["app"])
+            .in_groups("b1", &["web"]);
     }
     if random.random_bool(0.3) {
-        topology.deny_all_igw_traffic("a2", true).deny_all_igw_traffic("a1x", true);
+        topology
+            .deny_all_igw_traffic("a2", true)
+            .deny_all_igw_traffic("a1x", true);
     }
     if random.random_bool(0.2) {
         let mode = *["block-ingress", "block-bidirectional"].choose(random).expect("some");
@@ -138,7 +152,9 @@ fn restrict(topology: &mut Topology, random: &mut ChaCha8Rng) {
     }
     if random.random_bool(0.3) {
         let subnet = *["APUB", "A1", "B1"].choose(random).expect("some");
-        let source = *["198.51.100.0/24", "10.0.0.0/16", "10.1.0.0/16"].choose(random).expect("some");
+        let source = *["198.51.100.0/24", "10.0.0.0/16", "10.1.0.0/16"]
+            .choose(random)
+            .expect("some");
         let deny = groundplane::resources::NetworkAclEntry {
             cidr_block: net(source),
             ..nacl_rule(50, random.random_bool(0.5), RuleAction::Deny)

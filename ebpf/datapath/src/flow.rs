@@ -307,6 +307,8 @@ fn write_twin<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I>, dro
         if back.direction == direction::EGRESS {
             action.delivery.flags |= action_flag::LEAVING;
         }
+        // A hop before that may drop a packet for another reason.
+        action.delivery.flags |= (back.hops & action_flag::MOST_HOPS) << action_flag::HOPS_SHIFT;
         // What would answer the packet as it was sent, not what the answer had become where it was dropped: the other
         // entry's key is made of it.
         let answer = scratch.entry.key.reversed(there.near_device);

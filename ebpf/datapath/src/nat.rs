@@ -312,7 +312,7 @@ fn find_address<I: Family, T: TablesOf<I>>(tables: &T, walk: &Walk<I>, nat: Devi
     let bank = walk.generation.bank();
     let len = tables.nat_len(&EniKey { bank, device: nat })?;
     // Any of them first; by multiplication, behind whose shift the verifier knows what a remainder hides from it.
-    let first = u64::from(start) * u64::from(len) >> 32;
+    let first = (u64::from(start) * u64::from(len)) >> 32;
     for step in 0..NAT_ADDRESSES {
         if step >= len {
             break;

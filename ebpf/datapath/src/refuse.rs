@@ -129,7 +129,7 @@ const TTL: u16 = 64;
 #[inline(always)]
 fn write_header4(frame: &mut impl Frame, len: u16, protocol: u8, [src, dst]: [u32; 2]) -> Option<()> {
     let first = halves(VERSION_4, len);
-    let third = halves(TTL << 8 | protocol as u16, 0);
+    let third = halves(TTL << 8 | u16::from(protocol), 0);
     let checksum = !fold(sum([first, third, src, dst]));
     frame.store_words(ETHERNET_LEN, [first, 0, third | u32::from(checksum) << 16, src, dst])
 }
@@ -193,13 +193,13 @@ pub(crate) fn write_error6(
         0
     };
     let pseudo = add(
-        halves(PAYLOAD_LEN as u16, protocol::ICMPV6 as u16),
+        halves(PAYLOAD_LEN as u16, u16::from(protocol::ICMPV6)),
         add(sum(source.0), sum(sender)),
     );
     let quote = add(sum(header), sum(beginning));
     let checksum = !fold(add(add(pseudo, quote), add(first, mtu)));
     frame.store_words(ETHERNET_LEN + HEADER6, [first | u32::from(checksum) << 16, mtu])?;
-    let lengths = halves(PAYLOAD_LEN as u16, (protocol::ICMPV6 as u16) << 8 | TTL);
+    let lengths = halves(PAYLOAD_LEN as u16, u16::from(protocol::ICMPV6) << 8 | TTL);
     frame.store_words(ETHERNET_LEN, [0x60, lengths])?;
     frame.store_words(ETHERNET_LEN + 8, source.0)?;
     frame.store_words(ETHERNET_LEN + 24, sender)?;
@@ -231,8 +231,8 @@ pub(crate) fn write_reset4(frame: &mut impl Frame, verdict: &Verdict) -> Option<
     };
     frame.resize(ETHERNET_LEN + LEN)?;
     let ports = ports.rotate_left(16);
-    let flags = halves(SMALLEST_HEADER | answer as u16, 0);
-    let pseudo = add(halves(protocol::TCP as u16, 20), add(src, dst));
+    let flags = halves(SMALLEST_HEADER | u16::from(answer), 0);
+    let pseudo = add(halves(u16::from(protocol::TCP), 20), add(src, dst));
     let checksum = !fold(add(pseudo, sum([ports, sequence, acknowledgement, flags])));
     let segment = [ports, sequence, acknowledgement, flags, u32::from(checksum)];
     frame.store_words(ETHERNET_LEN + HEADER4, segment)?;

@@ -140,7 +140,7 @@ fn by_flow<I: Family, S: Stages<I>>(
     let sum = addresses.wrapping_add(ports).wrapping_add(u32::from(packet.protocol));
     let spread = sum.wrapping_mul(SPREAD) >> 16;
     // By multiplication and not as a remainder, from which the verifier learns nothing.
-    let index = u64::from(spread) * u64::from(attachment.len) >> 16;
+    let index = (u64::from(spread) * u64::from(attachment.len)) >> 16;
     at(stages, far, index as u32)
 }
 

@@ -21,7 +21,7 @@ pub(crate) struct Coverage {
     passes: BTreeMap<Pass, u64>,
 }
 
-pub(crate) fn add_all<K: Ord>(sums: &mut BTreeMap<K, u64>, more: BTreeMap<K, u64>) {
+fn add_all<K: Ord>(sums: &mut BTreeMap<K, u64>, more: BTreeMap<K, u64>) {
     for (key, times) in more {
         *sums.entry(key).or_default() += times;
     }

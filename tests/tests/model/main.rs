@@ -85,10 +85,13 @@ fn model_and_datapath_say_the_same_of_every_packet() {
     coverage.check_floors();
 }
 
-/// Conversations across gateways are played in equal number of packets, under the same seed.
+/// A quarter as many packets, under the same seed: these are played one after the other.
 #[test]
 fn model_and_datapath_say_the_same_of_every_packet_across_gateways() {
-    let (packets, seed) = (number("GROUNDPLANE_PACKETS", PACKETS), number("GROUNDPLANE_SEED", SEED));
+    let (packets, seed) = (
+        number("GROUNDPLANE_PACKETS", PACKETS) / 4,
+        number("GROUNDPLANE_SEED", SEED),
+    );
     let first = number("GROUNDPLANE_CONVERSATION", 0);
     let mut reach = abroad::Reach::default();
     let mut next = first;

@@ -6,7 +6,7 @@ use groundplane_abi::DropReason;
 pub(crate) const IMPOSSIBLE: [(DropReason, &str); 12] = [
     (
         DropReason::TOO_MANY_HOPS,
-        "no resource makes a hop yet; the semantics suite writes the rows by hand",
+        "nothing here goes round in circles; the semantics suite writes the rows by hand",
     ),
     (DropReason::NO_ENI, "the plan leaves no row out"),
     (DropReason::NO_SUBNET, "the plan leaves no row out"),

@@ -85,19 +85,6 @@ impl Reach {
         self.clamped += u64::from(way.clamped);
     }
 
-    /// This and what others have reached.
-    pub(crate) fn and(mut self, other: Self) -> Self {
-        self.packets += other.packets;
-        self.left += other.left;
-        self.delivered += other.delivered;
-        self.refused += other.refused;
-        self.passed += other.passed;
-        self.clamped += other.clamped;
-        super::super::coverage::add_all(&mut self.gateways, other.gateways);
-        super::super::coverage::add_all(&mut self.dropped, other.dropped);
-        self
-    }
-
     pub(crate) fn packets(&self) -> u64 {
         self.packets
     }

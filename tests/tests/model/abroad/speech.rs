@@ -10,7 +10,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 /// Whom guests speak to, apart from each other.
-const ABROAD: [&str; 14] = [
+const ABROAD: [&str; 16] = [
     OUTSIDE[0],
     OUTSIDE[0],
     OUTSIDE[0],
@@ -21,6 +21,8 @@ const ABROAD: [&str; 14] = [
     "203.0.113.99",
     "203.0.113.200",
     "10.0.10.200",
+    "10.1.1.10",
+    "10.1.1.10",
     "10.1.9.9",
     "192.168.5.5",
     "100.64.0.9",
@@ -115,9 +117,9 @@ impl Heap {
             }
             _ if random.random_bool(0.25) => (
                 Device::INTERNET,
-                self.framed(Device::INTERNET, self.from_outside(random)),
+                self.framed(Device::INTERNET, self.by_a_stranger(random)),
             ),
-            _ => self.from_a_guest(random),
+            _ => self.by_a_guest(random),
         }
     }
 
@@ -127,7 +129,7 @@ impl Heap {
         packet.from_mac(mac).to_mac(ROUTER)
     }
 
-    fn from_outside(&self, random: &mut ChaCha8Rng) -> Packet {
+    fn by_a_stranger(&self, random: &mut ChaCha8Rng) -> Packet {
         let with6: Vec<_> = self.guests.iter().filter_map(|guest| guest.ip6).collect();
         let (src, dst): (IpAddr, IpAddr) = if random.random_bool(0.3) {
             let src = address(OUTSIDE6.choose(random).expect("some"));
@@ -139,7 +141,7 @@ impl Heap {
         new(src, dst, random)
     }
 
-    fn from_a_guest(&self, random: &mut ChaCha8Rng) -> (Device, Packet) {
+    fn by_a_guest(&self, random: &mut ChaCha8Rng) -> (Device, Packet) {
         let guest = self.guests.choose(random).expect("some");
         let packet = match guest.ip6 {
             Some(own) if random.random_bool(0.25) => {

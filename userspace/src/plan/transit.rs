@@ -119,7 +119,7 @@ pub(super) fn is_referable(lookup: &Lookup<'_>, one: &str, other: &str) -> bool 
         attachment.is_some_and(|it| flags(gateway, it) & attachment_flag::REFERENCES != 0)
     };
     let mut gateways = lookup.gateways.transit.iter();
-    gateways.any(|gateway| refers(&gateway, one) && refers(&gateway, other))
+    gateways.any(|gateway| refers(gateway, one) && refers(gateway, other))
 }
 
 /// The table that routes what comes from an attachment; 0 if none does.

@@ -13,7 +13,7 @@ use anyhow::{Context as _, Result, bail, ensure};
 use ear::{Ear, Heard, Whose};
 use end::{Ends, Listener};
 use groundplane::install::Datapath;
-use groundplane::resources::Resources;
+use groundplane::resources::{InterfaceType, NetworkInterface, Resources};
 use groundplane_abi::{DropReason, Mac};
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
@@ -182,8 +182,8 @@ impl Namespaces {
             Act::ClientSpeaks => vec![(Whose::Client, there)],
             Act::ServerSpeaks | Act::ServerObjects => vec![(Whose::Server, there)],
         };
-        let enis = self.topology.resources.network_interfaces.iter();
-        let boxes = enis.filter(|eni| !eni.source_dest_check && eni.name != flow.client && eni.name != flow.server);
+        let boxes = guests(&self.topology)
+            .filter(|eni| !eni.source_dest_check && eni.name != flow.client && eni.name != flow.server);
         for middlebox in boxes.map(|eni| &*eni.name) {
             let heard = self.heard(middlebox)?;
             for (sender, expected) in &ways {
@@ -221,6 +221,12 @@ impl Namespaces {
     }
 }
 
+/// Whoever has a namespace; a NAT gateway has none.
+fn guests(topology: &Topology) -> impl Iterator<Item = &NetworkInterface> {
+    let enis = topology.resources.network_interfaces.iter();
+    enis.filter(|eni| eni.interface_type != InterfaceType::NatGateway)
+}
+
 impl Stage for Namespaces {
     fn configure(&mut self, topology: &Topology) -> Result<()> {
         let text = document(topology);
@@ -228,7 +234,7 @@ impl Stage for Namespaces {
         self.resources = resolved.map_err(|problems| anyhow::anyhow!("{problems}"))?.resources;
         self.lab.up(&text)?;
         self.topology = topology.clone();
-        for eni in &topology.resources.network_interfaces {
+        for eni in guests(topology) {
             if !self.ears.contains_key(&eni.name) {
                 let ear = self.lab.inside(&eni.name, Ear::open)?;
                 self.ears.insert(eni.name.clone(), ear);

@@ -3,6 +3,7 @@
 mod admission;
 mod attempt;
 mod case;
+mod outside;
 mod process;
 mod report;
 mod server;
@@ -15,9 +16,10 @@ use crate::install::kernel::{Counters, Datapath};
 use crate::install::netlink::Netlink;
 use crate::install::probe_directory;
 use crate::install::state::State;
+use crate::install::uplink::UplinkState;
 use crate::resources::Resources;
 use attempt::{Got, ask};
-use case::{Case, Expected, Party, Source, Target, What, choose, parties};
+use case::{Case, Expected, Gateway, Host, Party, Source, Target, What, choose, parties};
 use groundplane_abi::{Device, DropReason};
 use server::Servers;
 use std::collections::BTreeSet;
@@ -37,7 +39,11 @@ pub fn run(
     let datapath = Datapath::open(&state.pins)?;
     let netlink = Netlink::open()?;
     let parties = parties(resources, &state.guests);
-    let cases = choose(resources, &parties, &host_addresses(&netlink)?);
+    let host = Host {
+        addresses: &host_addresses(&netlink)?,
+        uplink: state.uplinks.iter().find_map(UplinkState::host_address),
+    };
+    let cases = choose(resources, &parties, host);
     let _servers = start_servers(&cases, state_dir)?;
     let prober = Prober { datapath, netlink };
     let mut rows = Vec::new();
@@ -72,10 +78,12 @@ fn start_servers(cases: &[Case<'_>], state_dir: &Path) -> Result<Servers> {
     let mut servers = Servers::new(probe_directory(state_dir))?;
     let (mut web, mut streams) = (BTreeSet::new(), BTreeSet::new());
     for case in cases {
-        let Target::Guest(named) = case.to else { continue };
+        let (Target::Guest(named) | Target::Public(named, _)) = case.to else {
+            continue;
+        };
         let answering = match case.expected {
             Expected::Answer(party, _) => party,
-            Expected::Dropped | Expected::Refused(_) => named,
+            Expected::Dropped | Expected::Refused(_) | Expected::Across(_) => named,
         };
         for party in [named, answering] {
             let Some(namespace) = party.namespace() else { continue };
@@ -131,6 +139,13 @@ impl Prober {
                 };
                 Ok((right && took_it, words))
             }
+            (Expected::Across(gateway), Got::Answer { who, .. }) => {
+                let right = match (who, case.to) {
+                    (Some(who), Target::Public(named, _)) => *who == named.identity(),
+                    _ => true,
+                };
+                Ok((right, gateway_words(gateway).to_owned()))
+            }
             (Expected::Dropped | Expected::Refused(_), Got::Silence) => {
                 let wanted = most(&|reason| is_wanted(case.expected, case.what, reason));
                 Ok((
@@ -148,8 +163,8 @@ impl Prober {
     /// decide, of all that the packets may reach.
     fn judging(&self, case: &Case<'_>) -> Result<Vec<Device>> {
         let mut parties = match (case.from, case.to) {
-            (Source::Guest(party), _) | (Source::Host, Target::Guest(party)) => vec![party],
-            (Source::Host, Target::Host(_)) => Vec::new(),
+            (Source::Guest(party), _) | (Source::Host, Target::Guest(party) | Target::Public(party, _)) => vec![party],
+            (Source::Host, Target::Host(_) | Target::Uplink(_)) => Vec::new(),
         };
         if let (Expected::Refused(way), Target::Guest(to)) = (case.expected, case.to) {
             parties.push(to);
@@ -240,7 +255,15 @@ fn target(case: &Case<'_>) -> String {
             Some(address) => format!("{} {address}", party.identity()),
             None => party.identity(),
         },
-        Target::Host(address) => format!("the host {address}"),
+        Target::Host(address) | Target::Uplink(address) => format!("the host {address}"),
+        Target::Public(party, address) => format!("{} {address}", party.identity()),
+    }
+}
+
+const fn gateway_words(gateway: Gateway) -> &'static str {
+    match gateway {
+        Gateway::Internet => "internet gateway",
+        Gateway::Nat => "NAT gateway",
     }
 }
 
@@ -258,6 +281,7 @@ fn expected(case: &Case<'_>) -> String {
         (Expected::Dropped, _) => "dropped".to_owned(),
         (Expected::Refused(_), _) => "refused by a rule".to_owned(),
         (Expected::Answer(party, _), Target::Guest(named)) if party.is(&named) => "answers".to_owned(),
+        (Expected::Across(_), _) => "answers".to_owned(),
         (Expected::Answer(party, _), _) => format!("{} answers", party.identity()),
     }
 }

@@ -31,12 +31,7 @@ pub(super) fn is_answered(
     (there, back): (&Way<'_>, &Way<'_>),
     what: What,
 ) -> Option<bool> {
-    let (question, answer) = match what {
-        What::Ping | What::Spoof(_) => (Kind::Icmp(ICMP, 8), Kind::Icmp(ICMP, 0)),
-        What::Ping6 => (Kind::Icmp(ICMPV6, 128), Kind::Icmp(ICMPV6, 129)),
-        What::Http => (Kind::Tcp(HTTP_PORT..=HTTP_PORT), Kind::Tcp(EPHEMERAL)),
-        What::Stream => (Kind::Tcp(STREAM_PORT..=STREAM_PORT), Kind::Tcp(EPHEMERAL)),
-    };
+    let (question, answer) = kinds(what);
     let gates = Gates { resources };
     let middlebox = there.middlebox();
     let addresses = (from.address_of(what.family())?, to.address_of(what.family())?);
@@ -49,6 +44,47 @@ pub(super) fn is_answered(
     // An admitted connection is tracked at every ENI, or else its answers are admitted by a rule for everything.
     let acls_back = gates.acls((to, from), (addresses.1, addresses.0), middlebox, &answer);
     all([groups, acls, acls_back])
+}
+
+/// Whether the host answers a guest's ping across gateways. `passed` is the subnet of a NAT gateway on the way.
+pub(super) fn is_answered_outside(
+    resources: &Resources,
+    from: &Party<'_>,
+    passed: Option<&str>,
+    host: IpAddr,
+) -> Option<bool> {
+    let (question, answer) = kinds(What::Ping);
+    let gates = Gates { resources };
+    let (own, guest) = (&*from.eni.subnet_id, IpAddr::from(from.address()));
+    let near = all([
+        gates.group(from, true, &question, host, Identity::Lost),
+        gates.acl(own, true, &question, host),
+        gates.acl(own, false, &answer, host),
+    ]);
+    let far = passed.map(|subnet| {
+        all([
+            gates.acl(subnet, true, &question, host),
+            gates.acl(subnet, false, &answer, host),
+        ])
+    });
+    let between = passed.filter(|subnet| *subnet != own).map(|subnet| {
+        all([
+            gates.acl(subnet, false, &question, guest),
+            gates.acl(subnet, true, &answer, guest),
+        ])
+    });
+    all([near, far.unwrap_or(Some(true)), between.unwrap_or(Some(true))])
+}
+
+/// Whether a guest answers the host, which asks it by its public address.
+pub(super) fn is_answered_inside(resources: &Resources, to: &Party<'_>, host: IpAddr, what: What) -> Option<bool> {
+    let (question, answer) = kinds(what);
+    let gates = Gates { resources };
+    all([
+        gates.acl(&to.eni.subnet_id, false, &question, host),
+        gates.group(to, false, &question, host, Identity::Lost),
+        gates.acl(&to.eni.subnet_id, true, &answer, host),
+    ])
 }
 
 /// Whether all are so: no as soon as one isn't, unknown if one of the others is.
@@ -72,6 +108,16 @@ enum Identity<'a> {
     Lost,
     /// The document doesn't say.
     Unknown,
+}
+
+/// What a question consists of, and its answer.
+fn kinds(what: What) -> (Kind, Kind) {
+    match what {
+        What::Ping | What::Spoof(_) => (Kind::Icmp(ICMP, 8), Kind::Icmp(ICMP, 0)),
+        What::Ping6 => (Kind::Icmp(ICMPV6, 128), Kind::Icmp(ICMPV6, 129)),
+        What::Http => (Kind::Tcp(HTTP_PORT..=HTTP_PORT), Kind::Tcp(EPHEMERAL)),
+        What::Stream => (Kind::Tcp(STREAM_PORT..=STREAM_PORT), Kind::Tcp(EPHEMERAL)),
+    }
 }
 
 struct Gates<'a> {

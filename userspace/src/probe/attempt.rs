@@ -23,7 +23,7 @@ pub(super) enum Got {
 pub(super) fn ask(case: &Case<'_>) -> Got {
     let to = match case.to {
         Target::Guest(party) => party.address_of(case.what.family()),
-        Target::Host(address) => Some(address.into()),
+        Target::Host(address) | Target::Uplink(address) | Target::Public(_, address) => Some(address.into()),
     };
     let Some(to) = to else {
         return Got::Failed("it has no such address".to_owned());
@@ -33,6 +33,8 @@ pub(super) fn ask(case: &Case<'_>) -> Got {
         (Source::Guest(party), _) => (party.namespace(), None),
         (Source::Host, Target::Guest(party)) => (None, Some(party.guest.device.as_str())),
         (Source::Host, Target::Host(_)) => (None, Some("lo")),
+        // Its routes lead to the uplink.
+        (Source::Host, Target::Uplink(_) | Target::Public(..)) => (None, None),
     };
     let words = words(case.what, to, device);
     match process::run(namespace, &words) {

@@ -1,7 +1,7 @@
 //! Which questions a probe asks: a few of each kind, chosen from the document, with the answers AWS would give.
 
-use super::admission;
-use super::way::{Way, way};
+use super::way::{self, Way, way};
+use super::{admission, outside};
 use crate::install::state::{GuestState, Place};
 use crate::resources::{NetworkInterface, Resources};
 use std::net::{IpAddr, Ipv4Addr};
@@ -33,6 +33,10 @@ pub(super) enum Target<'a> {
     Guest(Party<'a>),
     /// An address of the host itself.
     Host(Ipv4Addr),
+    /// The host as those find it who leave their VPC by it.
+    Uplink(Ipv4Addr),
+    /// A guest by its public address.
+    Public(Party<'a>, Ipv4Addr),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,10 +78,19 @@ impl What {
 pub(super) enum Expected<'a> {
     /// This one answers, and the packets go this way.
     Answer(Party<'a>, Way<'a>),
+    /// Whoever is asked answers, across such a gateway.
+    Across(Gateway),
     /// The packets are dropped, and counted.
     Dropped,
     /// The same by a rule of a group or a network ACL; packets that would have gone this way.
     Refused(Way<'a>),
+}
+
+/// What a VPC is left by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Gateway {
+    Internet,
+    Nat,
 }
 
 /// At most this many VPCs, and pairs of VPCs, are looked into.
@@ -131,8 +144,16 @@ pub(super) fn parties<'a>(resources: &'a Resources, guests: &'a [GuestState]) ->
         .collect()
 }
 
-/// The questions for a document. `host` holds the host's own addresses.
-pub(super) fn choose<'a>(resources: &'a Resources, parties: &[Party<'a>], host: &[Ipv4Addr]) -> Vec<Case<'a>> {
+/// The host's own addresses.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Host<'a> {
+    pub(super) addresses: &'a [Ipv4Addr],
+    /// That of an uplink to the host.
+    pub(super) uplink: Option<Ipv4Addr>,
+}
+
+/// The questions for a document.
+pub(super) fn choose<'a>(resources: &'a Resources, parties: &[Party<'a>], host: Host<'_>) -> Vec<Case<'a>> {
     let mut vpcs: Vec<Vec<Party<'a>>> = Vec::new();
     for party in parties {
         match vpcs
@@ -153,7 +174,11 @@ pub(super) fn choose<'a>(resources: &'a Resources, parties: &[Party<'a>], host: 
     pairs
         .filter(|(from, to)| !std::ptr::eq(*from, *to))
         .for_each(|(from, to)| between(resources, from, to, &mut cases));
-    vpcs.iter().for_each(|vpc| forbidden(vpc, host, &mut cases));
+    if let Some(uplink) = host.uplink {
+        vpcs.iter()
+            .for_each(|vpc| outside::choose(resources, vpc, uplink, &mut cases));
+    }
+    vpcs.iter().for_each(|vpc| forbidden(resources, vpc, host, &mut cases));
     cases
 }
 
@@ -230,25 +255,32 @@ fn between<'a>(resources: &'a Resources, from: &[Party<'a>], to: &[Party<'a>], c
     if let Some((target, own, way)) = shared {
         ask(target, What::Http, Expected::Answer(own, way));
     }
-    if let Some(foreign) = to.iter().find(|target| own(target).is_none()) {
+    let foreign = to.iter().find(|target| own(target).is_none());
+    if let Some(foreign) = foreign.filter(|target| !way::leads_elsewhere(resources, sender, target.address())) {
         ask(foreign, What::Ping, Expected::Dropped);
     }
 }
 
 /// What no guest and no host may do, once for each VPC.
-fn forbidden<'a>(vpc: &[Party<'a>], host: &[Ipv4Addr], cases: &mut Vec<Case<'a>>) {
+fn forbidden<'a>(resources: &Resources, vpc: &[Party<'a>], host: Host<'_>, cases: &mut Vec<Case<'a>>) {
     let Some(guest) = vpc.iter().find(|party| party.namespace().is_some()) else {
         return;
     };
     let guests_own = |address: &Ipv4Addr| vpc.iter().any(|party| party.eni.private_ip_addresses.contains(address));
-    if let Some(address) = host.iter().find(|address| !guests_own(address)) {
-        let to = Target::Host(*address);
-        cases.push(Case {
+    let asked = host
+        .addresses
+        .iter()
+        .find(|address| !guests_own(address) && host.uplink != Some(**address));
+    if let Some(address) = asked {
+        // Whoever has a way out may reach it by that.
+        let is_shut_in = |party: &&Party<'_>| !way::leads_elsewhere(resources, party, *address);
+        let guest = vpc.iter().filter(|party| party.namespace().is_some()).find(is_shut_in);
+        cases.extend(guest.map(|guest| Case {
             from: Source::Guest(*guest),
-            to,
+            to: Target::Host(*address),
             what: What::Ping,
             expected: Expected::Dropped,
-        });
+        }));
     }
     let to = Target::Guest(*guest);
     cases.push(Case {
@@ -281,90 +313,4 @@ fn pairs<'a>(vpc: &[Party<'a>]) -> impl Iterator<Item = (Party<'a>, Party<'a>)> 
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::document;
-    use crate::install::Deployment;
-
-    /// The questions for a document, in words.
-    fn questions(text: &str, host: &[Ipv4Addr]) -> Vec<String> {
-        let resolved = document::parse("test.yaml", text.as_bytes()).unwrap();
-        let deployment = Deployment::from(resolved);
-        let guests = deployment.guest_states().unwrap();
-        let parties = parties(&deployment.resources, &guests);
-        choose(&deployment.resources, &parties, host)
-            .iter()
-            .map(words)
-            .collect()
-    }
-
-    fn words(case: &Case<'_>) -> String {
-        let from = match case.from {
-            Source::Guest(party) => party.identity(),
-            Source::Host => "host".to_owned(),
-        };
-        let to = match case.to {
-            Target::Guest(party) => party.identity(),
-            Target::Host(address) => address.to_string(),
-        };
-        let expected = match case.expected {
-            Expected::Dropped => "dropped".to_owned(),
-            Expected::Refused(way) => format!("refused {way:?}"),
-            Expected::Answer(party, Way::Through(middlebox)) => {
-                format!("{} through {}", party.identity(), middlebox.identity())
-            }
-            Expected::Answer(party, way) => format!("{} {way:?}", party.identity()),
-        };
-        format!("{from} {:?} {to}: {expected}", case.what)
-    }
-
-    #[test]
-    fn two_vpcs_with_the_same_block_never_meet() {
-        let asked = questions(
-            include_str!("../../../examples/two-vpcs.yaml"),
-            &[Ipv4Addr::new(192, 0, 2, 2)],
-        );
-        for question in [
-            "blue/web-1 Http blue/web-2: blue/web-2 SameSubnet",
-            "blue/web-1 Stream blue/db-1: blue/db-1 AcrossSubnets",
-            "blue/web-1 Http green/db-1: blue/db-1 AcrossSubnets",
-            "green/web-1 Ping blue/web-2: dropped",
-            "blue/web-1 Ping 192.0.2.2: dropped",
-            "host Ping green/web-1: dropped",
-            "blue/web-1 Ping6 blue/db-1: blue/db-1 AcrossSubnets",
-            "blue/web-1 Spoof(10.0.2.10) blue/web-2: dropped",
-        ] {
-            assert!(asked.iter().any(|asked| asked == question), "{question} in {asked:#?}");
-        }
-        assert_eq!(asked.len(), 21, "{asked:#?}");
-    }
-
-    #[test]
-    fn a_middlebox_is_on_the_way_between_the_subnets_routed_through_it() {
-        let asked = questions(include_str!("../../../examples/inspection.yaml"), &[]);
-        assert!(
-            asked.contains(&"blue/web-1 Http blue/db-1: blue/db-1 through blue/firewall".to_owned()),
-            "{asked:#?}"
-        );
-    }
-
-    #[test]
-    fn rules_say_what_is_answered() {
-        let asked = questions(include_str!("../../../examples/groups.yaml"), &[]);
-        for question in [
-            "lab/web-1 Ping lab/app-1: lab/app-1 AcrossSubnets",
-            "lab/web-1 Http lab/app-1: refused AcrossSubnets",
-            "lab/web-1 Stream lab/app-1: refused AcrossSubnets",
-            "lab/web-1 Ping lab/client: refused AcrossSubnets",
-        ] {
-            assert!(asked.iter().any(|asked| asked == question), "{question} in {asked:#?}");
-        }
-    }
-
-    #[test]
-    fn a_tap_guest_is_asked_nothing() {
-        let text = "vpcs:\n  blue:\n    CidrBlock: 10.0.0.0/16\n    subnets:\n      a: { CidrBlock: 10.0.1.0/24 }\n    \
-                    instances:\n      vm: { subnet: a, tap: vm0 }\n";
-        assert!(questions(text, &[]).is_empty());
-    }
-}
+mod tests;

@@ -3,7 +3,7 @@
 use super::case::{Family, Party};
 use crate::resources::{Destination, Resources, RouteState, RouteTarget};
 use ipnet::IpNet;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 /// How packets get from one guest to another.
 #[derive(Clone, Copy, Debug)]
@@ -54,12 +54,19 @@ pub(super) fn way<'a>(
     }
 }
 
+/// Whether a route leads out of the VPC to an address.
+pub(super) fn leads_elsewhere(resources: &Resources, from: &Party<'_>, to: Ipv4Addr) -> bool {
+    target(resources, from, to.into()).is_some_and(|target| *target != RouteTarget::Local)
+}
+
 /// The target of the longest active route.
-fn target<'r>(resources: &'r Resources, from: &Party<'_>, to: IpAddr) -> Option<&'r RouteTarget> {
-    let subnet = resources
-        .subnets
-        .iter()
-        .find(|subnet| subnet.subnet_id == from.eni.subnet_id)?;
+pub(super) fn target<'r>(resources: &'r Resources, from: &Party<'_>, to: IpAddr) -> Option<&'r RouteTarget> {
+    target_of_subnet(resources, &from.eni.subnet_id, to)
+}
+
+/// The same for whoever is in a subnet.
+pub(super) fn target_of_subnet<'r>(resources: &'r Resources, subnet_id: &str, to: IpAddr) -> Option<&'r RouteTarget> {
+    let subnet = resources.subnets.iter().find(|subnet| subnet.subnet_id == subnet_id)?;
     let table = resources
         .route_tables
         .iter()

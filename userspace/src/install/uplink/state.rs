@@ -56,6 +56,15 @@ pub struct HostLink {
 }
 
 impl UplinkState {
+    /// Where guests find the host, if the uplink is a link to it.
+    #[must_use]
+    pub const fn host_address(&self) -> Option<Ipv4Addr> {
+        match &self.place {
+            UplinkPlace::Host(link) => Some(link.address),
+            UplinkPlace::Device { .. } => None,
+        }
+    }
+
     /// The uplinks of a deployment, as they are to be.
     pub(in crate::install) fn wanted(deployment: &Deployment, state_dir: &Path) -> Vec<Self> {
         let owned = owned::blocks(&deployment.resources);

@@ -14,9 +14,9 @@ use groundplane_abi::eni::{EniKey, SubnetEntry, SubnetKey, eni_flag, subnet_flag
 use groundplane_abi::flow::FlowKey;
 use groundplane_abi::internet::PublicKey;
 use groundplane_abi::nacl::direction;
-use groundplane_abi::route::Target;
+use groundplane_abi::route::{Target, target};
 use groundplane_abi::vpc::{VpcKey, vpc_flag};
-use groundplane_abi::{Device, DropReason, GroupSetId, ScopeId, SubnetId};
+use groundplane_abi::{Device, DropReason, GroupSetId, RouteTableId, ScopeId, SubnetId};
 
 /// Semantics 23.
 const MTU: u16 = 1500;
@@ -138,7 +138,7 @@ fn enter<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<(), 
 /// Whether the gateway lets the packet in to the owner of its destination, whose subnet is the place. Says which table
 /// the gateway has.
 #[inline(always)]
-fn admit<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<groundplane_abi::RouteTableId, DropReason> {
+fn admit<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<RouteTableId, DropReason> {
     let (bank, vpc) = (walk.generation.bank(), walk.vpc);
     let vpc = stages.vpc(&VpcKey { bank, vpc }).ok_or(DropReason::NO_SUBNET)?;
     let is_egress_only =
@@ -183,7 +183,7 @@ fn is_about_remembered<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) 
 #[inline(always)]
 fn leaves_by_egress_only<I: Family, T: TablesOf<I>>(tables: &T, walk: &Walk<I>) -> bool {
     let entry = route(tables, walk, walk.place.route_table, walk.packet.src);
-    entry.is_some_and(|entry| entry.target == groundplane_abi::route::target::EGRESS_ONLY)
+    entry.is_some_and(|entry| entry.target == target::EGRESS_ONLY)
 }
 
 /// The flags of the subnet that a sender is in: not the place, if a middlebox has passed the packet on.

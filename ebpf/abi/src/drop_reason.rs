@@ -106,7 +106,7 @@ reasons! {
     65 TRANSIT_NO_ASSOCIATION "TransitNoAssociation" "transit" "TGW_ATTACH_MISSING_TGW_RTB_ASSOCIATION" "the attachment is associated with no route table of the transit gateway"
     66 TRANSIT_NO_ROUTE     "TransitNoRoute" "transit" "TGW_RTB_NO_ROUTE_TO_TGW_ATTACHMENT" "the transit gateway's route table has no route to the destination"
     67 TRANSIT_BLACKHOLE    "TransitBlackhole" "transit" "X_TGW_BLACKHOLE" "the selected route of the transit gateway's table is a blackhole"
-    68 PATH_MTU_EXCEEDED    "PathMtuExceeded" "rewrite" "X_MTU_EXCEEDED" "larger than its path takes, and not to be fragmented; its sender was told by ICMP"
+    68 PATH_MTU_EXCEEDED    "PathMtuExceeded" "rewrite" "X_MTU_EXCEEDED" "larger than its path takes, and not to be fragmented or to leave by an uplink; its sender was told by ICMP"
     69 HOP_LIMIT            "HopLimit" "rewrite" "" "its TTL ran out at a NAT gateway; its sender was told by ICMP"
 }
 

@@ -69,21 +69,10 @@ fn decide<I: Family, S: Stages<I>>(
         scratch.first_fragment = u32::from(walk.packet.has(packet_flag::FRAGMENT));
     }
     match flow::slow(stages, scratch) {
-        Ok(()) => Ok(deliver(scratch)),
+        Ok(()) => Ok(Verdict::of(&scratch.entry.action.delivery)),
         Err(DropReason::LINK_LOCAL_SERVICE) => serve(&scratch.there),
         Err(reason) => Err(reason),
     }
-}
-
-/// What becomes of a packet that has arrived. One that is larger than its path takes leaves in fragments.
-#[inline(always)]
-fn deliver<I: Family>(scratch: &Scratch<I>) -> Verdict {
-    let delivery = &scratch.entry.action.delivery;
-    let mut verdict = Verdict::of(delivery);
-    if scratch.there.packet.size > delivery.detail {
-        verdict.mtu = delivery.detail;
-    }
-    verdict
 }
 
 /// Drops a packet, and tells its sender if that is due.

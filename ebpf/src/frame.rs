@@ -1,15 +1,12 @@
 //! A socket buffer as a frame: the only pointer arithmetic on packets in the repository.
 
 use aya_ebpf::bindings::{__sk_buff, BPF_F_MARK_MANGLED_0, BPF_F_PSEUDO_HDR};
-use aya_ebpf::helpers::{bpf_l4_csum_replace, bpf_skb_change_tail, bpf_skb_pull_data};
-use groundplane_abi::Device;
+use aya_ebpf::helpers::{bpf_l4_csum_replace, bpf_skb_change_proto, bpf_skb_change_tail, bpf_skb_pull_data};
+use groundplane_abi::{Device, Ip as _, Ip4, Ip6};
 use groundplane_datapath::Frame;
 
 /// No header the datapath looks at starts further in; a constant bound is what the verifier wants of an offset.
 const MAX_OFFSET: u32 = 255;
-
-/// The note in a packet's control block that it came by an uplink.
-const OUTSIDE: u32 = 1;
 
 pub(crate) struct SkbFrame {
     skb: *mut __sk_buff,
@@ -29,23 +26,17 @@ impl SkbFrame {
         Device(unsafe { (*self.skb).ifindex })
     }
 
-    /// Notes for the programs that go on with the packet whether it came by an uplink. In either case, since whoever had
-    /// the packet before may have left anything there.
-    pub(crate) fn note_port(&self, device: Device) {
-        let note = if device == Device::INTERNET { OUTSIDE } else { 0 };
+    /// Notes for the programs that go on with the packet what it came in by: its device, the outside, or a component.
+    /// In any case, since whoever had the packet before may have left anything there.
+    pub(crate) fn note_port(&self, port: Device) {
         // SAFETY: as above.
-        unsafe { (*self.skb).cb[4] = note };
+        unsafe { (*self.skb).cb[4] = port.0 };
     }
 
-    /// What the packet came in by: its device, or the outside.
+    /// What was noted last.
     pub(crate) fn port(&self) -> Device {
         // SAFETY: as above.
-        let note = unsafe { (*self.skb).cb[4] };
-        if note == OUTSIDE {
-            Device::INTERNET
-        } else {
-            self.device()
-        }
+        Device(unsafe { (*self.skb).cb[4] })
     }
 
     pub(crate) fn skb_len(&self) -> u32 {
@@ -109,6 +100,14 @@ impl Frame for SkbFrame {
     fn resize(&mut self, len: u32) -> Option<()> {
         // SAFETY: as in `device`; the helper takes the context and any length.
         let failed = unsafe { bpf_skb_change_tail(self.skb, len, 0) };
+        (failed == 0).then_some(())
+    }
+
+    #[inline(always)]
+    fn change_version(&mut self, version: u8) -> Option<()> {
+        let protocol = if version == 4 { Ip4::ETHERTYPE } else { Ip6::ETHERTYPE };
+        // SAFETY: as in `device`; the helper takes the context and either number.
+        let failed = unsafe { bpf_skb_change_proto(self.skb, protocol.to_be(), 0) };
         (failed == 0).then_some(())
     }
 

@@ -26,7 +26,7 @@ use groundplane_abi::program::slot;
 use groundplane_abi::uplink::uplink_flag;
 use groundplane_abi::{Device, DropReason, Ip4, Ip6};
 use groundplane_datapath::{
-    Family, Frame as _, Stages, Tables as _, TablesOf as _, Verdict, commit, fast, judge, parse, rewrite,
+    Family, Frame as _, Stages, Tables as _, TablesOf as _, Verdict, commit, fast, judge, nat64, parse, rewrite,
 };
 use maps::{Kernel, PROGRAMS};
 
@@ -53,14 +53,14 @@ pub(crate) fn uplink_ingress(context: TcContext) -> i32 {
 
 #[inline(always)]
 fn come_in(context: &TcContext, mut frame: SkbFrame, device: Device) -> i32 {
-    if let Some(action) = established::<Ip4>(&mut frame, device) {
+    if let Some(action) = established::<Ip4>(context, &mut frame, device) {
         return action;
     }
     frame.note_port(device);
     if !parse::is_ip6(&frame) {
         return go_on(context, slot::JUDGE_IP4);
     }
-    match established::<Ip6>(&mut frame, device) {
+    match established::<Ip6>(context, &mut frame, device) {
         Some(action) => action,
         None => go_on(context, slot::JUDGE_IP6),
     }
@@ -86,8 +86,19 @@ pub(crate) fn commit_ip6(context: TcContext) -> i32 {
     finish::<Ip6>(&context)
 }
 
+/// A packet has come to the ENI of a NAT gateway that sends it on in the other family: it is that one's from here on.
+#[classifier]
+pub(crate) fn nat64(context: TcContext) -> i32 {
+    let mut frame = SkbFrame::new(context.skb.skb);
+    if nat64::carry(&mut frame).is_none() {
+        return report_drop(&frame, DropReason::NAT64_CONTENT);
+    }
+    let device = frame.port();
+    come_in(&context, frame, device)
+}
+
 #[inline(always)]
-fn established<I: Family>(frame: &mut SkbFrame, device: Device) -> Option<i32>
+fn established<I: Family>(context: &TcContext, frame: &mut SkbFrame, device: Device) -> Option<i32>
 where
     Kernel: Stages<I, Frame = SkbFrame>,
 {
@@ -97,7 +108,7 @@ where
         return None;
     }
     Kernel.touch(hit.flow, hit.now, frame.skb_len());
-    Some(deliver(frame, &hit.verdict))
+    Some(deliver(context, frame, &hit.verdict))
 }
 
 #[inline(always)]
@@ -124,7 +135,7 @@ where
     if let Err(reason) = rewrite::apply::<I, _>(&Kernel, &mut frame, &verdict) {
         return report_drop(&frame, reason);
     }
-    deliver(&mut frame, &verdict)
+    deliver(context, &mut frame, &verdict)
 }
 
 /// Goes on in the program of a slot. One that isn't there is a fault of ours, and drops.
@@ -212,7 +223,7 @@ fn drop(frame: &SkbFrame, reason: DropReason) -> i32 {
 }
 
 #[inline(always)]
-fn deliver(frame: &mut SkbFrame, verdict: &Verdict) -> i32 {
+fn deliver(context: &TcContext, frame: &mut SkbFrame, verdict: &Verdict) -> i32 {
     let out = verdict.out;
     frame.leave_note([out.0, u32::from(verdict.kind), u32::from(verdict.reason.0)]);
     match verdict.kind {
@@ -223,6 +234,10 @@ fn deliver(frame: &mut SkbFrame, verdict: &Verdict) -> i32 {
         }
         kind::UPLINK => return leave(frame),
         kind::PASS => return TC_ACT_OK,
+        kind::NAT64 => {
+            frame.note_port(out);
+            return go_on(context, slot::NAT64);
+        }
         // SAFETY: the helper has no preconditions.
         kind::BACK => return unsafe { bpf_redirect(frame.device().0, 0) } as i32,
         _ => {}

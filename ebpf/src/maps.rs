@@ -14,6 +14,7 @@ use core::ptr::{self, NonNull};
 use groundplane_abi::control::{Generation, SCOPE_SLOTS, Settings, ring_hand};
 use groundplane_abi::eni::{Counter, DropKey, EniEntry, EniKey, EniState, EniTotals, MacKey, SubnetEntry, SubnetKey};
 use groundplane_abi::event::{Event, EventLimit};
+use groundplane_abi::flow::FlowKey;
 use groundplane_abi::program::slot;
 use groundplane_abi::security_group::{
     GroupSetEntry, GroupSetKey, RULE_WORDS, ReferenceKey, RuleBits, Selector, SelectorKey,
@@ -21,9 +22,9 @@ use groundplane_abi::security_group::{
 use groundplane_abi::transit::{Attachment, AttachmentEntry, AttachmentKey, AttachmentSubnet, ZONES};
 use groundplane_abi::uplink::UplinkEntry;
 use groundplane_abi::vpc::{VpcEntry, VpcKey};
-use groundplane_abi::{Device, ScopeId};
-use groundplane_datapath::Tables;
+use groundplane_abi::{Device, Ip4, ScopeId};
 use groundplane_datapath::tables::{Account, Clock};
+use groundplane_datapath::{Tables, TablesOf};
 
 pub(crate) use family::Maps;
 
@@ -183,6 +184,14 @@ impl Tables for Kernel {
 
     fn secret(&self) -> u64 {
         SETTINGS.get(0).map_or(0, |settings| settings.secret)
+    }
+
+    fn is_port_taken(&self, answer: &FlowKey<Ip4>) -> bool {
+        TablesOf::<Ip4>::has_binding(self, answer)
+    }
+
+    fn mappings_in_ip4(&self, answer: &FlowKey<Ip4>) -> u64 {
+        TablesOf::<Ip4>::mappings(self, answer)
     }
 
     fn group_set(&self, key: &GroupSetKey) -> Option<GroupSetEntry> {

@@ -108,6 +108,7 @@ reasons! {
     67 TRANSIT_BLACKHOLE    "TransitBlackhole" "transit" "X_TGW_BLACKHOLE" "the selected route of the transit gateway's table is a blackhole"
     68 PATH_MTU_EXCEEDED    "PathMtuExceeded" "rewrite" "X_MTU_EXCEEDED" "larger than its path takes, and not to be fragmented or to leave by an uplink; its sender was told by ICMP"
     69 HOP_LIMIT            "HopLimit" "rewrite" "" "its TTL ran out at a NAT gateway; its sender was told by ICMP"
+    70 NAT64_CONTENT        "Nat64Content" "nat" "" "NAT64 doesn't carry fragments, IPv4 options, IPv6 extension headers, UDP over IPv4 without a checksum, and ICMP that the other family has no word for"
 }
 
 impl DropReason {

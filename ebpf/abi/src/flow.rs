@@ -55,6 +55,8 @@ pub mod kind {
     pub const PASS: u8 = 4;
     /// Out of the uplink that it came in by.
     pub const BACK: u8 = 5;
+    /// To the ENI of a NAT gateway, which sends it on as a packet of the other family.
+    pub const NAT64: u8 = 6;
 }
 
 pub mod action_flag {

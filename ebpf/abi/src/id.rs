@@ -40,9 +40,32 @@ impl Device {
     pub const MAX: Self = Self(0x00ef_ffff);
     /// ENIs without a guest, such as NAT gateways', have no interface. Their numbers are in this range.
     pub const FIRST_COMPONENT: Self = Self(0x00f0_0000);
-    pub const LAST_COMPONENT: Self = Self(0x00f7_ffff);
+    pub const LAST_COMPONENT: Self = Self(0x00f6_ffff);
     /// The outside: all uplinks lead to one network, and a reply may come in by another one than its question left by.
     pub const INTERNET: Self = Self(0x00ff_0001);
+
+    /// What is above the numbers of components speaks of their mappings.
+    const MAPPING: u32 = 0x0008_0000;
+
+    /// The number by which the mappings of a component are told from its packets.
+    #[must_use]
+    #[inline(always)]
+    pub const fn of_mapping(self) -> Self {
+        Self(self.0 | Self::MAPPING)
+    }
+
+    /// The component whose mappings are meant.
+    #[must_use]
+    #[inline(always)]
+    pub const fn without_mapping(self) -> Self {
+        Self(self.0 & !Self::MAPPING)
+    }
+
+    #[must_use]
+    #[inline(always)]
+    pub const fn is_of_mapping(self) -> bool {
+        self.0 & Self::MAPPING != 0 && self.without_mapping().is_component()
+    }
 
     /// Whether it is an ENI without a guest.
     #[must_use]

@@ -164,7 +164,7 @@ pub mod program {
 
     /// The parts of `eni_egress` that the fast path isn't. Each goes on in the next by a tail call: that gives it a stack
     /// of its own and keeps every program far below the verifier's limits.
-    pub const STAGES: [&str; 4] = ["judge_ip4", "judge_ip6", "commit_ip4", "commit_ip6"];
+    pub const STAGES: [&str; 5] = ["judge_ip4", "judge_ip6", "commit_ip4", "commit_ip6", "nat64"];
 
     /// Not attached but run by the agent, each for one connection of its family: ends it.
     pub const RETIRE_IP4: &str = "retire_ip4";
@@ -176,6 +176,8 @@ pub mod program {
         pub const JUDGE_IP6: u32 = 1;
         pub const COMMIT_IP4: u32 = 2;
         pub const COMMIT_IP6: u32 = 3;
-        pub const COUNT: u32 = 4;
+        /// Back to the fast path, as a packet of the other family.
+        pub const NAT64: u32 = 4;
+        pub const COUNT: u32 = 5;
     }
 }

@@ -1,7 +1,7 @@
 //! NAT gateways and their mappings (semantics 10).
 
 use crate::flow::FlowKey;
-use crate::{Device, Ip, Ip4, Ip6};
+use crate::{Ip, Ip4, Ip6};
 
 /// Addresses of a NAT gateway, one primary and seven secondary.
 pub const NAT_ADDRESSES: u32 = 8;
@@ -23,7 +23,7 @@ pub const MAPPINGS: u32 = 55_000;
 ///
 /// The row for answers has the key of an answer as it arrives at the ENI of the NAT gateway; that row is the reservation
 /// of address and port. The other has the key of the packet as the NAT gateway gets it from inside, its device moved to
-/// a range of its own by [`forward`]. How long a mapping lives is told by the flow entry of its connection: the fast path,
+/// a range of its own by [`crate::Device::of_mapping`]. How long a mapping lives is told by the flow entry of its connection: the fast path,
 /// which alone sees most packets, touches nothing else.
 ///
 /// It is read as flow entries are (see [`crate::flow::FlowEntry`]).
@@ -42,13 +42,6 @@ pub struct BindingEntry<I: Ip> {
     /// One of [`crate::flow::state`].
     pub state: u32,
     pub stamp_end: u64,
-}
-
-/// The device in the key of the row for packets from inside.
-#[must_use]
-#[inline(always)]
-pub const fn forward(component: Device) -> Device {
-    Device(component.0 | 0x0008_0000)
 }
 
 plain_of!(

@@ -53,12 +53,15 @@ pub(crate) fn admit<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I
             return exceeded(scratch, bill.payer);
         }
     }
-    // What comes from outside is charged to whom it goes.
+    // What comes from outside is charged to whom it goes; a component has no allowance.
     let (eni, device) = if scratch.there.is_from_outside() {
         (&scratch.there.far, scratch.there.far_device)
     } else {
         (&scratch.there.near, scratch.there.near_device)
     };
+    if device.is_component() {
+        return Ok(());
+    }
     // The clock in first packets: it runs at the ENI's rate.
     let ticks_per_second = u64::from(stages.ticks_per_second());
     let rate = u64::from(eni.first_packets);
@@ -89,12 +92,14 @@ impl Bill {
     #[inline(always)]
     pub(crate) fn of<I: Family>(entry: &FlowEntry<I>) -> Self {
         let tracked = entry.near.is_tracked();
-        let device = entry.key.device();
+        let device = if entry.key.device() == Device::INTERNET {
+            entry.action.delivery.out
+        } else {
+            entry.key.device()
+        };
         Self {
-            payer: if !tracked && entry.action.is_reply() {
+            payer: if !tracked && entry.action.is_reply() || device.is_component() {
                 Device::NONE
-            } else if device == Device::INTERNET {
-                entry.action.delivery.out
             } else {
                 device
             },

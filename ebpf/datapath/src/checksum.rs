@@ -9,6 +9,25 @@ pub const fn add(a: u32, b: u32) -> u32 {
     (sum as u32).wrapping_add((sum >> 32) as u32)
 }
 
+/// The sum of words.
+#[must_use]
+#[inline(always)]
+pub const fn sum<const N: usize>(words: [u32; N]) -> u32 {
+    let (mut sum, mut at) = (0, 0);
+    while at < N {
+        sum = add(sum, words[at]);
+        at += 1;
+    }
+    sum
+}
+
+/// A word of two halves, each in network order.
+#[must_use]
+#[inline(always)]
+pub const fn halves(first: u16, second: u16) -> u32 {
+    first.swap_bytes() as u32 | (second.swap_bytes() as u32) << 16
+}
+
 /// What a sum changes by when a word of it does.
 #[must_use]
 #[inline(always)]

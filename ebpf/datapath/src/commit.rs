@@ -288,7 +288,7 @@ fn install<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I>) -> Res
 /// Takes the ports that NAT gateways have found for the packet, and for its answer if that passes others.
 #[inline(always)]
 fn bind<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I>) -> Result<(), DropReason> {
-    if !I::IS_TRANSLATED || scratch.there.wanted.len | scratch.back.wanted.len == 0 {
+    if scratch.there.wanted.len | scratch.back.wanted.len == 0 {
         return Ok(());
     }
     stages.bind(scratch).check()

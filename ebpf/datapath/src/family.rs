@@ -7,7 +7,7 @@ use crate::walk::Walk;
 use crate::{Frame, TablesOf};
 use groundplane_abi::eni::SubnetEntry;
 use groundplane_abi::flow::FlowKey;
-use groundplane_abi::{Device, DropReason, Ip};
+use groundplane_abi::{Device, DropReason, Ip, Ip4};
 
 /// What the fast path needs of a packet.
 #[derive(Clone, Copy, Debug)]
@@ -23,8 +23,6 @@ pub struct Glance<I: Ip> {
 
 /// An address family, as the datapath needs it.
 pub trait Family: Ip {
-    /// Whether anything translates its addresses.
-    const IS_TRANSLATED: bool;
     /// The error that a packet is too big, and the one that its TTL has run out: type and code.
     const TOO_BIG: [u8; 2];
     const HOP_LIMIT: [u8; 2];
@@ -52,6 +50,10 @@ pub trait Family: Ip {
     fn check_outside_destination(address: Self) -> Result<(), DropReason>;
     /// Why it lets a packet from this address not in (semantics 9.3).
     fn check_outside_source(address: Self) -> Result<(), DropReason>;
+    /// Whether a NAT gateway takes a packet to this address.
+    fn leads_to_ip4(address: Self) -> bool;
+    /// The same packet in IPv4, at the ENI of a NAT gateway.
+    fn in_ip4(key: &FlowKey<Self>) -> FlowKey<Ip4>;
     /// A number in which both directions of a flow agree about its addresses.
     fn sum(address: Self) -> u32;
     /// Whether an address is the implicit router's in this subnet.

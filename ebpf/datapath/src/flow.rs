@@ -254,7 +254,7 @@ fn compose<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I>) {
     let walk = &scratch.there;
     let entry = &mut scratch.entry;
     entry.validity = Validity::new(walk.generation, walk.scopes);
-    entry.action = delivery(walk, &entry.key);
+    write_delivery(&mut entry.action, walk, &entry.key);
     entry.last_seen = walk.now;
     entry.packets = 1;
     entry.bytes = u64::from(walk.packet.len);
@@ -283,7 +283,7 @@ fn compose_twin<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I>) {
 /// What passes a NAT gateway or an egress-only gateway is tracked at its ENIs, whatever their rules say (semantics 7.3).
 #[inline(always)]
 fn track(gate: &mut Gate, device: Device) {
-    if device != Device::INTERNET {
+    if device != Device::INTERNET && !device.is_component() {
         gate.flags |= gate_flag::TRACKED | gate_flag::AUTOMATIC;
     }
 }
@@ -300,11 +300,12 @@ fn write_twin<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I>, dro
     twin.key = scratch.entry.twin_key();
     scratch.entry.validity = Validity::new(there.generation, back.scopes);
     twin.validity = scratch.entry.validity;
-    twin.action = if dropped.is_none() {
-        delivery(back, &twin.key)
+    if dropped.is_none() {
+        write_delivery(&mut twin.action, back, &twin.key);
     } else {
         // Nobody gets it, so there is room for where it is denied.
-        let mut action = translated(back, there.far.mac, there.near.mac, back.at);
+        let action = &mut twin.action;
+        *action = translated(back, there.far.mac, there.near.mac, back.at);
         action.delivery.detail = dropped.0;
         if back.direction == direction::EGRESS {
             action.delivery.flags |= action_flag::LEAVING;
@@ -318,8 +319,7 @@ fn write_twin<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I>, dro
         action.dst = answer.dst();
         action.delivery.src_port = answer.src_port();
         action.delivery.dst_port = answer.dst_port();
-        action
-    };
+    }
     twin.action.delivery.flags |= action_flag::REPLY;
     twin.last_seen = there.now;
     twin.packets = 0;
@@ -346,12 +346,15 @@ pub(crate) fn stamp<I: Family, S: Stages<I>>(stages: &S, entry: &mut FlowEntry<I
     entry.stamp_end = entry.stamp;
 }
 
-/// The action of a packet that has arrived, and had this key when it left.
-fn delivery<I: Family>(walk: &Walk<I>, key: &FlowKey<I>) -> Action<I> {
+/// The action of a packet that has arrived, and had this key when it left. In its place: on the stack the compiler writes
+/// it misaligned.
+fn write_delivery<I: Family>(action: &mut Action<I>, walk: &Walk<I>, key: &FlowKey<I>) {
     let is_outside = walk.far_device == Device::INTERNET;
-    let mut action = translated(walk, walk.near.mac, walk.far.mac, walk.far_device);
+    *action = translated(walk, walk.near.mac, walk.far.mac, walk.far_device);
     action.delivery.kind = if is_outside {
         kind::UPLINK
+    } else if walk.is_carried != 0 {
+        kind::NAT64
     } else {
         delivery_kind(&walk.far)
     };
@@ -363,7 +366,6 @@ fn delivery<I: Family>(walk: &Walk<I>, key: &FlowKey<I>) -> Action<I> {
         action.delivery.flags |= action_flag::CLAMPED;
     }
     action.delivery.flags |= (walk.hops & action_flag::MOST_HOPS) << action_flag::HOPS_SHIFT;
-    action
 }
 
 /// The action of a packet that goes nowhere yet: it is dropped, for no reason.

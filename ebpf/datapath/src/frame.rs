@@ -21,6 +21,10 @@ pub trait Frame {
     /// Makes the frame shorter or longer at its end, with zeros.
     fn resize(&mut self, len: u32) -> Option<()>;
 
+    /// Makes room for the header of an IP packet of the other version, in the place of this one's, and moves what stands
+    /// before. What the frame says of its version is up to the caller.
+    fn change_version(&mut self, version: u8) -> Option<()>;
+
     /// Sees to it that headers up to `len` bytes can be loaded, as far as the frame is that long. The kernel may keep
     /// them in fragments of the packet buffer, where [`Frame::load`] doesn't look.
     fn pull(&mut self, len: u32);

@@ -22,7 +22,6 @@ const MORE_FRAGMENTS: u16 = 0x2000;
 const FRAGMENT_OFFSET: u16 = 0x1fff;
 
 impl Family for Ip4 {
-    const IS_TRANSLATED: bool = true;
     /// Destination unreachable, fragmentation needed (RFC 1191).
     const TOO_BIG: [u8; 2] = [3, 4];
     const HOP_LIMIT: [u8; 2] = [11, 0];
@@ -164,6 +163,16 @@ impl Family for Ip4 {
         } else {
             Ok(())
         }
+    }
+
+    #[inline(always)]
+    fn leads_to_ip4(_: Self) -> bool {
+        true
+    }
+
+    #[inline(always)]
+    fn in_ip4(key: &FlowKey<Self>) -> FlowKey<Ip4> {
+        *key
     }
 
     #[inline(always)]

@@ -5,11 +5,11 @@ use crate::packet::{Packet, packet_flag};
 use crate::translate::Translation;
 use crate::verdict::{Answer, Verdict, rewrite};
 use crate::walk::Walk;
-use crate::{Frame, TablesOf, echo, neighbor, parse, refuse};
+use crate::{Frame, TablesOf, echo, nat64, neighbor, parse, refuse, translate};
 use groundplane_abi::eni::SubnetEntry;
 use groundplane_abi::flow::FlowKey;
 use groundplane_abi::wire::protocol;
-use groundplane_abi::{Device, DropReason, Ip as _, Ip6, Port};
+use groundplane_abi::{Device, DropReason, Ip as _, Ip4, Ip6, Port};
 
 const ETHERNET_LEN: u32 = 14;
 const HEADER_LEN: u32 = 40;
@@ -60,11 +60,11 @@ mod extension {
 }
 
 impl Family for Ip6 {
-    const IS_TRANSLATED: bool = false;
     /// RFC 4443 sections 3.2, 3.3.
     const TOO_BIG: [u8; 2] = [2, 0];
     const HOP_LIMIT: [u8; 2] = [3, 0];
-    const COMPONENT_MSS: u16 = 8500 - 60;
+    /// Nothing but NAT64 lowers it.
+    const COMPONENT_MSS: u16 = nat64::MTU - 60;
 
     #[inline(always)]
     fn glance(frame: &impl Frame, device: Device) -> Option<Glance<Self>> {
@@ -163,6 +163,16 @@ impl Family for Ip6 {
     }
 
     #[inline(always)]
+    fn leads_to_ip4(address: Self) -> bool {
+        address.is_in(nat64::PREFIX, 96)
+    }
+
+    #[inline(always)]
+    fn in_ip4(key: &FlowKey<Self>) -> FlowKey<Ip4> {
+        nat64::in_ip4(key)
+    }
+
+    #[inline(always)]
     fn sum(address: Self) -> u32 {
         let [a, b, c, d] = address.0;
         let sum = a.swap_bytes().wrapping_add(b.swap_bytes());
@@ -215,21 +225,19 @@ impl Family for Ip6 {
         refuse::write_error6(frame, what, source, verdict)
     }
 
-    /// No component that resets connections carries IPv6.
     #[inline(always)]
-    fn write_reset(_: &mut impl Frame, _: &Verdict) -> Option<()> {
-        None
-    }
-
-    /// Nothing translates IPv6.
-    #[inline(always)]
-    fn translate(_: &mut impl Frame, _: &Translation<Self>) -> Option<()> {
-        None
+    fn write_reset(frame: &mut impl Frame, verdict: &Verdict) -> Option<()> {
+        refuse::write_reset6(frame, verdict)
     }
 
     #[inline(always)]
-    fn translate_quote(_: &mut impl Frame, _: u32, _: &FlowKey<Self>) -> Option<()> {
-        None
+    fn translate(frame: &mut impl Frame, translation: &Translation<Self>) -> Option<()> {
+        translate::translate6(frame, translation)
+    }
+
+    #[inline(always)]
+    fn translate_quote(frame: &mut impl Frame, icmp: u32, quoted: &FlowKey<Self>) -> Option<()> {
+        translate::translate_quote6(frame, icmp, quoted)
     }
 }
 

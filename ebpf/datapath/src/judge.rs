@@ -79,8 +79,9 @@ fn decide<I: Family, S: Stages<I>>(
 #[inline(always)]
 fn refuse<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I>, reason: DropReason) -> Verdict {
     let mut verdict = Verdict::drop(reason);
-    // Nobody outside is told anything.
-    if !refuse::is_told(reason) || scratch.there.is_from_outside() {
+    // Nobody outside is told anything, and no component.
+    let sender = scratch.there.near_device;
+    if !refuse::is_told(reason) || sender == Device::INTERNET || sender.is_component() {
         return verdict;
     }
     scratch.effect = effect::NONE;

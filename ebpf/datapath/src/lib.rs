@@ -30,6 +30,7 @@ mod ip6;
 mod judge;
 pub mod nacl;
 pub mod nat;
+pub mod nat64;
 pub mod neighbor;
 pub mod options;
 pub mod packet;
@@ -78,7 +79,7 @@ pub fn commit<I: Family, S: Stages<I>>(stages: &S) -> Verdict {
         if scratch.verdict.is_drop() || scratch.verdict.is_refusal() {
             report::drop(stages, scratch);
             // Nothing that is refused for want of a port makes room by itself.
-            if I::IS_TRANSLATED && scratch.verdict.reason == DropReason::NAT_PORTS_EXHAUSTED {
+            if scratch.verdict.reason == DropReason::NAT_PORTS_EXHAUSTED {
                 stages.reclaim(&mut scratch.there);
             }
         } else if scratch.first_fragment != 0 {

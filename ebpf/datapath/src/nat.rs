@@ -10,12 +10,12 @@ use crate::family::Family;
 use crate::packet::{Packet, packet_flag};
 use crate::scratch::Scratch;
 use crate::stages::Stages;
-use crate::walk::{Walk, route};
-use crate::{TablesOf, eni, reclaim};
+use crate::walk::{NO_GATE, Walk, route};
+use crate::{TablesOf, eni, nat64, reclaim};
 use groundplane_abi::eni::{AddressKey, EniKey};
 use groundplane_abi::flow::{FlowKey, state};
 use groundplane_abi::nacl::direction;
-use groundplane_abi::nat::{MAPPINGS, NAT_ADDRESSES, forward};
+use groundplane_abi::nat::{MAPPINGS, NAT_ADDRESSES};
 use groundplane_abi::route::Target;
 use groundplane_abi::vpc::VpcKey;
 use groundplane_abi::wire::protocol;
@@ -70,7 +70,7 @@ impl<I: Family> Mapping<I> {
 /// Tells the walk back what the walk there wants.
 #[inline(always)]
 pub(crate) fn expect<I: Family>(back: &mut Walk<I>, there: &Walk<I>) {
-    if I::IS_TRANSLATED && there.wanted.len != 0 {
+    if there.wanted.len != 0 {
         back.expected = there.wanted;
     }
 }
@@ -78,6 +78,9 @@ pub(crate) fn expect<I: Family>(back: &mut Walk<I>, there: &Walk<I>) {
 /// From inside to the gateway that the walk is about to arrive at, and on from its subnet.
 pub fn out<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<(), DropReason> {
     let nat = walk.arrival;
+    if I::VERSION == 6 && !I::leads_to_ip4(walk.packet.dst) {
+        return Err(DropReason::UNUSABLE_TARGET);
+    }
     arrive(stages, walk, nat)?;
     walk.refuser = nat_address(stages, walk, nat, 0).ok_or(DropReason::NO_ENI)?;
     let is_error = walk.packet.has(packet_flag::QUOTES);
@@ -86,9 +89,9 @@ pub fn out<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<()
     }
     pass(walk)?;
     if is_error {
-        walk.mapping.key = walk.quoted.reversed(forward(nat));
+        walk.mapping.key = walk.quoted.reversed(nat.of_mapping());
     } else {
-        walk.mapping.key = walk.packet.key(forward(nat));
+        walk.mapping.key = walk.packet.key(nat.of_mapping());
     }
     let key = walk.mapping.key;
     if !is_mapped(stages, walk, &key) {
@@ -112,7 +115,72 @@ pub fn out<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<()
             walk.packet.src_port = becomes.src_port();
         }
     }
+    if I::VERSION == 6 {
+        hop(walk);
+        walk.narrow(nat64::MTU);
+        carry(walk, nat);
+        return Ok(());
+    }
     go_on(stages, walk)
+}
+
+/// Here the packet becomes one of the other family (see [`nat64`]).
+#[inline(always)]
+fn carry<I: Family>(walk: &mut Walk<I>, nat: Device) {
+    walk.far_device = nat;
+    walk.far_gate = NO_GATE;
+    walk.is_carried = 1;
+    walk.is_elsewhere = 1;
+    walk.component = IDLE;
+}
+
+/// From the ENI of a gateway, where the packet was one of the other family. An answer, in IPv6, finds its client there as
+/// any other does.
+pub fn send<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<(), DropReason> {
+    let nat = walk.near_device;
+    eni::load_near(stages, walk)?;
+    walk.far_device = nat;
+    walk.source = Device::NONE;
+    if I::VERSION == 6 {
+        return Ok(());
+    }
+    walk.is_elsewhere = 1;
+    walk.component = IDLE;
+    walk.identity = GroupSetId::NONE;
+    reserve(stages, walk, nat)?;
+    eni::find_owner(stages, walk)
+}
+
+/// The mapping of what NAT64 sends: the other family has found the port, this one takes it. So nobody has it twice.
+#[inline(always)]
+fn reserve<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>, nat: Device) -> Result<(), DropReason> {
+    let is_error = walk.packet.has(packet_flag::QUOTES);
+    let key = if is_error {
+        walk.quoted.at(nat)
+    } else {
+        walk.packet.key(nat).reversed(nat)
+    };
+    if is_mapped(stages, walk, &key) {
+        if is_own(&key, &walk.mapping.becomes) {
+            return Ok(());
+        }
+        return Err(DropReason::NAT_PORTS_EXHAUSTED);
+    }
+    if is_error {
+        return Err(DropReason::NAT_NO_MAPPING);
+    }
+    walk.wanted.mappings[0] = Mapping {
+        answer: key,
+        forward: walk.packet.key(nat.of_mapping()),
+    };
+    walk.wanted.len = 1;
+    Ok(())
+}
+
+/// Whether what answers a mapping stays as it is: then the gateway itself has sent, for the other family.
+#[inline(always)]
+fn is_own<I: Family>(answer: &FlowKey<I>, becomes: &FlowKey<I>) -> bool {
+    answer.dst().difference(becomes.dst()) == 0
 }
 
 /// Back to the client: the packet has arrived at the ENI of a gateway.
@@ -124,6 +192,10 @@ pub fn come_in<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Resul
     }
     // Nobody is told of what comes back.
     walk.refuser = I::default();
+    if is_own(&key, &walk.mapping.becomes) {
+        carry(walk, nat);
+        return Ok(());
+    }
     pass(walk)?;
     let becomes = walk.mapping.becomes;
     walk.packet.dst = becomes.dst();
@@ -203,17 +275,23 @@ fn pass<I: Family>(walk: &mut Walk<I>) -> Result<(), DropReason> {
 /// Goes on from the gateway's ENI.
 #[inline(always)]
 fn go_on<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<(), DropReason> {
-    walk.packet.ttl = walk.packet.ttl.wrapping_sub(1);
-    walk.hops = walk.hops.wrapping_add(1);
+    hop(walk);
     walk.left = walk.at;
     walk.direction = direction::EGRESS;
     walk.identity = GroupSetId::NONE;
     walk.is_elsewhere = 1;
-    walk.is_clamped = 1;
     walk.component = IDLE;
-    walk.narrow(MTU);
     walk.arrival = Device::NONE;
     eni::find_owner(stages, walk)
+}
+
+/// What a gateway does to every packet.
+#[inline(always)]
+fn hop<I: Family>(walk: &mut Walk<I>) {
+    walk.packet.ttl = walk.packet.ttl.wrapping_sub(1);
+    walk.hops = walk.hops.wrapping_add(1);
+    walk.is_clamped = 1;
+    walk.narrow(MTU);
 }
 
 /// The key by which an answer, or an error about what the gateway has sent, finds its mapping.
@@ -292,25 +370,46 @@ fn map<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>, nat: Device) -> 
 pub fn find_port<I: Family, T: TablesOf<I>>(tables: &T, walk: &mut Walk<I>) -> bool {
     let nat = walk.at;
     let seed = seed(tables.secret(), &walk.packet);
-    let Some(address) = find_address(tables, walk, nat, seed as u32) else {
+    if !find_address(tables, walk, nat, seed as u32) {
         return false;
-    };
+    }
+    let address = walk.mapping.becomes.src();
     for probe in 0..PROBES {
         let port = FIRST_PORT + mixed(seed.wrapping_add(u64::from(probe))) % PORTS;
-        let becomes = mapped(&walk.packet, nat, address, Port::new(port as u16));
-        if !tables.has_binding(&becomes.reversed(nat)) {
-            walk.mapping.becomes = becomes;
+        walk.mapping.becomes = mapped(&walk.packet, nat, address, Port::new(port as u16));
+        if is_free(tables, &walk.mapping.becomes) {
             return true;
         }
     }
     false
 }
 
-/// An address that has a mapping left for the packet's destination.
-#[inline(always)]
-fn find_address<I: Family, T: TablesOf<I>>(tables: &T, walk: &Walk<I>, nat: Device, start: u32) -> Option<I> {
+/// Whether nobody has the address and port that a packet would leave with. Both families have the same, and IPv4 knows of
+/// all. Apart, for the stack's sake, as is the next.
+#[inline(never)]
+fn is_free<I: Family, T: TablesOf<I>>(tables: &T, becomes: &FlowKey<I>) -> bool {
+    let answer = becomes.reversed(becomes.device());
+    !tables.has_binding(&answer) && (I::VERSION == 4 || !tables.is_port_taken(&I::in_ip4(&answer)))
+}
+
+/// How many mappings the address of a packet without a port has to its destination.
+#[inline(never)]
+fn mappings<I: Family, T: TablesOf<I>>(tables: &T, becomes: &FlowKey<I>) -> u64 {
+    let answer = becomes.reversed(becomes.device());
+    if I::VERSION == 4 {
+        tables.mappings(&answer)
+    } else {
+        tables.mappings_in_ip4(&I::in_ip4(&answer))
+    }
+}
+
+/// Looks for an address that has a mapping left for the packet's destination; leaves it in the mapping.
+#[inline(never)]
+fn find_address<I: Family, T: TablesOf<I>>(tables: &T, walk: &mut Walk<I>, nat: Device, start: u32) -> bool {
     let bank = walk.generation.bank();
-    let len = tables.nat_len(&EniKey { bank, device: nat })?;
+    let Some(len) = tables.nat_len(&EniKey { bank, device: nat }) else {
+        return false;
+    };
     // Any of them first; by multiplication, behind whose shift the verifier knows what a remainder hides from it.
     let first = (u64::from(start) * u64::from(len)) >> 32;
     for step in 0..NAT_ADDRESSES {
@@ -323,14 +422,15 @@ fn find_address<I: Family, T: TablesOf<I>>(tables: &T, walk: &Walk<I>, nat: Devi
         } else {
             next
         } as u32;
-        let address = nat_address(tables, walk, nat, index)?;
-        let becomes = mapped(&walk.packet, nat, address, Port::NONE);
-        let answer = becomes.reversed(nat);
-        if tables.mappings(&answer) < u64::from(MAPPINGS) {
-            return Some(address);
+        let Some(address) = nat_address(tables, walk, nat, index) else {
+            return false;
+        };
+        walk.mapping.becomes = mapped(&walk.packet, nat, address, Port::NONE);
+        if mappings(tables, &walk.mapping.becomes) < u64::from(MAPPINGS) {
+            return true;
         }
     }
-    None
+    false
 }
 
 #[inline(always)]
@@ -427,7 +527,7 @@ fn insert<I: Family, S: Stages<I>>(
     binding.key = wanted.forward;
     binding.becomes = wanted.answer.reversed(nat);
     stages.insert_binding(binding, true);
-    reclaim::push(stages, &wanted.answer, stamp as u32, walk.now);
+    reclaim::push(stages, &wanted.answer.at(nat.of_mapping()), stamp as u32, walk.now);
     true
 }
 
@@ -440,7 +540,7 @@ pub fn unbind<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) {
     let nat = answer.device();
     let mapping = Mapping {
         answer,
-        forward: becomes.reversed(forward(nat)),
+        forward: becomes.reversed(nat.of_mapping()),
     };
     stages.discharge_mapping(&mapping.count_key());
     // The two rows of a mapping have one stamp.

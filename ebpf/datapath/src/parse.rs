@@ -17,7 +17,7 @@ const TCP_MIN_LEN: u32 = 20;
 const SHORT_HEADER_LEN: u32 = 8;
 /// Ethernet, the longest IP header with what belongs to it, an ICMP header, an IP header that it quotes, the beginning of
 /// what follows that.
-const HEADERS_LEN: u32 = ETHERNET_LEN + 160 + SHORT_HEADER_LEN + 40 + SHORT_HEADER_LEN;
+pub(crate) const HEADERS_LEN: u32 = ETHERNET_LEN + 160 + SHORT_HEADER_LEN + 40 + SHORT_HEADER_LEN;
 /// The largest packet inside a VPC (semantics 23).
 pub(crate) const MTU: u32 = 9001;
 
@@ -241,6 +241,10 @@ mod tests {
         }
 
         fn resize(&mut self, _: u32) -> Option<()> {
+            None
+        }
+
+        fn change_version(&mut self, _: u8) -> Option<()> {
             None
         }
 

@@ -72,7 +72,7 @@ pub fn examine<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> bool 
         put(stages, &slot.key, slot.stamp, slot.quiet_until);
         return true;
     }
-    if I::IS_TRANSLATED && slot.key.device().is_component() {
+    if slot.key.device().is_of_mapping() {
         examine_binding(stages, walk, &slot);
         return true;
     }
@@ -92,7 +92,8 @@ pub fn examine<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> bool 
 /// Looks at a mapping of a NAT gateway, which stands in the queue like a connection.
 #[inline(always)]
 fn examine_binding<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>, slot: &RingSlot<I>) {
-    if !stages.binding(&slot.key, &mut walk.mapping) || walk.mapping.stamp as u32 != slot.stamp {
+    let key = slot.key.at(slot.key.device().without_mapping());
+    if !stages.binding(&key, &mut walk.mapping) || walk.mapping.stamp as u32 != slot.stamp {
         return;
     }
     if stages.is_live(walk) {

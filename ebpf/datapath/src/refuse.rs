@@ -3,7 +3,7 @@
 //!
 //! An answer is written over the packet it is about, which goes back to its sender.
 
-use crate::checksum::{add, fold};
+use crate::checksum::{add, fold, halves, sum};
 use crate::family::Family;
 use crate::packet::{packet_flag, tcp_flag};
 use crate::rewrite::readdress;
@@ -105,23 +105,6 @@ pub fn write<I: Family>(frame: &mut impl Frame, scratch: &Scratch<I>) -> Result<
     written.ok_or(DropReason::TRUNCATED)
 }
 
-/// The sum of words.
-#[inline(always)]
-fn sum<const N: usize>(words: [u32; N]) -> u32 {
-    let (mut sum, mut at) = (0, 0);
-    while at < N {
-        sum = add(sum, words[at]);
-        at += 1;
-    }
-    sum
-}
-
-/// A word of two halves, each in network order.
-#[inline(always)]
-const fn halves(first: u16, second: u16) -> u32 {
-    first.swap_bytes() as u32 | (second.swap_bytes() as u32) << 16
-}
-
 const VERSION_4: u16 = 0x4500;
 const TTL: u16 = 64;
 
@@ -199,43 +182,84 @@ pub(crate) fn write_error6(
     let quote = add(sum(header), sum(beginning));
     let checksum = !fold(add(add(pseudo, quote), add(first, mtu)));
     frame.store_words(ETHERNET_LEN + HEADER6, [first | u32::from(checksum) << 16, mtu])?;
-    let lengths = halves(PAYLOAD_LEN as u16, u16::from(protocol::ICMPV6) << 8 | TTL);
-    frame.store_words(ETHERNET_LEN, [0x60, lengths])?;
-    frame.store_words(ETHERNET_LEN + 8, source.0)?;
-    frame.store_words(ETHERNET_LEN + 24, sender)?;
+    write_header6(frame, PAYLOAD_LEN as u16, protocol::ICMPV6, [source.0, sender])?;
     readdress(frame, verdict.mac, Mac::ROUTER)
 }
 
-/// RFC 9293 section 3.5.2: a segment with an acknowledgement is reset where it is acknowledged, another one is
-/// acknowledged itself.
+/// What a reset says of the segment that it answers.
+struct Reset {
+    ports: u32,
+    sequence: u32,
+    acknowledgement: u32,
+    flags: u32,
+}
+
+impl Reset {
+    const LEN: u32 = 20;
+
+    /// RFC 9293 section 3.5.2: a segment with an acknowledgement is reset where it is acknowledged, another one is
+    /// acknowledged itself. Of the segment's first words, and of its length.
+    #[inline(always)]
+    const fn to([ports, sequence, acknowledgement, flags]: [u32; 4], len: u32) -> Self {
+        const SMALLEST_HEADER: u16 = 5 << 12;
+        let tcp_flags = (flags >> 8) as u8;
+        let data_len = len.wrapping_sub((flags >> 4 & 0xf) * 4);
+        let counted = (tcp_flags & (tcp_flag::SYN | tcp_flag::FIN) != 0) as u32;
+        let end = sequence.swap_bytes().wrapping_add(data_len).wrapping_add(counted);
+        let (sequence, acknowledgement, answer) = if tcp_flags & tcp_flag::ACK != 0 {
+            (acknowledgement, 0, tcp_flag::RST)
+        } else {
+            (0, end.swap_bytes(), tcp_flag::RST | tcp_flag::ACK)
+        };
+        Self {
+            ports: ports.rotate_left(16),
+            sequence,
+            acknowledgement,
+            flags: halves(SMALLEST_HEADER | answer as u16, 0),
+        }
+    }
+
+    /// Writes the segment, given the sum of the addresses.
+    #[inline(always)]
+    fn write(&self, frame: &mut impl Frame, offset: u32, addresses: u32) -> Option<()> {
+        let words = [self.ports, self.sequence, self.acknowledgement, self.flags];
+        let pseudo = add(halves(u16::from(protocol::TCP), Self::LEN as u16), addresses);
+        let checksum = !fold(add(pseudo, sum(words)));
+        let [ports, sequence, acknowledgement, flags] = words;
+        frame.store_words(offset, [ports, sequence, acknowledgement, flags, u32::from(checksum)])
+    }
+}
+
 #[inline(always)]
 pub(crate) fn write_reset4(frame: &mut impl Frame, verdict: &Verdict) -> Option<()> {
-    const LEN: u32 = HEADER4 + 20;
-    const SMALLEST_HEADER: u16 = 5 << 12;
+    const LEN: u32 = HEADER4 + Reset::LEN;
     let [first, _, _, src, dst, ports, sequence, acknowledgement, flags] = frame.words::<9>(ETHERNET_LEN)?;
-    let total_len = (first >> 16) as u16;
-    let tcp_flags = (flags >> 8) as u8;
-    let data_len = u32::from(total_len.swap_bytes())
-        .wrapping_sub(HEADER4)
-        .wrapping_sub((flags >> 4 & 0xf) * 4);
-    let counted = u32::from(tcp_flags & (tcp_flag::SYN | tcp_flag::FIN) != 0);
-    let acknowledged = sequence
-        .swap_bytes()
-        .wrapping_add(data_len)
-        .wrapping_add(counted)
-        .swap_bytes();
-    let (sequence, acknowledgement, answer) = if tcp_flags & tcp_flag::ACK != 0 {
-        (acknowledgement, 0, tcp_flag::RST)
-    } else {
-        (0, acknowledged, tcp_flag::RST | tcp_flag::ACK)
-    };
+    let total_len = u32::from(((first >> 16) as u16).swap_bytes());
+    let segment = [ports, sequence, acknowledgement, flags];
+    let reset = Reset::to(segment, total_len.wrapping_sub(HEADER4));
     frame.resize(ETHERNET_LEN + LEN)?;
-    let ports = ports.rotate_left(16);
-    let flags = halves(SMALLEST_HEADER | u16::from(answer), 0);
-    let pseudo = add(halves(u16::from(protocol::TCP), 20), add(src, dst));
-    let checksum = !fold(add(pseudo, sum([ports, sequence, acknowledgement, flags])));
-    let segment = [ports, sequence, acknowledgement, flags, u32::from(checksum)];
-    frame.store_words(ETHERNET_LEN + HEADER4, segment)?;
+    reset.write(frame, ETHERNET_LEN + HEADER4, add(src, dst))?;
     write_header4(frame, LEN as u16, protocol::TCP, [dst, src])?;
     readdress(frame, verdict.mac, Mac::ROUTER)
+}
+
+#[inline(always)]
+pub(crate) fn write_reset6(frame: &mut impl Frame, verdict: &Verdict) -> Option<()> {
+    let [_, second, s0, s1, s2, s3, d0, d1, d2, d3] = frame.words::<10>(ETHERNET_LEN)?;
+    let segment = frame.words::<4>(ETHERNET_LEN + HEADER6)?;
+    let reset = Reset::to(segment, u32::from((second as u16).swap_bytes()));
+    let (src, dst) = ([d0, d1, d2, d3], [s0, s1, s2, s3]);
+    frame.resize(ETHERNET_LEN + HEADER6 + Reset::LEN)?;
+    reset.write(frame, ETHERNET_LEN + HEADER6, add(sum(src), sum(dst)))?;
+    write_header6(frame, Reset::LEN as u16, protocol::TCP, [src, dst])?;
+    readdress(frame, verdict.mac, Mac::ROUTER)
+}
+
+/// Writes an IPv6 header.
+#[inline(always)]
+fn write_header6(frame: &mut impl Frame, payload_len: u16, protocol: u8, [src, dst]: [[u32; 4]; 2]) -> Option<()> {
+    let lengths = halves(payload_len, u16::from(protocol) << 8 | TTL);
+    frame.store_words(ETHERNET_LEN, [0x60, lengths])?;
+    frame.store_words(ETHERNET_LEN + 8, src)?;
+    frame.store_words(ETHERNET_LEN + 24, dst)
 }

@@ -13,7 +13,7 @@ use groundplane_abi::{DropReason, Mac};
 #[inline(always)]
 pub fn established<I: Family, S: Stages<I>>(stages: &S, frame: &mut S::Frame, hit: &Hit<I, S::FlowRef>) -> bool {
     let verdict = &hit.verdict;
-    if I::IS_TRANSLATED && verdict.rewrite == rewrite::TRANSLATED {
+    if verdict.rewrite == rewrite::TRANSLATED {
         let take = |entry: &FlowEntry<I>| {
             let delivery = &entry.action.delivery;
             (entry.action.src, entry.action.dst, delivery.src_port, delivery.dst_port)
@@ -47,7 +47,7 @@ pub fn apply<I: Family, S: Stages<I>>(stages: &S, frame: &mut S::Frame, verdict:
         if scratch.entry.action.delivery.flags & action_flag::CLAMPED != 0 {
             stages.clamp(frame, &scratch.there.packet).check()?;
         }
-        if I::IS_TRANSLATED && verdict.rewrite == rewrite::TRANSLATED {
+        if verdict.rewrite == rewrite::TRANSLATED {
             stages.translate(frame, scratch).check()?;
         }
         Ok(())

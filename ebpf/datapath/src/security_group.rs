@@ -87,7 +87,7 @@ pub fn ingress<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Resul
         return Ok(());
     }
     let has_references = walk.question.has_references != 0;
-    walk.own_key = on_device(&walk.quoted, walk.far_device);
+    walk.own_key = walk.quoted.at(walk.far_device);
     if pass_error(stages, walk, direction::INGRESS).is_some() {
         return Ok(());
     }
@@ -180,17 +180,6 @@ fn is_untracked<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>, directi
     walk.question.direction = direction;
     walk.question.selector = selector;
     stages.classify(walk).is_none() && walk.question.rule != 0 && walk.question.untracked != 0
-}
-
-fn on_device<I: Family>(key: &FlowKey<I>, device: Device) -> FlowKey<I> {
-    FlowKey::new(
-        device,
-        key.protocol(),
-        key.src(),
-        key.dst(),
-        key.src_port(),
-        key.dst_port(),
-    )
 }
 
 /// Answers the walk's question: the rules that speak of the far end, by address or by membership, and of protocol and

@@ -97,6 +97,11 @@ pub trait Stages<I: Family>: TablesOf<I> + Sized {
         reason(nat::come_in(self, walk))
     }
 
+    /// See [`nat::send`].
+    fn nat_send(&self, walk: &mut Walk<I>) -> DropReason {
+        reason(nat::send(self, walk))
+    }
+
     /// See [`nat::answers`].
     fn answer_nat(&self, walk: &mut Walk<I>) -> bool {
         nat::answers(self, walk)

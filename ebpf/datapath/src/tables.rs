@@ -14,7 +14,7 @@ use groundplane_abi::security_group::{GroupSetEntry, GroupSetKey, PeerKey, Refer
 use groundplane_abi::transit::{Attachment, AttachmentKey, AttachmentSubnet};
 use groundplane_abi::uplink::UplinkEntry;
 use groundplane_abi::vpc::{VpcEntry, VpcKey};
-use groundplane_abi::{Device, Ip, ScopeId};
+use groundplane_abi::{Device, Ip, Ip4, ScopeId};
 
 /// What time it is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -71,6 +71,10 @@ pub trait Tables {
     fn uplink(&self) -> UplinkEntry;
     /// What nobody outside of the host knows.
     fn secret(&self) -> u64;
+    /// Whether a NAT gateway has a mapping whose answers have this key.
+    fn is_port_taken(&self, answer: &FlowKey<Ip4>) -> bool;
+    /// [`TablesOf::mappings`] of IPv4, which counts those of both families.
+    fn mappings_in_ip4(&self, answer: &FlowKey<Ip4>) -> u64;
     fn group_set(&self, key: &GroupSetKey) -> Option<GroupSetEntry>;
     fn references(&self, key: &ReferenceKey) -> Option<Self::RulesRef>;
     /// The rules of the longest selector that covers the key's.

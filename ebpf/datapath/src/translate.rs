@@ -2,13 +2,13 @@
 //! them; of an ICMP error also the packet that it quotes (semantics 9.2, 10.2, 10.3).
 
 use crate::Frame;
-use crate::checksum::{add, adjusted, difference};
+use crate::checksum::{add, adjusted, difference, sum};
 use crate::family::Family;
 use crate::packet::{Packet, packet_flag, tcp_flag};
 use crate::scratch::Scratch;
 use groundplane_abi::flow::{Action, FlowKey};
 use groundplane_abi::wire::protocol;
-use groundplane_abi::{DropReason, Ip, Ip4, Port};
+use groundplane_abi::{DropReason, Ip, Ip4, Ip6, Port};
 
 const ETHERNET_LEN: u32 = 14;
 const HEADER_LEN: u32 = 20;
@@ -197,6 +197,72 @@ pub(crate) fn translate_quote4(frame: &mut impl Frame, icmp: u32, quoted: &FlowK
         }
     }
     readdress(frame, quote, [quoted.src(), quoted.dst()], 0)
+}
+
+const HEADER6_LEN: u32 = 40;
+
+/// The same for IPv6, whose header has no checksum, and whose ICMP has the addresses in its own.
+#[inline(always)]
+pub(crate) fn translate6(frame: &mut impl Frame, translation: &Translation<Ip6>) -> Option<()> {
+    let Translation { from, to, .. } = translation;
+    let transport = ETHERNET_LEN + u32::from(translation.header_len);
+    let addresses = add(
+        difference(sum(from.src().0), sum(to.src().0)),
+        difference(sum(from.dst().0), sum(to.dst().0)),
+    );
+    match (translation.part, from.protocol()) {
+        (part::TRANSPORT, protocol::TCP | protocol::UDP) => {
+            let is_udp = from.protocol() == protocol::UDP;
+            let checksum = transport + if is_udp { UDP_CHECKSUM } else { TCP_CHECKSUM };
+            let [old, new] = [from, to].map(|key| word_of(key.src_port().0, key.dst_port().0));
+            frame.adjust_checksum(checksum, addresses, true, is_udp)?;
+            frame.adjust_checksum(checksum, difference(old, new), false, is_udp)?;
+            frame.store_words(transport, [new])?;
+        }
+        (part::TRANSPORT, protocol::ICMPV6) => {
+            frame.adjust_checksum(transport + ICMP_CHECKSUM, addresses, true, false)?;
+            translate_identifier(frame, transport, from.dst_port(), to.dst_port())?;
+        }
+        (part::ERROR, _) => frame.adjust_checksum(transport + ICMP_CHECKSUM, addresses, true, false)?,
+        _ => {}
+    }
+    let [first, second] = frame.words::<2>(ETHERNET_LEN)?;
+    let hop_limit = (second >> 24).wrapping_sub(u32::from(translation.hops)) << 24;
+    frame.store_words(ETHERNET_LEN, [first, second & 0xff_ffff | hop_limit])?;
+    frame.store_words(ETHERNET_LEN + 8, to.src().0)?;
+    frame.store_words(ETHERNET_LEN + 24, to.dst().0)
+}
+
+/// A word as it stands in a frame.
+#[inline(always)]
+const fn word_of([a, b]: [u8; 2], [c, d]: [u8; 2]) -> u32 {
+    u32::from_le_bytes([a, b, c, d])
+}
+
+/// The same for IPv6: what changes in the quote changes the sum of the error.
+#[inline(always)]
+pub(crate) fn translate_quote6(frame: &mut impl Frame, icmp: u32, quoted: &FlowKey<Ip6>) -> Option<()> {
+    let quote = icmp + ICMP_QUOTE;
+    let transport = quote + HEADER6_LEN;
+    let [s0, s1, s2, s3, d0, d1, d2, d3] = frame.words::<8>(quote + 8)?;
+    let old = sum([s0, s1, s2, s3, d0, d1, d2, d3]);
+    let new = add(sum(quoted.src().0), sum(quoted.dst().0));
+    frame.adjust_checksum(icmp + ICMP_CHECKSUM, difference(old, new), false, false)?;
+    let at = if matches!(quoted.protocol(), protocol::TCP | protocol::UDP) {
+        0
+    } else {
+        ICMP_IDENTIFIER
+    };
+    let [old] = frame.words::<1>(transport + at)?;
+    let new = if at == 0 {
+        word_of(quoted.src_port().0, quoted.dst_port().0)
+    } else {
+        old & 0xffff_0000 | u32::from(u16::from_le_bytes(quoted.dst_port().0))
+    };
+    frame.adjust_checksum(icmp + ICMP_CHECKSUM, difference(old, new), false, false)?;
+    frame.store_words(transport + at, [new])?;
+    frame.store_words(quote + 8, quoted.src().0)?;
+    frame.store_words(quote + 24, quoted.dst().0)
 }
 
 /// Lowers the MSS option of a segment that opens a connection (semantics 23). Never raises it.

@@ -76,6 +76,8 @@ pub struct Walk<I: Ip> {
     pub is_remembered: u8,
     /// On the way to an egress-only internet gateway rather than to an internet gateway.
     pub is_egress_only: u32,
+    /// It has ended at the ENI of a NAT gateway, which sends the packet on in the other family.
+    pub is_carried: u32,
     /// The VPC that it crosses into, and whether that is in another Region.
     pub peer: VpcId,
     pub is_far_peer: u32,
@@ -111,7 +113,7 @@ pub struct Walk<I: Ip> {
     pub mapping: BindingEntry<I>,
 }
 
-const NO_GATE: Gate = Gate {
+pub(crate) const NO_GATE: Gate = Gate {
     limit: 0,
     rule: 0,
     flags: 0,
@@ -141,6 +143,7 @@ impl<I: Family> Walk<I> {
         self.is_elsewhere = 0;
         self.is_remembered = 0;
         self.is_egress_only = 0;
+        self.is_carried = 0;
         self.scopes = [ScopeId::NONE; 4];
         self.wanted.len = 0;
         self.expected.len = 0;
@@ -260,12 +263,17 @@ impl<I: Family> Walk<I> {
 pub fn walk<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<(), DropReason> {
     if walk.is_from_outside() {
         stages.internet_in(walk).check()?;
+    } else if walk.near_device.is_component() {
+        stages.nat_send(walk).check()?;
+        if I::VERSION == 6 {
+            stages.nat_in(walk).check()?;
+        }
     } else {
         stages.leave(walk).check()?;
         stages.group_egress(walk).check()?;
     }
     travel(stages, walk)?;
-    if walk.far_device == Device::INTERNET {
+    if walk.far_device == Device::INTERNET || walk.is_carried != 0 {
         return Ok(());
     }
     stages.group_ingress(walk).check()
@@ -277,6 +285,9 @@ fn travel<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<(),
         if walk.arrival == Device::NONE {
             depart(stages, walk)?;
         }
+        if walk.is_carried != 0 {
+            return Ok(());
+        }
         let device = walk.arrival;
         if device == Device::INTERNET {
             walk.far_device = device;
@@ -287,10 +298,13 @@ fn travel<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<(),
         }
         if device != Device::NONE {
             eni::arrive(stages, walk, device)?;
-            if !I::IS_TRANSLATED || !device.is_component() {
+            if !device.is_component() {
                 return Ok(());
             }
             stages.nat_in(walk).check()?;
+            if walk.is_carried != 0 {
+                return Ok(());
+            }
         }
     }
     Err(DropReason::TOO_MANY_HOPS)
@@ -305,7 +319,7 @@ fn depart<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<(),
     }
     // When the NACL and the route would both drop, the NACL is reported (semantics 4.2).
     stages.judge_by_nacl(walk).check()?;
-    if I::IS_TRANSLATED && walk.place.flags & subnet_flag::ANSWERS_NAT != 0 && stages.answer_nat(walk) {
+    if I::VERSION == 4 && walk.place.flags & subnet_flag::ANSWERS_NAT != 0 && stages.answer_nat(walk) {
         return stages.cross(walk).check();
     }
     match route(stages, walk, walk.place.route_table, walk.packet.dst)
@@ -316,7 +330,7 @@ fn depart<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<(),
         Target::Local => walk.arrival = walk.owner,
         Target::Eni(device) => walk.arrival = device,
         Target::Subnet(subnet) => eni::enter(stages, walk, subnet)?,
-        Target::Nat(device) if I::IS_TRANSLATED => {
+        Target::Nat(device) => {
             walk.arrival = device;
             stages.nat_out(walk).check()?;
         }

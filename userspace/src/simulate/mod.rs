@@ -13,15 +13,15 @@ use flows::Flows;
 use groundplane_abi::control::{Generation, SCOPE_SLOTS, ring_hand};
 use groundplane_abi::eni::{Counter, DropKey, EniState, EniTotals};
 use groundplane_abi::event::Event;
-use groundplane_abi::flow::{FlowEntry, FlowKey};
+use groundplane_abi::flow::{FlowEntry, FlowKey, kind};
 use groundplane_abi::fragment::{FragmentKey, FragmentNote};
 use groundplane_abi::nat::BindingEntry;
 use groundplane_abi::ring::RingSlot;
 use groundplane_abi::uplink::{UplinkEntry, uplink_flag};
-use groundplane_abi::{Device, Ip, Ip4, Ip6, Mac};
+use groundplane_abi::{Device, DropReason, Ip, Ip4, Ip6, Mac};
 use groundplane_datapath::scratch::Scratch;
 use groundplane_datapath::{
-    Family, FlowTable, Frame, Stages, TablesOf as _, Verdict, checksum, commit, fast, judge, parse, rewrite,
+    Family, FlowTable, Frame, Stages, TablesOf as _, Verdict, checksum, commit, fast, judge, nat64, parse, rewrite,
 };
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -69,6 +69,19 @@ impl Frame for SliceFrame {
 
     fn resize(&mut self, len: u32) -> Option<()> {
         self.bytes.resize(len as usize, 0);
+        Some(())
+    }
+
+    fn change_version(&mut self, version: u8) -> Option<()> {
+        const ETHERNET_LEN: usize = 14;
+        let [old, new] = if version == 4 {
+            [Ip6::HEADER_LEN, Ip4::HEADER_LEN]
+        } else {
+            [Ip4::HEADER_LEN, Ip6::HEADER_LEN]
+        };
+        let header = ETHERNET_LEN..ETHERNET_LEN + old as usize;
+        self.bytes.get(header.clone())?;
+        self.bytes.splice(header, vec![0; new as usize]);
         Some(())
     }
 
@@ -250,10 +263,20 @@ impl Simulation {
 
     /// A frame comes in by a device: the verdict, its effects on the tables, and the frame as it leaves.
     pub fn send(&self, device: Device, frame: &mut SliceFrame) -> Verdict {
-        if parse::is_ip6(frame) {
-            self.send_of::<Ip6>(device, frame)
-        } else {
-            self.send_of::<Ip4>(device, frame)
+        let mut device = device;
+        loop {
+            let verdict = if parse::is_ip6(frame) {
+                self.send_of::<Ip6>(device, frame)
+            } else {
+                self.send_of::<Ip4>(device, frame)
+            };
+            if verdict.kind != kind::NAT64 {
+                return verdict;
+            }
+            device = verdict.out;
+            if nat64::carry(frame).is_none() {
+                return Verdict::drop(DropReason::NAT64_CONTENT);
+            }
         }
     }
 

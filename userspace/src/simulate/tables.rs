@@ -21,7 +21,7 @@ use groundplane_abi::security_group::{
 use groundplane_abi::transit::{Attachment, AttachmentEntry, AttachmentKey, AttachmentSubnet};
 use groundplane_abi::uplink::UplinkEntry;
 use groundplane_abi::vpc::{VpcEntry, VpcKey};
-use groundplane_abi::{Bank, Device, Ip, ScopeId};
+use groundplane_abi::{Bank, Device, Ip, Ip4, ScopeId};
 use groundplane_datapath::tables::{Account, Clock};
 use groundplane_datapath::{FlowTable, Tables, TablesOf};
 use std::cell::RefCell;
@@ -134,6 +134,14 @@ impl Tables for Simulation {
 
     fn secret(&self) -> u64 {
         self.secret
+    }
+
+    fn is_port_taken(&self, answer: &FlowKey<Ip4>) -> bool {
+        TablesOf::<Ip4>::has_binding(self, answer)
+    }
+
+    fn mappings_in_ip4(&self, answer: &FlowKey<Ip4>) -> u64 {
+        TablesOf::<Ip4>::mappings(self, answer)
     }
 
     fn group_set(&self, key: &GroupSetKey) -> Option<GroupSetEntry> {

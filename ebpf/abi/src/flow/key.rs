@@ -70,6 +70,14 @@ impl<I: Ip> FlowKey<I> {
         I::key_ports(&self.0).1
     }
 
+    /// The same packet as it would come in by another device.
+    #[must_use]
+    #[inline(always)]
+    pub fn at(&self, device: Device) -> Self {
+        let ports = (self.src_port(), self.dst_port());
+        Self::new(device, self.protocol(), self.src(), self.dst(), ports.0, ports.1)
+    }
+
     /// The same packet's answer, as it would come in by another device.
     #[must_use]
     #[inline(always)]

@@ -15,11 +15,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 /// What is pinned of a set: first what is called, then what is attached, so that a set which has all is whole.
-const PINNED: [&str; 9] = [
+const PINNED: [&str; 10] = [
     program::STAGES[0],
     program::STAGES[1],
     program::STAGES[2],
     program::STAGES[3],
+    program::STAGES[4],
     program::RETIRE_IP4,
     program::RETIRE_IP6,
     program::UPLINK_INGRESS,

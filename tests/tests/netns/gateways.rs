@@ -75,7 +75,7 @@ transit_gateway_vpc_attachments:
   depot: { TransitGatewayId: hub, SubnetIds: [depot/only] }
 ";
 
-const OUTSIDE: &str = "192.0.2.7";
+pub(crate) const OUTSIDE: &str = "192.0.2.7";
 const OUTSIDE6: &str = "2001:db8:ffff::7";
 const WEB: &str = "203.0.113.10";
 const WEB6: &str = "2001:db8:a:1::10";
@@ -100,7 +100,7 @@ fn lab() -> Result<Lab> {
 }
 
 /// Connects, says as much as a few segments hold, gets the same again, and says as whom the server saw the client.
-fn seen_as(lab: &Lab, from: &str, to: &str, (bound, address): (&str, &str)) -> Result<IpAddr> {
+pub(crate) fn seen_as(lab: &Lab, from: &str, to: &str, (bound, address): (&str, &str)) -> Result<IpAddr> {
     const LEN: usize = 200_000;
     let at = |address: &str| match address.contains(':') {
         true => format!("[{address}]:7000"),
@@ -128,7 +128,7 @@ fn seen_as(lab: &Lab, from: &str, to: &str, (bound, address): (&str, &str)) -> R
     server.join().map_err(|_| anyhow::anyhow!("the server panicked"))?
 }
 
-const PATIENCE: Duration = Duration::from_secs(5);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 
 #[test]
 fn guests_and_the_outside_reach_each_other_as_their_gateways_say() -> Result<()> {

@@ -13,6 +13,7 @@ mod kill;
 mod large;
 mod lifecycle;
 mod monitor;
+mod nat64;
 mod mtu;
 mod reach;
 mod recovery;

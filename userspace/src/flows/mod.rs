@@ -55,17 +55,26 @@ impl Connections {
     /// Tells of every live connection that is asked for, until the listener breaks off.
     pub fn each(&self, selector: &FlowSelector, tell: impl FnMut(Flow) -> ControlFlow<()>) -> Result<(), Error> {
         struct Teller<'a, F> {
+            datapath: &'a Datapath,
             who: &'a Who,
             now: Moment,
             tell: F,
         }
         impl<F: FnMut(Flow) -> ControlFlow<()>> Visitor for Teller<'_, F> {
             fn visit<I: Stored>(&mut self, pair: &Pair<I>) -> ControlFlow<()> {
-                (self.tell)(Flow::of(pair, self.who, self.now))
+                let mut flow = Flow::of(pair, self.who, self.now);
+                let ends = [pair.entry.key.device(), pair.entry.action.delivery.out];
+                for (end, device) in [&mut flow.from, &mut flow.to].into_iter().zip(ends) {
+                    if let Ok(Some(name)) = self.datapath.gateway(device) {
+                        end.instance = name;
+                    }
+                }
+                (self.tell)(flow)
             }
         }
         let matcher = selector.matcher(&self.who)?;
         let mut teller = Teller {
+            datapath: &self.datapath,
             who: &self.who,
             now: self.tables.now()?,
             tell,

@@ -261,6 +261,9 @@ impl Datapath {
         if device == Device::INTERNET {
             return Ok(Some("the internet".to_owned()));
         }
+        if !device.is_component() {
+            return Ok(None);
+        }
         let nat = self.tables.nat(device, self.generation().bank())?;
         Ok(nat.map(|address| format!("NAT gateway {address}")))
     }

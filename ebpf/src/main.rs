@@ -90,10 +90,11 @@ pub(crate) fn commit_ip6(context: TcContext) -> i32 {
 #[classifier]
 pub(crate) fn nat64(context: TcContext) -> i32 {
     let mut frame = SkbFrame::new(context.skb.skb);
-    if nat64::carry(&mut frame).is_none() {
-        return report_drop(&frame, DropReason::NAT64_CONTENT);
-    }
     let device = frame.port();
+    if nat64::carry(&mut frame).is_none() {
+        nat64::report(&Kernel, device, frame.skb_len());
+        return drop(&frame, DropReason::NAT64_CONTENT);
+    }
     come_in(&context, frame, device)
 }
 

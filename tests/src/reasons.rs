@@ -63,6 +63,7 @@ pub fn of(reason: Reason) -> DropReason {
         Reason::TransitHasNoRoute => DropReason::TRANSIT_NO_ROUTE,
         Reason::TransitRouteIsBlackhole => DropReason::TRANSIT_BLACKHOLE,
         Reason::LargerThanThePath => DropReason::PATH_MTU_EXCEEDED,
+        Reason::OtherFamilyHasNoWord => DropReason::NAT64_CONTENT,
         Reason::HopLimitIsUsedUp => DropReason::HOP_LIMIT,
     }
 }

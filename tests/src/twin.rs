@@ -7,7 +7,9 @@ use groundplane_abi::flow::kind;
 use groundplane_abi::{Device, DropReason, Ip4, Ip6};
 use groundplane_datapath::scratch::{effect, old_place};
 use groundplane_datapath::verdict::rewrite::is_answer;
-use groundplane_datapath::{Frame as _, Stages, Tables as _, TablesOf, Verdict, commit, fast, judge, parse, rewrite};
+use groundplane_datapath::{
+    Frame as _, Stages, Tables as _, TablesOf, Verdict, commit, fast, judge, nat64, parse, rewrite,
+};
 use std::time::Duration;
 
 /// What became of a frame.
@@ -114,15 +116,33 @@ impl Twin {
             bytes: bytes.to_vec(),
             vlan_tag: tagged,
         };
-        let (verdict, path) = if parse::is_ip6(&frame) {
-            self.pass::<Ip6>(from, &mut frame)
-        } else {
-            self.pass::<Ip4>(from, &mut frame)
-        };
+        let (verdict, path) = self.pass_on(from, &mut frame);
         if verdict.is_drop() || verdict.kind == kind::PASS {
             assert_eq!(frame.bytes, bytes, "what is dropped or not ours has not been touched");
         }
+        if verdict.kind == kind::NAT64 {
+            return self.carry(verdict.out, frame);
+        }
         (Heard::of(&verdict, frame.bytes), path)
+    }
+
+    /// A packet goes on in the other family. One that is dropped there has been touched.
+    fn carry(&mut self, nat: Device, mut frame: SliceFrame) -> (Heard, Option<Path>) {
+        if nat64::carry(&mut frame).is_none() {
+            nat64::report(&self.tables, nat, frame.len());
+            return (Heard::Dropped(DropReason::NAT64_CONTENT), None);
+        }
+        let (verdict, path) = self.pass_on(nat, &mut frame);
+        assert_ne!(verdict.kind, kind::NAT64, "nobody carries a packet to and fro");
+        (Heard::of(&verdict, frame.bytes), path)
+    }
+
+    fn pass_on(&self, from: Device, frame: &mut SliceFrame) -> (Verdict, Option<Path>) {
+        if parse::is_ip6(frame) {
+            self.pass::<Ip6>(from, frame)
+        } else {
+            self.pass::<Ip4>(from, frame)
+        }
     }
 
     /// What [`Simulation::send`] does, step by step, to see which way the packet takes.

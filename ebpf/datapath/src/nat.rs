@@ -142,6 +142,7 @@ pub fn send<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<(
     walk.far_device = nat;
     walk.source = Device::NONE;
     if I::VERSION == 6 {
+        walk.direction = direction::INGRESS;
         return Ok(());
     }
     walk.is_elsewhere = 1;

@@ -9,10 +9,12 @@ mod error;
 
 use crate::checksum::{add, difference, fold, halves, sum};
 use crate::rewrite::readdress;
-use crate::{Frame, parse};
+use crate::{Frame, Tables, parse};
+use groundplane_abi::event::Event;
 use groundplane_abi::flow::FlowKey;
+use groundplane_abi::nacl::direction;
 use groundplane_abi::wire::protocol;
-use groundplane_abi::{Ip as _, Ip4, Ip6, Mac, Port};
+use groundplane_abi::{Device, DropReason, Ip as _, Ip4, Ip6, Mac, Port};
 
 /// Where IPv4 addresses stand among the IPv6 ones (RFC 6052 section 2.1).
 pub const PREFIX: Ip6 = Ip6::new([0, 0x64, 0xff, 0x9b, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
@@ -100,6 +102,18 @@ pub fn carry(frame: &mut impl Frame) -> Option<()> {
         frame.store(ETHERTYPE, Ip6::ETHERTYPE.to_be_bytes())?;
     }
     readdress(frame, Mac::ROUTER, nat)
+}
+
+/// Tells of a frame for the ENI of a NAT gateway that can't be carried.
+pub fn report<T: Tables>(tables: &T, nat: Device, len: u32) {
+    tables.report_drop(&Event {
+        len,
+        sender: nat,
+        at: nat,
+        reason: DropReason::NAT64_CONTENT,
+        direction: direction::INGRESS as u8,
+        ..Event::default()
+    });
 }
 
 /// What an IP header says beside its addresses.

@@ -5,6 +5,7 @@ use super::address::router_of;
 use super::bytes::{checksum, word};
 use super::gate::{Asked, pass_groups};
 use super::header::{Header, Read, Selector, read};
+use super::nat64::in_ip6;
 use super::tracking::Direction;
 use super::walk::{Answer, Moment, Spot, ask_nacl};
 use super::world::Eni;
@@ -19,6 +20,7 @@ pub(super) fn answer(moment: Moment<'_>, sender: Eni, sent: &Header, frame: &[u8
     let router = router_of(world.subnet(world.subnet_of(sender)), sent.src);
     let (from, message, automatic) = match answer {
         Answer::Reset => return Some(reset(sent, frame)),
+        Answer::HopLimit { nat } if sent.src.is_ipv6() => (in_ip6(nat).into(), [3, 0, 0, 0, 0, 0, 0, 0], true),
         Answer::HopLimit { nat } => (nat.into(), [11, 0, 0, 0, 0, 0, 0, 0], true),
         Answer::TooBig { mtu, automatic } => (router?, too_big(sent.src, mtu), automatic),
     };
@@ -82,15 +84,19 @@ fn reset(sent: &Header, frame: &[u8]) -> Vec<u8> {
         let marks = (sent.tcp_flags & (FIN | SYN)).count_ones();
         (0, number(4).wrapping_add(data + marks), RST | ACK)
     };
-    let (Selector::Ports { src, dst }, IpAddr::V4(client), IpAddr::V4(remote)) = (sent.selector, sent.src, sent.dst)
-    else {
-        unreachable!("a NAT gateway resets TCP over IPv4");
+    let Selector::Ports { src, dst } = sent.selector else {
+        unreachable!("a NAT gateway resets TCP");
     };
     let mut body = [dst.to_be_bytes(), src.to_be_bytes()].concat();
     body.extend(seq.to_be_bytes());
     body.extend(ack.to_be_bytes());
     body.extend([5 << 4, flags, 0, 0, 0, 0, 0, 0]);
-    let summed = [&remote.octets()[..], &client.octets(), &[0, 6, 0, 20], &body].concat();
+    let summed = match (sent.dst, sent.src) {
+        (IpAddr::V4(remote), IpAddr::V4(client)) => [&remote.octets()[..], &client.octets()].concat(),
+        (IpAddr::V6(remote), IpAddr::V6(client)) => [&remote.octets()[..], &client.octets()].concat(),
+        _ => unreachable!("a packet is of one family"),
+    };
+    let summed = [&summed[..], &[0, 6, 0, 20], &body].concat();
     body[16..18].copy_from_slice(&checksum(&summed).to_be_bytes());
     packet(sent, sent.dst, 6, &body)
 }

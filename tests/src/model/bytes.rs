@@ -182,13 +182,17 @@ fn mend(before: &[u8], after: &mut [u8], parts: &[(usize, usize)], at: usize, su
     if was == is {
         return;
     }
-    let finished = |value: u16| if sum == Sum::Udp && value == 0 { 0xffff } else { value };
-    let new = if old == finished(checksum(&was)) {
-        checksum(&is)
+    put(after, at, rewritten(old, &was, &is, sum == Sum::Udp));
+}
+
+/// The checksum over other bytes, if it was right; one that is as wrong, if it wasn't. That of UDP is never zero.
+pub(super) fn rewritten(old: u16, was: &[u8], is: &[u8], is_udp: bool) -> u16 {
+    let finished = |value: u16| if is_udp && value == 0 { 0xffff } else { value };
+    if old == finished(checksum(was)) {
+        finished(checksum(is))
     } else {
-        adjusted(old, &was, &is)
-    };
-    put(after, at, finished(new));
+        finished(adjusted(old, was, is))
+    }
 }
 
 /// Protocol and length.
@@ -203,6 +207,11 @@ fn rest_of_pseudo_header(before: &[u8], parts: &[(usize, usize)]) -> [u8; 4] {
 
 fn adjusted(sum: u16, was: &[u8], is: &[u8]) -> u16 {
     let mut total = u64::from(!sum);
+    if was.len() != is.len() {
+        total += was.chunks(2).map(|old| u64::from(!of_pair(old))).sum::<u64>();
+        total += is.chunks(2).map(|new| u64::from(of_pair(new))).sum::<u64>();
+        return !folded(total);
+    }
     for (old, new) in was.chunks(2).zip(is.chunks(2)) {
         if old != new {
             total += u64::from(!of_pair(old)) + u64::from(of_pair(new));

@@ -16,6 +16,7 @@ mod held;
 mod internet;
 mod nacl;
 mod nat;
+mod nat64;
 mod neighbor;
 mod peering;
 mod reason;
@@ -41,7 +42,7 @@ use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::time::Duration;
 use tracking::{Direction, Tracked, Tuple};
-use walk::{Answer, End, Fault, Moment, Spot, Walk};
+use walk::{Answer, End, Fault, Kept, Moment, Spot, Walk};
 use world::{Eni, World};
 
 /// The implicit router's MAC address.
@@ -182,23 +183,28 @@ impl Model {
         match end {
             Ok(end) => {
                 self.note_ports(from, &noted, now);
-                self.come_out(walk, frame, end, by_note, now)
+                self.come_out(walk, end, by_note, now)
             }
-            Err(fault) => self.refused(moment, from, &noted, frame, &fault),
+            Err(fault) => {
+                let verdict = self.refused(moment, from, &noted, frame, &fault);
+                if let Some(kept) = walk.kept {
+                    self.note_ports(from, &noted, now);
+                    self.keep(kept, walk.automatic, noted.tcp_flags, now);
+                }
+                verdict
+            }
         }
     }
 
     /// A packet comes out, and everybody remembers it.
-    fn come_out(&mut self, mut walk: Walk, sent: &[u8], end: End, by_note: bool, now: Duration) -> Verdict {
-        let most = if walk.header.src.is_ipv4() { 8460 } else { 8440 };
-        let clamped = walk.clamps && bytes::lower_mss(&mut walk.frame, &walk.header, most);
-        bytes::repair(sent, &mut walk.frame);
-        for passage in walk.passages.into_iter().flatten() {
-            self.remember(passage, walk.automatic, walk.header.tcp_flags, now);
-        }
-        for change in walk.changes {
-            self.hold(change, walk.header.tcp_flags, now);
-        }
+    fn come_out(&mut self, mut walk: Walk, end: End, by_note: bool, now: Duration) -> Verdict {
+        let clamped = walk.clamps && bytes::lower_mss(&mut walk.frame, &walk.header, walk.mss);
+        bytes::repair(&walk.sent, &mut walk.frame);
+        let kept = Kept {
+            passages: walk.passages,
+            changes: walk.changes,
+        };
+        self.keep(kept, walk.automatic, walk.header.tcp_flags, now);
         self.way = Some(Way {
             passes: walk.passages.map(|passage| passage.map(|passage| passage.by)),
             by_note,
@@ -216,6 +222,16 @@ impl Model {
                 };
                 Verdict::Delivered { eni, frame }
             }
+        }
+    }
+
+    /// Everybody remembers a packet.
+    fn keep(&mut self, kept: Kept, automatic: bool, tcp_flags: u8, now: Duration) {
+        for passage in kept.passages.into_iter().flatten() {
+            self.remember(passage, automatic, tcp_flags, now);
+        }
+        for change in kept.changes {
+            self.hold(change, tcp_flags, now);
         }
     }
 

@@ -1,12 +1,15 @@
 //! NAT gateways (semantics 10).
 
 mod mapping;
+mod over;
 
 pub(super) use mapping::{Chosen, Client, Mappings, Remote};
 
+use super::address::icmp_of;
 use super::bytes::{self, Side};
 use super::header::{Header, Read, Selector, read};
 use super::held::opens;
+use super::nat64::{in_ip4, of_ip4};
 use super::reason::Reason;
 use super::tracking::{Direction, Tuple};
 use super::walk::{Answer, Fault, Moment, Spot, Walk};
@@ -17,17 +20,22 @@ use std::net::{IpAddr, Ipv4Addr};
 /// 10.7: "MTU 8500".
 const MTU: usize = 8500;
 const ICMP: u8 = 1;
+const ICMPV6: u8 = 58;
 const TCP: u8 = 6;
 const UDP: u8 = 17;
 const ECHO_REPLY: u8 = 0;
 const ECHO_REQUEST: u8 = 8;
+const ECHO_REPLY6: u8 = 129;
+const ECHO_REQUEST6: u8 = 128;
 
 /// A packet has reached the ENI of a NAT gateway, and goes on from there.
 pub(super) fn pass(moment: Moment<'_>, walk: &mut Walk, nat: Eni) -> Result<(), Fault> {
     let world = moment.world();
     let told = |reason| Fault::at(Spot::Eni(nat), Direction::Ingress, reason);
     walk.automatic = true;
-    if world.interface(nat).has(walk.header.dst) {
+    if walk.header.src.is_ipv6() {
+        over::go_there(moment, walk, nat)?;
+    } else if world.interface(nat).has(walk.header.dst) {
         go_back(moment, walk, nat).map_err(told)?;
     } else {
         go_there(moment, walk, nat).map_err(|refusal| refusal.at(told, world, nat))?;
@@ -70,15 +78,41 @@ impl From<Reason> for Refusal {
 
 /// 10.2: "Source: NAT gateway's private IPv4, source port: free port in 1024 to 65535. Destination never changes."
 fn go_there(moment: Moment<'_>, walk: &mut Walk, nat: Eni) -> Result<(), Refusal> {
-    let header = &walk.header;
-    if let Some(quoted) = header.quoted.filter(|_| header.is_icmp_error()) {
-        return object(moment, walk, nat, quoted);
+    if let Some(quoted) = walk.header.quoted.filter(|_| walk.header.is_icmp_error()) {
+        let chosen = object(moment, walk, nat, quoted)?;
+        bytes::lower_ttl(&mut walk.frame);
+        bytes::set_quoted_address(&mut walk.frame, &walk.header, Side::Destination, chosen.address);
+        bytes::set_quoted_port(
+            &mut walk.frame,
+            &walk.header,
+            Side::Destination,
+            quoted.protocol,
+            chosen.port,
+        );
+        walk.translate(Side::Source, chosen.address, None);
+        walk.gateways.push(Gateway::NatError);
+        return Ok(());
     }
+    let (client, chosen) = speak(moment, &walk.header, nat)?;
+    bytes::lower_ttl(&mut walk.frame);
+    walk.translate(Side::Source, chosen.address, Some(chosen.port));
+    walk.changes.push(Change::Mapping {
+        client,
+        chosen,
+        outward: true,
+    });
+    walk.gateways.push(Gateway::Nat);
+    Ok(())
+}
+
+/// What stands for whoever speaks to the outside.
+fn speak(moment: Moment<'_>, header: &Header, nat: Eni) -> Result<(Client, Chosen), Refusal> {
     let is_carried = match (header.protocol, header.selector) {
         (ICMP, Selector::Icmp { icmp_type, .. }) => icmp_type == ECHO_REQUEST,
-        (protocol, _) => matches!(protocol, TCP | UDP | ICMP),
+        (ICMPV6, Selector::Icmp { icmp_type, .. }) => icmp_type == ECHO_REQUEST6,
+        (protocol, _) => matches!(protocol, TCP | UDP) || protocol == icmp_of(header.src),
     };
-    if !is_carried || header.src.is_ipv6() {
+    if !is_carried {
         return Err(Reason::NatDoesNotCarryIt.into());
     }
     if is_dropped_fragment(header) || header.selector == Selector::Absent {
@@ -97,19 +131,12 @@ fn go_there(moment: Moment<'_>, walk: &mut Walk, nat: Eni) -> Result<(), Refusal
         }
         None => choose(moment, nat, &client).ok_or(Refusal::from(Reason::NatHasNoPortLeft))?,
     };
-    bytes::lower_ttl(&mut walk.frame);
-    walk.translate(Side::Source, chosen.address, Some(chosen.port));
-    walk.changes.push(Change::Mapping {
-        client,
-        chosen,
-        outward: true,
-    });
-    walk.gateways.push(Gateway::Nat);
-    Ok(())
+    Ok((client, chosen))
 }
 
-/// 10.3: "ICMP errors for known flows are translated", also those about what has come in.
-fn object(moment: Moment<'_>, walk: &mut Walk, nat: Eni, quoted: Tuple) -> Result<(), Refusal> {
+/// 10.3: "ICMP errors for known flows are translated", also those about what has come in. What stands for whoever it is
+/// from.
+fn object(moment: Moment<'_>, walk: &Walk, nat: Eni, quoted: Tuple) -> Result<Chosen, Refusal> {
     if is_dropped_fragment(&walk.header) {
         return Err(Reason::NatDropsFragments.into());
     }
@@ -118,31 +145,19 @@ fn object(moment: Moment<'_>, walk: &mut Walk, nat: Eni, quoted: Tuple) -> Resul
     }
     let (port, remote_port) = match (quoted.protocol, quoted.a.to_be_bytes()) {
         (TCP | UDP, _) => (quoted.b, quoted.a),
-        (ICMP, [ECHO_REPLY, _]) => (quoted.b, 0),
+        (ICMP, [ECHO_REPLY, _]) | (ICMPV6, [ECHO_REPLY6, _]) => (quoted.b, 0),
         _ => return Err(Reason::NatHasNoMapping.into()),
     };
     let client = Client {
         nat,
-        protocol: quoted.protocol,
+        protocol: of_ip4(quoted.protocol),
         address: quoted.dst,
         port,
-        remote: quoted.src,
+        remote: in_ip4(quoted.src).map_or(quoted.src, IpAddr::V4),
         remote_port,
     };
     let known = moment.model.mappings.of_client(moment.world(), &client, 0, moment.now);
-    let chosen = known.ok_or(Refusal::from(Reason::NatHasNoMapping))?;
-    bytes::lower_ttl(&mut walk.frame);
-    bytes::set_quoted_address(&mut walk.frame, &walk.header, Side::Destination, chosen.address);
-    bytes::set_quoted_port(
-        &mut walk.frame,
-        &walk.header,
-        Side::Destination,
-        quoted.protocol,
-        chosen.port,
-    );
-    walk.translate(Side::Source, chosen.address, None);
-    walk.gateways.push(Gateway::NatError);
-    Ok(())
+    known.ok_or(Refusal::from(Reason::NatHasNoMapping))
 }
 
 /// RFC 9293 section 3.10.7.1: a RST isn't answered by a RST.
@@ -158,6 +173,9 @@ fn answer_to(header: &Header) -> Told {
 /// "Reply to (NAT IP, port): reverse-translate".
 fn go_back(moment: Moment<'_>, walk: &mut Walk, nat: Eni) -> Result<(), Reason> {
     let found = mapping_of(moment, nat, &walk.header).ok_or(Reason::NatHasNoMapping)?;
+    if found.0.address.is_ipv6() {
+        return over::go_back(moment, walk, nat, found);
+    }
     if is_dropped_fragment(&walk.header) {
         return Err(Reason::NatDropsFragments);
     }
@@ -166,7 +184,7 @@ fn go_back(moment: Moment<'_>, walk: &mut Walk, nat: Eni) -> Result<(), Reason> 
     }
     let (client, chosen) = found;
     let IpAddr::V4(address) = client.address else {
-        return Err(Reason::NatHasNoMapping);
+        unreachable!("whoever has IPv6 is found before");
     };
     bytes::lower_ttl(&mut walk.frame);
     if walk.header.is_icmp_error() {
@@ -194,7 +212,7 @@ fn go_back(moment: Moment<'_>, walk: &mut Walk, nat: Eni) -> Result<(), Reason> 
 
 /// 10.3: "UDP fragments are forwarded; TCP and ICMP fragments are dropped."
 fn is_dropped_fragment(header: &Header) -> bool {
-    header.fragment.is_some() && matches!(header.protocol, TCP | ICMP)
+    header.fragment.is_some() && matches!(header.protocol, TCP | ICMP | ICMPV6)
 }
 
 /// A packet's connection as the client has it. ICMP is told by the identifier, and the other end has none.
@@ -206,10 +224,10 @@ fn client_of(nat: Eni, header: &Header) -> Option<Client> {
     };
     Some(Client {
         nat,
-        protocol: header.protocol,
+        protocol: of_ip4(header.protocol),
         address: header.src,
         port,
-        remote: header.dst,
+        remote: in_ip4(header.dst).map_or(header.dst, IpAddr::V4),
         remote_port,
     })
 }

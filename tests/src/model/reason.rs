@@ -108,6 +108,8 @@ pub enum Reason {
     TransitHasNoRoute,
     /// 18.2: "Static routes may be Blackhole=true: drop."
     TransitRouteIsBlackhole,
+    /// 10.8, where it is silent: RFC 7915 has nothing for it, or this project doesn't.
+    OtherFamilyHasNoWord,
     /// 23: "DF set: drop + ICMP 3/4".
     LargerThanThePath,
     /// 10.2, where "NAT gateway is visible as a hop" (3.1).

@@ -85,6 +85,10 @@ pub enum Gateway {
     NatBack,
     /// An ICMP error about a packet that was translated.
     NatError,
+    /// To IPv4, and back from there.
+    Nat64,
+    Nat64Back,
+    Nat64Error,
     /// Over the peering connection that a NAT gateway's packets had come by, without a route.
     ReturnToSender,
     Peering,

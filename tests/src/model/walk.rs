@@ -7,13 +7,15 @@ use super::header::{Header, Read, Selector, read};
 use super::reason::Reason;
 use super::tracking::Direction;
 use super::world::{Eni, SubnetAt, World};
-use super::{Change, Gateway, Model, Passage, ROUTER_MAC, internet, nacl, nat, peering, route, transit};
+use super::{Change, Gateway, Model, Passage, ROUTER_MAC, internet, nacl, nat, nat64, peering, route, transit};
 use groundplane::resources::RouteTarget;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 /// "inside a VPC 9001" (semantics 23).
 const MTU: usize = 9001;
+/// What 8500 bytes of a NAT gateway's have room for.
+const MSS: u16 = 8460;
 /// How often a packet is routed before nobody does it any more: this project's choice.
 const MOST_HOPS: usize = 8;
 
@@ -51,6 +53,8 @@ pub(super) enum End {
 pub(super) struct Walk {
     /// As it has become so far, its checksums aside.
     pub(super) frame: Vec<u8>,
+    /// As it was sent by whoever sent it last: a guest, or a NAT gateway in another family. Its checksums are their own.
+    pub(super) sent: Vec<u8>,
     pub(super) header: Header,
     /// The ENI that it left last.
     pub(super) last: Spot,
@@ -62,15 +66,25 @@ pub(super) struct Walk {
     pub(super) automatic: bool,
     /// The smallest on its way.
     pub(super) mtu: usize,
-    /// It passes a component that clamps the MSS.
+    /// It passes a component that clamps the MSS, to no more than this.
     pub(super) clamps: bool,
+    pub(super) mss: u16,
     pub(super) routed: bool,
     /// Leaving and arriving.
     pub(super) passages: [Option<Passage>; 2],
     /// What gateways will remember if the packet arrives.
     pub(super) changes: Vec<Change>,
+    /// What is remembered although the packet doesn't arrive: it has become one of the other family.
+    pub(super) kept: Option<Kept>,
     pub(super) gateways: Vec<Gateway>,
     hops: usize,
+}
+
+/// What ENIs and gateways remember of a part of the way.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Kept {
+    pub(super) passages: [Option<Passage>; 2],
+    pub(super) changes: Vec<Change>,
 }
 
 /// Why a packet goes no further, and where it is.
@@ -125,6 +139,7 @@ impl Walk {
     pub(super) fn new(from: Spot, header: Header, frame: &[u8]) -> Self {
         Self {
             frame: frame.to_vec(),
+            sent: frame.to_vec(),
             header,
             last: from,
             place: None,
@@ -132,9 +147,11 @@ impl Walk {
             automatic: false,
             mtu: MTU,
             clamps: false,
+            mss: MSS,
             routed: false,
             passages: [None, None],
             changes: Vec::new(),
+            kept: None,
             gateways: Vec::new(),
             hops: 0,
         }
@@ -174,6 +191,14 @@ impl Walk {
             (Selector::Ports { dst, .. }, Some(port), Side::Destination) => *dst = port,
             _ => {}
         }
+    }
+
+    /// The packet becomes one of the other family, which the ENI of a NAT gateway sends.
+    pub(super) fn carry(&mut self, nat_mac: [u8; 6], packet: &[u8]) {
+        let ethertype = if packet[0] >> 4 == 4 { [8, 0] } else { [0x86, 0xdd] };
+        self.frame = [&ROUTER_MAC[..], &nat_mac, &ethertype, packet].concat();
+        self.sent = self.frame.clone();
+        self.read_again();
     }
 
     /// After bytes have changed.
@@ -302,7 +327,7 @@ fn follow(
             let nat = world.nat_gateway(id).filter(|nat| world.vpc_of(*nat) == vpc);
             let nat = nat.ok_or(blackhole)?;
             // 27: "NAT gateways: IPv6 only as NAT64."
-            if is_ipv6 {
+            if is_ipv6 && nat64::in_ip4(walk.header.dst).is_none() {
                 return Err(walk.told(Reason::TargetCantCarryIt));
             }
             arrive_at(moment, walk, nat)

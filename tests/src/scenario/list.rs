@@ -74,6 +74,7 @@ macro_rules! for_each_gateway_scenario {
             s62_answers_to_a_nat_gateway_return_over_the_peering
             s63_a_nat_gateway_carries_udp_in_fragments_and_pings_and_no_gre
             s64_a_spoke_leaves_by_the_nat_gateway_of_another_vpc
+            s65_a_guest_reaches_ipv4_from_ipv6_by_a_nat_gateway
             s66_a_peering_needs_a_route_on_both_sides
             s67_a_peering_leads_to_the_peer_and_no_further
             s69_vpcs_of_one_cidr_are_never_peers

@@ -232,3 +232,14 @@ pub fn s64_a_spoke_leaves_by_the_nat_gateway_of_another_vpc(scene: &mut Scene) {
         scene.when(flow).then(behind());
     }
 }
+
+pub fn s65_a_guest_reaches_ipv4_from_ipv6_by_a_nat_gateway(scene: &mut Scene) {
+    scene.given(|t0| {
+        t0.route_out("A1", "64:ff9b::/96", "nat-A");
+    });
+    // The outside's address as IPv6 has it.
+    for flow in [tcp("a1", X, 443), udp("a1", X, 53)] {
+        let flow = flow.ipv6().to("64:ff9b::198.51.100.7");
+        scene.when(flow).then(behind());
+    }
+}

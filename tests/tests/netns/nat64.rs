@@ -69,7 +69,10 @@ fn datagrams_and_what_is_said_of_them_come_back() -> Result<()> {
     client.send(b"a question")?;
     let mut heard = [0; 64];
     let (len, from) = server.recv_from(&mut heard)?;
-    ensure!(&heard[..len] == b"a question" && from.ip().to_string() == NAT, "from {from}");
+    ensure!(
+        &heard[..len] == b"a question" && from.ip().to_string() == NAT,
+        "from {from}"
+    );
     server.send_to(b"an answer", from)?;
     let len = client.recv(&mut heard)?;
     ensure!(&heard[..len] == b"an answer");
@@ -86,7 +89,12 @@ fn much_passes_at_full_size() -> Result<()> {
     let lab = lab()?;
     for direction in [None, Some("-R")] {
         let server = lab.start("outside", &["iperf3", "-s", "-1"])?;
-        eventually(|| Ok(lab.run("outside", &["ss", "-Htln", "sport", "=", ":5201"])?.stdout.contains("5201")))?;
+        eventually(|| {
+            Ok(lab
+                .run("outside", &["ss", "-Htln", "sport", "=", ":5201"])?
+                .stdout
+                .contains("5201"))
+        })?;
         let mut client = vec!["iperf3", "-6", "-c", OUTSIDE64, "-t", "1", "-J"];
         client.extend(direction);
         lab.run("six", &client)?.success()?;
@@ -94,8 +102,14 @@ fn much_passes_at_full_size() -> Result<()> {
     }
     let flows = lab.groundplane(&["flows"])?.success()?.stdout;
     // One of each family: to the gateway, and from there.
-    ensure!(flows.contains("[64:ff9b::c000:207]:5201") && flows.contains(" 192.0.2.7:5201"), "{flows}");
-    ensure!(flows.contains("NAT gateway 10.0.1.") && flows.contains("the internet"), "{flows}");
+    ensure!(
+        flows.contains("[64:ff9b::c000:207]:5201") && flows.contains(" 192.0.2.7:5201"),
+        "{flows}"
+    );
+    ensure!(
+        flows.contains("NAT gateway 10.0.1.") && flows.contains("the internet"),
+        "{flows}"
+    );
     lab.down()
 }
 

@@ -21,8 +21,6 @@ pub(crate) enum Feature {
     VirtualPrivateGateway,
     LoadBalancer,
     Endpoints,
-    /// IPv6 to the outside's IPv4.
-    Nat64,
     /// What is too large for the outside in pieces.
     Fragments,
     /// Of which the resolver is one.
@@ -30,7 +28,7 @@ pub(crate) enum Feature {
     FlowLogs,
 }
 
-use Feature::{Endpoints, FlowLogs, Fragments, LinkLocalServices, LoadBalancer, Nat64, VirtualPrivateGateway};
+use Feature::{Endpoints, FlowLogs, Fragments, LinkLocalServices, LoadBalancer, VirtualPrivateGateway};
 
 /// A scenario's number, what of it waits, and for what.
 pub(crate) struct Waiting(pub(crate) u32, pub(crate) &'static str, pub(crate) Feature);
@@ -51,7 +49,7 @@ pub(crate) const WAITING: &[Waiting] = &[
     Waiting(51, "the record's reject reason", FlowLogs),
     Waiting(53, ALL, Endpoints),
     Waiting(55, "the address that APUB's NACL sees going out", FlowLogs),
-    Waiting(65, ALL, Nat64),
+    Waiting(65, "DNS64", LinkLocalServices),
     Waiting(68, ALL, VirtualPrivateGateway),
     Waiting(72, ALL, Endpoints),
 ];
@@ -62,7 +60,6 @@ impl fmt::Display for Feature {
             VirtualPrivateGateway => "virtual private gateway",
             LoadBalancer => "load balancer",
             Endpoints => "interface endpoints",
-            Nat64 => "NAT64",
             Fragments => "fragmentation",
             LinkLocalServices => "resolver and instance metadata",
             FlowLogs => "flow logs",
@@ -76,7 +73,6 @@ impl Feature {
             VirtualPrivateGateway => leads_somewhere(RouteTarget::Gateway("vgw-A".to_owned())),
             LoadBalancer => depended_on("load_balancers"),
             Endpoints => depended_on("vpc_endpoints"),
-            Nat64 => is_carried_to_ipv4(),
             Fragments => is_cut(),
             FlowLogs => depended_on("flow_logs"),
             LinkLocalServices => is_served(),
@@ -124,16 +120,6 @@ fn outward(topology: &Topology, packet: Packet) -> Heard {
     let p1 = topology.guest("p1");
     let frame = packet.from_mac(p1.mac).to_mac(ROUTER).build();
     Twin::new(topology).send(p1.device, &frame, false).0
-}
-
-/// Whether a NAT gateway takes IPv6 for `64:ff9b::/96`.
-fn is_carried_to_ipv4() -> bool {
-    let mut topology = Topology::t0();
-    topology.route_out("APUB", "64:ff9b::/96", "nat-A");
-    let own = topology.guest("p1").ip6.expect("p1 has an IPv6 address");
-    let synthesised = address("64:ff9b::198.51.100.7");
-    let packet = Packet::udp().ip_from(own, 4000).ip_to(synthesised, 53);
-    outward(&topology, packet) != Heard::Dropped(DropReason::UNUSABLE_TARGET)
 }
 
 /// Whether what is larger than 1500 bytes leaves at all.

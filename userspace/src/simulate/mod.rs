@@ -275,6 +275,7 @@ impl Simulation {
             }
             device = verdict.out;
             if nat64::carry(frame).is_none() {
+                nat64::report(self, device, frame.len());
                 return Verdict::drop(DropReason::NAT64_CONTENT);
             }
         }

@@ -18,7 +18,7 @@ pub(crate) struct Reach {
     dropped: BTreeMap<DropReason, u64>,
 }
 
-const GATEWAYS: [Gateway; 14] = [
+const GATEWAYS: [Gateway; 17] = [
     Gateway::Internet,
     Gateway::InternetBack,
     Gateway::Hairpin,
@@ -28,6 +28,9 @@ const GATEWAYS: [Gateway; 14] = [
     Gateway::Nat,
     Gateway::NatBack,
     Gateway::NatError,
+    Gateway::Nat64,
+    Gateway::Nat64Back,
+    Gateway::Nat64Error,
     Gateway::ReturnToSender,
     Gateway::Peering,
     Gateway::PeeringBetweenRegions,
@@ -36,7 +39,7 @@ const GATEWAYS: [Gateway; 14] = [
 ];
 
 /// What only gateways drop for, and conversations without them can't have.
-pub(crate) const REASONS: [DropReason; 23] = [
+pub(crate) const REASONS: [DropReason; 24] = [
     DropReason::NO_PUBLIC_ADDRESS,
     DropReason::NOBODYS_PUBLIC_ADDRESS,
     DropReason::PRIVATE_DESTINATION,
@@ -60,6 +63,7 @@ pub(crate) const REASONS: [DropReason; 23] = [
     DropReason::TRANSIT_BLACKHOLE,
     DropReason::PATH_MTU_EXCEEDED,
     DropReason::HOP_LIMIT,
+    DropReason::NAT64_CONTENT,
 ];
 
 impl Reach {

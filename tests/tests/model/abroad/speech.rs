@@ -48,6 +48,15 @@ const PUBLIC: [&str; 7] = [
     "203.0.113.77",
 ];
 const OUTSIDE6: [&str; 3] = [OUTSIDE[1], OUTSIDE[1], "2001:db8:a:1::10"];
+/// Whom guests with IPv6 speak to who have none.
+const IN_IP4: [&str; 6] = [
+    "64:ff9b::198.51.100.7",
+    "64:ff9b::198.51.100.7",
+    "64:ff9b::198.51.100.7",
+    "64:ff9b::203.0.113.10",
+    "64:ff9b::10.1.1.10",
+    "64:ff9b::192.168.5.5",
+];
 /// What a protocol that nobody reads says. Errors quote eight bytes of a packet (RFC 792), so it has no less.
 const OPAQUE: &[u8; 8] = b"whatever";
 /// Answers are given to one of so many packets.
@@ -144,10 +153,15 @@ impl Heap {
     fn by_a_guest(&self, random: &mut ChaCha8Rng) -> (Device, Packet) {
         let guest = self.guests.choose(random).expect("some");
         let packet = match guest.ip6 {
-            Some(own) if random.random_bool(0.25) => {
+            Some(own) if random.random_bool(0.4) => {
                 let other = self.guests.choose(random).and_then(|other| other.ip6);
-                let other = other.filter(|_| random.random_bool(0.3)).map(IpAddr::from);
-                new(own.into(), other.unwrap_or_else(|| address(OUTSIDE[1])), random)
+                let other = other.filter(|_| random.random_bool(0.2)).map(IpAddr::from);
+                let outside = if random.random_bool(0.5) {
+                    address(IN_IP4.choose(random).expect("some"))
+                } else {
+                    address(OUTSIDE[1])
+                };
+                new(own.into(), other.unwrap_or(outside), random)
             }
             _ => {
                 let other = self.guests.choose(random).expect("some").ip.into();

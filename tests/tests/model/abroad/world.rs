@@ -67,6 +67,8 @@ fn lead_out(topology: &mut Topology, random: &mut ChaCha8Rng) {
         .route_out("A2", "0.0.0.0/0", "igw-A")
         .route_out("A2", "::/0", "igw-A")
         .route_out("A3", "0.0.0.0/0", "nat-A")
+        .route_out("A1", "64:ff9b::/96", "nat-A")
+        .route_out("A2", "64:ff9b::/96", "nat-A")
         .route_out("APUB", "::/0", if random.random_bool(0.5) { "igw-A" } else { "eigw-A" });
     // By A's NAT gateway if it is the transit gateway; by nothing if it is the peering connection.
     let of_b = *["tgw", "tgw", "pcx-AB"].choose(random).expect("some");

@@ -194,6 +194,8 @@ pub fn come_in<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Resul
     // Nobody is told of what comes back.
     walk.refuser = I::default();
     if is_own(&key, &walk.mapping.becomes) {
+        // It becomes larger.
+        walk.narrow(MTU - nat64::LARGER);
         carry(walk, nat);
         return Ok(());
     }

@@ -21,6 +21,9 @@ pub const PREFIX: Ip6 = Ip6::new([0, 0x64, 0xff, 0x9b, 0, 0, 0, 0, 0, 0, 0, 0, 0
 /// What of the way the sender sees: behind the gateway the packet is twenty bytes smaller, and the internet takes 1500.
 pub(crate) const MTU: u16 = 1500;
 
+/// By how much a packet is larger in IPv6.
+pub(crate) const LARGER: u16 = 20;
+
 const ETHERNET_LEN: u32 = 14;
 const ETHERTYPE: u32 = 12;
 const HEADER4: u32 = 20;

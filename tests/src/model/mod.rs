@@ -185,11 +185,13 @@ impl Model {
                 self.note_ports(from, &noted, now);
                 self.come_out(walk, end, by_note, now)
             }
-            Err(fault) => {
+            Err(mut fault) => {
+                // Beyond it is a NAT gateway that sends, and nobody tells that.
+                fault.answer = fault.answer.filter(|_| walk.kept.is_none());
                 let verdict = self.refused(moment, from, &noted, frame, &fault);
                 if let Some(kept) = walk.kept {
                     self.note_ports(from, &noted, now);
-                    self.keep(kept, walk.automatic, noted.tcp_flags, now);
+                    self.keep_unseen(kept, walk.automatic, noted.tcp_flags, now);
                 }
                 verdict
             }
@@ -233,6 +235,24 @@ impl Model {
         for change in kept.changes {
             self.hold(change, tcp_flags, now);
         }
+    }
+
+    /// The same for a packet that doesn't come out: what a NAT gateway has chosen nobody has seen, unless it was before.
+    fn keep_unseen(&mut self, kept: Kept, automatic: bool, tcp_flags: u8, now: Duration) {
+        let new = kept.changes.iter().filter_map(|change| match change {
+            Change::Mapping { client, .. } => Some(*client),
+            Change::EgressOnly { .. } => None,
+        });
+        let new: Vec<_> = new.filter(|client| !self.is_seen(client, tcp_flags, now)).collect();
+        self.keep(kept, automatic, tcp_flags, now);
+        for client in new {
+            self.mappings.guessed(&client);
+        }
+    }
+
+    fn is_seen(&self, client: &Client, tcp_flags: u8, now: Duration) -> bool {
+        let known = self.mappings.of_client(&self.world, client, tcp_flags, now);
+        known.is_some() && !self.mappings.is_guess(client)
     }
 
     /// A gateway remembers a packet.

@@ -36,7 +36,7 @@ pub(super) fn pass(moment: Moment<'_>, walk: &mut Walk, nat: Eni) -> Result<(), 
     if walk.header.src.is_ipv6() {
         over::go_there(moment, walk, nat)?;
     } else if world.interface(nat).has(walk.header.dst) {
-        go_back(moment, walk, nat).map_err(told)?;
+        go_back(moment, walk, nat)?;
     } else {
         go_there(moment, walk, nat).map_err(|refusal| refusal.at(told, world, nat))?;
     }
@@ -125,6 +125,7 @@ fn speak(moment: Moment<'_>, header: &Header, nat: Eni) -> Result<(Client, Chose
     let mappings = &moment.model.mappings;
     let known = mappings.of_client(moment.world(), &client, header.tcp_flags, moment.now);
     let chosen = match known {
+        Some(guess) if mappings.is_guess(&client) => choose(moment, nat, &client).unwrap_or(guess),
         Some(chosen) => chosen,
         None if header.protocol == TCP && !opens(header.tcp_flags) => {
             return Err(Refusal(Reason::NatKnowsNoConnection, answer_to(header)));
@@ -171,16 +172,17 @@ fn answer_to(header: &Header) -> Told {
 }
 
 /// "Reply to (NAT IP, port): reverse-translate".
-fn go_back(moment: Moment<'_>, walk: &mut Walk, nat: Eni) -> Result<(), Reason> {
-    let found = mapping_of(moment, nat, &walk.header).ok_or(Reason::NatHasNoMapping)?;
+fn go_back(moment: Moment<'_>, walk: &mut Walk, nat: Eni) -> Result<(), Fault> {
+    let told = |reason| Fault::at(Spot::Eni(nat), Direction::Ingress, reason);
+    let found = mapping_of(moment, nat, &walk.header).ok_or_else(|| told(Reason::NatHasNoMapping))?;
     if found.0.address.is_ipv6() {
         return over::go_back(moment, walk, nat, found);
     }
     if is_dropped_fragment(&walk.header) {
-        return Err(Reason::NatDropsFragments);
+        return Err(told(Reason::NatDropsFragments));
     }
     if walk.header.ttl <= 1 {
-        return Err(Reason::HopLimitIsUsedUp);
+        return Err(told(Reason::HopLimitIsUsedUp));
     }
     let (client, chosen) = found;
     let IpAddr::V4(address) = client.address else {

@@ -198,6 +198,7 @@ impl Walk {
         let ethertype = if packet[0] >> 4 == 4 { [8, 0] } else { [0x86, 0xdd] };
         self.frame = [&ROUTER_MAC[..], &nat_mac, &ethertype, packet].concat();
         self.sent = self.frame.clone();
+        self.mtu = MTU;
         self.read_again();
     }
 

@@ -1,7 +1,7 @@
 //! ICMP errors between the families (RFC 7915 sections 4.2, 4.3, 5.2, 5.3). What comes out quotes an IP header and eight
 //! bytes, however much went in.
 
-use super::{ETHERNET_LEN, HEADER4, HEADER6, Header, echo4, echo6, embedded, pseudo_header};
+use super::{ETHERNET_LEN, HEADER4, HEADER6, Header, LARGER, echo4, echo6, embedded, pseudo_header};
 use crate::Frame;
 use crate::checksum::{add, fold, halves, sum};
 use groundplane_abi::Ip6;
@@ -10,8 +10,6 @@ use groundplane_abi::wire::protocol;
 const ICMP_LEN: u32 = 8;
 const BEGINNING: u32 = 8;
 const MINIMUM_MTU6: u16 = 1280;
-/// By how much a packet is larger in IPv6.
-const LARGER: u16 = 20;
 
 #[inline(always)]
 pub(super) fn to_ip4(frame: &mut impl Frame, header: Header, [src, dst]: [u32; 2]) -> Option<()> {

@@ -41,6 +41,8 @@ pub(in super::super) struct Remote {
 struct Mapping {
     client: Client,
     held: Held,
+    /// No packet of it has come out yet, so nobody has seen which address and port it has.
+    is_guess: bool,
 }
 
 /// All mappings of all NAT gateways.
@@ -77,7 +79,13 @@ impl Remote {
 
 impl Mappings {
     /// What stands for a client's connection, as long as it lives and isn't over.
-    pub(super) fn of_client(&self, world: &World, client: &Client, tcp_flags: u8, now: Duration) -> Option<Chosen> {
+    pub(in super::super) fn of_client(
+        &self,
+        world: &World,
+        client: &Client,
+        tcp_flags: u8,
+        now: Duration,
+    ) -> Option<Chosen> {
         let chosen = *self.by_client.get(client)?;
         let mapping = self.mapping(&client.remote_of(chosen.address), chosen.port)?;
         let is_its = mapping.client == *client && world.interface(client.nat).has(chosen.address.into());
@@ -118,18 +126,54 @@ impl Mappings {
         tcp_flags: u8,
         now: Duration,
     ) {
+        let guessed = self.take_guess(&client, chosen);
         let ports = self.by_port.entry(client.remote_of(chosen.address)).or_default();
-        let fresh = Mapping {
+        let fresh = guessed.unwrap_or(Mapping {
             client,
             held: Held::default(),
-        };
+            is_guess: false,
+        });
         let mapping = ports.entry(chosen.port).or_insert(fresh);
         let is_over = !mapping.held.is_live(now) || outward && mapping.held.is_succeeded_by(tcp_flags);
         if mapping.client != client || is_over {
-            *mapping = fresh;
+            *mapping = Mapping {
+                held: Held::default(),
+                ..fresh
+            };
         }
+        mapping.is_guess = false;
         mapping.held.saw(outward, tcp_flags, now);
         self.by_client.insert(client, chosen);
+    }
+
+    /// What [`Self::saw`] was told last of a client was made up.
+    pub(in super::super) fn guessed(&mut self, client: &Client) {
+        if let Some(mapping) = self.of_client_mut(client) {
+            mapping.is_guess = true;
+        }
+    }
+
+    /// Whether what stands for a client is made up.
+    pub(in super::super) fn is_guess(&self, client: &Client) -> bool {
+        let chosen = self.by_client.get(client);
+        let mapping = chosen.and_then(|chosen| self.mapping(&client.remote_of(chosen.address), chosen.port));
+        mapping.is_some_and(|mapping| mapping.client == *client && mapping.is_guess)
+    }
+
+    fn of_client_mut(&mut self, client: &Client) -> Option<&mut Mapping> {
+        let chosen = self.by_client.get(client)?;
+        let ports = self.by_port.get_mut(&client.remote_of(chosen.address))?;
+        ports.get_mut(&chosen.port).filter(|mapping| mapping.client == *client)
+    }
+
+    /// Takes out what was made up, if it is known by now.
+    fn take_guess(&mut self, client: &Client, chosen: Chosen) -> Option<Mapping> {
+        let made_up = *self.by_client.get(client)?;
+        if made_up == chosen || !self.is_guess(client) {
+            return None;
+        }
+        let ports = self.by_port.get_mut(&client.remote_of(made_up.address))?;
+        ports.remove(&made_up.port)
     }
 
     /// The mappings of NAT gateways that are gone go with them.

@@ -72,7 +72,17 @@ pub(super) fn go_back(
     walk: &mut Walk,
     nat: Eni,
     (client, chosen): (Client, Chosen),
-) -> Result<(), Reason> {
+) -> Result<(), Fault> {
+    let told = |reason| Fault::at(Spot::Eni(nat), Direction::Ingress, reason);
+    // So far it was one of IPv4, which may be fragmented on its way; beyond it is twenty bytes larger.
+    walk.narrow(super::MTU - 20);
+    if walk.header.ip_len > walk.mtu && walk.header.dont_fragment {
+        let answer = Answer::TooBig {
+            mtu: walk.mtu,
+            automatic: walk.automatic,
+        };
+        return Err(walk.told(Reason::LargerThanThePath).answered(answer));
+    }
     bytes::repair(&walk.sent, &mut walk.frame);
     let header = walk.header.clone();
     let IpAddr::V4(src) = header.src else {
@@ -88,9 +98,9 @@ pub(super) fn go_back(
         port: client.port,
         outward: false,
     };
-    let packet = carried(&walk.frame, &header, ends).ok_or(Reason::OtherFamilyHasNoWord)?;
+    let packet = carried(&walk.frame, &header, ends).ok_or_else(|| told(Reason::OtherFamilyHasNoWord))?;
     if header.ttl <= 1 {
-        return Err(Reason::HopLimitIsUsedUp);
+        return Err(told(Reason::HopLimitIsUsedUp));
     }
     walk.carry(moment.world().interface(nat).mac_address.0, &packet);
     walk.mss = MSS;

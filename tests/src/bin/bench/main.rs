@@ -9,11 +9,13 @@ mod bed;
 mod established;
 mod first;
 mod flow;
+mod gateways;
 mod memory;
 mod program;
 mod random;
 mod report;
 mod throughput;
+mod ways;
 
 use anyhow::{Result, bail, ensure};
 use clap::{Parser, ValueEnum};
@@ -42,6 +44,8 @@ enum Measurement {
     Throughput,
     /// The program's time for an established packet, against a floor program
     Established,
+    /// The same through gateways, against floor programs and each other
+    Gateways,
     /// The same with many rules and routes, against few
     Scales,
     /// The same over a million connections at random, against a floor program
@@ -73,6 +77,7 @@ impl Measurement {
         match self {
             Self::Throughput => throughput::measure(options),
             Self::Established => apart(|| established::measure(options)),
+            Self::Gateways => apart(|| gateways::measure(options)),
             Self::Scales => apart(|| established::measure_scales(options)),
             Self::Random => apart(|| random::measure(options)),
             Self::First => apart(|| first::measure(options)),

@@ -11,9 +11,11 @@ mod first;
 mod flow;
 mod gateways;
 mod memory;
+mod nat;
 mod program;
 mod random;
 mod report;
+mod stream;
 mod throughput;
 mod ways;
 
@@ -42,9 +44,11 @@ struct Options {
 enum Measurement {
     /// One TCP stream, against a bare redirect
     Throughput,
+    /// The same through a NAT gateway, both ways, against bare redirects and the kernel's masquerade
+    Nat,
     /// The program's time for an established packet, against a floor program
     Established,
-    /// The same through gateways, against floor programs and each other
+    /// The same through gateways of every kind, against floor programs and each other
     Gateways,
     /// The same with many rules and routes, against few
     Scales,
@@ -76,6 +80,7 @@ impl Measurement {
     fn run(self, options: &Options) -> Result<Vec<Row>> {
         match self {
             Self::Throughput => throughput::measure(options),
+            Self::Nat => nat::measure(options),
             Self::Established => apart(|| established::measure(options)),
             Self::Gateways => apart(|| gateways::measure(options)),
             Self::Scales => apart(|| established::measure_scales(options)),

@@ -1,0 +1,66 @@
+//! One TCP stream by iperf3 between two namespaces of a lab.
+
+use crate::Options;
+use anyhow::{Context as _, Result};
+use groundplane_tests::netns::{Background, Lab, eventually};
+use std::net::Ipv4Addr;
+
+/// Which end sends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Direction {
+    FromClient,
+    FromServer,
+}
+
+/// A namespace, and one in which iperf3 serves.
+pub(crate) struct Stream<'a> {
+    lab: &'a Lab,
+    client: &'static str,
+    address: String,
+    seconds: &'static str,
+    _server: Background,
+}
+
+/// How often a stream is measured, which takes seconds.
+pub(crate) fn rounds(options: &Options) -> u32 {
+    if options.quick { 3 } else { 7 }
+}
+
+impl<'a> Stream<'a> {
+    pub(crate) fn new(
+        lab: &'a Lab,
+        client: &'static str,
+        (server, address): (&'static str, Ipv4Addr),
+        options: &Options,
+    ) -> Result<Self> {
+        let stream = Self {
+            lab,
+            client,
+            address: address.to_string(),
+            seconds: if options.quick { "1" } else { "2" },
+            _server: lab.start(server, &["iperf3", "--server"])?,
+        };
+        eventually(|| {
+            Ok(!lab
+                .run(server, &["ss", "-Hltn", "sport = :5201"])?
+                .success()?
+                .stdout
+                .is_empty())
+        })
+        .with_context(|| format!("iperf3 doesn't listen in {server}"))?;
+        Ok(stream)
+    }
+
+    /// One run of the client: what the receiver has got.
+    pub(crate) fn gbit_per_second(&self, direction: Direction) -> Result<f64> {
+        // A second for the stream to get going, which is not measured.
+        let mut command = vec!["iperf3", "--client", &self.address, "--json", "--omit", "1"];
+        command.extend(["--time", self.seconds]);
+        if direction == Direction::FromServer {
+            command.push("--reverse");
+        }
+        let result = self.lab.run(self.client, &command)?.success()?.json()?;
+        let rate = result["end"]["sum_received"]["bits_per_second"].as_f64();
+        Ok(rate.context("iperf3 doesn't say what was received")? / 1e9)
+    }
+}

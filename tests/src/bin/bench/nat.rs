@@ -105,9 +105,9 @@ pub(crate) fn measure(options: &Options) -> Result<Vec<Row>> {
     let _redirects = redirect(&bare, &options.programs)?;
     masquerade(&kernel)?;
     let streams = [
-        Stream::new(&ours, "app", SERVER, options)?,
-        Stream::new(&bare, "app", SERVER, options)?,
-        Stream::new(&kernel, "app", SERVER, options)?,
+        Stream::new(&ours, "app", SERVER)?,
+        Stream::new(&bare, "app", SERVER)?,
+        Stream::new(&kernel, "app", SERVER)?,
     ];
     let directions = [
         (Direction::FromClient, "TCP through a NAT gateway, out"),

@@ -70,8 +70,8 @@ pub(crate) fn measure(options: &Options) -> Result<Vec<Row>> {
     // Detaches the program when it is dropped.
     let _bare = bare_redirect(&theirs, &options.programs)?;
     let streams = [
-        Stream::new(&ours, "web", ("db", ENDS[1].address), options)?,
-        Stream::new(&theirs, "left", ("right", ENDS[1].address), options)?,
+        Stream::new(&ours, "web", ("db", ENDS[1].address))?,
+        Stream::new(&theirs, "left", ("right", ENDS[1].address))?,
     ];
     let mut figures = [Vec::new(), Vec::new()];
     for _ in 0..rounds(options) {

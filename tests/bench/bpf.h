@@ -21,7 +21,12 @@ static long (*const bpf_tail_call)(struct __sk_buff *skb, void *programs, __u32 
 static __u32 (*const bpf_get_prandom_u32)(void) = (void *)BPF_FUNC_get_prandom_u32;
 static long (*const bpf_skb_change_type)(struct __sk_buff *skb, __u32 type) = (void *)BPF_FUNC_skb_change_type;
 static __u64 (*const bpf_jiffies64)(void) = (void *)BPF_FUNC_jiffies64;
+static long (*const bpf_redirect)(__u32 device, __u64 flags) = (void *)BPF_FUNC_redirect;
 static long (*const bpf_redirect_peer)(__u32 device, __u64 flags) = (void *)BPF_FUNC_redirect_peer;
+static long (*const bpf_redirect_neigh)(__u32 device, void *parameters, int len, __u64 flags) =
+	(void *)BPF_FUNC_redirect_neigh;
+static long (*const bpf_l4_csum_replace)(struct __sk_buff *skb, __u32 offset, __u64 from, __u64 to, __u64 flags) =
+	(void *)BPF_FUNC_l4_csum_replace;
 
 #define ETHERNET_LEN 14
 #define ETHERTYPE_IPV4 0x0800

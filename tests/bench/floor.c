@@ -55,27 +55,42 @@ struct transport {
 };
 
 /* What a routed packet looks like when it leaves: from the router to the entry's MAC. */
-INLINE int deliver(struct __sk_buff *skb, const struct delivery *delivery)
+INLINE int readdress(struct __sk_buff *skb, const struct delivery *delivery)
 {
-	struct ethernet *frame = data_of(skb);
 	const __u16 *mac = (const __u16 *)delivery->far_mac;
+	struct ethernet *frame = data_of(skb);
 
-	if (delivery->flags & FLAG_ROUTED) {
-		if ((void *)(frame + 1) > end_of(skb))
-			return TC_ACT_SHOT;
-		frame->dst[0] = mac[0];
-		frame->dst[1] = mac[1];
-		frame->dst[2] = mac[2];
-		frame->src[0] = SWAPPED(0x0267);
-		frame->src[1] = SWAPPED(0x7000);
-		frame->src[2] = SWAPPED(0x0001);
-	}
+	if ((void *)(frame + 1) > end_of(skb))
+		return 0;
+	frame->dst[0] = mac[0];
+	frame->dst[1] = mac[1];
+	frame->dst[2] = mac[2];
+	frame->src[0] = SWAPPED(0x0267);
+	frame->src[1] = SWAPPED(0x7000);
+	frame->src[2] = SWAPPED(0x0001);
+	return 1;
+}
+
+INLINE void leave_note(struct __sk_buff *skb, const struct delivery *delivery)
+{
 	skb->cb[0] = delivery->out;
 	skb->cb[1] = delivery->kind;
 	skb->cb[2] = 0;
+}
+
+INLINE int hand_over(struct __sk_buff *skb, const struct delivery *delivery)
+{
+	leave_note(skb, delivery);
 	if (skb->pkt_type != PACKET_HOST)
 		bpf_skb_change_type(skb, PACKET_HOST);
 	return bpf_redirect_peer(delivery->out, 0);
+}
+
+INLINE int deliver(struct __sk_buff *skb, const struct delivery *delivery)
+{
+	if (delivery->flags & FLAG_ROUTED && !readdress(skb, delivery))
+		return TC_ACT_SHOT;
+	return hand_over(skb, delivery);
 }
 
 #define FAMILY 4
@@ -100,6 +115,8 @@ INLINE __u16 ethertype(struct __sk_buff *skb)
 	return (void *)(frame + 1) > end_of(skb) ? 0 : SWAPPED(frame->type);
 }
 
+#include "translated.h"
+
 #define PROGRAM(name) \
 	SEC("classifier") int name(struct __sk_buff *skb) \
 	{ \
@@ -115,6 +132,17 @@ INLINE __u16 ethertype(struct __sk_buff *skb)
 PROGRAM(established)
 PROGRAM(first)
 PROGRAM(reply)
+
+/* Of a connection through a gateway that translates: from a guest, and from outside. */
+SEC("classifier") int translated(struct __sk_buff *skb)
+{
+	return through_gateway(skb, skb->ifindex);
+}
+
+SEC("classifier") int translated_back(struct __sk_buff *skb)
+{
+	return through_gateway(skb, INTERNET);
+}
 
 /* What a test run costs by itself. */
 SEC("classifier") int empty(struct __sk_buff *skb)

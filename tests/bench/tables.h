@@ -14,7 +14,12 @@
 #define ANY_PROTOCOL 0xffff
 #define ROUTE_LOCAL 1
 #define KIND_PEER 1
+#define KIND_UPLINK 3
 #define FLAG_ROUTED 1
+#define HOPS_SHIFT 3
+#define MOST_HOPS 3
+/* What packets from outside come in by, whichever device that is. */
+#define INTERNET 0x00ff0001
 #define STATE_LIVE 1
 #define STATE_PROMOTED 2
 
@@ -91,6 +96,12 @@ struct delivery {
 	__u16 reason, src_port, dst_port;
 };
 
+struct uplink {
+	__u32 device, flags;
+	__u8 mac[6], peer_mac[6];
+	__u32 reserved;
+};
+
 _Static_assert(sizeof(struct eni) == 40, "the size of an ENI");
 _Static_assert(sizeof(struct subnet) == 40, "the size of a subnet");
 
@@ -112,6 +123,7 @@ _Static_assert(sizeof(struct subnet) == 40, "the size of a subnet");
 
 TABLE(GENERATION, BPF_MAP_TYPE_ARRAY, __u32, __u64, 1);
 TABLE(SETTINGS, BPF_MAP_TYPE_ARRAY, __u32, struct settings, 1);
+TABLE(UPLINKS, BPF_MAP_TYPE_ARRAY, __u32, struct uplink, 1);
 TABLE(ENIS, BPF_MAP_TYPE_HASH, struct eni_key, struct eni, 1);
 TABLE(SUBNETS, BPF_MAP_TYPE_HASH, struct subnet_key, struct subnet, 1);
 TABLE(GROUP_SETS, BPF_MAP_TYPE_HASH, struct group_set_key, struct group_set, 1);

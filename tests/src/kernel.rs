@@ -366,6 +366,12 @@ impl LoadedKernel {
         &self.program
     }
 
+    /// The program that a packet from outside comes to.
+    #[must_use]
+    pub fn uplink_program(&self) -> &SchedClassifier {
+        &self.uplink
+    }
+
     /// Where everything is pinned.
     #[must_use]
     pub fn pins(&self) -> &Path {

@@ -68,7 +68,7 @@ const TOOLS: &[Tool] = &[
         command: "nft",
         package: "nftables",
         why: "an uplink to the host",
-        purposes: &[Up, Test],
+        purposes: &[Up, Test, Bench],
     },
     Tool {
         command: "iptables",

@@ -16,7 +16,7 @@ use groundplane_abi::internet::PublicKey;
 use groundplane_abi::nacl::direction;
 use groundplane_abi::route::{Target, target};
 use groundplane_abi::vpc::{VpcKey, vpc_flag};
-use groundplane_abi::{Device, DropReason, GroupSetId, RouteTableId, ScopeId, SubnetId};
+use groundplane_abi::{Device, DropReason, GroupSetId, Mac, RouteTableId, ScopeId, SubnetId};
 
 /// Semantics 23.
 const MTU: u16 = 1500;
@@ -65,6 +65,8 @@ pub fn come_in<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Resul
     walk.direction = direction::INGRESS;
     walk.identity = GroupSetId::NONE;
     walk.source = Device::NONE;
+    // Nobody's, as where a walk ends outside; what stands there is the sender's of the walk before.
+    walk.near.mac = Mac([0; 6]);
     walk.is_elsewhere = 1;
     walk.narrow(MTU);
     walk.depends_on(ScopeId::INTERNET);

@@ -4,7 +4,7 @@ use groundplane_abi::nacl::direction;
 use groundplane_abi::{Device, DropReason};
 use groundplane_tests::packet::{Packet, Parsed, ROUTER, flag};
 use groundplane_tests::topology::{Groups, OUTSIDE, Topology, address};
-use groundplane_tests::twin::{Heard, Twin};
+use groundplane_tests::twin::{Heard, Path, Twin};
 
 const X: &str = OUTSIDE[0];
 const X6: &str = OUTSIDE[1];
@@ -134,6 +134,33 @@ fn what_is_the_hosts_is_as_it_came_whatever_went_before() {
     // That it is untouched the twin asserts.
     let hosts = room.come(between(syn(), (X, 4000), ("192.0.2.1", 22)));
     assert_eq!(hosts, Heard::Passed);
+}
+
+/// The answer from outside was judged anew, and the connection stayed half-open, if a packet between two guests had come
+/// before: of that one's sender the MAC was left, which nobody outside has.
+#[test]
+fn an_answer_from_outside_promotes_whatever_went_before() {
+    let mut room = Room::with(|t0| {
+        t0.route_out("A1", "0.0.0.0/0", "nat-A");
+    });
+    let segment = |flags| Packet::tcp().flags(flags);
+    room.leave("a1", between(segment(flag::SYN), ("10.0.1.10", 1), ("10.0.1.11", 80)));
+    for (guest, private) in [("p1", "10.0.10.10"), ("a1", "10.0.1.10")] {
+        let asked = room.leave(guest, between(segment(flag::SYN), (private, 4000), (X, 443)));
+        let Heard::Left(frame) = asked else {
+            panic!("{asked:?}");
+        };
+        let left = Parsed::read(&frame).expect("a whole packet");
+        let answer = |flags| {
+            segment(flags)
+                .ip_from(left.dst, 443)
+                .ip_to(left.src, left.ports.0)
+                .build()
+        };
+        let path = |room: &mut Room, flags| room.twin.send(Device::INTERNET, &answer(flags), false).1;
+        assert_eq!(path(&mut room, flag::SYN | flag::ACK), Some(Path::Promoted));
+        assert_eq!(path(&mut room, flag::ACK), Some(Path::Fast));
+    }
 }
 
 /// Where and which way a drop is told of is the same the second time, when it is remembered.

@@ -9,11 +9,15 @@ mod bed;
 mod established;
 mod first;
 mod flow;
+mod gateways;
 mod memory;
+mod nat;
 mod program;
 mod random;
 mod report;
+mod stream;
 mod throughput;
+mod ways;
 
 use anyhow::{Result, bail, ensure};
 use clap::{Parser, ValueEnum};
@@ -40,8 +44,12 @@ struct Options {
 enum Measurement {
     /// One TCP stream, against a bare redirect
     Throughput,
+    /// The same through a NAT gateway, both ways, against bare redirects and the kernel's masquerade
+    Nat,
     /// The program's time for an established packet, against a floor program
     Established,
+    /// The same through gateways of every kind, against floor programs and each other
+    Gateways,
     /// The same with many rules and routes, against few
     Scales,
     /// The same over a million connections at random, against a floor program
@@ -72,7 +80,9 @@ impl Measurement {
     fn run(self, options: &Options) -> Result<Vec<Row>> {
         match self {
             Self::Throughput => throughput::measure(options),
+            Self::Nat => nat::measure(options),
             Self::Established => apart(|| established::measure(options)),
+            Self::Gateways => apart(|| gateways::measure(options)),
             Self::Scales => apart(|| established::measure_scales(options)),
             Self::Random => apart(|| random::measure(options)),
             Self::First => apart(|| first::measure(options)),

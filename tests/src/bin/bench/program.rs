@@ -33,6 +33,15 @@ const OWN_TABLES: [(&str, &str); 6] = [
     ("FLOOR_RING6", map::ip6::RING),
 ];
 
+const FLOOR_PROGRAMS: [&str; 6] = [
+    "established",
+    "translated",
+    "translated_back",
+    "first",
+    "reply",
+    "empty",
+];
+
 /// An object made of tests/bench/`name`.c, with its maps.
 pub(crate) fn object(directory: &Path, name: &str) -> Result<Ebpf> {
     load_object(&mut EbpfLoader::new(), directory, name)
@@ -48,7 +57,7 @@ pub(crate) fn floor(directory: &Path, kernel: &LoadedKernel) -> Result<Ebpf> {
         loader.map_max_entries(own, capacity(kernel, ours)?);
     }
     let mut floor = load_object(&mut loader, directory, "floor")?;
-    for program in ["established", "first", "reply", "empty"] {
+    for program in FLOOR_PROGRAMS {
         load(&mut floor, program)?;
     }
     Ok(floor)
@@ -139,6 +148,75 @@ impl Vary {
     }
 }
 
+/// Gives every run the same frame (tests/bench/restore.c).
+pub(crate) struct Restore {
+    object: Ebpf,
+    headers: Array<MapData, Headers>,
+    measured: ProgramArray<MapData>,
+}
+
+/// What is put back. The same struct is in restore.c.
+#[derive(Clone, Copy, Debug, Pod, Zeroable)]
+#[repr(C)]
+struct Headers {
+    bytes: [u8; 56],
+    written: u64,
+}
+
+// SAFETY: as above.
+unsafe impl aya::Pod for Headers {}
+
+impl Restore {
+    pub(crate) fn new(directory: &Path) -> Result<Self> {
+        let mut object = object(directory, "restore")?;
+        load(&mut object, "restore")?;
+        let headers = object.take_map("HEADERS").context("no map HEADERS")?;
+        let measured = object.take_map("MEASURED").context("no map MEASURED")?;
+        Ok(Self {
+            object,
+            headers: headers.try_into()?,
+            measured: measured.try_into()?,
+        })
+    }
+
+    /// The nanoseconds a program takes for a frame, and putting its headers back.
+    pub(crate) fn time(&mut self, program: &SchedClassifier, run: Run<'_>) -> Result<f64> {
+        let bytes = run.frame.first_chunk().context("the frame is too short")?;
+        let headers = Headers {
+            bytes: *bytes,
+            written: 0,
+        };
+        self.headers.set(0, headers, 0)?;
+        self.measured.set(0, program.fd()?, 0)?;
+        time(
+            loaded(&self.object, "restore")?,
+            run.frame,
+            run.device,
+            run.repeat,
+            run.verdict,
+        )
+    }
+}
+
+/// The frame as a program leaves it.
+pub(crate) fn output(program: &SchedClassifier, frame: &[u8], device: Device) -> Result<Vec<u8>> {
+    let context = context_of(device);
+    let mut bytes = vec![0; frame.len()];
+    program.test_run(TestRunOptions {
+        data_in: Some(frame),
+        data_out: Some(&mut bytes),
+        ctx_in: Some(&context),
+        ..TestRunOptions::default()
+    })?;
+    Ok(bytes)
+}
+
+fn context_of(device: Device) -> [u8; SK_BUFF_SIZE] {
+    let mut context = [0_u8; SK_BUFF_SIZE];
+    context[IFINDEX..IFINDEX + 4].copy_from_slice(&device.0.to_ne_bytes());
+    context
+}
+
 /// What a program is run on.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Run<'a> {
@@ -152,8 +230,7 @@ pub(crate) struct Run<'a> {
 /// The device has to be in the caller's network namespace. Every run but the first finds the frame as the one before
 /// has left it.
 pub(crate) fn time(program: &SchedClassifier, frame: &[u8], device: Device, repeat: u32, verdict: u32) -> Result<f64> {
-    let mut context = [0_u8; SK_BUFF_SIZE];
-    context[IFINDEX..IFINDEX + 4].copy_from_slice(&device.0.to_ne_bytes());
+    let context = context_of(device);
     let clock = ClockId::CLOCK_THREAD_CPUTIME_ID;
     let began = Duration::from(clock.now()?);
     let result = program.test_run(TestRunOptions {

@@ -4,6 +4,7 @@
 use crate::Options;
 use crate::program::{load, object};
 use crate::report::{Bar, Row, Sample};
+use crate::stream::{Direction, Stream, rounds};
 use anyhow::{Context as _, Result};
 use aya::Ebpf;
 use aya::maps::Array;
@@ -15,7 +16,7 @@ use groundplane::install::names::GUEST_DEVICE;
 use groundplane::install::netlink::Netlink;
 use groundplane::install::netns;
 use groundplane_abi::Mac;
-use groundplane_tests::netns::{Background, Lab, eventually};
+use groundplane_tests::netns::Lab;
 use ipnet::IpNet;
 use std::net::Ipv4Addr;
 use std::path::Path;
@@ -69,16 +70,16 @@ pub(crate) fn measure(options: &Options) -> Result<Vec<Row>> {
     // Detaches the program when it is dropped.
     let _bare = bare_redirect(&theirs, &options.programs)?;
     let streams = [
-        Stream::new(&ours, "web", "db", options)?,
-        Stream::new(&theirs, "left", "right", options)?,
+        Stream::new(&ours, "web", ("db", ENDS[1].address))?,
+        Stream::new(&theirs, "left", ("right", ENDS[1].address))?,
     ];
-    let mut rounds = [Vec::new(), Vec::new()];
-    for _ in 0..if options.quick { 3 } else { 7 } {
-        for (stream, rounds) in streams.iter().zip(&mut rounds) {
-            rounds.push(stream.gbit_per_second()?);
+    let mut figures = [Vec::new(), Vec::new()];
+    for _ in 0..rounds(options) {
+        for (stream, figures) in streams.iter().zip(&mut figures) {
+            figures.push(stream.gbit_per_second(Direction::FromClient)?);
         }
     }
-    let [ours, theirs] = rounds;
+    let [ours, theirs] = figures;
     let theirs = ("bare redirect_peer", Sample::of(theirs)?);
     let what = "TCP, one stream, across subnets".to_owned();
     Ok(vec![Row::new(what, "Gbit/s", Sample::of(ours)?, theirs, BAR)?])
@@ -150,51 +151,4 @@ fn configure(lab: &Lab, end: &End) -> Result<()> {
     ];
     lab.run(end.namespace, &neighbour)?.success()?;
     Ok(())
-}
-
-/// Two guests of a lab, in one of which iperf3 serves.
-struct Stream<'a> {
-    lab: &'a Lab,
-    client: &'static str,
-    seconds: &'static str,
-    _server: Background,
-}
-
-impl<'a> Stream<'a> {
-    fn new(lab: &'a Lab, client: &'static str, server: &'static str, options: &Options) -> Result<Self> {
-        let stream = Self {
-            lab,
-            client,
-            seconds: if options.quick { "1" } else { "2" },
-            _server: lab.start(server, &["iperf3", "--server"])?,
-        };
-        eventually(|| {
-            Ok(!lab
-                .run(server, &["ss", "-Hltn", "sport = :5201"])?
-                .success()?
-                .stdout
-                .is_empty())
-        })
-        .with_context(|| format!("iperf3 doesn't listen in {server}"))?;
-        Ok(stream)
-    }
-
-    /// One run of the client: what the server has received.
-    fn gbit_per_second(&self) -> Result<f64> {
-        let server = ENDS[1].address.to_string();
-        // A second for the stream to get going, which is not measured.
-        let command = [
-            "iperf3",
-            "--client",
-            &server,
-            "--json",
-            "--time",
-            self.seconds,
-            "--omit",
-            "1",
-        ];
-        let result = self.lab.run(self.client, &command)?.success()?.json()?;
-        let rate = result["end"]["sum_received"]["bits_per_second"].as_f64();
-        Ok(rate.context("iperf3 doesn't say what was received")? / 1e9)
-    }
 }

@@ -1,0 +1,61 @@
+//! One TCP stream by iperf3 between two namespaces of a lab.
+
+use crate::Options;
+use anyhow::{Context as _, Result};
+use groundplane_tests::netns::{Background, Lab, eventually};
+use std::net::Ipv4Addr;
+
+/// Which end sends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Direction {
+    FromClient,
+    FromServer,
+}
+
+/// A namespace, and one in which iperf3 serves.
+pub(crate) struct Stream<'a> {
+    lab: &'a Lab,
+    client: &'static str,
+    address: String,
+    _server: Background,
+}
+
+/// How much a stream carries: a fifth of a second at the rates of namespaces, beside which getting going is nothing.
+const BYTES: &str = "512M";
+
+/// How often a stream is measured. Many short rounds: what else the machine does comes and goes within seconds, so it
+/// slows all that take turns in a round, or spoils few of them.
+pub(crate) fn rounds(options: &Options) -> u32 {
+    if options.quick { 10 } else { 60 }
+}
+
+impl<'a> Stream<'a> {
+    pub(crate) fn new(lab: &'a Lab, client: &'static str, (server, address): (&'static str, Ipv4Addr)) -> Result<Self> {
+        let stream = Self {
+            lab,
+            client,
+            address: address.to_string(),
+            _server: lab.start(server, &["iperf3", "--server"])?,
+        };
+        eventually(|| {
+            Ok(!lab
+                .run(server, &["ss", "-Hltn", "sport = :5201"])?
+                .success()?
+                .stdout
+                .is_empty())
+        })
+        .with_context(|| format!("iperf3 doesn't listen in {server}"))?;
+        Ok(stream)
+    }
+
+    /// One run of the client: what the receiver has got.
+    pub(crate) fn gbit_per_second(&self, direction: Direction) -> Result<f64> {
+        let mut command = vec!["iperf3", "--json", "--client", &self.address, "--bytes", BYTES];
+        if direction == Direction::FromServer {
+            command.push("--reverse");
+        }
+        let result = self.lab.run(self.client, &command)?.success()?.json()?;
+        let rate = result["end"]["sum_received"]["bits_per_second"].as_f64();
+        Ok(rate.context("iperf3 doesn't say what was received")? / 1e9)
+    }
+}

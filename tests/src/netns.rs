@@ -4,6 +4,7 @@
 //! run has left is removed when the next one starts: its process is gone.
 
 mod agent;
+mod outside;
 mod talk;
 mod tool;
 mod wire;

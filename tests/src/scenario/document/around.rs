@@ -34,11 +34,8 @@ pub(super) fn write(text: &mut String, resources: &Resources) {
 
 /// What an object of no name is called by. What an account has once has no id either.
 fn key<'a>(name: &'a str, id: &'a str) -> &'a str {
-    let candidates = [name, id, "own"].into_iter();
-    candidates
-        .skip_while(|candidate| candidate.is_empty())
-        .next()
-        .unwrap_or_default()
+    let said = [name, id].into_iter().find(|word| !word.is_empty());
+    said.unwrap_or("own")
 }
 
 /// What refers to an object, by its id.

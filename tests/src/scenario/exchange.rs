@@ -275,6 +275,16 @@ impl Flow {
     }
 }
 
+impl Exchange {
+    /// Who may send packets.
+    pub(super) fn speakers(&self) -> Vec<&str> {
+        match self {
+            Self::Talk(flow, _) => vec![&flow.client, &flow.server],
+            Self::Only { from, .. } | Self::Many { from, .. } => vec![from],
+        }
+    }
+}
+
 impl From<Flow> for Exchange {
     fn from(flow: Flow) -> Self {
         Self::Talk(flow, Act::Opens)

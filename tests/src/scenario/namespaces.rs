@@ -20,7 +20,7 @@ use end::{Ends, Listener};
 use groundplane::install::Datapath;
 use groundplane::resources::{InterfaceType, NetworkInterface, Resources};
 use groundplane_abi::Mac;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -39,6 +39,7 @@ pub struct Namespaces {
     /// What the document became: its MAC addresses aren't the topology's.
     resources: Resources,
     ears: BTreeMap<String, Ear>,
+    speakers: BTreeSet<String>,
     listeners: HashMap<(String, IpAddr, u16), Listener>,
     flows: HashMap<u16, Ends>,
     /// What servers have seen of the connections, by their numbers.
@@ -49,7 +50,7 @@ impl Namespaces {
     /// An empty host, and the outside.
     pub fn new() -> Result<Self> {
         let lab = Lab::new()?;
-        lab.make_outside(X, UPLINK, UPLINK_ADDRESSES)?;
+        lab.make_behind(("host", UPLINK), X, UPLINK_ADDRESSES)?;
         for gateway in ["198.51.100.1", "2001:db8:ffff::1"] {
             lab.run(X, &["ip", "route", "add", "default", "via", gateway])?
                 .success()?;
@@ -59,6 +60,7 @@ impl Namespaces {
             topology: Topology::default(),
             resources: Resources::default(),
             ears: BTreeMap::new(),
+            speakers: BTreeSet::new(),
             listeners: HashMap::new(),
             flows: HashMap::new(),
             seen: HashMap::new(),
@@ -67,12 +69,19 @@ impl Namespaces {
         Ok(stage)
     }
 
-    /// Listens to what somebody gets. Checksums are made before a packet is sent, and not left to the receiver's trust.
+    /// Listens to what somebody gets.
     fn meet(&mut self, who: &str) -> Result<()> {
         if !self.ears.contains_key(who) {
-            self.lab.run(who, &["ethtool", "-K", "eth0", "tx", "off"])?.success()?;
             let ear = self.lab.inside(who, Ear::open)?;
             self.ears.insert(who.to_owned(), ear);
+        }
+        Ok(())
+    }
+
+    /// Whoever speaks makes checksums before a packet is sent, and doesn't leave them to the receiver's trust.
+    fn speaks(&mut self, who: &str) -> Result<()> {
+        if self.speakers.insert(who.to_owned()) {
+            self.lab.run(who, &["ethtool", "-K", "eth0", "tx", "off"])?.success()?;
         }
         Ok(())
     }
@@ -144,6 +153,9 @@ impl Stage for Namespaces {
     }
 
     fn play(&mut self, exchange: &Exchange, expected: &Expected) -> Result<()> {
+        for speaker in exchange.speakers() {
+            self.speaks(speaker)?;
+        }
         for ear in self.ears.values() {
             ear.heard()?;
         }

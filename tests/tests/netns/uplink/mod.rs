@@ -130,5 +130,5 @@ fn routes(lab: &Lab) -> Result<Vec<String>> {
 /// Makes a network behind the lab's host: `wan0` with 192.0.2.1 leads to a namespace `outside` with 192.0.2.7, which
 /// knows nothing of anybody else.
 pub(crate) fn outside(lab: &Lab) -> Result<()> {
-    lab.make_outside("outside", "wan0", [&["192.0.2.1/24"], &["192.0.2.7/24"]])
+    lab.make_behind(("host", "wan0"), "outside", [&["192.0.2.1/24"], &["192.0.2.7/24"]])
 }

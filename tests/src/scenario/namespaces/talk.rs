@@ -74,8 +74,13 @@ impl Namespaces {
 
     /// Checks what somebody is told of a packet that was dropped, or that nothing is.
     pub(super) fn is_told(&self, sender: &str, packet: &Packet, dropped: &Dropped) -> Result<()> {
-        let refusals = self.heard(sender)?.into_iter().filter(Heard::is_refusal);
-        let refusals: Vec<_> = refusals.collect();
+        let mut refusals = Vec::new();
+        let mut hears = || -> Result<bool> {
+            refusals.extend(self.heard(sender)?.into_iter().filter(Heard::is_refusal));
+            Ok(dropped.told.is_none() || !refusals.is_empty())
+        };
+        // It is counted before it is told.
+        eventually(&mut hears).with_context(|| format!("{sender} isn't told {:?}", dropped.told))?;
         let mut is_right = dropped.told.is_none() == refusals.is_empty();
         for refusal in &refusals {
             is_right &= is_told_so(dropped.told, packet, Some(refusal.frame()))?;
@@ -151,7 +156,8 @@ impl Namespaces {
         seen.unwrap_or_else(|| flow.untranslated(&self.topology))
     }
 
-    /// Checks who has passed on the packets of an exchange that was accepted, and whom the server has seen.
+    /// Checks who has passed on the packets of an exchange that was accepted, that nobody else has got them, and whom the
+    /// server has seen.
     fn went_through(&mut self, flow: &Flow, act: Act, expected: &Expected) -> Result<()> {
         let Expected::Accepted { there, back, seen } = expected else {
             bail!("{expected} was accepted");
@@ -161,17 +167,13 @@ impl Namespaces {
             Act::Opens => vec![(sender, there), (sender.other(), back)],
             Act::ClientSpeaks | Act::ServerSpeaks | Act::ServerObjects => vec![(sender, there)],
         };
-        let boxes = guests(&self.topology)
-            .filter(|eni| !eni.source_dest_check && eni.name != flow.client && eni.name != flow.server);
-        for middlebox in boxes.map(|eni| &*eni.name) {
-            let heard = self.heard(middlebox)?;
+        let others = guests(&self.topology).map(|eni| &*eni.name);
+        for other in others.filter(|other| *other != flow.client && *other != flow.server) {
+            let heard = self.heard(other)?;
             for (sender, expected) in &ways {
                 let passed = heard.iter().any(|heard| heard.is_of(flow, &self.topology, *sender));
-                let is_expected = **expected == Some(middlebox);
-                ensure!(
-                    passed == is_expected,
-                    "{sender:?}'s packets passed {middlebox}: {passed}"
-                );
+                let is_expected = **expected == Some(other);
+                ensure!(passed == is_expected, "{sender:?}'s packets passed {other}: {passed}");
             }
         }
         if sender == Whose::Client {

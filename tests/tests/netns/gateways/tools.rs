@@ -1,6 +1,6 @@
 //! What the usual tools make of gateways, from inside and from outside.
 
-use super::{APP6, DOCUMENT, NAT, OUTSIDE, OUTSIDE6, PATIENCE, WEB, command_all, lab, lab_of};
+use super::{APP6, DOCUMENT, NAT, OUTSIDE, OUTSIDE6, PATIENCE, WEB, WEB6, command_all, lab, lab_of};
 use crate::scan::{nmap, set};
 use anyhow::{Context, Result, ensure};
 use groundplane_tests::netns::{Capture, Lab};
@@ -42,27 +42,30 @@ fn hops(lab: &Lab, from: &str, to: &str, how: &[&str]) -> Result<Vec<String>> {
     Ok(hops.map(str::to_owned).collect())
 }
 
+/// How traceroute asks: by echo requests, by SYNs, by UDP.
+const WAYS: [&[&str]; 3] = [&["-I"], &["-T", "-p", "80"], &[]];
+
 /// Semantics 3.1: a NAT gateway is a hop, by its private address; routers of VPCs are none, and neither is what AWS
 /// doesn't say that it is one.
 #[test]
 fn traceroute_shows_nat_gateways_and_nobody_else_of_the_platform() -> Result<()> {
     let lab = further(lab()?)?;
-    // By echo requests, by SYNs, by UDP.
-    let ways = [&["-I"][..], &["-T", "-p", "80"], &[]];
-    for (from, to, expected) in [
-        ("app", FAR, vec![NAT_INSIDE, OUTSIDE, FAR]),
-        ("web", FAR, vec![OUTSIDE, FAR]),
-        ("far", WEB, vec![ROUTER, WEB]),
-        ("app", WEB, vec![NAT_INSIDE, WEB]),
-        ("app", "10.1.1.10", vec!["10.1.1.10"]),
-        ("app", "10.2.1.10", vec!["10.2.1.10"]),
+    // What ends a traceroute by UDP is an error about a tracked connection, which app's groups let in only from where all
+    // connections are tracked automatically (semantics 7.6).
+    let tracked = &WAYS[..2];
+    for (from, to, ways, expected) in [
+        ("app", FAR, &WAYS[..], &[NAT_INSIDE, OUTSIDE, FAR][..]),
+        ("web", FAR, &WAYS, &[OUTSIDE, FAR]),
+        ("far", WEB, &WAYS, &[ROUTER, WEB]),
+        ("app", WEB, &WAYS, &[NAT_INSIDE, WEB]),
+        ("app", "10.1.1.10", tracked, &["10.1.1.10"]),
+        ("app", "10.2.1.10", tracked, &["10.2.1.10"]),
+        ("app", OUTSIDE6, &WAYS, &[OUTSIDE6]),
+        ("outside", WEB6, &WAYS, &[WEB6]),
     ] {
-        // What ends a traceroute by UDP is an error about a tracked connection, which app's groups let in only from
-        // beyond a NAT gateway (semantics 7.6).
-        let is_let_in = from != "app" || expected.contains(&NAT_INSIDE);
-        for how in &ways[..if is_let_in { 3 } else { 2 }] {
-            let found = hops(&lab, from, to, how)?;
-            ensure!(found == expected, "{from} to {to} {how:?} by way of {found:?}");
+        for way in ways {
+            let found = hops(&lab, from, to, way)?;
+            ensure!(found == expected, "{from} to {to} {way:?} by way of {found:?}");
         }
     }
     lab.down()

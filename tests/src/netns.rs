@@ -4,11 +4,14 @@
 //! run has left is removed when the next one starts: its process is gone.
 
 mod agent;
+mod capture;
+mod outside;
 mod talk;
 mod tool;
 mod wire;
 
 pub use agent::Agent;
+pub use capture::Capture;
 pub use talk::Talk;
 pub use tool::{Background, Output, eventually};
 pub use wire::Wire;

@@ -12,9 +12,9 @@
 //! ```
 //!
 //! On the [`host::Host`] it is played to the reference model and the datapath at once, which must agree. Between
-//! [`namespaces::Namespaces`] real sockets and tools play those without gateways, through the binary and the loaded
-//! programs.
+//! [`namespaces::Namespaces`] real sockets and tools play it, through the binary and the loaded programs.
 
+mod arrival;
 mod document;
 mod exchange;
 mod expected;
@@ -31,12 +31,12 @@ mod tracking;
 mod transit_gateway;
 
 pub use document::{document, refusals};
-pub use exchange::{Act, Exchange, Flow, Protocol, X, only, ping, protocol, tcp, udp};
+pub use exchange::{Act, Exchange, Flow, Protocol, X, many, only, ping, protocol, tcp, udp};
 pub use expected::{
     Expected, INTERNET, Told, accepted, answer_dropped_arriving, answer_dropped_leaving, code, dropped_arriving,
     dropped_leaving,
 };
-pub use list::{ON_BOTH_STAGES, ON_THE_HOST, all_played};
+pub use list::all_played;
 
 use crate::packet::Packet;
 use crate::topology::Topology;

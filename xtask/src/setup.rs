@@ -91,25 +91,13 @@ const TOOLS: &[Tool] = &[
     Tool {
         command: "tcpdump",
         package: "tcpdump",
-        why: "tests: captures on failure",
+        why: "tests: what is seen on a wire",
         purposes: &[Test],
     },
     Tool {
         command: "ethtool",
         package: "ethtool",
         why: "tests: checksums made in software",
-        purposes: &[Test],
-    },
-    Tool {
-        command: "nft",
-        package: "nftables",
-        why: "a way out by the host",
-        purposes: &[Up, Test],
-    },
-    Tool {
-        command: "iptables",
-        package: "iptables",
-        why: "tests: a way out beside others' rules",
         purposes: &[Test],
     },
     Tool {

@@ -1,16 +1,21 @@
 //! A topology as the document that people write.
 //!
 //! What the document brings along by itself isn't written, so that it is what the tests meet: the default group, the
-//! default network ACL, the egress rules of a new group, local routes, the main table. Gateways and their routes
-//! aren't written: scenarios with gateways are played on the host alone.
+//! default network ACL, the egress rules of a new group, local routes, the main table, the network interfaces of NAT
+//! gateways.
+
+mod around;
 
 use crate::topology::{Topology, open_nacl};
 use groundplane::document::Severity;
 use groundplane::resources::{
-    Destination, NetworkAclEntry, NetworkInterface, Peer, Resources, Route, RouteTable, RouteTarget, RuleAction,
-    SecurityGroup, SecurityGroupRule, Vpc,
+    Allowance, Destination, NetworkAclEntry, NetworkInterface, Peer, Resources, Route, RouteTable, RouteTarget,
+    RuleAction, SecurityGroup, SecurityGroupRule, Vpc, kind,
 };
 use std::fmt::Write as _;
+
+/// The device behind which the outside is.
+pub(super) const UPLINK: &str = "wan0";
 
 /// The document, in which `$` stands for the prefix of the guests' namespaces.
 #[must_use]
@@ -18,7 +23,7 @@ pub fn document(topology: &Topology) -> String {
     let writer = Writer {
         resources: &topology.resources,
     };
-    let mut text = "vpcs:\n".to_owned();
+    let mut text = format!("uplinks: {{ wan: {{ device: {UPLINK}, announce: route }} }}\nvpcs:\n");
     for vpc in &topology.resources.vpcs {
         writer.vpc(&mut text, vpc);
     }
@@ -30,6 +35,7 @@ pub fn document(topology: &Topology) -> String {
         let fields = format!("MaxEntries: {}, entries: [{entries}]", list.max_entries);
         line(&mut text, 2, &list.name, &fields);
     }
+    around::write(&mut text, &topology.resources);
     text
 }
 
@@ -91,7 +97,13 @@ impl Writer<'_> {
             let ipv6 = subnet
                 .ipv6_cidr_block
                 .map(|block| format!(", Ipv6CidrBlock: \"{block}\""));
-            let fields = format!("CidrBlock: {}{}", subnet.cidr_block, ipv6.unwrap_or_default());
+            let zone = zone(&subnet.availability_zone).map(|zone| format!(", AvailabilityZone: {zone}"));
+            let fields = format!(
+                "CidrBlock: {}{}{}",
+                subnet.cidr_block,
+                ipv6.unwrap_or_default(),
+                zone.unwrap_or_default()
+            );
             line(text, 6, &subnet.name, &fields);
         }
         text.push_str("    security_groups:\n");
@@ -185,7 +197,7 @@ impl Writer<'_> {
             .resources
             .route_tables
             .iter()
-            .filter(|it| it.vpc_id == vpc.vpc_id && it.gateway_ids.is_empty())
+            .filter(|it| it.vpc_id == vpc.vpc_id)
             .collect();
         let has_main = tables.iter().any(|table| table.main);
         let routes =
@@ -202,10 +214,13 @@ impl Writer<'_> {
                 .iter()
                 .filter(|it| it.route_table_id == table.route_table_id);
             let users = joined(users.map(|subnet| subnet.name.clone()));
-            let whose = if table.main {
-                "main: true".to_owned()
-            } else {
-                format!("subnets: [{users}]")
+            let gateways = self.resources.internet_gateways.iter();
+            let gateways = gateways.filter(|it| table.gateway_ids.contains(&it.internet_gateway_id));
+            let gateways = joined(gateways.map(|gateway| gateway.name.clone()));
+            let whose = match (table.main, &*gateways) {
+                (true, _) => "main: true".to_owned(),
+                (false, "") => format!("subnets: [{users}]"),
+                (false, gateways) => format!("gateways: [{gateways}]"),
             };
             writeln!(text, "        {whose}").expect("a string takes everything");
             items(text, "routes", &routes(table));
@@ -213,17 +228,33 @@ impl Writer<'_> {
     }
 
     fn route(&self, route: &Route) -> Option<String> {
-        let RouteTarget::NetworkInterface(target) = &route.target else {
-            return None;
-        };
         let destination = match &route.destination {
             Destination::Cidr(block) if block.addr().is_ipv4() => format!("DestinationCidrBlock: {block}"),
             Destination::Cidr(block) => format!("DestinationIpv6CidrBlock: \"{block}\""),
             Destination::PrefixList(id) => format!("prefix_list: {}", self.prefix_list(id)),
         };
-        let mut enis = self.resources.network_interfaces.iter();
-        let instance = enis.find(|eni| eni.network_interface_id == *target)?;
-        Some(format!("{destination}, instance: {}", instance.name))
+        Some(format!("{destination}, {}", self.target(&route.target)?))
+    }
+
+    /// Local routes are there anyway.
+    fn target(&self, target: &RouteTarget) -> Option<String> {
+        let (section, field, id) = match target {
+            RouteTarget::NetworkInterface(id) => ("network_interfaces", "instance", id),
+            RouteTarget::Gateway(id) => ("internet_gateways", "internet_gateway", id),
+            RouteTarget::NatGateway(id) => ("nat_gateways", "nat_gateway", id),
+            RouteTarget::EgressOnlyInternetGateway(id) => {
+                let field = "egress_only_internet_gateway";
+                ("egress_only_internet_gateways", field, id)
+            }
+            RouteTarget::VpcPeeringConnection(id) => ("vpc_peering_connections", "vpc_peering_connection", id),
+            RouteTarget::TransitGateway(id) => ("transit_gateways", "transit_gateway", id),
+            RouteTarget::Local => return None,
+            other => panic!("no scenario has {other:?}"),
+        };
+        let objects = self.resources.objects(kind(section)?);
+        let found = objects.iter().find(|object| object.id == *id);
+        let name = found.unwrap_or_else(|| panic!("no {field} {id}")).name;
+        Some(format!("{field}: {name}"))
     }
 
     fn prefix_list(&self, id: &str) -> &str {
@@ -247,20 +278,48 @@ impl Writer<'_> {
             .filter(|it| eni.groups.contains(&it.group_id));
         let addresses = joined(eni.private_ip_addresses.iter().map(ToString::to_string));
         let addresses6 = joined(eni.ipv6_addresses.iter().map(|address| format!("\"{address}\"")));
+        let associations = eni.associations.iter().map(|association| {
+            let (private, public) = (association.private_ip_address, association.public_ip);
+            format!("{{ PrivateIpAddress: {private}, PublicIp: {public} }}")
+        });
         let tracking = eni.connection_tracking;
         format!(
             "subnet: {}, PrivateIpAddresses: [{addresses}], Ipv6Addresses: [{addresses6}], groups: [{}], \
-             SourceDestCheck: {}, namespace: ${}, ConnectionTracking: {{ TcpEstablishedTimeout: {}, \
-             UdpStreamTimeout: {}, UdpTimeout: {} }}",
+             associations: [{}], SourceDestCheck: {}, namespace: ${}, ConnectionTracking: {{ TcpEstablishedTimeout: {}, \
+             UdpStreamTimeout: {}, UdpTimeout: {} }}{}",
             subnet.expect("every ENI is in a subnet").name,
             joined(groups.map(|group| group.group_name.clone())),
+            joined(associations),
             eni.source_dest_check,
             eni.name,
             tracking.tcp_established_timeout,
             tracking.udp_stream_timeout,
             tracking.udp_timeout,
+            allowance(eni.allowance),
         )
     }
+}
+
+/// What isn't as usual.
+fn allowance(allowance: Allowance) -> String {
+    if allowance == Allowance::default() {
+        return String::new();
+    }
+    let Allowance {
+        connections,
+        first_packets,
+        first_packets_burst,
+    } = allowance;
+    format!(
+        ", allowance: {{ connections: {connections}, first_packets: {first_packets}, first_packets_burst: \
+         {first_packets_burst} }}"
+    )
+}
+
+/// A zone of T0, az1 or az2, as one of a Region.
+fn zone(zone: &str) -> Option<String> {
+    let number: u8 = zone.strip_prefix("az")?.parse().ok()?;
+    Some(format!("us-east-1{}", char::from(b'a' + number - 1)))
 }
 
 fn entry(entry: &NetworkAclEntry) -> String {

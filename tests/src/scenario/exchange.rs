@@ -21,6 +21,12 @@ pub enum Exchange {
         to: String,
         packet: Packet,
     },
+    /// Packets of as many connections, which nobody answers.
+    Many {
+        from: String,
+        to: String,
+        packets: Vec<Packet>,
+    },
 }
 
 /// Which part of a conversation.
@@ -97,6 +103,16 @@ pub fn only(from: &str, to: &str, packet: Packet) -> Exchange {
         from: from.to_owned(),
         to: to.to_owned(),
         packet,
+    }
+}
+
+/// First packets of connections, one after another. They say the same, but for who they are from.
+#[must_use]
+pub fn many(from: &str, to: &str, packets: Vec<Packet>) -> Exchange {
+    Exchange::Many {
+        from: from.to_owned(),
+        to: to.to_owned(),
+        packets,
     }
 }
 
@@ -259,6 +275,16 @@ impl Flow {
     }
 }
 
+impl Exchange {
+    /// Who may send packets.
+    pub(super) fn speakers(&self) -> Vec<&str> {
+        match self {
+            Self::Talk(flow, _) => vec![&flow.client, &flow.server],
+            Self::Only { from, .. } | Self::Many { from, .. } => vec![from],
+        }
+    }
+}
+
 impl From<Flow> for Exchange {
     fn from(flow: Flow) -> Self {
         Self::Talk(flow, Act::Opens)
@@ -269,6 +295,7 @@ impl fmt::Display for Exchange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Only { from, to, packet } => write!(f, "one packet from {from} to {to}: {packet:?}"),
+            Self::Many { from, to, packets } => write!(f, "{} packets from {from} to {to}", packets.len()),
             Self::Talk(flow, act) => {
                 let Flow {
                     client, server, port, ..

@@ -1,8 +1,7 @@
 //! The stage without a kernel: the reference model and the datapath on the host, which must say the same of every
 //! packet.
 
-mod arrival;
-
+use super::arrival::{Arrival, is_told_so};
 use super::exchange::Seen;
 use super::expected::{Dropped, INTERNET};
 use super::{Act, Exchange, Expected, Flow, Owner, Stage, X};
@@ -13,7 +12,6 @@ use crate::reasons;
 use crate::topology::Topology;
 use crate::twin::{Heard, Twin, compile};
 use anyhow::{Context as _, Result, bail, ensure};
-use arrival::{Arrival, is_told_so};
 use groundplane::resources::InterfaceType;
 use groundplane_abi::nacl::direction;
 use groundplane_abi::{Device, DropReason};
@@ -117,6 +115,13 @@ impl Stage for Host {
             Exchange::Only { from, to, packet } => {
                 let fate = running.send(from, packet)?;
                 expect(&fate, to, (packet, true), expected, true)
+            }
+            Exchange::Many { from, to, packets } => {
+                for packet in packets {
+                    let fate = running.send(from, packet)?;
+                    expect(&fate, to, (packet, true), expected, true)?;
+                }
+                Ok(())
             }
         }
     }

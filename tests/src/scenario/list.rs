@@ -1,6 +1,6 @@
-//! Which scenarios there are.
+//! Which scenarios there are. All are played on both stages.
 
-/// Hands the names of the scenarios that are played on both stages to a macro.
+/// Hands the names of the scenarios without gateways to a macro.
 #[macro_export]
 macro_rules! for_each_scenario {
     ($macro:ident) => {
@@ -44,7 +44,7 @@ macro_rules! for_each_scenario {
     };
 }
 
-/// Hands the names of the scenarios with gateways, which are played on the host alone, to a macro.
+/// Hands the names of the scenarios with gateways to a macro.
 #[macro_export]
 macro_rules! for_each_gateway_scenario {
     ($macro:ident) => {
@@ -91,24 +91,17 @@ macro_rules! for_each_gateway_scenario {
     };
 }
 
-macro_rules! both_stages {
+macro_rules! names {
     ($($name:ident)*) => {
-        /// The names of the scenarios that are played on both stages, in order of number.
-        pub const ON_BOTH_STAGES: &[&str] = &[$(stringify!($name)),*];
+        &[$(stringify!($name)),*]
     };
 }
 
-macro_rules! host {
-    ($($name:ident)*) => {
-        /// The names of those that are played on the host alone, likewise.
-        pub const ON_THE_HOST: &[&str] = &[$(stringify!($name)),*];
-    };
-}
-
-for_each_scenario!(both_stages);
-for_each_gateway_scenario!(host);
+/// In order of number.
+const WITHOUT_GATEWAYS: &[&str] = for_each_scenario!(names);
+const WITH_GATEWAYS: &[&str] = for_each_gateway_scenario!(names);
 
 /// The names of all scenarios that are played, as `docs/scenarios.md` lists them.
 pub fn all_played() -> impl Iterator<Item = &'static str> {
-    ON_BOTH_STAGES.iter().chain(ON_THE_HOST).copied()
+    WITHOUT_GATEWAYS.iter().chain(WITH_GATEWAYS).copied()
 }

@@ -3,7 +3,7 @@
 use super::subnet::{default_egress, group};
 use super::{
     Expected, Scene, Told, X, accepted, answer_dropped_arriving, answer_dropped_leaving, code, dropped_arriving,
-    dropped_leaving, only, ping, protocol, tcp, udp,
+    dropped_leaving, many, only, ping, protocol, tcp, udp,
 };
 use crate::packet::{Packet, flag};
 use crate::topology::{OUTSIDE, Topology, address, nacl_rule, net, tcp as tcp_to};
@@ -127,14 +127,13 @@ pub fn s58_one_destination_has_55000_mappings(scene: &mut Scene) {
         };
         t0.allowance("a1", plenty);
     });
-    let syn = |from, to| only("a1", X, from_a1(Packet::tcp().flags(flag::SYN), (from, to)));
-    for number in 0..MOST {
-        scene.when(syn(1024 + number, 443)).then(behind());
-    }
+    let syn = |from, to| from_a1(Packet::tcp().flags(flag::SYN), (from, to));
+    let all = (0..MOST).map(|number| syn(1024 + number, 443)).collect();
+    scene.when(many("a1", X, all)).then(behind());
     scene
-        .when(syn(60_000, 443))
+        .when(only("a1", X, syn(60_000, 443)))
         .then(dropped_arriving("nat-A", code::NAT_PORTS));
-    scene.when(syn(60_000, 444)).then(behind());
+    scene.when(only("a1", X, syn(60_000, 444))).then(behind());
 }
 
 pub fn s59_the_nat_gateways_nacl_sees_the_answer_as_well(scene: &mut Scene) {

@@ -15,14 +15,16 @@ fn onoff(on: bool) -> Option<String> {
 
 impl Topology {
     /// A transit gateway with a table of the same name, which everything that is attached is associated with and
-    /// propagates into.
+    /// propagates into: by [`Topology::attach`], and not by default.
     pub fn transit_gateway(&mut self, name: &str) -> &mut Self {
-        let gateway = TransitGateway {
+        let mut gateway = TransitGateway {
             name: name.to_owned(),
             transit_gateway_id: self.id("tgw"),
             state: Some("available".to_owned()),
             ..TransitGateway::default()
         };
+        gateway.options.default_route_table_association = onoff(false);
+        gateway.options.default_route_table_propagation = onoff(false);
         self.resources.transit_gateways.push(gateway);
         self.transit_table(name, name)
     }

@@ -2,9 +2,9 @@
 
 use super::{checksum_errors, listens, stream};
 use anyhow::{Context, Result, ensure};
-use groundplane_tests::netns::{Background, Lab, eventually};
+use groundplane_tests::netns::{Capture, Lab};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 const BOTH_FAMILIES: &str = "
 vpcs:
@@ -110,35 +110,6 @@ fn a_guest_has_every_address_of_its_eni_and_learns_none_by_itself() -> Result<()
             .success()?;
     }
     Ok(())
-}
-
-/// A capture of what a guest gets.
-struct Capture {
-    tcpdump: Background,
-    file: PathBuf,
-}
-
-impl Capture {
-    fn start(lab: &Lab, guest: &str, filter: &str) -> Result<Self> {
-        let file = lab.dir().join("seen.pcap");
-        drop(fs::remove_file(&file));
-        let path = file.to_string_lossy().into_owned();
-        let tcpdump = lab.start(
-            guest,
-            &["tcpdump", "--immediate-mode", "-U", "-i", "eth0", "-w", &path, filter],
-        )?;
-        eventually(|| Ok(fs::metadata(&file).is_ok_and(|it| it.len() >= 24)))?;
-        Ok(Self { tcpdump, file })
-    }
-
-    /// What was seen, in tcpdump's words.
-    fn read(self, lab: &Lab) -> Result<String> {
-        self.tcpdump.stop()?;
-        Ok(lab
-            .run("host", &["tcpdump", "-nvvr", &self.file.to_string_lossy()])?
-            .success()?
-            .stdout)
-    }
 }
 
 #[test]

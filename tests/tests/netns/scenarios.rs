@@ -16,3 +16,4 @@ macro_rules! tests {
 }
 
 groundplane_tests::for_each_scenario!(tests);
+groundplane_tests::for_each_gateway_scenario!(tests);

@@ -1,22 +1,30 @@
 //! What arrives at a guest, before its own kernel makes anything of it.
 
+use crate::packet::{Packet, Parsed, flag};
+use crate::scenario::arrival::{Arrival, ETHERNET, is_error, port};
+use crate::scenario::expected::Seen;
 use crate::scenario::{Flow, Protocol};
 use crate::topology::Topology;
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use socket2::{Domain, Socket, Type};
 use std::io::{ErrorKind, Read as _};
-use std::net::{IpAddr, Ipv6Addr};
 
 const ETH_P_IP: u16 = 0x0800;
 const ETH_P_IPV6: u16 = 0x86dd;
+/// Of IPv4, and of IPv6.
+const ICMP: [u8; 2] = [1, 58];
 
 /// Listens in the namespace that it was opened in.
 #[derive(Debug)]
-pub(super) struct Ear([Socket; 2]);
+pub(super) struct Ear([(u16, Socket); 2]);
 
-/// A packet that arrived, from its IP header on.
+/// A packet that arrived, its checksums right.
 #[derive(Debug)]
-pub(super) struct Heard(Vec<u8>);
+pub(super) struct Heard {
+    parsed: Parsed,
+    /// Nobody has looked at the MAC addresses, so they are zero.
+    frame: Vec<u8>,
+}
 
 /// Whose packets of a flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,10 +36,10 @@ pub(super) enum Whose {
 impl Ear {
     pub(super) fn open() -> Result<Self> {
         // A socket for one ethertype gets what arrives, and not what the guest itself sends.
-        let open = |ethertype: u16| -> Result<Socket> {
+        let open = |ethertype: u16| -> Result<_> {
             let socket = Socket::new(Domain::PACKET, Type::DGRAM, Some(i32::from(ethertype.to_be()).into()))?;
             socket.set_nonblocking(true)?;
-            Ok(socket)
+            Ok((ethertype, socket))
         };
         Ok(Self([open(ETH_P_IP)?, open(ETH_P_IPV6)?]))
     }
@@ -39,11 +47,12 @@ impl Ear {
     /// All that arrived since it was asked last.
     pub(super) fn heard(&self) -> Result<Vec<Heard>> {
         let mut heard = Vec::new();
-        let mut buffer = [0; 2048];
-        for mut socket in &self.0 {
+        let mut buffer = vec![0; 65_536];
+        for (ethertype, socket) in &self.0 {
+            let mut socket = socket;
             loop {
                 match socket.read(&mut buffer) {
-                    Ok(len) => heard.push(Heard(buffer[..len].to_vec())),
+                    Ok(len) => heard.push(Heard::read(*ethertype, &buffer[..len])?),
                     Err(error) if error.kind() == ErrorKind::WouldBlock => break,
                     Err(error) => return Err(error.into()),
                 }
@@ -54,52 +63,111 @@ impl Ear {
 }
 
 impl Heard {
-    /// Whether it is this IPv4 packet, but for what the sender's kernel fills in: identification and checksum.
-    pub(super) fn is_copy(&self, packet: &[u8]) -> bool {
+    fn read(ethertype: u16, packet: &[u8]) -> Result<Self> {
+        let frame = [&[0; ETHERNET - 2], &ethertype.to_be_bytes()[..], packet].concat();
+        let parsed = Parsed::read(&frame).with_context(|| format!("a guest gets {packet:02x?}"))?;
+        Ok(Self { parsed, frame })
+    }
+
+    pub(super) fn frame(&self) -> &[u8] {
+        &self.frame
+    }
+
+    /// Whether it is this packet by a name that its sender has where it arrives.
+    pub(super) fn is(&self, sent: &Packet, seen: Option<Seen>) -> bool {
+        let frame = sent.build();
+        if seen.is_none() && self.is_copy(&frame) {
+            return true;
+        }
+        let is_translated =
+            Parsed::read(&frame).is_ok_and(|sent| (sent.src, sent.dst) != (self.parsed.src, self.parsed.dst));
+        let arrival = self.arrival();
+        is_translated && arrival.ensure_says(sent).is_ok() && arrival.ensure_seen(sent, seen).is_ok()
+    }
+
+    /// Whether it is this packet, but for what the sender's kernel fills in: identification and checksum of IPv4.
+    fn is_copy(&self, frame: &[u8]) -> bool {
         let told = |bytes: &[u8]| {
-            let mut bytes = bytes.to_vec();
-            for at in [4, 5, 10, 11] {
-                bytes.get_mut(at).into_iter().for_each(|byte| *byte = 0);
+            let mut bytes = bytes.get(ETHERNET..).unwrap_or_default().to_vec();
+            let filled_in = if self.parsed.ethertype == ETH_P_IP {
+                &[4, 5, 10, 11][..]
+            } else {
+                &[]
+            };
+            for at in filled_in {
+                bytes.get_mut(*at).into_iter().for_each(|byte| *byte = 0);
             }
             bytes
         };
-        told(&self.0) == told(packet)
+        told(&self.frame) == told(frame)
     }
 
-    /// Whether it is a packet of a flow that one side has sent.
+    /// Whether it is a packet of a flow that one side has sent, as either side sees it.
     pub(super) fn is_of(&self, flow: &Flow, topology: &Topology, sender: Whose) -> bool {
-        let (client, server) = (flow.client_address(topology), flow.server_address(topology));
-        let (protocol, has_ports) = match flow.protocol {
-            Protocol::Tcp => (6, true),
-            Protocol::Udp => (17, true),
-            Protocol::Ping if flow.is_ipv6 => (58, false),
-            Protocol::Ping => (1, false),
-            Protocol::Other(number) => (number, false),
+        let own = flow.untranslated(topology);
+        let (src, dst) = (self.parsed.src.0, self.parsed.dst.0);
+        let (server, client) = match sender {
+            Whose::Client => ((dst, self.parsed.ports.1), (src, self.parsed.ports.0)),
+            Whose::Server => ((src, self.parsed.ports.0), (dst, self.parsed.ports.1)),
         };
-        let (from, to, ports) = match sender {
-            Whose::Client => (client, server, (flow.client_port(), flow.port)),
-            Whose::Server => (server, client, (flow.port, flow.client_port())),
+        let is_server = [own.server, flow.server_address(topology)].contains(&server.0);
+        // Whose address isn't the client's own is translated, and its port may be.
+        let is_own = client.0 == own.client;
+        let is_said = match flow.protocol {
+            Protocol::Tcp => (self.parsed.protocol, server.1) == (6, flow.port) && (!is_own || client.1 == own.port),
+            Protocol::Udp => (self.parsed.protocol, server.1) == (17, flow.port) && (!is_own || client.1 == own.port),
+            Protocol::Ping => self.is_echo(flow, sender) && (!is_own || port(&self.parsed) == own.port),
+            Protocol::Other(number) => self.parsed.protocol == number,
         };
-        let Some((src, dst, its, payload)) = self.parts() else {
-            return false;
-        };
-        (src, dst, its) == (from, to, protocol) && (!has_ports || ports_of(payload) == Some(ports))
+        is_server && is_said
     }
 
-    /// Source, destination, protocol and what the IP header is followed by. Nobody here sends extension headers.
-    fn parts(&self) -> Option<(IpAddr, IpAddr, u8, &[u8])> {
-        let bytes = &self.0;
-        if bytes.first()? >> 4 == 4 {
-            let [src, dst] = [12, 16].map(|at| <[u8; 4]>::try_from(bytes.get(at..at + 4)?).ok());
-            let header = usize::from(bytes.first()? & 15) * 4;
-            return Some((src?.into(), dst?.into(), *bytes.get(9)?, bytes.get(header..)?));
+    /// A request of a client's, or a server's reply.
+    fn is_echo(&self, flow: &Flow, sender: Whose) -> bool {
+        let icmp_type = match (flow.is_ipv6, sender) {
+            (false, Whose::Client) => 8,
+            (false, Whose::Server) => 0,
+            (true, Whose::Client) => 128,
+            (true, Whose::Server) => 129,
+        };
+        self.parsed.protocol == ICMP[usize::from(flow.is_ipv6)] && self.parsed.ports.0 == icmp_type << 8
+    }
+
+    /// Whether it is what the server says that doesn't take what the client has sent.
+    pub(super) fn is_objection(&self, flow: &Flow, topology: &Topology) -> bool {
+        is_error(&self.parsed) && self.arrival().ensure_answers(flow, topology).is_ok()
+    }
+
+    /// Whether it tells whoever gets it that something it has sent doesn't go on.
+    pub(super) fn is_refusal(&self) -> bool {
+        let icmp_type = self.parsed.ports.0 >> 8;
+        match self.parsed.protocol {
+            1 => matches!(icmp_type, 3 | 11 | 12),
+            58 => icmp_type < 128,
+            6 => self.parsed.tcp_flags & flag::RST != 0,
+            _ => false,
         }
-        let [src, dst] = [8, 24].map(|at| Some(Ipv6Addr::from(<[u8; 16]>::try_from(bytes.get(at..at + 16)?).ok()?)));
-        Some((src?.into(), dst?.into(), *bytes.get(6)?, bytes.get(40..)?))
     }
-}
 
-fn ports_of(transport: &[u8]) -> Option<(u16, u16)> {
-    let port = |at: usize| Some(u16::from_be_bytes(transport.get(at..at + 2)?.try_into().ok()?));
-    Some((port(0)?, port(2)?))
+    /// As whom the server sees the client of a flow.
+    pub(super) fn seen(&self, flow: &Flow) -> crate::scenario::exchange::Seen {
+        flow.seen(&self.parsed)
+    }
+
+    /// The port that it is from, or a ping's identifier.
+    pub(super) fn port(&self) -> u16 {
+        port(&self.parsed)
+    }
+
+    pub(super) fn ensure_seen(&self, sent: &Packet, seen: Option<Seen>) -> Result<()> {
+        self.arrival().ensure_seen(sent, seen)
+    }
+
+    fn arrival(&self) -> Arrival {
+        Arrival {
+            at: String::new(),
+            through: Vec::new(),
+            frame: self.frame.clone(),
+        }
+    }
 }

@@ -5,7 +5,7 @@ use crate::topology::Topology;
 use anyhow::{Context as _, Result, bail};
 use socket2::{Domain, Socket, Type};
 use std::io::{ErrorKind, Read as _, Write as _};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -13,11 +13,13 @@ use std::time::{Duration, Instant};
 #[derive(Debug)]
 pub(super) struct Listener(Socket);
 
-/// Both ends of a conversation, each connected with the other.
+/// Both ends of a conversation. Whoever doesn't listen for connections learns from what it hears whom it talks to.
 #[derive(Debug)]
 pub(super) struct Ends {
     client: Socket,
     server: Socket,
+    /// Whether the server's end knows the other one.
+    is_met: bool,
     said: u64,
 }
 
@@ -44,22 +46,52 @@ impl Listener {
 }
 
 impl Ends {
-    pub(super) fn new(client: Socket, server: Socket) -> Self {
+    /// Of a connection.
+    pub(super) fn of(client: Socket, server: Socket) -> Self {
         Self {
             client,
             server,
+            is_met: true,
             said: 0,
+        }
+    }
+
+    /// Of anything else: its two sockets.
+    pub(super) fn new(client: Socket, server: Socket) -> Self {
+        Self {
+            is_met: false,
+            ..Self::of(client, server)
         }
     }
 
     pub(super) fn client_says(&mut self, patience: Duration) -> Result<bool> {
         self.said += 1;
+        if !self.is_met {
+            return self.meet(patience);
+        }
         says(&self.client, &self.server, self.said, patience)
     }
 
     pub(super) fn server_says(&mut self, patience: Duration) -> Result<bool> {
         self.said += 1;
         says(&self.server, &self.client, self.said, patience)
+    }
+
+    /// The client says the first thing.
+    fn meet(&mut self, patience: Duration) -> Result<bool> {
+        (&self.client).write_all(&self.said.to_be_bytes())?;
+        // The standard library tells a datagram's sender, of raw sockets as well.
+        let server = UdpSocket::from(self.server.try_clone()?);
+        server.set_read_timeout(Some(patience))?;
+        match server.recv_from(&mut [0; 256]) {
+            Ok((_, client)) => {
+                server.connect(client)?;
+                self.is_met = true;
+                Ok(true)
+            }
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => Ok(false),
+            Err(error) => Err(error).context("hear"),
+        }
     }
 }
 
@@ -95,23 +127,22 @@ pub(super) fn connect(flow: &Flow, topology: &Topology, patience: Duration) -> R
 
 /// The client's end of anything but TCP.
 pub(super) fn client(flow: &Flow, topology: &Topology) -> Result<Socket> {
-    let (client, server) = (flow.client_address(topology), flow.server_address(topology));
-    datagram(flow, (client, flow.client_port()), (server, flow.port))
+    let socket = datagram(flow, (flow.client_address(topology), flow.client_port()))?;
+    let server = SocketAddr::new(flow.server_address(topology), flow.port);
+    socket.connect(&server.into())?;
+    Ok(socket)
 }
 
 /// The server's end of anything but TCP.
 pub(super) fn server(flow: &Flow, topology: &Topology) -> Result<Socket> {
-    let (client, server) = (flow.client_address(topology), flow.server_address(topology));
-    datagram(flow, (server, flow.port), (client, flow.client_port()))
+    datagram(flow, (flow.untranslated(topology).server, flow.port))
 }
 
-fn datagram(flow: &Flow, own: (IpAddr, u16), other: (IpAddr, u16)) -> Result<Socket> {
+fn datagram(flow: &Flow, (address, port): (IpAddr, u16)) -> Result<Socket> {
     if matches!(flow.protocol, Protocol::Tcp | Protocol::Ping) {
         bail!("{:?} has no such sockets", flow.protocol);
     }
-    let socket = bound(flow.protocol, own.0, own.1)?;
-    socket.connect(&SocketAddr::from(other).into())?;
-    Ok(socket)
+    bound(flow.protocol, address, port)
 }
 
 fn bound(protocol: Protocol, address: IpAddr, port: u16) -> Result<Socket> {
@@ -130,13 +161,19 @@ fn bound(protocol: Protocol, address: IpAddr, port: u16) -> Result<Socket> {
     Ok(socket)
 }
 
-/// Sends an IPv4 packet, header and all.
+/// Sends a packet, IP header and all.
 pub(super) fn send_raw(packet: &[u8]) -> Result<()> {
     const IPPROTO_RAW: i32 = 255;
-    let destination = packet.get(16..20).context("an IPv4 header")?;
-    let destination = Ipv4Addr::from(<[u8; 4]>::try_from(destination)?);
-    let socket = Socket::new(Domain::IPV4, Type::RAW, Some(IPPROTO_RAW.into()))?;
+    let destination: IpAddr = if packet.first().context("an IP header")? >> 4 == 4 {
+        let octets = packet.get(16..20).context("an IPv4 header")?;
+        <[u8; 4]>::try_from(octets)?.into()
+    } else {
+        let octets = packet.get(24..40).context("an IPv6 header")?;
+        <[u8; 16]>::try_from(octets)?.into()
+    };
+    let destination = SocketAddr::new(destination, 0);
+    let socket = Socket::new(Domain::for_address(destination), Type::RAW, Some(IPPROTO_RAW.into()))?;
     socket.set_broadcast(true)?;
-    socket.send_to(packet, &SocketAddr::new(destination.into(), 0).into())?;
+    socket.send_to(packet, &destination.into())?;
     Ok(())
 }

@@ -9,7 +9,7 @@ mod link;
 use anyhow::{Context, Result, ensure};
 use aya::programs::{SchedClassifier, TcAttachType};
 use groundplane::install::netlink::Netlink;
-use groundplane_tests::netns::{Lab, eventually};
+use groundplane_tests::netns::Lab;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -130,21 +130,5 @@ fn routes(lab: &Lab) -> Result<Vec<String>> {
 /// Makes a network behind the lab's host: `wan0` with 192.0.2.1 leads to a namespace `outside` with 192.0.2.7, which
 /// knows nothing of anybody else.
 pub(crate) fn outside(lab: &Lab) -> Result<()> {
-    lab.make_guest("outside")?;
-    let outside = lab.namespace("outside");
-    let pair = [
-        "ip", "link", "add", "wan0", "type", "veth", "peer", "name", "eth0", "netns", &outside,
-    ];
-    lab.on_host(&pair)?.success()?;
-    // An address that the kernel makes comes some time later.
-    lab.on_host(&["ip", "link", "set", "wan0", "addrgenmode", "none"])?
-        .success()?;
-    lab.on_host(&["ip", "address", "add", "192.0.2.1/24", "dev", "wan0"])?
-        .success()?;
-    lab.on_host(&["ip", "link", "set", "wan0", "up"])?.success()?;
-    lab.run("outside", &["ip", "address", "add", "192.0.2.7/24", "dev", "eth0"])?
-        .success()?;
-    lab.run("outside", &["ip", "link", "set", "eth0", "up"])?.success()?;
-    let device = ["ip", "-br", "link", "show", "wan0"];
-    eventually(|| Ok(lab.on_host(&device)?.success()?.stdout.contains(" UP ")))
+    lab.make_behind(("host", "wan0"), "outside", [&["192.0.2.1/24"], &["192.0.2.7/24"]])
 }

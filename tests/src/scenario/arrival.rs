@@ -16,7 +16,7 @@ const TOO_LARGE: u16 = 3 << 8 | 4;
 /// Where in a frame ICMP 3/4 tells the MTU.
 const MTU: Range<usize> = 40..42;
 /// What stands before the IP header.
-const ETHERNET: usize = 14;
+pub(super) const ETHERNET: usize = 14;
 
 /// A packet at its end.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,7 +82,7 @@ impl Arrival {
 }
 
 /// The source port, or the identifier of a ping.
-fn port(parsed: &Parsed) -> u16 {
+pub(super) fn port(parsed: &Parsed) -> u16 {
     let (first, second) = parsed.ports;
     if matches!(parsed.protocol, ICMP | ICMPV6) {
         second
@@ -92,7 +92,7 @@ fn port(parsed: &Parsed) -> u16 {
 }
 
 /// Of IPv4, and about what was too large.
-fn is_error(parsed: &Parsed) -> bool {
+pub(super) fn is_error(parsed: &Parsed) -> bool {
     parsed.protocol == ICMP && parsed.ports.0 == TOO_LARGE
 }
 

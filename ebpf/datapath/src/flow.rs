@@ -202,12 +202,16 @@ pub fn resume<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I>) -> 
     u32::from(DropReason::NONE.0)
 }
 
-/// Whether the components on the path let a packet of the connection pass as it is: a NAT gateway no fragment but UDP's,
-/// and a hop nothing whose TTL has run out.
+/// Whether the components on the path let a packet of the connection pass as it is: a NAT gateway no fragment but UDP's, to
+/// the other family none at all, and a hop nothing whose TTL has run out.
 #[inline(always)]
 fn carries<I: Family>(entry: &FlowEntry<I>, packet: &Packet<I>) -> bool {
     let hops = entry.action.delivery.flags >> action_flag::HOPS_SHIFT & action_flag::MOST_HOPS;
-    let is_whole = packet.protocol == protocol::UDP || !packet.has(packet_flag::FRAGMENT);
+    let is_whole = if I::VERSION == 4 {
+        packet.protocol == protocol::UDP || !packet.has(packet_flag::FRAGMENT)
+    } else {
+        !packet.has(packet_flag::FRAGMENT | packet_flag::OPTIONS)
+    };
     hops == 0 || is_whole && packet.ttl > hops
 }
 
@@ -359,7 +363,8 @@ fn write_delivery<I: Family>(action: &mut Action<I>, walk: &Walk<I>, key: &FlowK
         delivery_kind(&walk.far)
     };
     action.delivery.detail = walk.mtu;
-    if walk.packet.key(key.device()) != *key {
+    // A hop alone is a translation, too: of the TTL.
+    if walk.hops != 0 || walk.packet.key(key.device()) != *key {
         action.delivery.flags |= action_flag::TRANSLATED;
     }
     if walk.is_clamped != 0 {

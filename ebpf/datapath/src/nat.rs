@@ -88,6 +88,10 @@ pub fn out<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<()
         return Err(DropReason::NAT_PROTOCOL);
     }
     pass(walk)?;
+    if I::VERSION == 6 && walk.packet.has(packet_flag::FRAGMENT | packet_flag::OPTIONS) {
+        return Err(DropReason::NAT64_CONTENT);
+    }
+    hop(walk);
     if is_error {
         walk.mapping.key = walk.quoted.reversed(nat.of_mapping());
     } else {
@@ -116,7 +120,7 @@ pub fn out<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<()
         }
     }
     if I::VERSION == 6 {
-        hop(walk);
+        walk.is_clamped = 1;
         walk.narrow(nat64::MTU);
         carry(walk, nat);
         return Ok(());
@@ -141,14 +145,15 @@ pub fn send<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<(
     eni::load_near(stages, walk)?;
     walk.far_device = nat;
     walk.source = Device::NONE;
+    walk.direction = direction::INGRESS;
     if I::VERSION == 6 {
-        walk.direction = direction::INGRESS;
         return Ok(());
     }
     walk.is_elsewhere = 1;
     walk.component = IDLE;
     walk.identity = GroupSetId::NONE;
     reserve(stages, walk, nat)?;
+    walk.direction = direction::EGRESS;
     eni::find_owner(stages, walk)
 }
 
@@ -193,13 +198,17 @@ pub fn come_in<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Resul
     }
     // Nobody is told of what comes back.
     walk.refuser = I::default();
+    // What comes from the other family has passed there.
+    if !walk.near_device.is_component() {
+        pass(walk)?;
+        hop(walk);
+    }
     if is_own(&key, &walk.mapping.becomes) {
         // It becomes larger.
         walk.narrow(MTU - nat64::LARGER);
         carry(walk, nat);
         return Ok(());
     }
-    pass(walk)?;
     let becomes = walk.mapping.becomes;
     walk.packet.dst = becomes.dst();
     if walk.packet.has(packet_flag::QUOTES) {
@@ -278,7 +287,8 @@ fn pass<I: Family>(walk: &mut Walk<I>) -> Result<(), DropReason> {
 /// Goes on from the gateway's ENI.
 #[inline(always)]
 fn go_on<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<(), DropReason> {
-    hop(walk);
+    walk.is_clamped = 1;
+    walk.narrow(MTU);
     walk.left = walk.at;
     walk.direction = direction::EGRESS;
     walk.identity = GroupSetId::NONE;
@@ -288,13 +298,11 @@ fn go_on<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<(), 
     eni::find_owner(stages, walk)
 }
 
-/// What a gateway does to every packet.
+/// A gateway is a hop.
 #[inline(always)]
 fn hop<I: Family>(walk: &mut Walk<I>) {
     walk.packet.ttl = walk.packet.ttl.wrapping_sub(1);
     walk.hops = walk.hops.wrapping_add(1);
-    walk.is_clamped = 1;
-    walk.narrow(MTU);
 }
 
 /// The key by which an answer, or an error about what the gateway has sent, finds its mapping.

@@ -121,6 +121,7 @@ fn speak(moment: Moment<'_>, header: &Header, nat: Eni) -> Result<(Client, Chose
     if header.ttl <= 1 {
         return Err(Refusal(Reason::HopLimitIsUsedUp, Told::HopLimit));
     }
+    is_simple(header)?;
     let client = client_of(nat, header).ok_or(Refusal::from(Reason::NatDoesNotCarryIt))?;
     let mappings = &moment.model.mappings;
     let known = mappings.of_client(moment.world(), &client, header.tcp_flags, moment.now);
@@ -144,6 +145,7 @@ fn object(moment: Moment<'_>, walk: &Walk, nat: Eni, quoted: Tuple) -> Result<Ch
     if walk.header.ttl <= 1 {
         return Err(Refusal(Reason::HopLimitIsUsedUp, Told::HopLimit));
     }
+    is_simple(&walk.header)?;
     let (port, remote_port) = match (quoted.protocol, quoted.a.to_be_bytes()) {
         (TCP | UDP, _) => (quoted.b, quoted.a),
         (ICMP, [ECHO_REPLY, _]) | (ICMPV6, [ECHO_REPLY6, _]) => (quoted.b, 0),
@@ -157,8 +159,19 @@ fn object(moment: Moment<'_>, walk: &Walk, nat: Eni, quoted: Tuple) -> Result<Ch
         remote: in_ip4(quoted.src).map_or(quoted.src, IpAddr::V4),
         remote_port,
     };
-    let known = moment.model.mappings.of_client(moment.world(), &client, 0, moment.now);
+    let mappings = &moment.model.mappings;
+    let known = mappings.of_client(moment.world(), &client, 0, moment.now);
+    // Of what hasn't come out nobody can have spoken.
+    let known = known.filter(|_| !mappings.is_guess(&client));
     known.ok_or(Refusal::from(Reason::NatHasNoMapping))
+}
+
+/// Whether an IPv6 packet is one that has a counterpart: neither a fragment nor with extension headers.
+fn is_simple(header: &Header) -> Result<(), Refusal> {
+    if header.src.is_ipv6() && !header.is_plain {
+        return Err(Reason::OtherFamilyHasNoWord.into());
+    }
+    Ok(())
 }
 
 /// RFC 9293 section 3.10.7.1: a RST isn't answered by a RST.

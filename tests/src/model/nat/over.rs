@@ -8,7 +8,7 @@ use super::super::tracking::Direction;
 use super::super::walk::{Answer, Fault, Kept, Moment, Spot, Walk};
 use super::super::world::Eni;
 use super::super::{Change, Gateway, bytes};
-use super::{Chosen, Client, object, speak};
+use super::{Chosen, Client, is_dropped_fragment, object, speak};
 use std::net::IpAddr;
 
 /// Of what an IPv6 packet becomes the internet takes 1500 bytes for certain.
@@ -74,6 +74,12 @@ pub(super) fn go_back(
     (client, chosen): (Client, Chosen),
 ) -> Result<(), Fault> {
     let told = |reason| Fault::at(Spot::Eni(nat), Direction::Ingress, reason);
+    if is_dropped_fragment(&walk.header) {
+        return Err(told(Reason::NatDropsFragments));
+    }
+    if walk.header.ttl <= 1 {
+        return Err(told(Reason::HopLimitIsUsedUp));
+    }
     // So far it was one of IPv4, which may be fragmented on its way; beyond it is twenty bytes larger.
     walk.narrow(super::MTU - 20);
     if walk.header.ip_len > walk.mtu && walk.header.dont_fragment {
@@ -99,9 +105,6 @@ pub(super) fn go_back(
         outward: false,
     };
     let packet = carried(&walk.frame, &header, ends).ok_or_else(|| told(Reason::OtherFamilyHasNoWord))?;
-    if header.ttl <= 1 {
-        return Err(told(Reason::HopLimitIsUsedUp));
-    }
     walk.carry(moment.world().interface(nat).mac_address.0, &packet);
     walk.mss = MSS;
     if header.is_icmp_error() {

@@ -153,7 +153,7 @@ impl Heap {
     fn by_a_guest(&self, random: &mut ChaCha8Rng) -> (Device, Packet) {
         let guest = self.guests.choose(random).expect("some");
         let packet = match guest.ip6 {
-            Some(own) if random.random_bool(0.5) => {
+            Some(own) if random.random_bool(0.45) => {
                 let other = self.guests.choose(random).and_then(|other| other.ip6);
                 let other = other.filter(|_| random.random_bool(0.2)).map(IpAddr::from);
                 let outside = if random.random_bool(0.7) {
@@ -208,8 +208,8 @@ fn shaped(packet: Packet, random: &mut ChaCha8Rng) -> Packet {
         1 => packet.payload(&[7; 8600]).dont_fragment(),
         2 => packet.payload(&[7; 1600]),
         3 | 4 => packet.ttl(random.random_range(1..3)),
-        5..8 => packet.payload(&[7; 64]).fragment(random.random_range(0..2), 0, true),
-        8 | 9 => packet.payload(&[7; 16]).fragment(random.random_range(0..2), 9, false),
+        5..9 => packet.payload(&[7; 64]).fragment(random.random_range(0..2), 0, true),
+        9..11 => packet.payload(&[7; 16]).fragment(random.random_range(0..2), 9, false),
         _ => packet,
     }
 }

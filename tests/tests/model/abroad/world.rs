@@ -45,7 +45,7 @@ fn connect(topology: &mut Topology, random: &mut ChaCha8Rng) {
         .transit_route("tgw", "10.2.0.0/16", Some("join"))
         .transit_route("two", "10.0.0.0/15", Some("join"))
         .transit_references("tgw", random.random_bool(0.5));
-    match random.random_range(0..10) {
+    match random.random_range(0..8) {
         0 => drop(topology.dissociate("att-A")),
         1 => drop(topology.no_propagation("tgw", "att-B").no_transit_routes("tgw")),
         2 | 3 => drop(topology.transit_route("tgw", "10.1.1.0/24", None)),

@@ -92,7 +92,7 @@ pub(crate) fn nat64(context: TcContext) -> i32 {
     let mut frame = SkbFrame::new(context.skb.skb);
     let device = frame.port();
     if nat64::carry(&mut frame).is_none() {
-        nat64::report(&Kernel, device, frame.skb_len());
+        nat64::report(&Kernel, &frame, device);
         return drop(&frame, DropReason::NAT64_CONTENT);
     }
     come_in(&context, frame, device)

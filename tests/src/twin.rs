@@ -129,7 +129,7 @@ impl Twin {
     /// A packet goes on in the other family. One that is dropped there has been touched.
     fn carry(&mut self, nat: Device, mut frame: SliceFrame) -> (Heard, Option<Path>) {
         if nat64::carry(&mut frame).is_none() {
-            nat64::report(&self.tables, nat, frame.len());
+            nat64::report(&self.tables, &frame, nat);
             return (Heard::Dropped(DropReason::NAT64_CONTENT), None);
         }
         let (verdict, path) = self.pass_on(nat, &mut frame);

@@ -108,12 +108,24 @@ pub fn carry(frame: &mut impl Frame) -> Option<()> {
 }
 
 /// Tells of a frame for the ENI of a NAT gateway that can't be carried.
-pub fn report<T: Tables>(tables: &T, nat: Device, len: u32) {
+#[inline(never)]
+pub fn report<T: Tables>(tables: &T, frame: &impl Frame, nat: Device) {
+    let (version, protocol, src, dst) = if parse::is_ip6(frame) {
+        let [_, second, s0, s1, s2, s3, d0, d1, d2, d3] = frame.words::<10>(ETHERNET_LEN).unwrap_or_default();
+        (6, second >> 16, Ip6([s0, s1, s2, s3]), Ip6([d0, d1, d2, d3]))
+    } else {
+        let [_, _, third, src, dst] = frame.words::<5>(ETHERNET_LEN).unwrap_or_default();
+        (4, third >> 8, Ip6([src, 0, 0, 0]), Ip6([dst, 0, 0, 0]))
+    };
     tables.report_drop(&Event {
-        len,
+        len: frame.len(),
+        src: src.to_bytes16(),
+        dst: dst.to_bytes16(),
         sender: nat,
         at: nat,
         reason: DropReason::NAT64_CONTENT,
+        protocol: protocol as u8,
+        version,
         direction: direction::INGRESS as u8,
         ..Event::default()
     });

@@ -1,15 +1,16 @@
 //! Packets through gateways, to the kernel and to the host: verdict, bytes, flow entries and mappings.
 
-use groundplane::simulate::{Capacity, Simulation, SliceFrame};
+use groundplane::simulate::{Capacity, SimulatedFamily, Simulation, SliceFrame};
 use groundplane_abi::flow::{FlowEntry, FlowKey};
 use groundplane_abi::nat::BindingEntry;
-use groundplane_abi::{Device, DropReason, Ip4, map};
+use groundplane_abi::{Device, DropReason, Ip, Ip4, Ip6, map};
 use groundplane_datapath::FlowTable;
 use groundplane_tests::kernel::LoadedKernel;
 use groundplane_tests::packet::{Packet, Parsed, ROUTER, flag};
 use groundplane_tests::topology::Topology;
 use groundplane_tests::twin::{Heard, compile};
 use std::collections::BTreeMap;
+use std::net::Ipv6Addr;
 
 const FLOWS: u32 = 4_096;
 const START: u64 = 1 << 33;
@@ -29,6 +30,7 @@ fn topology() -> Topology {
     topology
         .route_out("A1", "0.0.0.0/0", "nat-A")
         .route_out("A1", "::/0", "eigw-A")
+        .route_out("A1", "64:ff9b::/96", "nat-A")
         .route_out("APUB", "::/0", "igw-A")
         .route_out("A2", "10.1.0.0/16", "pcx-AB")
         .route_out("B1", "10.0.0.0/16", "pcx-AB")
@@ -84,26 +86,34 @@ impl Room {
         let expected = Heard::of(&verdict, host_frame.bytes);
         let heard = self.kernel.send(from, &frame).expect("the program runs");
         assert_eq!(heard, expected, "{packet:?}: kernel (left) and host disagree");
-        self.compare(packet);
+        self.compare::<Ip4>(packet);
+        self.compare::<Ip6>(packet);
         self.packets += 1;
         heard
     }
 
-    fn compare(&self, packet: &Packet) {
-        for (name, table) in [
-            (map::ip4::FLOWS, FlowTable::Main),
-            (map::ip4::EMBRYOS, FlowTable::Embryos),
-        ] {
-            let kernel = self.kernel.entries::<Ip4>(name).expect("entries are read");
-            let host = self.host.entries::<Ip4>(table);
+    fn compare<I: SimulatedFamily>(&self, packet: &Packet)
+    where
+        FlowKey<I>: aya::Pod,
+        FlowEntry<I>: aya::Pod,
+        BindingEntry<I>: aya::Pod,
+    {
+        let [flows, embryos] = if I::VERSION == 4 {
+            [map::ip4::FLOWS, map::ip4::EMBRYOS]
+        } else {
+            [map::ip6::FLOWS, map::ip6::EMBRYOS]
+        };
+        for (name, table) in [(flows, FlowTable::Main), (embryos, FlowTable::Embryos)] {
+            let kernel = self.kernel.entries::<I>(name).expect("entries are read");
+            let host = self.host.entries::<I>(table);
             assert_eq!(
                 unstamped(kernel),
                 unstamped(host),
                 "{name} after {packet:?}: kernel (left) and host disagree"
             );
         }
-        let host = self.host.bindings::<Ip4>();
-        let kernel = self.kernel.bindings().expect("mappings are read");
+        let host = self.host.bindings::<I>();
+        let kernel = self.kernel.bindings::<I>().expect("mappings are read");
         assert_eq!(
             unmarked(kernel),
             unmarked(host),
@@ -129,8 +139,8 @@ impl Room {
 }
 
 /// Entries without stamps, which differ by the CPU.
-fn unstamped(entries: BTreeMap<FlowKey<Ip4>, FlowEntry<Ip4>>) -> BTreeMap<FlowKey<Ip4>, FlowEntry<Ip4>> {
-    let without = |entry: FlowEntry<Ip4>| FlowEntry {
+fn unstamped<I: Ip>(entries: BTreeMap<FlowKey<I>, FlowEntry<I>>) -> BTreeMap<FlowKey<I>, FlowEntry<I>> {
+    let without = |entry: FlowEntry<I>| FlowEntry {
         stamp: 0,
         stamp_end: 0,
         ..entry
@@ -138,8 +148,8 @@ fn unstamped(entries: BTreeMap<FlowKey<Ip4>, FlowEntry<Ip4>>) -> BTreeMap<FlowKe
     entries.into_iter().map(|(key, entry)| (key, without(entry))).collect()
 }
 
-fn unmarked(bindings: BTreeMap<FlowKey<Ip4>, BindingEntry<Ip4>>) -> BTreeMap<FlowKey<Ip4>, BindingEntry<Ip4>> {
-    let without = |binding: BindingEntry<Ip4>| BindingEntry {
+fn unmarked<I: Ip>(bindings: BTreeMap<FlowKey<I>, BindingEntry<I>>) -> BTreeMap<FlowKey<I>, BindingEntry<I>> {
+    let without = |binding: BindingEntry<I>| BindingEntry {
         stamp: 0,
         stamp_end: 0,
         ..binding
@@ -179,6 +189,7 @@ fn kernel_and_host_agree_on_what_passes_gateways() {
     what_the_nat_gateway_refuses(&mut room);
     to_other_vpcs(&mut room);
     ipv6(&mut room);
+    nat64(&mut room);
     println!("{} packets through gateways", room.packets);
 }
 
@@ -306,10 +317,10 @@ fn to_other_vpcs(room: &mut Room) {
 }
 
 fn ipv6(room: &mut Room) {
-    let x6 = X6.parse::<std::net::Ipv6Addr>().expect("an address");
+    let x6 = X6.parse::<Ipv6Addr>().expect("an address");
     for guest in ["a1", "p1"] {
-        let own = std::net::Ipv6Addr::from(room.topology.guest(guest).ip6.expect("it has one"));
-        let packet = |flags, from: (std::net::Ipv6Addr, u16), to: (std::net::Ipv6Addr, u16)| {
+        let own = Ipv6Addr::from(room.topology.guest(guest).ip6.expect("it has one"));
+        let packet = |flags, from: (Ipv6Addr, u16), to: (Ipv6Addr, u16)| {
             Packet::tcp().flags(flags).ip_from(from.0, from.1).ip_to(to.0, to.1)
         };
         room.come(packet(flag::SYN, (x6, 7), (own, 80)));
@@ -320,4 +331,51 @@ fn ipv6(room: &mut Room) {
         let large = packet(flag::ACK, (own, 4000), (x6, 443)).payload(&[7; 1600]);
         assert!(matches!(room.leave(guest, large), Heard::Refused { .. }));
     }
+}
+
+/// From IPv6 to the outside's IPv4 and back, of every protocol, and what the gateway doesn't carry.
+fn nat64(room: &mut Room) {
+    let x64: Ipv6Addr = "64:ff9b::198.51.100.7".parse().expect("an address");
+    let own = Ipv6Addr::from(room.topology.guest("a1").ip6.expect("it has one"));
+    let nat = [203, 0, 113, 200];
+    let segment = |flags, port| Packet::tcp().flags(flags).ip_from(own, port).ip_to(x64, 443);
+    for client in 7000..7005 {
+        let out = left(room.leave("a1", segment(flag::SYN, client).mss(8961)));
+        let (src, port, dst, dst_port) = ends(&out);
+        assert_eq!((src, dst, dst_port), (nat, X, 443));
+        let answer = |flags| tcp(flags, (X, 443), (nat, port));
+        room.come(answer(flag::SYN | flag::ACK).mss(1460));
+        for _ in 0..3 {
+            left(room.leave("a1", segment(flag::ACK, client).payload(b"data")));
+            let heard = room.come(answer(flag::ACK).payload(b"more"));
+            assert!(matches!(heard, Heard::Delivered { .. }), "{heard:?}");
+        }
+        for (icmp_type, code) in [(3, 1), (3, 4), (11, 0), (3, 14)] {
+            let about = tcp(flag::ACK, (nat, port), (X, 443)).payload(b"said");
+            let error = Packet::icmp_error(icmp_type, code, &about).mtu(1400);
+            room.come(error.ip_from([192, 0, 2, 9], 0).ip_to(nat, 0));
+        }
+        room.come(answer(flag::ACK).payload(b"in pieces").fragment(7, 0, true));
+        room.come(answer(flag::FIN | flag::ACK));
+        left(room.leave("a1", segment(flag::FIN | flag::ACK, client)));
+    }
+    let datagram = Packet::udp().ip_from(own, 6000).ip_to(x64, 53).payload(b"question");
+    let out = left(room.leave("a1", datagram));
+    let answer = || Packet::udp().ip_from(X, 53).ip_to(nat, ends(&out).1).payload(b"answer");
+    let heard = room.come(answer());
+    assert!(matches!(heard, Heard::Delivered { .. }), "{heard:?}");
+    assert_eq!(
+        room.come(answer().fragment(8, 0, true)),
+        Heard::Dropped(DropReason::NAT64_CONTENT)
+    );
+    let out = left(room.leave("a1", Packet::ping6(9).ip_from(own, 0).ip_to(x64, 0)));
+    let identifier = u16::from_be_bytes([out[38], out[39]]);
+    let heard = room.come(Packet::pong(identifier).ip_from(X, 0).ip_to(nat, 0));
+    assert!(matches!(heard, Heard::Delivered { .. }), "{heard:?}");
+    room.leave("a1", segment(flag::ACK, 9999));
+    room.leave("a1", segment(flag::SYN, 9998).ttl(1));
+    room.leave("a1", segment(flag::ACK, 7000).payload(&[7; 1600]));
+    room.wait(351);
+    let late = room.leave("a1", segment(flag::ACK, 7004).payload(b"late"));
+    assert!(matches!(late, Heard::Refused { .. }), "{late:?}");
 }

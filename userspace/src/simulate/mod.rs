@@ -275,7 +275,7 @@ impl Simulation {
             }
             device = verdict.out;
             if nat64::carry(frame).is_none() {
-                nat64::report(self, device, frame.len());
+                nat64::report(self, frame, device);
                 return Verdict::drop(DropReason::NAT64_CONTENT);
             }
         }

@@ -238,12 +238,42 @@ pub mod state {
 }
 
 /// What TCP has said so far. Each entry of the pair holds both directions, so that one is enough to know.
+///
+/// ENIs and the component on the path remember apart: to a gateway that has forgotten, the next packet opens a connection,
+/// of which the ENIs may have heard a FIN long ago. So there is each bit twice.
 pub mod tcp_seen {
     pub const FIN_SENT: u16 = 1;
     pub const FIN_RECEIVED: u16 = 2;
     pub const RESET: u16 = 4;
+    const COMPONENT_SHIFT: u16 = 3;
+    const OF_ENIS: u16 = FIN_SENT | FIN_RECEIVED | RESET;
 
-    /// The connection is over but for stragglers.
+    /// Bits as ENIs and the component have seen them.
+    #[must_use]
+    pub const fn by_all(bits: u16) -> u16 {
+        bits | bits << COMPONENT_SHIFT
+    }
+
+    /// What ENIs have seen.
+    #[must_use]
+    pub const fn by_enis(bits: u16) -> u16 {
+        bits & OF_ENIS
+    }
+
+    /// What the component on the path has seen.
+    #[must_use]
+    pub const fn by_component(bits: u16) -> u16 {
+        bits >> COMPONENT_SHIFT
+    }
+
+    /// The same bits as the other side's entry has them.
+    #[must_use]
+    pub const fn by_twin(bits: u16) -> u16 {
+        let (sent, received) = (by_all(FIN_SENT), by_all(FIN_RECEIVED));
+        (bits & sent) << 1 | (bits & received) >> 1 | bits & by_all(RESET)
+    }
+
+    /// The connection is over but for stragglers. Of one's own bits.
     #[must_use]
     pub const fn is_closing(bits: u16) -> bool {
         bits & RESET != 0 || bits & (FIN_SENT | FIN_RECEIVED) == FIN_SENT | FIN_RECEIVED

@@ -4,13 +4,13 @@
 //! only one can do, or one compare-and-swap.
 
 use crate::family::Family;
-use crate::flow::{seen_by_twin, stamp};
+use crate::flow::stamp;
 use crate::packet::fragment_key;
 use crate::scratch::{Scratch, effect, old_place};
 use crate::stages::Stages;
 use crate::{FlowTable, allowance, conntrack, reclaim};
 use groundplane_abi::DropReason;
-use groundplane_abi::flow::{FlowEntry, FlowKey, state};
+use groundplane_abi::flow::{FlowEntry, FlowKey, state, tcp_seen};
 use groundplane_abi::fragment::FragmentNote;
 
 /// Writes what [`crate::flow::slow`] has decided. Says why the packet is dropped after all, if the tables have no room
@@ -63,7 +63,7 @@ fn touch<I: Family, S: Stages<I>>(stages: &S, scratch: &Scratch<I>) {
     if scratch.tcp != 0 {
         stages.add_tcp_bits(flow, scratch.tcp);
         if let Some(twin) = stages.find(table, &scratch.old.twin_key) {
-            stages.add_tcp_bits(twin, seen_by_twin(scratch.tcp));
+            stages.add_tcp_bits(twin, tcp_seen::by_twin(scratch.tcp));
         }
     }
 }
@@ -113,7 +113,7 @@ pub fn promote<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I>) ->
     entry.packets += 1;
     entry.bytes += u64::from(len);
     entry.tcp |= scratch.tcp;
-    scratch.twin.tcp |= seen_by_twin(scratch.tcp);
+    scratch.twin.tcp |= tcp_seen::by_twin(scratch.tcp);
     stamp(stages, &mut scratch.entry);
     stamp(stages, &mut scratch.twin);
     let charged = allowance::charge(stages, scratch);

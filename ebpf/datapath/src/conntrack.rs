@@ -135,7 +135,7 @@ impl Pulse {
 
     /// Whether a component on the path, such as a NAT gateway, still knows the connection (semantics 10.5).
     pub(crate) fn component_keeps<I: Family>(&self, entry: &FlowEntry<I>) -> bool {
-        let limit = if self.closing {
+        let limit = if tcp_seen::is_closing(tcp_seen::by_component(entry.tcp)) {
             idle::TCP_CLOSING
         } else if !self.two_way {
             idle::UNANSWERED

@@ -141,22 +141,7 @@ const fn tcp_bits<I: Family>(packet: &Packet<I>) -> u16 {
     } else {
         0
     };
-    fin | reset
-}
-
-/// The same bits as the other side's entry has them.
-pub(crate) const fn seen_by_twin(bits: u16) -> u16 {
-    let sent = if bits & tcp_seen::FIN_RECEIVED != 0 {
-        tcp_seen::FIN_SENT
-    } else {
-        0
-    };
-    let received = if bits & tcp_seen::FIN_SENT != 0 {
-        tcp_seen::FIN_RECEIVED
-    } else {
-        0
-    };
-    sent | received | bits & tcp_seen::RESET
+    tcp_seen::by_all(fin | reset)
 }
 
 /// Takes up the entry of the packet's key, if it still holds: the verdict as a reason, or [`resumed::NO`].
@@ -329,7 +314,7 @@ fn write_twin<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I>, dro
     twin.packets = 0;
     twin.bytes = 0;
     twin.state = state::LIVE;
-    twin.tcp = seen_by_twin(scratch.entry.tcp);
+    twin.tcp = tcp_seen::by_twin(scratch.entry.tcp);
     twin.near = scratch.entry.far;
     twin.far = back.far_gate;
     twin.component = scratch.entry.component;
@@ -417,13 +402,17 @@ fn settle<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I>) {
     }
     scratch.entry.packets += old.packets;
     scratch.entry.bytes += old.bytes;
-    scratch.entry.tcp |= old.tcp;
+    scratch.entry.tcp |= if old.is_remembered == 0 {
+        tcp_seen::by_enis(old.tcp)
+    } else {
+        old.tcp
+    };
     // With another mapping it is another connection to the NAT gateway.
     if scratch.there.wanted.len == 0 {
         scratch.entry.born = old.born;
         scratch.twin.born = old.born;
     }
-    scratch.twin.tcp = seen_by_twin(scratch.entry.tcp);
+    scratch.twin.tcp = tcp_seen::by_twin(scratch.entry.tcp);
     let table = if old.place == old_place::MAIN {
         FlowTable::Main
     } else {

@@ -11,7 +11,7 @@ use crate::stages::Stages;
 use crate::walk::{Walk, route};
 use crate::{Tables, TablesOf};
 use groundplane_abi::eni::{EniKey, SubnetEntry, SubnetKey, eni_flag, subnet_flag};
-use groundplane_abi::flow::FlowKey;
+use groundplane_abi::flow::{FlowKey, state};
 use groundplane_abi::internet::PublicKey;
 use groundplane_abi::nacl::direction;
 use groundplane_abi::route::{Target, target};
@@ -178,7 +178,9 @@ fn is_about_remembered<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) 
     let Some(table) = conntrack::standing(stages, &walk.own_key, &mut walk.found) else {
         return false;
     };
-    Pulse::take(stages, table, &walk.found, walk.now).component_keeps(&walk.found)
+    // What is left over of a connection that has gone says nothing.
+    walk.found.state != state::PROMOTED
+        && Pulse::take(stages, table, &walk.found, walk.now).component_keeps(&walk.found)
 }
 
 /// Whether the place's table leads to the packet's source by an egress-only gateway.

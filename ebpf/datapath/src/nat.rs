@@ -13,7 +13,7 @@ use crate::stages::Stages;
 use crate::walk::{NO_GATE, Walk, route};
 use crate::{TablesOf, eni, nat64, reclaim};
 use groundplane_abi::eni::{AddressKey, EniKey};
-use groundplane_abi::flow::{FlowKey, state};
+use groundplane_abi::flow::{FlowKey, state, tcp_seen};
 use groundplane_abi::nacl::direction;
 use groundplane_abi::nat::{MAPPINGS, NAT_ADDRESSES};
 use groundplane_abi::route::Target;
@@ -98,7 +98,7 @@ pub fn out<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<()
         walk.mapping.key = walk.packet.key(nat.of_mapping());
     }
     let key = walk.mapping.key;
-    if !is_mapped(stages, walk, &key) {
+    if !is_mapped(stages, walk, &key) || is_succeeded(walk) {
         if is_error {
             return Err(DropReason::NAT_NO_MAPPING);
         }
@@ -352,6 +352,14 @@ pub fn is_live<I: Family, T: TablesOf<I>>(tables: &T, walk: &mut Walk<I>) -> boo
     }
     let age = (walk.now as u32).wrapping_sub(born);
     age <= idle::UNANSWERED * tables.ticks_per_second()
+}
+
+/// Whether the packet opens a connection where that of the mapping in the walk is closing. It gets a port of its own: the
+/// mapping says whose it is, and goes with that one.
+#[inline(always)]
+fn is_succeeded<I: Family>(walk: &Walk<I>) -> bool {
+    let is_closing = tcp_seen::is_closing(tcp_seen::by_component(walk.found.tcp));
+    walk.packet.opens() && is_closing && walk.found.key == walk.mapping.flow
 }
 
 /// Finds a free port for a packet from inside, and leaves the mapping in the walk.

@@ -5,6 +5,7 @@ use groundplane_abi::{Device, DropReason};
 use groundplane_tests::packet::{Packet, Parsed, ROUTER, flag};
 use groundplane_tests::topology::{Groups, OUTSIDE, Topology, address};
 use groundplane_tests::twin::{Heard, Path, Twin};
+use std::time::Duration;
 
 const X: &str = OUTSIDE[0];
 const X6: &str = OUTSIDE[1];
@@ -290,4 +291,36 @@ fn the_mss_of_a_syn_in_fragments_is_lowered() {
     // The checksum of fragments is that of the whole, so what is compared is the option.
     const MSS: std::ops::Range<usize> = 14 + 20 + 20..14 + 20 + 24;
     assert_eq!(frame[MSS], first(8460).build()[MSS]);
+}
+
+/// A connection that takes the ports of one that has just closed has a mapping of its own: it had that of the old one, which
+/// was dead as soon as anybody looked, so that errors about it were dropped, and a change of routes ended it with a RST.
+#[test]
+fn a_connection_on_the_ports_of_one_that_has_closed_has_its_own_mapping() {
+    let mut room = Room::with(|t0| {
+        t0.route_out("A1", "0.0.0.0/0", "nat-A");
+    });
+    let segment = |flags| Packet::tcp().flags(flags);
+    let ask = |room: &mut Room, flags| {
+        let asked = room.leave("a1", between(segment(flags), ("10.0.1.10", 4000), (X, 443)));
+        let Heard::Left(frame) = asked else {
+            panic!("{asked:?}");
+        };
+        Parsed::read(&frame).expect("a whole packet")
+    };
+    let mut left = ask(&mut room, flag::SYN);
+    for closes in [flag::RST, flag::ACK] {
+        let answer = segment(closes).ip_from(left.dst, 443).ip_to(left.src, left.ports.0);
+        let heard = room.twin.send(Device::INTERNET, &answer.build(), false).0;
+        assert!(matches!(heard, Heard::Delivered { .. }), "{heard:?}");
+        room.twin.wait(Duration::from_secs(2));
+        let flags = if closes == flag::RST { flag::SYN } else { flag::ACK };
+        left = ask(&mut room, flags);
+    }
+    let about = segment(flag::ACK).ip_from(left.src, left.ports.0).ip_to(left.dst, 443);
+    let error = Packet::icmp_error(3, 1, &about)
+        .ip_from(address(X), 0)
+        .ip_to(left.src, 0);
+    let heard = room.twin.send(Device::INTERNET, &error.build(), false).0;
+    assert!(matches!(heard, Heard::Delivered { .. }), "{heard:?}");
 }

@@ -3,6 +3,7 @@
 pub mod conversation;
 pub mod fuzz;
 pub mod kernel;
+pub mod knock;
 pub mod large;
 pub mod model;
 pub mod netns;

@@ -8,6 +8,7 @@ mod devices;
 mod events;
 mod expedited;
 mod fill;
+mod filter;
 mod flows;
 mod generation;
 mod hook;

@@ -18,6 +18,7 @@ pub use setting::Setting;
 pub(super) use state::are;
 pub use state::{HostLink, UplinkPlace, UplinkState};
 
+use crate::document::Xdp;
 use crate::install::error::{Error, Result};
 use crate::install::kernel::{Datapath, Hooked};
 use crate::install::netlink::{Link, Netlink};
@@ -38,7 +39,8 @@ pub(super) struct Uplinks<'a> {
 impl Uplinks<'_> {
     /// Makes the host's uplinks what they are to be. Says what was not as the journal says.
     pub(super) fn settle(&mut self, wanted: Vec<UplinkState>) -> Result<Vec<String>> {
-        let (next, gone) = state::arrange(wanted, &self.state.uplinks);
+        let before = self.state.uplinks.clone();
+        let (next, gone) = state::arrange(wanted, &before);
         let noted: Vec<_> = next.iter().chain(&gone).cloned().collect();
         self.note(noted)?;
         if next.is_empty() || !gone.is_empty() {
@@ -48,7 +50,7 @@ impl Uplinks<'_> {
         }
         let mut findings = Vec::new();
         for at in 0..self.state.uplinks.len() {
-            findings.extend(self.ensure(at)?);
+            findings.extend(self.ensure(at, &before)?);
         }
         Ok(findings)
     }
@@ -71,27 +73,41 @@ impl Uplinks<'_> {
         self.store.write(self.state)
     }
 
-    fn ensure(&mut self, at: usize) -> Result<Option<String>> {
+    fn ensure(&mut self, at: usize, before: &[UplinkState]) -> Result<Option<String>> {
         let Some(mut uplink) = self.state.uplinks.get(at).cloned() else {
             return Ok(None);
         };
         match uplink.place.clone() {
             UplinkPlace::Host(link) => self.ensure_link(at, &mut uplink, &link),
-            UplinkPlace::Device { answers_arp } => self.ensure_device(at, &mut uplink, answers_arp),
+            UplinkPlace::Device { answers_arp, .. } => {
+                let had_filter = before
+                    .iter()
+                    .any(|it| it.device == uplink.device && it.xdp() == uplink.xdp());
+                let (finding, was_open) = self.ensure_device(at, &mut uplink, answers_arp)?;
+                let reopened = || format!("uplink {} had lost its filter and has it again", uplink.name);
+                Ok(finding.or_else(|| (was_open && had_filter).then(reopened)))
+            }
         }
     }
 
-    fn ensure_device(&mut self, at: usize, uplink: &mut UplinkState, answers_arp: bool) -> Result<Option<String>> {
+    /// Also says whether its filter was not as it is to be.
+    fn ensure_device(
+        &mut self,
+        at: usize,
+        uplink: &mut UplinkState,
+        answers_arp: bool,
+    ) -> Result<(Option<String>, bool)> {
         let before = uplink.index;
         let Some(found) = self.netlink.find(&uplink.device)? else {
             uplink.index = None;
             self.note_one(at, uplink)?;
             self.lead_out(UplinkEntry::default())?;
             let gone = || format!("uplink {}: interface {} is gone", uplink.name, uplink.device);
-            return Ok(before.map(|_| gone()));
+            return Ok((before.map(|_| gone()), false));
         };
         let mac = found.mac.ok_or_else(|| Error::NotEthernet(uplink.device.clone()))?;
         let was_bare = self.attach(uplink, &found)?;
+        let was_open = self.filter(uplink)?;
         uplink.index = Some(found.index);
         self.note_one(at, uplink)?;
         self.lead_out(UplinkEntry {
@@ -101,7 +117,8 @@ impl Uplinks<'_> {
             ..UplinkEntry::default()
         })?;
         let is_news = before.is_some() && was_bare;
-        Ok(is_news.then(|| format!("uplink {} had lost its program and has it again", uplink.name)))
+        let lost = || format!("uplink {} had lost its program and has it again", uplink.name);
+        Ok((is_news.then(lost), before.is_some() && was_open))
     }
 
     fn ensure_link(&mut self, at: usize, uplink: &mut UplinkState, link: &HostLink) -> Result<Option<String>> {
@@ -150,6 +167,21 @@ impl Uplinks<'_> {
             device: &uplink.device,
             pin: &uplink.pin,
         })?;
+        Ok(true)
+    }
+
+    /// Attaches the filter or takes it off, as it is to be. Whether it wasn't.
+    fn filter(&self, uplink: &UplinkState) -> Result<bool> {
+        let found = self.netlink.get(&uplink.device)?;
+        if is_filtered(uplink, &found, self.datapath)? {
+            return Ok(false);
+        }
+        Datapath::detach_filter(&self.state.pins, &uplink.pin)?;
+        let hooked = Hooked {
+            device: &uplink.device,
+            pin: &uplink.pin,
+        };
+        self.datapath.attach_filter(hooked, uplink.xdp())?;
         Ok(true)
     }
 
@@ -223,6 +255,12 @@ pub(super) fn check(wanted: &[UplinkState], before: &[UplinkState], netlink: &Ne
             (UplinkPlace::Device { .. }, Some(found)) if found.mac.is_none() => {
                 errors.push(Error::NotEthernet(found.name));
             }
+            (UplinkPlace::Device { xdp, .. }, Some(found)) if *xdp != Xdp::Off && found.has_xdp() => {
+                let is_ours = |before: &UplinkState| before.device == uplink.device && before.xdp() != Xdp::Off;
+                if !before.iter().any(is_ours) {
+                    errors.push(Error::XdpTaken(found.name));
+                }
+            }
             // One that has gone while it was in force must not hold up a change of something else.
             (UplinkPlace::Device { .. }, None) if !before.iter().any(|before| before.device == uplink.device) => {
                 errors.push(Error::DeviceMissing(uplink.device.clone()));
@@ -262,6 +300,27 @@ pub enum Condition {
     DeviceDown,
     /// The device doesn't run the program for uplinks.
     NotAttached,
+    /// It does, but not the filter in front of it.
+    NotFiltered,
+}
+
+/// Whether the device's filter is as it is to be.
+fn is_filtered(uplink: &UplinkState, found: &Link, datapath: &Datapath) -> Result<bool> {
+    let (wanted, other) = match uplink.xdp() {
+        Xdp::Off => (None, [found.native_xdp, found.generic_xdp]),
+        Xdp::Native => (found.native_xdp, [found.generic_xdp, None]),
+        Xdp::Generic => (found.generic_xdp, [found.native_xdp, None]),
+    };
+    for other in other.into_iter().flatten() {
+        // Somebody else's is none of our business.
+        if datapath.is_filter(other)? {
+            return Ok(false);
+        }
+    }
+    match wanted {
+        Some(program) => datapath.is_filter(program),
+        None => Ok(uplink.xdp() == Xdp::Off),
+    }
 }
 
 pub(crate) fn condition(uplink: &UplinkState, datapath: &Datapath, netlink: &Netlink) -> Result<Condition> {
@@ -278,6 +337,9 @@ pub(crate) fn condition(uplink: &UplinkState, datapath: &Datapath, netlink: &Net
             Some(pair) => pair.ours.up && pair.hosts.up,
         },
     };
+    if !is_filtered(uplink, &found, datapath)? {
+        return Ok(Condition::NotFiltered);
+    }
     Ok(if is_up { Condition::Up } else { Condition::DeviceDown })
 }
 

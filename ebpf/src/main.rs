@@ -56,6 +56,19 @@ pub(crate) fn uplink_ingress(context: TcContext) -> i32 {
 /// packets in several buffers, without which drivers refuse it from an MTU of some 3,500 on.
 #[xdp(frags)]
 pub(crate) fn uplink_filter(context: XdpContext) -> u32 {
+    sift(&context)
+}
+
+/// The same for generic XDP, not for several buffers: for a program that takes those the kernel copies a packet to another
+/// socket buffer and forgets how long its link layer's header is (`skb_pp_cow_data`, Linux 6.9 to 6.18 at least), so that
+/// programs at tcx find the IP header where Ethernet's should be. For any other it makes one buffer of several.
+#[xdp]
+pub(crate) fn uplink_generic(context: XdpContext) -> u32 {
+    sift(&context)
+}
+
+#[inline(always)]
+fn sift(context: &XdpContext) -> u32 {
     let frame = XdpFrame::new(context.ctx);
     let reason = if parse::is_ip6(&frame) {
         filter::<Ip6, _>(&Kernel, &frame)

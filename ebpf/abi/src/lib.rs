@@ -168,6 +168,8 @@ pub mod program {
     pub const UPLINK_INGRESS: &str = "uplink_ingress";
     /// XDP on an uplink, before all else: what `uplink_ingress` would drop for certain.
     pub const UPLINK_FILTER: &str = "uplink_filter";
+    /// The same for generic XDP.
+    pub const UPLINK_GENERIC: &str = "uplink_generic";
 
     /// The parts of `eni_egress` that the fast path isn't. Each goes on in the next by a tail call: that gives it a stack
     /// of its own and keeps every program far below the verifier's limits.

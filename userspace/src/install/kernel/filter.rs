@@ -16,42 +16,45 @@ use groundplane_abi::{DropReason, map, program};
 use std::collections::BTreeMap;
 use std::path::Path;
 
-const NAME: &str = program::UPLINK_FILTER;
+/// By the driver, and by the kernel.
+const FILTERS: [&str; 2] = [program::UPLINK_FILTER, program::UPLINK_GENERIC];
 
 impl Datapath {
     /// Attaches the filter to a device that has no XDP program, by the driver or by the kernel.
     pub fn attach_filter(&self, Hooked { device, pin }: Hooked<'_>, mode: Mode) -> Result<()> {
         let directory = hook::links(&self.pins).join(pin);
         bpffs::create_directory(&directory)?;
-        let mode = match mode {
+        let (name, mode) = match mode {
             Mode::Off => return Ok(()),
-            Mode::Native => XdpMode::Driver,
-            Mode::Generic => XdpMode::Skb,
+            Mode::Native => (program::UPLINK_FILTER, XdpMode::Driver),
+            Mode::Generic => (program::UPLINK_GENERIC, XdpMode::Skb),
         };
-        let what = || format!("attach {NAME} to interface {device}");
-        let mut program = self.programs.filter()?;
+        let what = || format!("attach {name} to interface {device}");
+        let mut program = self.programs.filter(name)?;
         let id = program.attach(device, mode).map_err(|error| refusal(device, error));
         let link: FdLink = bpf(bpf(program.take_link(id?), what)?.try_into(), what)?;
-        let pin = directory.join(NAME);
+        let pin = directory.join(name);
         bpf(link.pin(&pin), || format!("pin {}", pin.display())).map(drop)
     }
 
     /// Takes the filter off the device whose links are pinned under a name.
     pub fn detach_filter(pins: &Path, name: &str) -> Result<()> {
-        hook::detach_link(&hook::links(pins).join(name).join(NAME))
+        detach(&hook::links(pins).join(name))
     }
 
     /// The filter of the programs that run now. For tests, which run it on frames of their own.
     pub fn filter(&self) -> Result<Xdp> {
-        self.programs.filter()
+        self.programs.filter(program::UPLINK_FILTER)
     }
 
     /// Whether a program is the filter. While programs are being replaced there are several.
     pub fn is_filter(&self, id: u32) -> Result<bool> {
         for set in Programs::whole(&self.pins)? {
-            let info = set.filter()?.info();
-            if bpf(info, || format!("look at program {NAME}"))?.id() == id {
-                return Ok(true);
+            for name in FILTERS {
+                let info = set.filter(name)?.info();
+                if bpf(info, || format!("look at program {name}"))?.id() == id {
+                    return Ok(true);
+                }
             }
         }
         Ok(false)
@@ -87,19 +90,31 @@ fn refusal(device: &str, error: ProgramError) -> Error {
         }
     }
     Error::Bpf {
-        what: format!("attach {NAME} to interface {device}"),
+        what: format!("attach the filter to interface {device}"),
         error: Box::new(error),
     }
 }
 
 /// Has a device go over to the filter of other programs, between two packets.
 pub(super) fn hand_over(directory: &Path, programs: &Programs) -> Result<()> {
-    let pin = directory.join(NAME);
+    FILTERS
+        .into_iter()
+        .try_for_each(|name| replace(directory, name, programs))
+}
+
+/// Takes whichever there is off the device whose links are pinned in a directory.
+pub(super) fn detach(directory: &Path) -> Result<()> {
+    let mut pins = FILTERS.into_iter().map(|name| directory.join(name));
+    pins.try_for_each(|pin| hook::detach_link(&pin))
+}
+
+fn replace(directory: &Path, name: &str, programs: &Programs) -> Result<()> {
+    let pin = directory.join(name);
     if !pin.exists() {
         return Ok(());
     }
     let what = || format!("replace the program at {}", pin.display());
-    let mut program = programs.filter()?;
+    let mut program = programs.filter(name)?;
     let link = FdLink::from(bpf(PinnedLink::from_pin(&pin), what)?);
     let link: XdpLink = bpf(link.try_into(), what)?;
     match program.attach_to_link(link) {
@@ -115,10 +130,10 @@ pub(super) fn hand_over(directory: &Path, programs: &Programs) -> Result<()> {
 }
 
 impl Programs {
-    fn filter(&self) -> Result<Xdp> {
-        let pin = self.pin(NAME);
+    fn filter(&self, name: &str) -> Result<Xdp> {
+        let pin = self.pin(name);
         bpf(Xdp::from_pin(pin, aya_obj::programs::XdpAttachType::Interface), || {
-            format!("take program {NAME}")
+            format!("take program {name}")
         })
     }
 }

@@ -113,7 +113,7 @@ fn detach_one(directory: &Path) -> Result<()> {
     for (name, _) in HOOKS {
         detach_link(&directory.join(name))?;
     }
-    detach_link(&directory.join(program::UPLINK_FILTER))?;
+    filter::detach(directory)?;
     bpffs::remove_directory(directory)
 }
 

@@ -15,13 +15,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 /// What is pinned of a set: first what is called, then what is attached, so that a set which has all is whole.
-const PINNED: [&str; 10] = [
+const PINNED: [&str; 11] = [
     program::STAGES[0],
     program::STAGES[1],
     program::STAGES[2],
     program::STAGES[3],
     program::RETIRE_IP4,
     program::RETIRE_IP6,
+    program::UPLINK_GENERIC,
     program::UPLINK_FILTER,
     program::UPLINK_INGRESS,
     program::ENI_GUARD,
@@ -120,7 +121,7 @@ impl Programs {
         for name in PINNED {
             let pin = self.directory.join(name);
             let pinned = match name {
-                program::UPLINK_FILTER => filter(&mut object)?.pin(&pin),
+                program::UPLINK_FILTER | program::UPLINK_GENERIC => filter(&mut object, name)?.pin(&pin),
                 _ if program::STAGES.contains(&name) => program_of(&mut object, name)?.pin(&pin),
                 _ => loaded(&mut object, name)?.pin(&pin),
             };
@@ -177,12 +178,11 @@ pub(super) fn loaded<'a>(object: &'a mut Ebpf, name: &'static str) -> Result<&'a
     Ok(program)
 }
 
-/// The filter of uplinks, loaded.
-fn filter(object: &mut Ebpf) -> Result<&mut Xdp> {
-    const NAME: &str = program::UPLINK_FILTER;
-    let program = object.program_mut(NAME).ok_or(Error::NoProgram(NAME))?;
-    let program: &mut Xdp = bpf(program.try_into(), || format!("take program {NAME}"))?;
-    bpf(load(|| program.load()), || format!("load program {NAME}"))?;
+/// A filter of uplinks, loaded.
+fn filter<'a>(object: &'a mut Ebpf, name: &'static str) -> Result<&'a mut Xdp> {
+    let program = object.program_mut(name).ok_or(Error::NoProgram(name))?;
+    let program: &mut Xdp = bpf(program.try_into(), || format!("take program {name}"))?;
+    bpf(load(|| program.load()), || format!("load program {name}"))?;
     Ok(program)
 }
 

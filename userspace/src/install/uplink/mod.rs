@@ -4,6 +4,7 @@
 //! done for them comes from comparing what there is with what there should be, each time the host is taken over, so that
 //! the same steps make, repair and change an uplink, and finish what was killed. The journal names everything before it is made.
 
+mod filter;
 mod firewall;
 mod link;
 mod nft;
@@ -18,7 +19,6 @@ pub use setting::Setting;
 pub(super) use state::are;
 pub use state::{HostLink, UplinkPlace, UplinkState};
 
-use crate::document::Xdp;
 use crate::install::error::{Error, Result};
 use crate::install::kernel::{Datapath, Hooked};
 use crate::install::netlink::{Link, Netlink};
@@ -170,21 +170,6 @@ impl Uplinks<'_> {
         Ok(true)
     }
 
-    /// Attaches the filter or takes it off, as it is to be. Whether it wasn't.
-    fn filter(&self, uplink: &UplinkState) -> Result<bool> {
-        let found = self.netlink.get(&uplink.device)?;
-        if is_filtered(uplink, &found, self.datapath)? {
-            return Ok(false);
-        }
-        Datapath::detach_filter(&self.state.pins, &uplink.pin)?;
-        let hooked = Hooked {
-            device: &uplink.device,
-            pin: &uplink.pin,
-        };
-        self.datapath.attach_filter(hooked, uplink.xdp())?;
-        Ok(true)
-    }
-
     /// Changes the host's settings, each of which is noted down before.
     fn set_host(&mut self, at: usize, uplink: &mut UplinkState) -> Result<()> {
         let advertised = match uplink.owns_ipv6() {
@@ -255,12 +240,6 @@ pub(super) fn check(wanted: &[UplinkState], before: &[UplinkState], netlink: &Ne
             (UplinkPlace::Device { .. }, Some(found)) if found.mac.is_none() => {
                 errors.push(Error::NotEthernet(found.name));
             }
-            (UplinkPlace::Device { xdp, .. }, Some(found)) if *xdp != Xdp::Off && found.has_xdp() => {
-                let is_ours = |before: &UplinkState| before.device == uplink.device && before.xdp() != Xdp::Off;
-                if !before.iter().any(is_ours) {
-                    errors.push(Error::XdpTaken(found.name));
-                }
-            }
             // One that has gone while it was in force must not hold up a change of something else.
             (UplinkPlace::Device { .. }, None) if !before.iter().any(|before| before.device == uplink.device) => {
                 errors.push(Error::DeviceMissing(uplink.device.clone()));
@@ -268,6 +247,7 @@ pub(super) fn check(wanted: &[UplinkState], before: &[UplinkState], netlink: &Ne
             _ => {}
         }
         errors.extend(link::check(netlink, uplink));
+        errors.extend(filter::check(netlink, uplink, before).err());
     }
     Error::collect(errors)
 }
@@ -304,25 +284,6 @@ pub enum Condition {
     NotFiltered,
 }
 
-/// Whether the device's filter is as it is to be.
-fn is_filtered(uplink: &UplinkState, found: &Link, datapath: &Datapath) -> Result<bool> {
-    let (wanted, other) = match uplink.xdp() {
-        Xdp::Off => (None, [found.native_xdp, found.generic_xdp]),
-        Xdp::Native => (found.native_xdp, [found.generic_xdp, None]),
-        Xdp::Generic => (found.generic_xdp, [found.native_xdp, None]),
-    };
-    for other in other.into_iter().flatten() {
-        // Somebody else's is none of our business.
-        if datapath.is_filter(other)? {
-            return Ok(false);
-        }
-    }
-    match wanted {
-        Some(program) => datapath.is_filter(program),
-        None => Ok(uplink.xdp() == Xdp::Off),
-    }
-}
-
 pub(crate) fn condition(uplink: &UplinkState, datapath: &Datapath, netlink: &Netlink) -> Result<Condition> {
     let Some(found) = netlink.find(&uplink.device)? else {
         return Ok(Condition::DeviceMissing);
@@ -337,7 +298,7 @@ pub(crate) fn condition(uplink: &UplinkState, datapath: &Datapath, netlink: &Net
             Some(pair) => pair.ours.up && pair.hosts.up,
         },
     };
-    if !is_filtered(uplink, &found, datapath)? {
+    if !filter::is_right(uplink, &found, datapath)? {
         return Ok(Condition::NotFiltered);
     }
     Ok(if is_up { Condition::Up } else { Condition::DeviceDown })

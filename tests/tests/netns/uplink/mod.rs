@@ -5,6 +5,7 @@ mod device;
 mod filter;
 mod kill;
 mod link;
+mod own;
 mod xdp;
 
 use anyhow::{Context, Result, ensure};

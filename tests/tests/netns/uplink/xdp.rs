@@ -12,7 +12,7 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A guest with a public address whose TCP port 80 is open, and an address that nobody has.
-const DOCUMENT: &str = "
+pub(super) const DOCUMENT: &str = "
 vpcs:
   red:
     CidrBlock: 10.0.0.0/16
@@ -34,7 +34,7 @@ addresses:
   spare: { PublicIp: 203.0.113.11, Domain: vpc }
 ";
 
-fn with(xdp: &str) -> String {
+pub(super) fn with(xdp: &str) -> String {
     format!("{DOCUMENT}uplinks: {{ wan: {{ device: wan0, xdp: {xdp} }} }}\n")
 }
 

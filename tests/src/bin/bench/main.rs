@@ -8,6 +8,7 @@ mod apply;
 mod bed;
 mod established;
 mod first;
+mod flood;
 mod flow;
 mod memory;
 mod program;
@@ -48,6 +49,8 @@ enum Measurement {
     Random,
     /// The program's time for the first packets of a connection, against a floor program and with many rules
     First,
+    /// What ten million first packets from outside cost others
+    Flood,
     /// The memory that a connection takes
     Memory,
     /// A large configuration put in force, and one rule of it changed
@@ -76,6 +79,7 @@ impl Measurement {
             Self::Scales => apart(|| established::measure_scales(options)),
             Self::Random => apart(|| random::measure(options)),
             Self::First => apart(|| first::measure(options)),
+            Self::Flood => apart(|| flood::measure(options)),
             Self::Memory => apart(memory::measure),
             Self::Apply => apart(|| apply::measure(options)),
         }

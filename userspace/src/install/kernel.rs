@@ -14,6 +14,7 @@ mod generation;
 mod hook;
 mod programs;
 mod retire;
+mod slots;
 mod table;
 mod tables;
 mod uplink;

@@ -6,6 +6,7 @@
 
 mod apply;
 mod bed;
+mod drop;
 mod established;
 mod first;
 mod flood;
@@ -49,6 +50,8 @@ enum Measurement {
     Random,
     /// The program's time for the first packets of a connection, against a floor program and with many rules
     First,
+    /// Packets from outside that are dropped, against a bare XDP_DROP and against nftables
+    Drop,
     /// What ten million first packets from outside cost others
     Flood,
     /// The memory that a connection takes
@@ -79,6 +82,7 @@ impl Measurement {
             Self::Scales => apart(|| established::measure_scales(options)),
             Self::Random => apart(|| random::measure(options)),
             Self::First => apart(|| first::measure(options)),
+            Self::Drop => drop::measure(options),
             Self::Flood => apart(|| flood::measure(options)),
             Self::Memory => apart(memory::measure),
             Self::Apply => apart(|| apply::measure(options)),

@@ -57,7 +57,6 @@ banked!(
     RouteKey<Ip6>,
     PublicKey<Ip4>,
     PublicKey<Ip6>,
-    DoorKey<Ip4>,
     DoorKey<Ip6>,
     PeerKey<Ip4>,
     PeerKey<Ip6>

@@ -1,5 +1,6 @@
 //! The tables whose rows stand in banks: those a plan fills.
 
+use super::slots::Slots;
 use super::table::{Banked, Changes, Exact, Longest, Prefixed, Table, delete, put, read_banks};
 use crate::install::error::Result;
 use crate::plan::{FamilyRows, Plan};
@@ -25,7 +26,7 @@ pub(super) struct BankedTables {
     group_sets: Exact<GroupSetKey, GroupSetEntry>,
     references: Exact<ReferenceKey, RuleBits>,
     selectors: Longest<SelectorKey, RuleBits>,
-    doors4: Exact<DoorKey<Ip4>, DoorEntry>,
+    doors4: Slots,
     doors6: Longest<DoorKey<Ip6>, DoorEntry>,
     ip4: FamilyTables<Ip4>,
     ip6: FamilyTables<Ip6>,
@@ -63,7 +64,7 @@ impl BankedTables {
             group_sets: Exact::open(pins, map::GROUP_SETS)?,
             references: Exact::open(pins, map::REFERENCES)?,
             selectors: Longest::open(pins, map::SELECTORS)?,
-            doors4: Exact::open(pins, ip4::DOORS)?,
+            doors4: Slots::open(pins, ip4::DOORS)?,
             doors6: Longest::open(pins, ip6::DOORS)?,
             ip4: FamilyTables::open(
                 pins,

@@ -1,6 +1,6 @@
-//! A socket buffer as a frame: the only pointer arithmetic on packets in the repository.
+//! A socket buffer, or a driver's buffer, as a frame: the only pointer arithmetic on packets in the repository.
 
-use aya_ebpf::bindings::{__sk_buff, BPF_F_MARK_MANGLED_0, BPF_F_PSEUDO_HDR};
+use aya_ebpf::bindings::{__sk_buff, BPF_F_MARK_MANGLED_0, BPF_F_PSEUDO_HDR, xdp_md};
 use aya_ebpf::helpers::{bpf_l4_csum_replace, bpf_skb_change_proto, bpf_skb_change_tail, bpf_skb_pull_data};
 use groundplane_abi::{Device, Ip as _, Ip4, Ip6};
 use groundplane_datapath::Frame;
@@ -172,5 +172,100 @@ impl Frame for SkbFrame {
         let failed =
             unsafe { bpf_l4_csum_replace(self.skb, offset, 0, u64::from(difference), u64::from(pseudo | optional)) };
         (failed == 0).then_some(())
+    }
+}
+
+/// A frame that the driver has just received, to be read only.
+pub(crate) struct XdpFrame {
+    data: *const u8,
+    end: *const u8,
+}
+
+impl XdpFrame {
+    #[inline(always)]
+    pub(crate) fn new(context: *mut xdp_md) -> Self {
+        // SAFETY: the program's context; the kernel replaces both loads by pointers.
+        let (data, end) = unsafe { ((*context).data as usize, (*context).data_end as usize) };
+        Self {
+            data: data as *const u8,
+            end: end as *const u8,
+        }
+    }
+
+    #[inline(always)]
+    fn bytes(&self, offset: u32, len: usize) -> Option<*const u8> {
+        if offset > MAX_OFFSET {
+            return None;
+        }
+        let start = self.data as usize + offset as usize;
+        (start + len <= self.end as usize).then_some(start as *const u8)
+    }
+}
+
+impl Frame for XdpFrame {
+    /// Of its first buffer. What is longer than that is no packet the filter is sure of.
+    #[inline(always)]
+    fn len(&self) -> u32 {
+        (self.end as usize - self.data as usize) as u32
+    }
+
+    /// A tag that the device has taken off is out of sight here.
+    #[inline(always)]
+    fn has_vlan_tag(&self) -> bool {
+        false
+    }
+
+    /// Nothing has been put together yet.
+    #[inline(always)]
+    fn segment_len(&self) -> u32 {
+        0
+    }
+
+    fn change_version(&mut self, _: u8) -> Option<()> {
+        None
+    }
+
+    #[inline(always)]
+    fn resize(&mut self, _: u32) -> Option<()> {
+        None
+    }
+
+    #[inline(always)]
+    fn pull(&mut self, _: u32) {}
+
+    #[inline(always)]
+    fn load<const N: usize>(&self, offset: u32) -> Option<[u8; N]> {
+        let start = self.bytes(offset, N)?;
+        // SAFETY: `bytes` compared the end of the range with the end of the packet.
+        Some(unsafe { start.cast::<[u8; N]>().read_unaligned() })
+    }
+
+    #[inline(always)]
+    fn head<const N: usize>(&self) -> Option<[u64; N]> {
+        let start = self.bytes(0, N * 8)?.cast::<u64>();
+        // SAFETY: as in `load`. Word by word, as `SkbFrame` does it.
+        Some(core::array::from_fn(|word| unsafe { start.add(word).read_unaligned() }))
+    }
+
+    #[inline(always)]
+    fn words<const N: usize>(&self, offset: u32) -> Option<[u32; N]> {
+        let start = self.bytes(offset, N * 4)?.cast::<u32>();
+        // SAFETY: as in `load`.
+        Some(core::array::from_fn(|word| unsafe { start.add(word).read_unaligned() }))
+    }
+
+    #[inline(always)]
+    fn store_words<const N: usize>(&mut self, _: u32, _: [u32; N]) -> Option<()> {
+        None
+    }
+
+    #[inline(always)]
+    fn store<const N: usize>(&mut self, _: u32, _: [u8; N]) -> Option<()> {
+        None
+    }
+
+    #[inline(always)]
+    fn adjust_checksum(&mut self, _: u32, _: u32, _: bool, _: bool) -> Option<()> {
+        None
     }
 }

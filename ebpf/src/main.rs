@@ -14,11 +14,12 @@ mod frame;
 mod maps;
 mod stages;
 
+use aya_ebpf::bindings::xdp_action::{XDP_DROP, XDP_PASS};
 use aya_ebpf::bindings::{__sk_buff, TC_ACT_OK, TC_ACT_SHOT};
 use aya_ebpf::helpers::{bpf_jiffies64, bpf_redirect, bpf_redirect_neigh, bpf_redirect_peer, bpf_skb_change_type};
-use aya_ebpf::macros::classifier;
-use aya_ebpf::programs::TcContext;
-use frame::SkbFrame;
+use aya_ebpf::macros::{classifier, xdp};
+use aya_ebpf::programs::{TcContext, XdpContext};
+use frame::{SkbFrame, XdpFrame};
 use groundplane_abi::event::Event;
 use groundplane_abi::flow::{FlowKey, RETIREMENT_OFFSET, kind};
 use groundplane_abi::nacl::direction;
@@ -26,7 +27,7 @@ use groundplane_abi::program::slot;
 use groundplane_abi::uplink::uplink_flag;
 use groundplane_abi::{Device, DropReason, Ip4, Ip6};
 use groundplane_datapath::{
-    Family, Frame as _, Stages, Tables as _, TablesOf as _, Verdict, commit, fast, judge, nat64, parse, rewrite,
+    Family, Frame as _, Stages, Tables as _, TablesOf as _, Verdict, commit, fast, filter, judge, nat64, parse, rewrite,
 };
 use maps::{Kernel, PROGRAMS};
 
@@ -49,6 +50,36 @@ pub(crate) fn eni_egress(context: TcContext) -> i32 {
 pub(crate) fn uplink_ingress(context: TcContext) -> i32 {
     let frame = SkbFrame::new(context.skb.skb);
     come_in(&context, frame, Device::INTERNET)
+}
+
+/// XDP on an uplink, before the kernel has made a socket buffer: what `uplink_ingress` would drop for certain. It takes
+/// packets in several buffers, without which drivers refuse it from an MTU of some 3,500 on.
+#[xdp(frags)]
+pub(crate) fn uplink_filter(context: XdpContext) -> u32 {
+    sift(&context)
+}
+
+/// The same for generic XDP, not for several buffers: for a program that takes those the kernel copies a packet to another
+/// socket buffer and forgets how long its link layer's header is (`skb_pp_cow_data`, Linux 6.9 to 6.18 at least), so that
+/// programs at tcx find the IP header where Ethernet's should be. For any other it makes one buffer of several.
+#[xdp]
+pub(crate) fn uplink_generic(context: XdpContext) -> u32 {
+    sift(&context)
+}
+
+#[inline(always)]
+fn sift(context: &XdpContext) -> u32 {
+    let frame = XdpFrame::new(context.ctx);
+    let reason = if parse::is_ip6(&frame) {
+        filter::<Ip6, _>(&Kernel, &frame)
+    } else {
+        filter::<Ip4, _>(&Kernel, &frame)
+    };
+    if reason.is_none() {
+        return XDP_PASS;
+    }
+    maps::count_filtered(reason, frame.len());
+    XDP_DROP
 }
 
 #[inline(always)]

@@ -2,6 +2,7 @@
 //!
 //! Capacities here are defaults; the agent sets others at load. Maps are pinned by the agent, which knows where.
 
+mod door;
 mod family;
 
 use crate::atomic;
@@ -26,6 +27,7 @@ use groundplane_abi::{Device, Ip4, ScopeId};
 use groundplane_datapath::tables::{Account, Clock};
 use groundplane_datapath::{Tables, TablesOf};
 
+pub(crate) use door::count_filtered;
 pub(crate) use family::Maps;
 
 /// Mapped into the agent's memory, so that applying a configuration is one aligned store and not a copy of bytes.

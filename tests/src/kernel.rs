@@ -8,7 +8,7 @@ use crate::twin::{self, Heard};
 use anyhow::{Context as _, Result, ensure};
 use aya::TestRunOptions;
 use aya::maps::{Array, HashMap, Map, MapData, PerCpuHashMap, PerCpuValues};
-use aya::programs::{SchedClassifier, TestRun as _};
+use aya::programs::{SchedClassifier, TestRun as _, Xdp};
 use aya::util::nr_cpus;
 use groundplane::install::kernel::{Datapath, LoadOptions};
 use groundplane::object::object;
@@ -45,6 +45,12 @@ const OK: u32 = 0;
 const SHOT: u32 = 2;
 const REDIRECT: u32 = 7;
 
+/// `enum xdp_action` of linux/bpf.h.
+mod xdp {
+    pub(super) const DROP: u32 = 1;
+    pub(super) const PASS: u32 = 2;
+}
+
 /// `struct __sk_buff` of linux/bpf.h, as far as it is used here.
 const CONTEXT_LEN: usize = 192;
 const IFINDEX: usize = 40;
@@ -61,6 +67,7 @@ pub struct LoadedKernel {
     datapath: Datapath,
     program: SchedClassifier,
     uplink: SchedClassifier,
+    filter: Xdp,
     ring_slots: u32,
 }
 
@@ -98,11 +105,13 @@ impl LoadedKernel {
         let datapath = loaded.context("load the datapath")?;
         let program = datapath.program(program::ENI_EGRESS).context("find the program")?;
         let uplink = datapath.program(program::UPLINK_INGRESS).context("find the program")?;
+        let filter = datapath.filter().context("find the program")?;
         let kernel = Self {
             pins,
             datapath,
             program,
             uplink,
+            filter,
             ring_slots,
         };
         kernel.lead_out()?;
@@ -210,6 +219,28 @@ impl LoadedKernel {
             reason: DropReason(u16::try_from(note(2))?),
             bytes,
         })
+    }
+
+    /// Whether the filter in front of an uplink drops a frame.
+    pub fn filter(&self, frame: &[u8]) -> Result<bool> {
+        let mut bytes = vec![0; frame.len() + 64];
+        let result = self.filter.test_run(TestRunOptions {
+            data_in: Some(frame),
+            data_out: Some(&mut bytes),
+            ..TestRunOptions::default()
+        })?;
+        bytes.truncate(result.data_size_out as usize);
+        ensure!(bytes == frame, "what the filter has seen has been touched");
+        match result.return_value {
+            xdp::DROP => Ok(true),
+            xdp::PASS => Ok(false),
+            other => anyhow::bail!("the filter says {other}"),
+        }
+    }
+
+    /// What it has dropped since it was loaded.
+    pub fn filtered(&self) -> Result<BTreeMap<DropReason, Counter>> {
+        Ok(self.datapath.filtered()?)
     }
 
     /// The same in the words of the host twin.

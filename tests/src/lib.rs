@@ -1,8 +1,10 @@
 //! What the suites are made of: packets, topologies, conversations, the reference model, namespaces.
 
 pub mod conversation;
+pub mod flood;
 pub mod fuzz;
 pub mod kernel;
+pub mod knock;
 pub mod large;
 pub mod model;
 pub mod netns;

@@ -3,12 +3,12 @@
 use crate::topology::Topology;
 use groundplane::plan::{self, Plan};
 use groundplane::simulate::{Capacity, SimulatedFamily, Simulation, SliceFrame};
-use groundplane_abi::flow::kind;
+use groundplane_abi::flow::{FlowKey, kind};
 use groundplane_abi::{Device, DropReason, Ip4, Ip6};
 use groundplane_datapath::scratch::{effect, old_place};
 use groundplane_datapath::verdict::rewrite::is_answer;
 use groundplane_datapath::{
-    Frame as _, Stages, Tables as _, TablesOf, Verdict, commit, fast, judge, nat64, parse, rewrite,
+    FlowTable, Frame as _, Stages, Tables as _, TablesOf, Verdict, commit, fast, judge, nat64, parse, rewrite,
 };
 use std::time::Duration;
 
@@ -116,10 +116,20 @@ impl Twin {
             bytes: bytes.to_vec(),
             vlan_tag: tagged,
         };
+        let filtered = if from == Device::INTERNET {
+            self.tables.filter(&frame)
+        } else {
+            DropReason::NONE
+        };
         let (verdict, path) = self.pass_on(from, &mut frame);
         if verdict.is_drop() || verdict.kind == kind::PASS {
             assert_eq!(frame.bytes, bytes, "what is dropped or not ours has not been touched");
         }
+        // What opens a connection that somebody remembers already is the one exception.
+        assert!(
+            filtered.is_none() || verdict.is_drop() || self.knows(bytes),
+            "the filter drops for {filtered} what the walk lets pass: {verdict:?} {path:?} {bytes:02x?}"
+        );
         if verdict.kind == kind::NAT64 {
             return self.carry(verdict.out, frame);
         }
@@ -143,6 +153,25 @@ impl Twin {
         } else {
             self.pass::<Ip4>(from, frame)
         }
+    }
+
+    /// Whether there is an entry of a connection between the source of a frame, its port and the destination's port.
+    fn knows(&self, bytes: &[u8]) -> bool {
+        self.knows_of::<Ip4>(bytes) || self.knows_of::<Ip6>(bytes)
+    }
+
+    fn knows_of<I: SimulatedFamily>(&self, bytes: &[u8]) -> bool {
+        let mut packet = groundplane_datapath::packet::Packet::<I>::default();
+        if !parse::parse(&mut SliceFrame::new(bytes.to_vec()), &mut packet).is_none() {
+            return false;
+        }
+        let tables = [FlowTable::Main, FlowTable::Embryos].map(|table| self.tables.entries::<I>(table));
+        let is_its = |key: &FlowKey<I>| {
+            let ports = (key.src_port(), key.dst_port());
+            key.src() == packet.src && ports == (packet.src_port, packet.dst_port)
+                || key.dst() == packet.src && ports == (packet.dst_port, packet.src_port)
+        };
+        tables.iter().flat_map(std::collections::BTreeMap::keys).any(is_its)
     }
 
     /// What [`Simulation::send`] does, step by step, to see which way the packet takes.

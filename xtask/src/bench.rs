@@ -16,7 +16,7 @@ pub(crate) struct Options {
     /// Fewer and shorter rounds
     #[arg(long)]
     quick: bool,
-    /// This measurement alone: throughput, nat, established, gateways, scales, random, first, memory, apply
+    /// This measurement alone: throughput, nat, established, gateways, scales, random, first, drop, flood, memory, apply
     #[arg(long, value_name = "MEASUREMENT")]
     only: Option<String>,
     /// text or json

@@ -32,6 +32,7 @@ macro_rules! plain_of {
 }
 
 pub mod control;
+pub mod door;
 pub mod drop_reason;
 pub mod eni;
 pub mod event;
@@ -56,7 +57,7 @@ pub use ip::Ip;
 pub use wire::{Ip4, Ip6, Mac, Port};
 
 /// Number of the layout of all tables together. Raise it with every change to a key, an entry or a table.
-pub const LAYOUT_VERSION: u32 = 4;
+pub const LAYOUT_VERSION: u32 = 5;
 
 /// Names of the maps, equal to the names of the statics in the BPF object. What holds addresses is there for each family.
 pub mod map {
@@ -74,6 +75,7 @@ pub mod map {
     pub const SELECTORS: &str = "SELECTORS";
     pub const RING_HANDS: &str = "RING_HANDS";
     pub const DROPS: &str = "DROPS";
+    pub const FILTER_DROPS: &str = "FILTER_DROPS";
     pub const ENI_TOTALS: &str = "ENI_TOTALS";
     pub const ENI_STATES: &str = "ENI_STATES";
     pub const EVENTS: &str = "EVENTS";
@@ -89,6 +91,7 @@ pub mod map {
                 pub const ROUTES: &str = concat!("ROUTES", $family);
                 pub const NATS: &str = concat!("NATS", $family);
                 pub const PUBLICS: &str = concat!("PUBLICS", $family);
+                pub const DOORS: &str = concat!("DOORS", $family);
                 pub const NACLS: &str = concat!("NACLS", $family);
                 pub const PEERS: &str = concat!("PEERS", $family);
                 pub const FLOWS: &str = concat!("FLOWS", $family);
@@ -100,11 +103,12 @@ pub mod map {
                 pub const OUTBOX: &str = concat!("OUTBOX", $family);
                 pub const SCRATCH: &str = concat!("SCRATCH", $family);
 
-                pub const ALL: [&str; 12] = [
+                pub const ALL: [&str; 13] = [
                     ADDRESSES,
                     ROUTES,
                     NATS,
                     PUBLICS,
+                    DOORS,
                     NACLS,
                     PEERS,
                     FLOWS,
@@ -121,7 +125,7 @@ pub mod map {
     of_family!("4", ip4);
     of_family!("6", ip6);
 
-    const SHARED: [&str; 19] = [
+    const SHARED: [&str; 20] = [
         GENERATION,
         SETTINGS,
         SCOPES,
@@ -136,6 +140,7 @@ pub mod map {
         SELECTORS,
         RING_HANDS,
         DROPS,
+        FILTER_DROPS,
         ENI_TOTALS,
         ENI_STATES,
         EVENTS,
@@ -161,6 +166,10 @@ pub mod program {
     pub const ENI_GUARD: &str = "eni_guard";
     /// tcx ingress of an uplink: a packet from outside, if it is for an address of ours.
     pub const UPLINK_INGRESS: &str = "uplink_ingress";
+    /// XDP on an uplink, before all else: what `uplink_ingress` would drop for certain.
+    pub const UPLINK_FILTER: &str = "uplink_filter";
+    /// The same for generic XDP.
+    pub const UPLINK_GENERIC: &str = "uplink_generic";
 
     /// The parts of `eni_egress` that the fast path isn't. Each goes on in the next by a tail call: that gives it a stack
     /// of its own and keeps every program far below the verifier's limits.

@@ -1,5 +1,6 @@
 //! What differs between IPv4 and IPv6 in the datapath. Everything else is generic over it.
 
+use crate::filter::Knock;
 use crate::packet::Packet;
 use crate::translate::Translation;
 use crate::verdict::{Answer, Verdict};
@@ -34,6 +35,10 @@ pub trait Family: Ip {
     /// TCP and UDP without options, whole, with nothing wrong: what `parse` would say of the same frame, in a fraction of
     /// its instructions, since whole words are loaded at fixed places and everything else is left to `parse`.
     fn glance(frame: &impl Frame, device: Device) -> Option<Glance<Self>>;
+
+    /// The same for the filter in front of an uplink: what may be the first packet of a flow, and nothing that `parse` would
+    /// refuse.
+    fn knock(frame: &impl Frame) -> Option<Knock<Self>>;
 
     /// Reads the IP header, and how long the packet is behind it.
     fn parse_header(frame: &impl Frame, packet: &mut Packet<Self>) -> Result<u32, DropReason>;

@@ -1,6 +1,7 @@
 //! IPv4.
 
 use crate::family::{Family, Glance};
+use crate::filter::Knock;
 use crate::packet::{Packet, packet_flag};
 use crate::translate::Translation;
 use crate::verdict::{Answer, Verdict, rewrite};
@@ -54,6 +55,27 @@ impl Family for Ip4 {
             total_len,
             headers_len: HEADER_LEN + transport_len,
             ttl: (third >> 48) as u8,
+        })
+    }
+
+    #[inline(always)]
+    fn knock(frame: &impl Frame) -> Option<Knock<Self>> {
+        // Ethernet, IP, and the transport header as far as TCP's flags.
+        let [_, second, third, fourth, fifth, sixth] = frame.head::<6>()?;
+        if frame.has_vlan_tag() || second >> 32 & 0xff_ffff != WITHOUT_OPTIONS || third >> 32 & FRAGMENT != 0 {
+            return None;
+        }
+        let total_len = u32::from((third as u16).swap_bytes());
+        if total_len > frame.len() - ETHERNET_LEN {
+            return None;
+        }
+        let transport = [fifth >> 16 | sixth << 48, sixth >> 48];
+        let opens = parse::knocks::<Self>((third >> 56) as u8, [HEADER_LEN, total_len], transport)?;
+        Some(Knock {
+            src: Self(((fourth >> 16) as u32).to_le_bytes()),
+            dst: Self(((fourth >> 48 | fifth << 16) as u32).to_le_bytes()),
+            port: ((fifth >> 32) as u16).swap_bytes(),
+            opens,
         })
     }
 

@@ -1,6 +1,7 @@
 //! IPv6 (semantics 27).
 
 use crate::family::{Family, Glance};
+use crate::filter::Knock;
 use crate::packet::{Packet, packet_flag};
 use crate::translate::Translation;
 use crate::verdict::{Answer, Verdict, rewrite};
@@ -97,6 +98,31 @@ impl Family for Ip6 {
             total_len,
             headers_len: HEADER_LEN + transport_len,
             ttl: (w2 >> 40) as u8,
+        })
+    }
+
+    #[inline(always)]
+    fn knock(frame: &impl Frame) -> Option<Knock<Self>> {
+        // Ethernet, IPv6, and the transport header as far as TCP's flags.
+        let [_, second, w2, w3, w4, w5, w6, w7, w8] = frame.head::<9>()?;
+        if frame.has_vlan_tag() || second >> 32 & IPV6_MASK != IPV6 {
+            return None;
+        }
+        let total_len = HEADER_LEN + u32::from(((w2 >> 16) as u16).swap_bytes());
+        if total_len > frame.len() - ETHERNET_LEN {
+            return None;
+        }
+        let transport = [w6 >> 48 | w7 << 16, w8 >> 16];
+        let opens = parse::knocks::<Self>((w2 >> 32) as u8, [HEADER_LEN, total_len], transport)?;
+        let words = |a: u64, b: u64, c: u64| {
+            let (low, high) = (a >> 48 | b << 16, b >> 48 | c << 16);
+            Self([low as u32, (low >> 32) as u32, high as u32, (high >> 32) as u32])
+        };
+        Some(Knock {
+            src: words(w2, w3, w4),
+            dst: words(w4, w5, w6),
+            port: (w7 as u16).swap_bytes(),
+            opens,
         })
     }
 

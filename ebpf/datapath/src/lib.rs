@@ -22,6 +22,7 @@ pub mod conntrack;
 mod echo;
 pub mod eni;
 pub mod family;
+pub mod filter;
 pub mod flow;
 pub mod frame;
 pub mod internet;
@@ -50,6 +51,7 @@ pub mod verdict;
 pub mod walk;
 
 pub use family::Family;
+pub use filter::{Doors, filter};
 pub use frame::Frame;
 pub use judge::judge;
 pub use stages::Stages;

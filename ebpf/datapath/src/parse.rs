@@ -112,6 +112,32 @@ pub(crate) fn is_usual(
     is_usual.then_some(transport_len)
 }
 
+/// Whether a packet that may be the first of its flow opens a TCP connection; nothing of any other packet. Given the first
+/// eight bytes of the transport header, and the four that begin with TCP's data offset.
+#[inline(always)]
+pub(crate) fn knocks<I: Family>(
+    protocol: u8,
+    [header_len, total_len]: [u32; 2],
+    [transport, state]: [u64; 2],
+) -> Option<bool> {
+    let (is_first, transport_len) = match protocol {
+        protocol::TCP => {
+            let data_offset = (state >> 4 & 0xf) as u32 * 4;
+            let flags = (state >> 8) as u8;
+            let opens = flags & (tcp_flag::SYN | tcp_flag::ACK | tcp_flag::RST) == tcp_flag::SYN;
+            (opens && data_offset >= TCP_MIN_LEN, data_offset)
+        }
+        protocol::UDP => {
+            let datagram_len = u32::from(((transport >> 32) as u16).swap_bytes());
+            (datagram_len >= SHORT_HEADER_LEN, datagram_len)
+        }
+        icmp if icmp == I::ICMP => (transport as u8 == I::ECHO_REQUEST, SHORT_HEADER_LEN),
+        _ => (false, 0),
+    };
+    let is_whole = header_len + transport_len <= total_len && total_len <= MTU;
+    (is_first && is_whole).then_some(protocol == protocol::TCP)
+}
+
 /// Notes that a packet is a fragment, and whether the first.
 ///
 /// Refuses what would let two fragments disagree about the transport header (RFC 1858), or reassemble to more than a

@@ -4,10 +4,12 @@
 //! and then one pretends to be of a connection that stands, and opens, closes or resets it. Meanwhile another tenant opens
 //! connections that are answered 100 ms later, by the kernel's own clock.
 //!
-//! `GROUNDPLANE_FLOOD` sets how many packets; without, it is as many as a few seconds hold.
+//! `GROUNDPLANE_FLOOD` sets how many packets; without, it is as many as a few seconds hold, and of a flood from outside a
+//! million. `cargo xtask bench --only flood` has ten millions.
 
 use groundplane_abi::flow::{FlowEntry, FlowKey};
 use groundplane_abi::{Device, DropReason, Ip4, map};
+use groundplane_tests::flood::{self, Changing};
 use groundplane_tests::kernel::LoadedKernel;
 use groundplane_tests::packet::{Packet, ROUTER, flag};
 use groundplane_tests::topology::{Groups, Guest, Topology};
@@ -35,27 +37,6 @@ struct Tally {
     answered: AtomicU64,
     /// Answers that got through.
     accepted: AtomicU64,
-}
-
-/// A packet whose sender changes, without being put together anew each time. Nobody here looks at checksums.
-struct Changing(Vec<u8>);
-
-impl Changing {
-    fn new(packet: &Packet) -> Self {
-        Self(packet.build())
-    }
-
-    fn from(&mut self, ip: [u8; 4], port: u16) -> &[u8] {
-        self.0[26..30].copy_from_slice(&ip);
-        self.0[34..36].copy_from_slice(&port.to_be_bytes());
-        &self.0
-    }
-
-    fn to(&mut self, ip: [u8; 4], port: u16) -> &[u8] {
-        self.0[30..34].copy_from_slice(&ip);
-        self.0[36..38].copy_from_slice(&port.to_be_bytes());
-        &self.0
-    }
 }
 
 /// The flooding tenant, and another one with the same addresses.
@@ -312,4 +293,19 @@ fn flood_of_tracked_first_packets_costs_nobody_else_a_connection() {
 #[test]
 fn flood_of_untracked_first_packets_costs_nobody_else_a_connection() {
     withstand("flood-untracked", Groups::OPEN);
+}
+
+/// The flood's senders are outside, and who is flooded answers them.
+#[test]
+fn flood_from_outside_costs_nobody_else_a_connection() {
+    let packets = std::env::var("GROUNDPLANE_FLOOD").ok();
+    let packets = packets.map_or(1_000_000, |text| text.parse().expect("a number"));
+    let outcome = flood::from_outside("flood-outside", packets).expect("the flood can be made");
+    println!("{outcome:?}");
+    assert_eq!(outcome.intact, outcome.established, "{outcome:?}");
+    assert!(
+        outcome.opened > 100 && outcome.delivered > 1_000,
+        "nothing was tested: {outcome:?}"
+    );
+    assert!(outcome.succeeded * 100 >= outcome.opened * 99, "{outcome:?}");
 }

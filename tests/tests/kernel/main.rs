@@ -7,6 +7,7 @@ mod allowance;
 mod churn;
 mod differential;
 mod exhaustion;
+mod filter;
 mod flood;
 mod gateways;
 mod gone;

@@ -73,3 +73,31 @@ fn a_replacement_that_was_killed_is_finished() {
     let upgrade = again.upgrade(&options(object)).expect("one set is made of two");
     assert_eq!((upgrade, sets(&kernel)), (Upgrade::Replaced { devices: 0 }, 1));
 }
+
+/// A device that the kernel runs the filter for, and one whose driver does, go over with all others.
+#[test]
+fn a_filter_is_replaced_in_its_place() {
+    use groundplane::document::Xdp;
+    use groundplane::install::kernel::Hooked;
+    use groundplane::install::netlink::Netlink;
+    let kernel = LoadedKernel::load("filters", 1_024).expect("the datapath loads");
+    let device = groundplane_abi::Device(50);
+    kernel.add_device(device).expect("a device");
+    let (device, pin) = ("gpt50", "pin");
+    let mut again = kernel.open_again().expect("the datapath is there");
+    again
+        .attach_filter(Hooked { device, pin }, Xdp::Generic)
+        .expect("the filter is attached");
+    let runs = || {
+        let link = Netlink::open()
+            .and_then(|netlink| netlink.get(device))
+            .expect("it is there");
+        link.generic_xdp.expect("it runs a program")
+    };
+    let before = runs();
+    assert!(again.is_filter(before).expect("the programs are looked at"));
+    let other = variant::of(object().expect("the object is built")).expect("it has a variant");
+    let upgrade = again.upgrade(&options(&other)).expect("the programs are replaced");
+    assert_eq!(upgrade, Upgrade::Replaced { devices: 1 });
+    assert!(runs() != before && again.is_filter(runs()).expect("the programs are looked at"));
+}

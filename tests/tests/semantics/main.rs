@@ -6,6 +6,7 @@ mod classification;
 mod configuration;
 mod connection;
 mod documentation;
+mod filter;
 mod fragment;
 mod gateways;
 mod half_open;

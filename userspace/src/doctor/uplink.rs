@@ -22,6 +22,12 @@ fn condition(uplink: &UplinkStatus) -> Check {
     let found = format!("{} by {}", uplink.name, uplink.device);
     match uplink.condition {
         uplink::Condition::Up => Check::ok(NAME, found, "guests reach the internet by it"),
+        uplink::Condition::NotFiltered => Check::warning(
+            NAME,
+            format!("{found}: works: {}", uplink.words()),
+            "a flood from outside costs more than it would",
+            "groundplane up with the same documents attaches it again",
+        ),
         _ => Check::failure(
             NAME,
             format!("{found}: works: {}", uplink.words()),

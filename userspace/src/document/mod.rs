@@ -30,7 +30,7 @@ pub use cache::Cache;
 pub use diagnostic::{Diagnostic, Diagnostics, Place, Severity};
 pub use json_schema::json_schema;
 pub use source::{LoadError, MAX_LEN, Source, load};
-pub use uplink::{Announce, HOST_ADDRESS, HOST_IPV6_ADDRESS, Uplink, UplinkKind};
+pub use uplink::{Announce, HOST_ADDRESS, HOST_IPV6_ADDRESS, Uplink, UplinkKind, Xdp};
 
 use crate::resources::Resources;
 

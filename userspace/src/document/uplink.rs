@@ -1,5 +1,6 @@
 //! How packets leave the host: a fact of the host, as guests are, and nothing that AWS knows.
 
+use serde::{Deserialize, Serialize};
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// A way between the internet gateways of the configuration and what is outside of it.
@@ -18,7 +19,11 @@ pub enum UplinkKind {
         ipv6_address: Ipv6Addr,
     },
     /// A device that is there, behind which the internet is.
-    Device { device: String, announce: Announce },
+    Device {
+        device: String,
+        announce: Announce,
+        xdp: Xdp,
+    },
 }
 
 /// How whoever is outside knows where public addresses are.
@@ -28,6 +33,33 @@ pub enum Announce {
     Arp,
     /// Somebody routes them here, and nobody is answered.
     Route,
+}
+
+/// Whether what certainly is dropped is dropped by an XDP program, before the kernel has anything to do with it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Xdp {
+    #[default]
+    Off,
+    /// By the device's driver.
+    Native,
+    /// By the kernel, for drivers that can't: later, and so for less gain.
+    Generic,
+}
+
+impl Xdp {
+    /// The document's words.
+    pub(crate) const WORDS: [(&str, Self); 3] =
+        [("off", Self::Off), ("native", Self::Native), ("generic", Self::Generic)];
+
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Native => "native",
+            Self::Generic => "generic",
+        }
+    }
 }
 
 /// Where the host is unless the document says otherwise. Both are out of the blocks for benchmarks (RFC 2544, RFC 5180),

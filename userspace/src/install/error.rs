@@ -66,6 +66,14 @@ pub enum Error {
     DeviceMissing(String),
     #[error("interface {0} has no Ethernet address, so it can't lead to a guest")]
     NotEthernet(String),
+    #[error(
+        "interface {0} can't run XDP programs by its driver: say xdp: generic, which every device can, or xdp: off"
+    )]
+    NoXdp(String),
+    #[error(
+        "interface {0} runs an XDP program already, and a device runs one at most: remove that one, or say xdp: off"
+    )]
+    XdpTaken(String),
     #[error("{tool} isn't installed, and an uplink to the host needs it: install the package {package}")]
     ToolMissing { tool: &'static str, package: &'static str },
     #[error("{what}: {said}")]

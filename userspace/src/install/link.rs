@@ -87,6 +87,8 @@ mod tests {
             alias: alias.map(str::to_owned),
             up: false,
             mac: None,
+            native_xdp: None,
+            generic_xdp: None,
         };
         assert!(is_ours(&link(None), None, "ours", true));
         assert!(!is_ours(&link(None), None, "ours", false));

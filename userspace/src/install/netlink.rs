@@ -10,7 +10,7 @@ use futures_util::TryStreamExt as _;
 use groundplane_abi::{Device, Mac};
 use ipnet::IpNet;
 use netlink_packet_route::address::{AddressHeaderFlags, AddressMessage};
-use netlink_packet_route::link::{InfoData, InfoVeth, LinkAttribute, LinkFlags, LinkMessage};
+use netlink_packet_route::link::{InfoData, InfoVeth, LinkAttribute, LinkFlags, LinkMessage, LinkXdp};
 use rtnetlink::{AddressMessageBuilder, Handle, LinkMessageBuilder, LinkUnspec, LinkVeth, RouteMessageBuilder};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -29,6 +29,9 @@ pub struct Link {
     pub up: bool,
     /// None of a device whose address isn't that of Ethernet.
     pub mac: Option<Mac>,
+    /// The XDP program that its driver runs, and the one that the kernel runs for it, by their numbers.
+    pub native_xdp: Option<u32>,
+    pub generic_xdp: Option<u32>,
 }
 
 /// Both ends of a veth pair that is to be made.
@@ -223,6 +226,11 @@ impl Netlink {
 }
 
 impl Link {
+    /// Whether it runs an XDP program.
+    pub const fn has_xdp(&self) -> bool {
+        self.native_xdp.is_some() || self.generic_xdp.is_some()
+    }
+
     /// The device as a key of the tables.
     pub fn device(&self, name: &str) -> Result<Device> {
         match Device(self.index) {
@@ -249,7 +257,20 @@ impl From<&LinkMessage> for Link {
             LinkAttribute::Address(address) => Some(Mac(address.as_slice().try_into().ok()?)),
             _ => None,
         });
+        let xdp = message.attributes.iter().filter_map(|attribute| match attribute {
+            LinkAttribute::Xdp(xdp) => Some(xdp),
+            _ => None,
+        });
+        let xdp: Vec<_> = xdp.flatten().collect();
         Self {
+            native_xdp: xdp.iter().find_map(|xdp| match xdp {
+                LinkXdp::DrvProgId(id) => Some(*id),
+                _ => None,
+            }),
+            generic_xdp: xdp.iter().find_map(|xdp| match xdp {
+                LinkXdp::SkbProgId(id) => Some(*id),
+                _ => None,
+            }),
             index: message.header.index,
             // The kernel tells every device's name.
             name: name.unwrap_or_default(),

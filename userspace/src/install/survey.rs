@@ -92,6 +92,8 @@ mod tests {
             alias: (!alias.is_empty()).then(|| alias.to_owned()),
             up: true,
             mac: None,
+            native_xdp: None,
+            generic_xdp: None,
         });
         let links: BTreeMap<_, _> = links.map(|link| (link.name.clone(), link)).collect();
         Survey {

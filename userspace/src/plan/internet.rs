@@ -10,7 +10,7 @@ use groundplane_abi::internet::{PublicEntry, PublicKey};
 use groundplane_abi::vpc::{VpcEntry, VpcKey, vpc_flag};
 use groundplane_abi::{Bank, Device, Ip4, Ip6, RouteTableId, VpcId};
 use ipnet::IpNet;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 /// The rows of a VPC itself.
 pub(super) fn compile(lookup: &Lookup<'_>, objects: &Objects<'_>, plan: &mut Plan) {
@@ -44,13 +44,17 @@ pub(super) fn compile(lookup: &Lookup<'_>, objects: &Objects<'_>, plan: &mut Pla
 
 /// Elastic IPs that nobody has: they are ours all the same.
 pub(super) fn compile_unassociated(all: &Resources, plan: &mut Plan) {
+    for address in unassociated(all) {
+        insert_public::<Ip4>(plan, IpAddr::V4(address).into(), VpcId(0), Ip4::UNSPECIFIED);
+    }
+}
+
+pub(super) fn unassociated(all: &Resources) -> impl Iterator<Item = Ipv4Addr> {
     let enis = all.network_interfaces.iter();
     let associated: std::collections::BTreeSet<_> =
         enis.flat_map(|eni| &eni.associations).map(|it| it.public_ip).collect();
     let addresses = all.addresses.iter().filter_map(|address| address.public_ip);
-    for address in addresses.filter(|address| !associated.contains(address)) {
-        insert_public::<Ip4>(plan, IpAddr::V4(address).into(), VpcId(0), Ip4::UNSPECIFIED);
-    }
+    addresses.filter(move |address| !associated.contains(address))
 }
 
 /// A block of the VPC, in which an address that no ENI has is nobody's. Rows of ENIs are longer or win.
@@ -82,7 +86,7 @@ fn insert_public<I: Family>(plan: &mut Plan, block: IpNet, vpc: VpcId, private: 
 }
 
 /// The route table that is associated with the VPC's internet gateway (semantics 5.5).
-fn edge_table(lookup: &Lookup<'_>, objects: &Objects<'_>) -> RouteTableId {
+pub(super) fn edge_table(lookup: &Lookup<'_>, objects: &Objects<'_>) -> RouteTableId {
     let is_gateway = |id: &String| lookup.gateways.is_internet(id, objects.vpc_id);
     let mut tables = objects.route_tables.iter();
     let table = tables.find(|table| table.gateway_ids.iter().any(is_gateway));

@@ -2,6 +2,7 @@
 //!
 //! One file for each noun, named like its counterpart in the tables' layout and in the datapath.
 
+mod door;
 mod eni;
 mod family;
 mod gateway;
@@ -29,6 +30,7 @@ pub use problem::PlanProblem;
 pub use scope::changed_scopes;
 
 use crate::resources::Resources;
+use groundplane_abi::door::{DoorEntry, DoorKey};
 use groundplane_abi::eni::{EniEntry, EniKey, MacKey, SubnetEntry, SubnetKey};
 use groundplane_abi::security_group::{GroupSetEntry, GroupSetKey, ReferenceKey, RuleBits, SelectorKey};
 use groundplane_abi::transit::{AttachmentEntry, AttachmentKey};
@@ -66,6 +68,10 @@ pub struct Plan {
     pub references: BTreeMap<ReferenceKey, RuleBits>,
     /// Key and length of the selector's prefix.
     pub selectors: BTreeMap<(SelectorKey, u8), RuleBits>,
+    /// What the filter in front of an uplink asks.
+    pub doors4: BTreeMap<DoorKey<Ip4>, DoorEntry>,
+    /// Key and length of the address's prefix.
+    pub doors6: BTreeMap<(DoorKey<Ip6>, u8), DoorEntry>,
     pub ip4: FamilyRows<Ip4>,
     pub ip6: FamilyRows<Ip6>,
     /// Scope of each VPC and transit gateway, by its id.
@@ -91,6 +97,8 @@ impl Plan {
         self.group_sets.extend(&other.group_sets);
         self.references.extend(&other.references);
         self.selectors.extend(&other.selectors);
+        self.doors4.extend(&other.doors4);
+        self.doors6.extend(&other.doors6);
         self.ip4.extend(&other.ip4);
         self.ip6.extend(&other.ip6);
         self.scopes

@@ -3,7 +3,9 @@
 use super::lookup::Lookup;
 use super::objects::Objects;
 use super::problem::Problems;
-use super::{Bindings, Plan, PlanProblem, eni, internet, limits, nacl, nat, peering, route, security_group, transit};
+use super::{
+    Bindings, Plan, PlanProblem, door, eni, internet, limits, nacl, nat, peering, route, security_group, transit,
+};
 use crate::resources::{PrefixList, Resources};
 use groundplane_abi::ScopeId;
 use std::collections::{BTreeMap, BTreeSet};
@@ -98,6 +100,7 @@ fn edges<'a>(lookup: &Lookup<'a>, resources: &'a Resources) -> Parts {
     }
     let mut plan = Plan::default();
     internet::compile_unassociated(resources, &mut plan);
+    door::compile_unassociated(resources, &mut plan);
     parts.insert(INTERNET.to_owned(), Arc::new(plan));
     parts
 }
@@ -152,6 +155,7 @@ fn part(lookup: &Lookup<'_>, objects: &Objects<'_>, problems: &mut Problems) -> 
     eni::compile_enis(lookup, objects, &mut plan, problems);
     nat::compile(lookup, objects, &mut plan);
     internet::compile(lookup, objects, &mut plan);
+    door::compile(lookup, objects, &mut plan);
     plan
 }
 

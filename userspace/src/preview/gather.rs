@@ -207,12 +207,12 @@ fn fields(uplink: &Uplink) -> Map<String, Value> {
         UplinkKind::Host { address, ipv6_address } => {
             json!({ "kind": "host", "address": address, "ipv6_address": ipv6_address })
         }
-        UplinkKind::Device { device, announce } => {
+        UplinkKind::Device { device, announce, xdp } => {
             let announce = match announce {
                 Announce::Arp => "arp",
                 Announce::Route => "route",
             };
-            json!({ "device": device, "announce": announce })
+            json!({ "device": device, "announce": announce, "xdp": xdp })
         }
     };
     match fields {

@@ -10,6 +10,7 @@ pub(super) struct Bank {
     pub(super) ip4: Lengths,
     pub(super) ip6: Lengths,
     pub(super) selectors: Vec<u8>,
+    pub(super) doors6: Vec<u8>,
 }
 
 /// The lengths in the tables of one family, the longest first.
@@ -27,6 +28,7 @@ impl Bank {
             ip4: Lengths::of(&plan.ip4),
             ip6: Lengths::of(&plan.ip6),
             selectors: lengths(&plan.selectors),
+            doors6: lengths(&plan.doors6),
             plan: plan.clone(),
         }
     }

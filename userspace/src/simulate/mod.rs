@@ -4,6 +4,7 @@
 //! there is neither root nor BPF: in tests, in fuzzers, in answers to "why would this packet be dropped".
 
 mod bank;
+mod door;
 mod flows;
 mod tables;
 
@@ -21,7 +22,8 @@ use groundplane_abi::uplink::{UplinkEntry, uplink_flag};
 use groundplane_abi::{Device, DropReason, Ip, Ip4, Ip6, Mac};
 use groundplane_datapath::scratch::Scratch;
 use groundplane_datapath::{
-    Family, FlowTable, Frame, Stages, TablesOf as _, Verdict, checksum, commit, fast, judge, nat64, parse, rewrite,
+    Family, FlowTable, Frame, Stages, TablesOf as _, Verdict, checksum, commit, fast, filter, judge, nat64, parse,
+    rewrite,
 };
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -308,6 +310,15 @@ impl Simulation {
             fast::<Ip6, _>(self, frame, device).map_or_else(|| judge::<Ip6, _>(self, frame, device), |hit| hit.verdict)
         } else {
             fast::<Ip4, _>(self, frame, device).map_or_else(|| judge::<Ip4, _>(self, frame, device), |hit| hit.verdict)
+        }
+    }
+
+    /// Why the filter in front of an uplink drops a frame, if it does.
+    pub fn filter(&self, frame: &SliceFrame) -> DropReason {
+        if parse::is_ip6(frame) {
+            filter::<Ip6, _>(self, frame)
+        } else {
+            filter::<Ip4, _>(self, frame)
         }
     }
 

@@ -49,7 +49,7 @@ impl<I: Ip> FamilyTables<I> {
 }
 
 impl Simulation {
-    fn bank(&self, bank: Bank) -> &bank::Bank {
+    pub(super) fn bank(&self, bank: Bank) -> &bank::Bank {
         &self.banks[(bank.0 & 1) as usize]
     }
 
@@ -71,7 +71,7 @@ fn count(state: &mut EniState, account: Account) -> &mut u64 {
 }
 
 /// The first bits of an address, the others zero.
-fn network<I: Ip>(address: I, prefix_len: u8) -> I {
+pub(super) fn network<I: Ip>(address: I, prefix_len: u8) -> I {
     let mut masked = address;
     let bytes = bytemuck::bytes_of_mut(&mut masked);
     for (byte, index) in bytes.iter_mut().zip(0_u8..) {

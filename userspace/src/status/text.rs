@@ -31,7 +31,7 @@ impl fmt::Display for Status {
                 "\n{}\n\n{}\n\n{}",
                 eni_table(&self.enis).trim_fmt(),
                 rule_table(&self.enis).trim_fmt(),
-                drop_table(&self.enis, &self.gateways)
+                drop_table(&self.enis, &self.gateways, &self.uplinks)
             )?;
         }
         if !self.uplinks.is_empty() {
@@ -43,13 +43,14 @@ impl fmt::Display for Status {
 
 fn uplink_table(uplinks: &[UplinkStatus]) -> Table {
     let mut table = plain_table();
-    table.set_header(["UPLINK", "BY", "DEVICE", "WORKS", "ADDRESSES"]);
+    table.set_header(["UPLINK", "BY", "DEVICE", "XDP", "WORKS", "ADDRESSES"]);
     for uplink in uplinks {
         let owned: Vec<_> = uplink.owned.iter().map(ToString::to_string).collect();
         table.add_row([
             uplink.name.clone(),
             uplink.by(),
             uplink.device.clone(),
+            uplink.xdp.word().to_owned(),
             uplink.words().to_owned(),
             owned.join(" "),
         ]);
@@ -111,12 +112,14 @@ fn align_right(table: &mut Table, columns: std::ops::Range<usize>) {
     }
 }
 
-fn drop_table(enis: &[EniStatus], gateways: &[GatewayStatus]) -> String {
+fn drop_table(enis: &[EniStatus], gateways: &[GatewayStatus], uplinks: &[UplinkStatus]) -> String {
     let mut table = plain_table();
     table.set_header(["DROPPED AT", "REASON", "RULE", "PACKETS", "BECAUSE"]);
     let of_enis = enis.iter().map(|eni| (format!("{}/{}", eni.vpc, eni.name), &eni.drops));
     let of_gateways = gateways.iter().map(|gateway| (gateway.name.clone(), &gateway.drops));
-    for (name, drops) in of_enis.chain(of_gateways) {
+    let filter = |uplink: &UplinkStatus| format!("filter of {}", uplink.device);
+    let of_uplinks = uplinks.iter().map(|uplink| (filter(uplink), &uplink.filtered));
+    for (name, drops) in of_enis.chain(of_gateways).chain(of_uplinks) {
         for drop in drops {
             table.add_row([
                 name.clone(),
@@ -144,6 +147,7 @@ pub(crate) fn plain_table() -> Table {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::document::Xdp;
     use crate::install::kernel::DropCause;
     use crate::install::state::Place;
     use crate::install::state::tests::guest;
@@ -192,6 +196,8 @@ mod tests {
             host_device: Some("gph00000000001".to_owned()),
             address: Some(Ipv4Addr::new(198, 18, 0, 1)),
             condition: uplink::Condition::Up,
+            xdp: Xdp::Off,
+            filtered: Vec::new(),
             owned: ["203.0.113.10/32", "2001:db8:a::/56"]
                 .map(|block| block.parse().unwrap())
                 .to_vec(),
@@ -232,7 +238,7 @@ mod tests {
         }
         assert_eq!(
             lines[9],
-            "out the host at 198.18.0.1 gpu00000000001 yes 203.0.113.10/32 2001:db8:a::/56"
+            "out the host at 198.18.0.1 gpu00000000001 off yes 203.0.113.10/32 2001:db8:a::/56"
         );
     }
 

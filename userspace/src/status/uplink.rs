@@ -1,7 +1,9 @@
 //! Uplinks as `status` tells of them.
 
+use super::DropStatus;
+use crate::document::Xdp;
 use crate::install::error::Result;
-use crate::install::kernel::Datapath;
+use crate::install::kernel::{Datapath, DropCause};
 use crate::install::netlink::Netlink;
 use crate::install::state::State;
 use crate::install::uplink::{self, Condition, UplinkState};
@@ -20,6 +22,10 @@ pub struct UplinkStatus {
     /// Where guests find the host on it.
     pub address: Option<Ipv4Addr>,
     pub condition: Condition,
+    /// Whether it has a filter, and who runs that.
+    pub xdp: Xdp,
+    /// What the filter has dropped.
+    pub filtered: Vec<DropStatus>,
     /// What comes for these addresses is for the VPCs.
     pub owned: Vec<IpNet>,
 }
@@ -53,6 +59,8 @@ impl UplinkStatus {
             host_device: link.map(|link| link.end.clone()),
             address: link.map(|link| link.address),
             condition: uplink::condition(uplink, datapath, netlink)?,
+            xdp: uplink.xdp(),
+            filtered: filtered(datapath)?,
             owned: uplink.owned.iter().copied().collect(),
         })
     }
@@ -72,8 +80,17 @@ impl UplinkStatus {
             Condition::DeviceMissing => "NO: the device is gone",
             Condition::DeviceDown => "NO: the device is down",
             Condition::NotAttached => "NO: the program is not attached",
+            Condition::NotFiltered => "yes, but without its filter",
         }
     }
+}
+
+fn filtered(datapath: &Datapath) -> Result<Vec<DropStatus>> {
+    let drops = datapath.filtered()?.into_iter();
+    let cause = |reason| DropCause { reason, rule: 0 };
+    Ok(drops
+        .map(|(reason, counter)| DropStatus::new(None, cause(reason), counter))
+        .collect())
 }
 
 /// How packets leave the host, for `up`'s closing words.

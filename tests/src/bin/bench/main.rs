@@ -6,8 +6,10 @@
 
 mod apply;
 mod bed;
+mod drop;
 mod established;
 mod first;
+mod flood;
 mod flow;
 mod gateways;
 mod memory;
@@ -56,6 +58,10 @@ enum Measurement {
     Random,
     /// The program's time for the first packets of a connection, against a floor program and with many rules
     First,
+    /// Packets from outside that are dropped, against a bare XDP_DROP and against nftables
+    Drop,
+    /// What ten million first packets from outside cost others
+    Flood,
     /// The memory that a connection takes
     Memory,
     /// A large configuration put in force, and one rule of it changed
@@ -86,6 +92,8 @@ impl Measurement {
             Self::Scales => apart(|| established::measure_scales(options)),
             Self::Random => apart(|| random::measure(options)),
             Self::First => apart(|| first::measure(options)),
+            Self::Drop => drop::measure(options),
+            Self::Flood => apart(|| flood::measure(options)),
             Self::Memory => apart(memory::measure),
             Self::Apply => apart(|| apply::measure(options)),
         }

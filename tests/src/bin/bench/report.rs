@@ -60,6 +60,8 @@ pub(crate) enum Bar {
     AtMost(f64),
     /// As much more or less than one.
     Within(f64),
+    /// None: the figure is for whoever wants to know.
+    None,
 }
 
 impl Bar {
@@ -68,6 +70,7 @@ impl Bar {
             Self::AtLeast(bar) => ratio >= bar,
             Self::AtMost(bar) => ratio <= bar,
             Self::Within(bar) => (ratio - 1.0).abs() <= bar,
+            Self::None => true,
         }
     }
 }
@@ -78,6 +81,7 @@ impl fmt::Display for Bar {
             Self::AtLeast(bar) => write!(f, "at least {bar:.2}"),
             Self::AtMost(bar) => write!(f, "at most {bar:.2}"),
             Self::Within(bar) => write!(f, "1 ± {bar:.2}"),
+            Self::None => f.write_str("none"),
         }
     }
 }
@@ -201,7 +205,11 @@ impl fmt::Display for Row {
             spread(&self.theirs),
             self.ratio,
             self.bar.to_string(),
-            if self.met { "met" } else { "missed" },
+            match self.bar {
+                Bar::None => "",
+                _ if self.met => "met",
+                _ => "missed",
+            },
         )?;
         match &self.note {
             Some(note) => writeln!(f, "    {note}"),

@@ -5,6 +5,8 @@ mod device;
 mod filter;
 mod kill;
 mod link;
+mod own;
+mod xdp;
 
 use anyhow::{Context, Result, ensure};
 use aya::programs::{SchedClassifier, TcAttachType};
@@ -69,7 +71,8 @@ fn programs() -> Result<String> {
             .iter()
             .map(|program| program.name_as_str().unwrap_or_default())
             .collect();
-        text += &format!("{} {} {:?} {programs:?}\n", link.index, link.name, link.alias);
+        let xdp = (link.native_xdp.is_some(), link.generic_xdp.is_some());
+        text += &format!("{} {} {:?} {programs:?} {xdp:?}\n", link.index, link.name, link.alias);
     }
     Ok(text)
 }

@@ -24,10 +24,18 @@ pub(super) fn schema() -> Value {
                     &["arp", "route"],
                 ),
             ),
+            (
+                "xdp",
+                one_of(
+                    "Whether what certainly is dropped is dropped by an XDP program: by the device's driver, or by the kernel \
+                     for drivers that can't; off unless it is said.",
+                    &["off", "native", "generic"],
+                ),
+            ),
         ],
         &[],
     );
-    let host = json!({ "required": ["kind"], "not": any_of(&["device", "announce"]) });
+    let host = json!({ "required": ["kind"], "not": any_of(&["device", "announce", "xdp"]) });
     let device = json!({ "required": ["device"], "not": any_of(&["kind", "address", "ipv6_address"]) });
     schema["oneOf"] = json!([host, device]);
     schema

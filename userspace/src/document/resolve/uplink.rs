@@ -43,11 +43,12 @@ impl Around<'_> {
                     ipv6_address: ipv6_address.value,
                 }
             }
-            schema::UplinkKind::Device { device, announce } => {
+            schema::UplinkKind::Device { device, announce, xdp } => {
                 self.check_device(device, problems);
                 UplinkKind::Device {
                     device: device.value.to_owned(),
                     announce,
+                    xdp,
                 }
             }
         }

@@ -4,7 +4,7 @@ use super::{fields, name};
 use crate::document::diagnostic::{Problem, Problems, Spanned};
 use crate::document::fields::{Field, Fields};
 use crate::document::tree::Entry;
-use crate::document::uplink::{Announce, HOST_ADDRESS, HOST_IPV6_ADDRESS};
+use crate::document::uplink::{Announce, HOST_ADDRESS, HOST_IPV6_ADDRESS, Xdp};
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 #[derive(Clone, Copy, Debug)]
@@ -23,6 +23,7 @@ pub(in crate::document) enum UplinkKind<'a> {
     Device {
         device: Spanned<&'a str>,
         announce: Announce,
+        xdp: Xdp,
     },
 }
 
@@ -47,13 +48,14 @@ fn kind<'a>(fields: &mut Fields<'a>, problems: &mut Problems) -> Option<UplinkKi
     let host = fields.word("kind", &KINDS, problems);
     let device = fields.text("device", problems);
     let announce = fields.word("announce", &ANNOUNCEMENTS, problems);
+    let xdp = fields.word("xdp", &Xdp::WORDS, problems);
     let address = fields.value("address", problems);
     let ipv6_address = fields.value("ipv6_address", problems);
     let is_host = fields.has("kind");
     if is_host {
-        refuse(fields, ["device", "announce"], "the host itself", problems);
+        refuse(fields, &["device", "announce", "xdp"], "the host itself", problems);
     } else {
-        refuse(fields, ["address", "ipv6_address"], "a device", problems);
+        refuse(fields, &["address", "ipv6_address"], "a device", problems);
     }
     if !is_host && device.is_missing() {
         let help = "write kind: host for a link to the host itself, or device: NAME for a device that is there";
@@ -68,12 +70,13 @@ fn kind<'a>(fields: &mut Fields<'a>, problems: &mut Problems) -> Option<UplinkKi
         device.known().map(|device| UplinkKind::Device {
             device,
             announce: announce.unwrap_or(Announce::Arp),
+            xdp: xdp.unwrap_or_default(),
         })
     }
 }
 
 /// Reports fields that an uplink of a kind can't have.
-fn refuse(fields: &Fields<'_>, names: [&str; 2], kind: &str, problems: &mut Problems) {
+fn refuse(fields: &Fields<'_>, names: &[&str], kind: &str, problems: &mut Problems) {
     for name in names {
         if let Some(span) = fields.place(name) {
             let message = format!("{} is {kind}, and has no {name}", fields.owner());

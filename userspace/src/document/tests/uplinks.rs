@@ -41,6 +41,7 @@ fn a_device_answers_for_public_addresses_unless_somebody_routes_them() {
         kind: UplinkKind::Device {
             device: "eth0".to_owned(),
             announce,
+            xdp: Xdp::Off,
         },
     };
     assert_eq!(uplink("wan: { device: eth0 }"), device(Announce::Arp));
@@ -48,6 +49,25 @@ fn a_device_answers_for_public_addresses_unless_somebody_routes_them() {
     assert_eq!(
         uplink("wan: { device: eth0, announce: route }"),
         device(Announce::Route)
+    );
+}
+
+#[test]
+fn a_device_has_a_filter_if_it_is_asked_for() {
+    for (word, xdp) in Xdp::WORDS {
+        let UplinkKind::Device { xdp: found, .. } = uplink(&format!("wan: {{ device: eth0, xdp: {word} }}")).kind
+        else {
+            panic!("it is a device")
+        };
+        assert_eq!((found, found.word()), (xdp, word));
+    }
+    check_uplink(
+        "out: { device: eth0, xdp: on }",
+        &["12:29 InvalidParameterValue: xdp must be off, native or generic, this is \"on\""],
+    );
+    check_uplink(
+        "out: { kind: host, xdp: native }",
+        &["12:22 InvalidParameterCombination: uplink \"out\" is the host itself, and has no xdp"],
     );
 }
 

@@ -1,7 +1,7 @@
 //! Uplinks.
 
 use super::text::Map;
-use crate::document::{Announce, HOST_ADDRESS, HOST_IPV6_ADDRESS, Uplink, UplinkKind};
+use crate::document::{Announce, HOST_ADDRESS, HOST_IPV6_ADDRESS, Uplink, UplinkKind, Xdp};
 
 pub(super) fn uplinks(uplinks: &[Uplink]) -> Map {
     let mut all = Map::default();
@@ -23,9 +23,10 @@ fn one(kind: &UplinkKind) -> Map {
                 ipv6_address.to_string(),
             );
         }
-        UplinkKind::Device { device, announce } => {
+        UplinkKind::Device { device, announce, xdp } => {
             map.put("device", device);
             map.put_if(*announce == Announce::Route, "announce", "route");
+            map.put_if(*xdp != Xdp::Off, "xdp", xdp.word());
         }
     }
     map

@@ -1,6 +1,7 @@
 //! The programs at devices' hooks.
 
 use super::expedited::Expedited;
+use super::filter;
 use super::programs::Programs;
 use crate::install::bpffs;
 use crate::install::error::{Doing as _, Error, Result, bpf};
@@ -67,6 +68,9 @@ pub(super) fn hand_over(pins: &Path, programs: &Programs) -> Result<usize> {
             replace(&directory.join(name), &mut program)?;
         }
     }
+    for directory in &pinned {
+        filter::hand_over(directory, programs)?;
+    }
     Ok(pinned.len())
 }
 
@@ -90,7 +94,7 @@ fn replace(pin: &Path, program: &mut SchedClassifier) -> Result<()> {
 }
 
 /// What the kernel says of a link whose device is gone.
-fn is_of_no_device(error: &aya::programs::ProgramError) -> bool {
+pub(super) fn is_of_no_device(error: &aya::programs::ProgramError) -> bool {
     use aya::programs::ProgramError::SyscallError;
     matches!(error, SyscallError(call) if call.io_error.raw_os_error() == Some(nix::errno::Errno::ENOLINK as i32))
 }
@@ -107,14 +111,19 @@ pub(super) fn detach(pins: &Path, names: &[&str]) -> Result<()> {
 
 fn detach_one(directory: &Path) -> Result<()> {
     for (name, _) in HOOKS {
-        let pin = directory.join(name);
-        // The kernel detaches at once when a descriptor that is the last to know the link is closed, and some time later
-        // when it was only unpinned.
-        let link = pin.exists().then(|| PinnedLink::from_pin(&pin).ok()).flatten();
-        bpffs::unpin(&pin)?;
-        drop(link);
+        detach_link(&directory.join(name))?;
     }
+    filter::detach(directory)?;
     bpffs::remove_directory(directory)
+}
+
+/// The kernel detaches at once when a descriptor that is the last to know the link is closed, and some time later when it
+/// was only unpinned.
+pub(super) fn detach_link(pin: &Path) -> Result<()> {
+    let link = pin.exists().then(|| PinnedLink::from_pin(pin).ok()).flatten();
+    bpffs::unpin(pin)?;
+    drop(link);
+    Ok(())
 }
 
 /// Whether both hooks of an ENI's host side really run programs of ours before any other: the kernel is asked, not the

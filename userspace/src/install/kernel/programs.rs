@@ -8,14 +8,14 @@ use super::table::open;
 use crate::install::bpffs;
 use crate::install::error::{Doing as _, Error, Result, bpf};
 use aya::maps::ProgramArray;
-use aya::programs::{ProgramError, SchedClassifier};
+use aya::programs::{ProgramError, ProgramInfo, SchedClassifier, Xdp};
 use aya::{Ebpf, EbpfLoader};
 use groundplane_abi::{map, program};
 use std::io;
 use std::path::{Path, PathBuf};
 
 /// What is pinned of a set: first what is called, then what is attached, so that a set which has all is whole.
-const PINNED: [&str; 10] = [
+const PINNED: [&str; 12] = [
     program::STAGES[0],
     program::STAGES[1],
     program::STAGES[2],
@@ -23,6 +23,8 @@ const PINNED: [&str; 10] = [
     program::STAGES[4],
     program::RETIRE_IP4,
     program::RETIRE_IP6,
+    program::UPLINK_GENERIC,
+    program::UPLINK_FILTER,
     program::UPLINK_INGRESS,
     program::ENI_GUARD,
     program::ENI_EGRESS,
@@ -119,27 +121,33 @@ impl Programs {
         }
         for name in PINNED {
             let pin = self.directory.join(name);
-            let program = match program::STAGES.contains(&name) {
-                true => program_of(&mut object, name)?,
-                false => loaded(&mut object, name)?,
+            let pinned = match name {
+                program::UPLINK_FILTER | program::UPLINK_GENERIC => filter(&mut object, name)?.pin(&pin),
+                _ if program::STAGES.contains(&name) => program_of(&mut object, name)?.pin(&pin),
+                _ => loaded(&mut object, name)?.pin(&pin),
             };
-            bpf(program.pin(&pin), || format!("pin {}", pin.display()))?;
+            bpf(pinned, || format!("pin {}", pin.display()))?;
         }
         Ok(object)
     }
 
     pub(super) fn program(&self, name: &str) -> Result<SchedClassifier> {
-        bpf(SchedClassifier::from_pin(self.directory.join(name)), || {
+        bpf(SchedClassifier::from_pin(self.pin(name)), || {
             format!("take program {name}")
         })
+    }
+
+    /// Where a program is pinned.
+    pub(super) fn pin(&self, name: &str) -> PathBuf {
+        self.directory.join(name)
     }
 
     /// Whether another set has the same programs, instruction for instruction.
     pub(super) fn is_same(&self, other: &Self) -> Result<bool> {
         for name in PINNED {
             let tag = |set: &Self| -> Result<u64> {
-                let program = set.program(name)?;
-                Ok(bpf(program.info(), || format!("look at program {name}"))?.tag())
+                let info = ProgramInfo::from_pin(set.pin(name));
+                Ok(bpf(info, || format!("look at program {name}"))?.tag())
             };
             if tag(self)? != tag(other)? {
                 return Ok(false);
@@ -167,7 +175,15 @@ fn home(pins: &Path) -> PathBuf {
 /// A program of the object, loaded into the kernel.
 pub(super) fn loaded<'a>(object: &'a mut Ebpf, name: &'static str) -> Result<&'a mut SchedClassifier> {
     let program = program_of(object, name)?;
-    bpf(load(program), || format!("load program {name}"))?;
+    bpf(load(|| program.load()), || format!("load program {name}"))?;
+    Ok(program)
+}
+
+/// A filter of uplinks, loaded.
+fn filter<'a>(object: &'a mut Ebpf, name: &'static str) -> Result<&'a mut Xdp> {
+    let program = object.program_mut(name).ok_or(Error::NoProgram(name))?;
+    let program: &mut Xdp = bpf(program.try_into(), || format!("take program {name}"))?;
+    bpf(load(|| program.load()), || format!("load program {name}"))?;
     Ok(program)
 }
 
@@ -178,13 +194,13 @@ fn program_of<'a>(object: &'a mut Ebpf, name: &'static str) -> Result<&'a mut Sc
 
 /// Loads a program. The kernel gives up verifying when a signal comes in, which says nothing about the program; then it
 /// is asked again.
-fn load(program: &mut SchedClassifier) -> std::result::Result<(), ProgramError> {
+fn load(mut load: impl FnMut() -> std::result::Result<(), ProgramError>) -> std::result::Result<(), ProgramError> {
     const ATTEMPTS: u32 = 10;
     for _ in 1..ATTEMPTS {
-        match program.load() {
+        match load() {
             Err(ProgramError::LoadError { io_error, .. }) if io_error.kind() == io::ErrorKind::WouldBlock => {}
             other => return other,
         }
     }
-    program.load()
+    load()
 }

@@ -4,6 +4,7 @@ use crate::install::error::{Result, bpf};
 use aya::Pod;
 use aya::maps::lpm_trie::{Key, LpmTrie};
 use aya::maps::{HashMap, Map, MapData, MapError};
+use groundplane_abi::door::DoorKey;
 use groundplane_abi::eni::{AddressKey, EniKey, MacKey, SubnetKey};
 use groundplane_abi::internet::PublicKey;
 use groundplane_abi::nacl::NaclKey;
@@ -56,6 +57,7 @@ banked!(
     RouteKey<Ip6>,
     PublicKey<Ip4>,
     PublicKey<Ip6>,
+    DoorKey<Ip6>,
     PeerKey<Ip4>,
     PeerKey<Ip6>
 );
@@ -76,6 +78,7 @@ prefixed!(
     RouteKey<Ip6>,
     PublicKey<Ip4>,
     PublicKey<Ip6>,
+    DoorKey<Ip6>,
     PeerKey<Ip4>,
     PeerKey<Ip6>
 );

@@ -1,8 +1,10 @@
 //! The tables whose rows stand in banks: those a plan fills.
 
+use super::slots::Slots;
 use super::table::{Banked, Changes, Exact, Longest, Prefixed, Table, delete, put, read_banks};
 use crate::install::error::Result;
 use crate::plan::{FamilyRows, Plan};
+use groundplane_abi::door::{DoorEntry, DoorKey};
 use groundplane_abi::eni::{AddressEntry, AddressKey, EniEntry, EniKey, MacKey, SubnetEntry, SubnetKey};
 use groundplane_abi::internet::{PublicEntry, PublicKey};
 use groundplane_abi::nacl::{NaclEntry, NaclKey};
@@ -24,6 +26,8 @@ pub(super) struct BankedTables {
     group_sets: Exact<GroupSetKey, GroupSetEntry>,
     references: Exact<ReferenceKey, RuleBits>,
     selectors: Longest<SelectorKey, RuleBits>,
+    doors4: Slots,
+    doors6: Longest<DoorKey<Ip6>, DoorEntry>,
     ip4: FamilyTables<Ip4>,
     ip6: FamilyTables<Ip6>,
 }
@@ -60,6 +64,8 @@ impl BankedTables {
             group_sets: Exact::open(pins, map::GROUP_SETS)?,
             references: Exact::open(pins, map::REFERENCES)?,
             selectors: Longest::open(pins, map::SELECTORS)?,
+            doors4: Slots::open(pins, ip4::DOORS)?,
+            doors6: Longest::open(pins, ip6::DOORS)?,
             ip4: FamilyTables::open(
                 pins,
                 [
@@ -96,6 +102,8 @@ impl BankedTables {
         [zero.group_sets, one.group_sets] = read_banks(&self.group_sets)?;
         [zero.references, one.references] = read_banks(&self.references)?;
         [zero.selectors, one.selectors] = read_banks(&self.selectors)?;
+        [zero.doors4, one.doors4] = read_banks(&self.doors4)?;
+        [zero.doors6, one.doors6] = read_banks(&self.doors6)?;
         [zero.ip4, one.ip4] = self.ip4.read()?;
         [zero.ip6, one.ip6] = self.ip6.read()?;
         Ok([zero, one])
@@ -123,6 +131,8 @@ impl BankedTables {
         rows += step.take(&mut self.group_sets, bank, each(parts, |plan| &plan.group_sets))?;
         rows += step.take(&mut self.references, bank, each(parts, |plan| &plan.references))?;
         rows += step.take(&mut self.selectors, bank, each(parts, |plan| &plan.selectors))?;
+        rows += step.take(&mut self.doors4, bank, each(parts, |plan| &plan.doors4))?;
+        rows += step.take(&mut self.doors6, bank, each(parts, |plan| &plan.doors6))?;
         rows += self.ip4.step(bank, &each(parts, |plan| &plan.ip4), step)?;
         rows += self.ip6.step(bank, &each(parts, |plan| &plan.ip6), step)?;
         Ok(rows)

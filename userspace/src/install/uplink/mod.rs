@@ -4,6 +4,7 @@
 //! done for them comes from comparing what there is with what there should be, each time the host is taken over, so that
 //! the same steps make, repair and change an uplink, and finish what was killed. The journal names everything before it is made.
 
+mod filter;
 mod firewall;
 mod link;
 mod nft;
@@ -38,7 +39,8 @@ pub(super) struct Uplinks<'a> {
 impl Uplinks<'_> {
     /// Makes the host's uplinks what they are to be. Says what was not as the journal says.
     pub(super) fn settle(&mut self, wanted: Vec<UplinkState>) -> Result<Vec<String>> {
-        let (next, gone) = state::arrange(wanted, &self.state.uplinks);
+        let before = self.state.uplinks.clone();
+        let (next, gone) = state::arrange(wanted, &before);
         let noted: Vec<_> = next.iter().chain(&gone).cloned().collect();
         self.note(noted)?;
         if next.is_empty() || !gone.is_empty() {
@@ -48,7 +50,7 @@ impl Uplinks<'_> {
         }
         let mut findings = Vec::new();
         for at in 0..self.state.uplinks.len() {
-            findings.extend(self.ensure(at)?);
+            findings.extend(self.ensure(at, &before)?);
         }
         Ok(findings)
     }
@@ -71,27 +73,41 @@ impl Uplinks<'_> {
         self.store.write(self.state)
     }
 
-    fn ensure(&mut self, at: usize) -> Result<Option<String>> {
+    fn ensure(&mut self, at: usize, before: &[UplinkState]) -> Result<Option<String>> {
         let Some(mut uplink) = self.state.uplinks.get(at).cloned() else {
             return Ok(None);
         };
         match uplink.place.clone() {
             UplinkPlace::Host(link) => self.ensure_link(at, &mut uplink, &link),
-            UplinkPlace::Device { answers_arp } => self.ensure_device(at, &mut uplink, answers_arp),
+            UplinkPlace::Device { answers_arp, .. } => {
+                let had_filter = before
+                    .iter()
+                    .any(|it| it.device == uplink.device && it.xdp() == uplink.xdp());
+                let (finding, was_open) = self.ensure_device(at, &mut uplink, answers_arp)?;
+                let reopened = || format!("uplink {} had lost its filter and has it again", uplink.name);
+                Ok(finding.or_else(|| (was_open && had_filter).then(reopened)))
+            }
         }
     }
 
-    fn ensure_device(&mut self, at: usize, uplink: &mut UplinkState, answers_arp: bool) -> Result<Option<String>> {
+    /// Also says whether its filter was not as it is to be.
+    fn ensure_device(
+        &mut self,
+        at: usize,
+        uplink: &mut UplinkState,
+        answers_arp: bool,
+    ) -> Result<(Option<String>, bool)> {
         let before = uplink.index;
         let Some(found) = self.netlink.find(&uplink.device)? else {
             uplink.index = None;
             self.note_one(at, uplink)?;
             self.lead_out(UplinkEntry::default())?;
             let gone = || format!("uplink {}: interface {} is gone", uplink.name, uplink.device);
-            return Ok(before.map(|_| gone()));
+            return Ok((before.map(|_| gone()), false));
         };
         let mac = found.mac.ok_or_else(|| Error::NotEthernet(uplink.device.clone()))?;
         let was_bare = self.attach(uplink, &found)?;
+        let was_open = self.filter(uplink)?;
         uplink.index = Some(found.index);
         self.note_one(at, uplink)?;
         self.lead_out(UplinkEntry {
@@ -101,7 +117,8 @@ impl Uplinks<'_> {
             ..UplinkEntry::default()
         })?;
         let is_news = before.is_some() && was_bare;
-        Ok(is_news.then(|| format!("uplink {} had lost its program and has it again", uplink.name)))
+        let lost = || format!("uplink {} had lost its program and has it again", uplink.name);
+        Ok((is_news.then(lost), before.is_some() && was_open))
     }
 
     fn ensure_link(&mut self, at: usize, uplink: &mut UplinkState, link: &HostLink) -> Result<Option<String>> {
@@ -230,6 +247,7 @@ pub(super) fn check(wanted: &[UplinkState], before: &[UplinkState], netlink: &Ne
             _ => {}
         }
         errors.extend(link::check(netlink, uplink));
+        errors.extend(filter::check(netlink, uplink, before).err());
     }
     Error::collect(errors)
 }
@@ -262,6 +280,8 @@ pub enum Condition {
     DeviceDown,
     /// The device doesn't run the program for uplinks.
     NotAttached,
+    /// It does, but not the filter in front of it.
+    NotFiltered,
 }
 
 pub(crate) fn condition(uplink: &UplinkState, datapath: &Datapath, netlink: &Netlink) -> Result<Condition> {
@@ -278,6 +298,9 @@ pub(crate) fn condition(uplink: &UplinkState, datapath: &Datapath, netlink: &Net
             Some(pair) => pair.ours.up && pair.hosts.up,
         },
     };
+    if !filter::is_right(uplink, &found, datapath)? {
+        return Ok(Condition::NotFiltered);
+    }
     Ok(if is_up { Condition::Up } else { Condition::DeviceDown })
 }
 

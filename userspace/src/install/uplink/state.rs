@@ -2,7 +2,7 @@
 
 use super::owned;
 use super::setting::Setting;
-use crate::document::{Announce, Uplink, UplinkKind};
+use crate::document::{Announce, Uplink, UplinkKind, Xdp};
 use crate::install::deployment::Deployment;
 use crate::install::names;
 use groundplane_abi::Mac;
@@ -35,7 +35,11 @@ pub enum UplinkPlace {
     /// A link to the host itself.
     Host(HostLink),
     /// A device that was there before, of which nothing is changed.
-    Device { answers_arp: bool },
+    Device {
+        answers_arp: bool,
+        #[serde(default)]
+        xdp: Xdp,
+    },
 }
 
 /// What a link to the host consists of, apart from our end.
@@ -88,10 +92,11 @@ impl UplinkState {
                     settings: Vec::new(),
                 }),
             ),
-            UplinkKind::Device { device, announce } => (
+            UplinkKind::Device { device, announce, xdp } => (
                 device.clone(),
                 UplinkPlace::Device {
                     answers_arp: *announce == Announce::Arp,
+                    xdp: *xdp,
                 },
             ),
         };
@@ -117,6 +122,14 @@ impl UplinkState {
         self.index = before.index;
         self.pin.clone_from(&before.pin);
         Some(self)
+    }
+
+    /// Whether it has a filter, and who runs that.
+    pub(crate) const fn xdp(&self) -> Xdp {
+        match &self.place {
+            UplinkPlace::Host(_) => Xdp::Off,
+            UplinkPlace::Device { xdp, .. } => *xdp,
+        }
     }
 
     /// The link to the host, if it is one.
@@ -222,6 +235,7 @@ mod tests {
             ("out: { kind: host }", "out: { kind: host }"),
             ("out: { kind: host }", "out: { kind: host, address: 192.0.2.1 }"),
             ("wan: { device: eth0 }", "wan: { device: eth0, announce: route }"),
+            ("wan: { device: eth0 }", "wan: { device: eth0, xdp: native }"),
             ("wan: { device: eth0 }", "out: { device: eth0 }"),
         ] {
             let (next, gone) = arrange(uplinks(after), &there(before));

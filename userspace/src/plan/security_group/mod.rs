@@ -5,6 +5,7 @@
 //! speak of its far end, which of its protocol and port.
 
 mod list;
+pub(super) mod open;
 mod peer;
 mod reference;
 mod selector;

@@ -131,12 +131,6 @@ const TOOLS: &[Tool] = &[
         purposes: &[Test, Fuzz, Bench],
     },
     Tool {
-        command: "qemu-system-x86_64",
-        package: "qemu-system-x86",
-        why: "an older kernel",
-        purposes: &[Verify],
-    },
-    Tool {
         command: "busybox",
         package: "busybox-static",
         why: "the older kernel's user space",

@@ -3,6 +3,7 @@
 mod budget;
 mod emulator;
 mod kernel;
+mod qemu;
 mod stack;
 
 use crate::build;

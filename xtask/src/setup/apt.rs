@@ -95,6 +95,35 @@ pub(crate) fn download(package: &str, folder: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Fetches a package and whatever else it would take to install it here.
+pub(crate) fn download_all(package: &str, archives: &Path) -> Result<()> {
+    let mut place = std::ffi::OsString::from("Dir::Cache::archives=");
+    place.push(archives);
+    let fetch = || {
+        let mut command = program("apt-get");
+        command.args([
+            "install",
+            "-q",
+            "-y",
+            "--download-only",
+            "--no-install-recommends",
+            "-o",
+        ]);
+        read(
+            command
+                .arg(&place)
+                .arg(package)
+                .env("DEBIAN_FRONTEND", "noninteractive"),
+        )
+    };
+    if fetch().is_err() {
+        note("the mirror has moved on");
+        update()?;
+        fetch()?;
+    }
+    Ok(())
+}
+
 fn update() -> Result<()> {
     note("updating the lists of packages (apt-get update)");
     stream(&["update", "-q"])

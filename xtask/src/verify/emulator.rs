@@ -1,5 +1,6 @@
 //! A machine of its own for an older kernel: QEMU, busybox, and the loader as its only task.
 
+use super::qemu;
 use crate::command::{describe, find, program, read, run, target};
 use anyhow::{Context as _, Result, bail};
 use std::fs;
@@ -26,7 +27,7 @@ pub(super) fn run_loader(kernel: &Path, loader: &Path, object: &Path) -> Result<
     let folder = target().join("verify");
     let archive = pack(&folder, loader, object).context("packing the emulated machine's file system")?;
     let console = folder.join("console.log");
-    let mut command = machine(kernel, &archive);
+    let mut command = machine(kernel, &archive)?;
     command
         .stdout(fs::File::create(&console)?)
         .stderr(fs::File::create(folder.join("qemu.log"))?);
@@ -41,8 +42,8 @@ pub(super) fn run_loader(kernel: &Path, loader: &Path, object: &Path) -> Result<
     Ok(text)
 }
 
-fn machine(kernel: &Path, archive: &Path) -> Command {
-    let mut command = program("qemu-system-x86_64");
+fn machine(kernel: &Path, archive: &Path) -> Result<Command> {
+    let mut command = qemu::command()?;
     // Software emulation works everywhere, also inside of a virtual machine.
     command.args([
         "-accel",
@@ -58,7 +59,7 @@ fn machine(kernel: &Path, archive: &Path) -> Command {
     ]);
     command.arg("-kernel").arg(kernel).arg("-initrd").arg(archive);
     command.args(["-append", "console=ttyS0 panic=-1 quiet"]);
-    command
+    Ok(command)
 }
 
 /// Waits for the machine's end, and says what is wrong with it, if anything.

@@ -5,75 +5,32 @@
 //! it is, and finds the client again by whatever way an answer comes. It lives as long as the flow entries of its connection
 //! say: nothing else sees every packet.
 
-use crate::conntrack::{self, Pulse, idle};
+mod mapping;
+mod port;
+
+pub(crate) use mapping::expect;
+pub use mapping::{Mapping, Wanted, bind, is_live, unbind};
+pub use port::find_port;
+
 use crate::family::Family;
 use crate::packet::{Packet, packet_flag};
-use crate::scratch::Scratch;
 use crate::stages::Stages;
 use crate::walk::{NO_GATE, Walk, route};
-use crate::{TablesOf, eni, nat64, reclaim};
+use crate::{eni, nat64};
 use groundplane_abi::eni::{AddressKey, EniKey};
-use groundplane_abi::flow::{FlowKey, state, tcp_seen};
+use groundplane_abi::flow::{FlowKey, tcp_seen};
 use groundplane_abi::nacl::direction;
-use groundplane_abi::nat::{MAPPINGS, NAT_ADDRESSES};
 use groundplane_abi::route::Target;
 use groundplane_abi::vpc::VpcKey;
 use groundplane_abi::wire::protocol;
-use groundplane_abi::{Device, DropReason, GroupSetId, Ip, Port};
+use groundplane_abi::{Device, DropReason, GroupSetId};
+use mapping::MOST;
+use port::nat_address;
 
 /// Semantics 10.5.
 const IDLE: u16 = 350;
 /// Semantics 10.7.
 const MTU: u16 = 8500;
-
-/// NAT gateways that a packet passes on its way, at most.
-const MOST: usize = 2;
-/// How many ports of an address are tried. With 55,000 mappings of 64,512 all are taken three times in 100,000.
-const PROBES: u32 = 64;
-const FIRST_PORT: u32 = 1024;
-const PORTS: u32 = 64_512;
-
-/// Mappings that a packet needs, in the order in which it passes their gateways.
-#[derive(Clone, Copy, Default, Debug)]
-#[repr(C)]
-pub struct Wanted<I: Ip> {
-    pub mappings: [Mapping<I>; MOST],
-    pub len: u64,
-}
-
-/// The keys of a mapping's two rows.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-#[repr(C)]
-pub struct Mapping<I: Ip> {
-    /// Of answers, as they arrive at the gateway.
-    pub answer: FlowKey<I>,
-    /// Of packets from inside, as they arrive there.
-    pub forward: FlowKey<I>,
-}
-
-impl<I: Family> Mapping<I> {
-    /// The key that mappings of one address to one destination are counted by.
-    #[inline(always)]
-    pub(crate) fn count_key(&self) -> FlowKey<I> {
-        let key = &self.answer;
-        FlowKey::new(
-            key.device(),
-            key.protocol(),
-            key.src(),
-            key.dst(),
-            key.src_port(),
-            Port::NONE,
-        )
-    }
-}
-
-/// Tells the walk back what the walk there wants.
-#[inline(always)]
-pub(crate) fn expect<I: Family>(back: &mut Walk<I>, there: &Walk<I>) {
-    if there.wanted.len != 0 {
-        back.expected = there.wanted;
-    }
-}
 
 /// From inside to the gateway that the walk is about to arrive at, and on from its subnet.
 pub fn out<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<(), DropReason> {
@@ -336,24 +293,6 @@ fn is_mapped<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>, key: &Flow
     stages.binding(key, &mut walk.mapping) && stages.is_live(walk)
 }
 
-/// Whether the mapping in the walk lives: its connection is one that the gateway has not forgotten, or it is so young that
-/// its entry may have been evicted.
-pub fn is_live<I: Family, T: TablesOf<I>>(tables: &T, walk: &mut Walk<I>) -> bool {
-    if walk.mapping.state != state::LIVE {
-        return false;
-    }
-    let (flow, born) = (walk.mapping.flow, walk.mapping.born);
-    if let Some(table) = conntrack::standing(tables, &flow, &mut walk.found) {
-        let entry = &walk.found;
-        if entry.born != born || entry.state == state::PROMOTED {
-            return false;
-        }
-        return Pulse::take(tables, table, entry, walk.now).component_keeps(entry);
-    }
-    let age = (walk.now as u32).wrapping_sub(born);
-    age <= idle::UNANSWERED * tables.ticks_per_second()
-}
-
 /// Whether the packet opens a connection where that of the mapping in the walk is closing. It gets a port of its own: the
 /// mapping says whose it is, and goes with that one.
 #[inline(always)]
@@ -380,188 +319,4 @@ fn map<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>, nat: Device) -> 
     walk.wanted.mappings[place] = mapping;
     walk.wanted.len += 1;
     Ok(())
-}
-
-/// Looks for an address and a port of the gateway at which the walk is; leaves in the mapping what the packet becomes.
-///
-/// Which ones are tried depends on the packet and on a secret of the host (RFC 6056, algorithm 3): nobody outside can
-/// tell the next port, and the same packet finds the same one.
-pub fn find_port<I: Family, T: TablesOf<I>>(tables: &T, walk: &mut Walk<I>) -> bool {
-    let nat = walk.at;
-    let seed = seed(tables.secret(), &walk.packet);
-    if !find_address(tables, walk, nat, seed as u32) {
-        return false;
-    }
-    let address = walk.mapping.becomes.src();
-    for probe in 0..PROBES {
-        let port = FIRST_PORT + mixed(seed.wrapping_add(u64::from(probe))) % PORTS;
-        walk.mapping.becomes = mapped(&walk.packet, nat, address, Port::new(port as u16));
-        if is_free(tables, &walk.mapping.becomes) {
-            return true;
-        }
-    }
-    false
-}
-
-/// Whether nobody has the address and port that a packet would leave with. Both families have the same, and IPv4 knows of
-/// all. Apart, for the stack's sake, as is the next.
-#[inline(never)]
-fn is_free<I: Family, T: TablesOf<I>>(tables: &T, becomes: &FlowKey<I>) -> bool {
-    let answer = becomes.reversed(becomes.device());
-    !tables.has_binding(&answer) && (I::VERSION == 4 || !tables.is_port_taken(&I::in_ip4(&answer)))
-}
-
-/// How many mappings the address of a packet without a port has to its destination.
-#[inline(never)]
-fn mappings<I: Family, T: TablesOf<I>>(tables: &T, becomes: &FlowKey<I>) -> u64 {
-    let answer = becomes.reversed(becomes.device());
-    if I::VERSION == 4 {
-        tables.mappings(&answer)
-    } else {
-        tables.mappings_in_ip4(&I::in_ip4(&answer))
-    }
-}
-
-/// Looks for an address that has a mapping left for the packet's destination; leaves it in the mapping.
-#[inline(never)]
-fn find_address<I: Family, T: TablesOf<I>>(tables: &T, walk: &mut Walk<I>, nat: Device, start: u32) -> bool {
-    let bank = walk.generation.bank();
-    let Some(len) = tables.nat_len(&EniKey { bank, device: nat }) else {
-        return false;
-    };
-    // Any of them first; by multiplication, behind whose shift the verifier knows what a remainder hides from it.
-    let first = (u64::from(start) * u64::from(len)) >> 32;
-    for step in 0..NAT_ADDRESSES {
-        if step >= len {
-            break;
-        }
-        let next = first + u64::from(step);
-        let index = if next >= u64::from(len) {
-            next - u64::from(len)
-        } else {
-            next
-        } as u32;
-        let Some(address) = nat_address(tables, walk, nat, index) else {
-            return false;
-        };
-        walk.mapping.becomes = mapped(&walk.packet, nat, address, Port::NONE);
-        if mappings(tables, &walk.mapping.becomes) < u64::from(MAPPINGS) {
-            return true;
-        }
-    }
-    false
-}
-
-#[inline(always)]
-fn nat_address<I: Family, T: TablesOf<I>>(tables: &T, walk: &Walk<I>, device: Device, index: u32) -> Option<I> {
-    let bank = walk.generation.bank();
-    tables.nat_address(&EniKey { bank, device }, index)
-}
-
-/// The key of a packet from inside with the gateway's address and port.
-#[inline(always)]
-fn mapped<I: Family>(packet: &Packet<I>, nat: Device, address: I, port: Port) -> FlowKey<I> {
-    let (src_port, dst_port) = if packet.protocol == I::ICMP {
-        (packet.src_port, port)
-    } else {
-        (port, packet.dst_port)
-    };
-    FlowKey::new(nat, packet.protocol, address, packet.dst, src_port, dst_port)
-}
-
-/// A number that only who knows the secret can tell from the packet.
-#[inline(always)]
-fn seed<I: Family>(secret: u64, packet: &Packet<I>) -> u64 {
-    let addresses = u64::from(I::sum(packet.src)) << 32 | u64::from(I::sum(packet.dst));
-    let ports = u64::from(packet.src_port.get()) << 32 | u64::from(packet.dst_port.get());
-    let first = (secret ^ addresses).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    let second = (first ^ first >> 32 ^ ports ^ u64::from(packet.protocol) << 48).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    second ^ second >> 29 ^ secret.rotate_left(32)
-}
-
-/// The finalizer of SplitMix64: neighbouring numbers become unrelated ones.
-#[inline(always)]
-fn mixed(number: u64) -> u32 {
-    let a = (number ^ number >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let b = (a ^ a >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-    (b >> 32) as u32
-}
-
-/// Takes the ports that were found for a packet, and for its answer if that passes gateways of its own.
-pub fn bind<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I>) -> Result<(), DropReason> {
-    let (entry, twin) = (&scratch.entry, &scratch.twin);
-    bind_one(stages, &mut scratch.there, (&entry.key, entry.born))?;
-    bind_one(stages, &mut scratch.back, (&twin.key, twin.born))
-}
-
-#[inline(always)]
-fn bind_one<I: Family, S: Stages<I>>(
-    stages: &S,
-    walk: &mut Walk<I>,
-    (flow, born): (&FlowKey<I>, u32),
-) -> Result<(), DropReason> {
-    let mut place = 0;
-    while place < MOST {
-        if place as u64 >= walk.wanted.len {
-            break;
-        }
-        let wanted = walk.wanted.mappings[place];
-        if !insert(stages, walk, &wanted, (flow, born)) {
-            return Err(DropReason::NAT_PORTS_EXHAUSTED);
-        }
-        place += 1;
-    }
-    walk.wanted.len = 0;
-    Ok(())
-}
-
-/// One mapping. If a later one fails, this one has no connection and is forgotten after a minute.
-#[inline(never)]
-fn insert<I: Family, S: Stages<I>>(
-    stages: &S,
-    walk: &mut Walk<I>,
-    wanted: &Mapping<I>,
-    (flow, born): (&FlowKey<I>, u32),
-) -> bool {
-    let count_key = wanted.count_key();
-    if !stages.charge_mapping(&count_key, MAPPINGS) {
-        return false;
-    }
-    let nat = wanted.answer.device();
-    let stamp = stages.new_stamp();
-    let binding = &mut walk.mapping;
-    binding.key = wanted.answer;
-    binding.becomes = wanted.forward.reversed(nat);
-    binding.flow = *flow;
-    binding.born = born;
-    binding.state = state::LIVE;
-    binding.stamp = stamp;
-    binding.stamp_end = stamp;
-    if !stages.insert_binding(binding, false) {
-        stages.discharge_mapping(&count_key);
-        return false;
-    }
-    // In the place of one whose mapping is dead, if there is one. Without it a packet that is judged anew gets another
-    // port, so it isn't needed as the other row is.
-    binding.key = wanted.forward;
-    binding.becomes = wanted.answer.reversed(nat);
-    stages.insert_binding(binding, true);
-    reclaim::push(stages, &wanted.answer.at(nat.of_mapping()), stamp as u32, walk.now);
-    true
-}
-
-/// Takes the mapping in the walk out, for whoever has found that it doesn't live.
-pub fn unbind<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) {
-    let (answer, becomes, stamp) = (walk.mapping.key, walk.mapping.becomes, walk.mapping.stamp);
-    if !stages.remove_binding(&answer, stamp) {
-        return;
-    }
-    let nat = answer.device();
-    let mapping = Mapping {
-        answer,
-        forward: becomes.reversed(nat.of_mapping()),
-    };
-    stages.discharge_mapping(&mapping.count_key());
-    // The two rows of a mapping have one stamp.
-    stages.remove_binding(&mapping.forward, stamp);
 }

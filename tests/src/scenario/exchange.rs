@@ -8,6 +8,9 @@ use std::net::IpAddr;
 /// The port that the first client port is above. Below what Linux takes by itself, and an ephemeral one to everybody.
 const CLIENT_PORTS: u16 = 20_000;
 
+/// What `64:ff9b::/96` begins with.
+const NAT64: [u16; 6] = [0x64, 0xff9b, 0, 0, 0, 0];
+
 /// The host on the outside (semantics 32.0), which speaks and is spoken to like a guest.
 pub const X: &str = "x";
 
@@ -179,24 +182,20 @@ impl Flow {
 
     #[must_use]
     pub fn client_address(&self, topology: &Topology) -> IpAddr {
-        self.source.unwrap_or_else(|| self.address(topology, &self.client))
+        self.source
+            .unwrap_or_else(|| address_of(topology, &self.client, self.is_ipv6))
     }
 
     /// The address that the client speaks to.
     #[must_use]
     pub fn server_address(&self, topology: &Topology) -> IpAddr {
-        self.target.unwrap_or_else(|| self.address(topology, &self.server))
+        self.target
+            .unwrap_or_else(|| address_of(topology, &self.server, self.is_ipv6))
     }
 
-    fn address(&self, topology: &Topology, guest: &str) -> IpAddr {
-        if guest == X {
-            return address(OUTSIDE[usize::from(self.is_ipv6)]);
-        }
-        let guest = topology.guest(guest);
-        match guest.ip6 {
-            Some(address) if self.is_ipv6 => address.into(),
-            _ => guest.ip.into(),
-        }
+    /// Whether the client speaks IPv6 to what IPv6 has IPv4 as (semantics 10.8).
+    fn is_nat64(&self) -> bool {
+        matches!(self.target, Some(IpAddr::V6(target)) if target.segments()[..6] == NAT64)
     }
 
     /// A packet from the client, without link addresses.
@@ -223,7 +222,7 @@ impl Flow {
         Seen {
             client: self.client_address(topology),
             port: self.client_port(),
-            server: self.address(topology, &self.server),
+            server: address_of(topology, &self.server, self.is_ipv6 && !self.is_nat64()),
         }
     }
 
@@ -272,6 +271,18 @@ impl Flow {
             (Act::ClientSpeaks, _) => &[(true, flag::PSH | flag::ACK)],
             (Act::ServerSpeaks | Act::ServerObjects, _) => &[(false, flag::PSH | flag::ACK)],
         }
+    }
+}
+
+/// Somebody's own address.
+fn address_of(topology: &Topology, guest: &str, is_ipv6: bool) -> IpAddr {
+    if guest == X {
+        return address(OUTSIDE[usize::from(is_ipv6)]);
+    }
+    let guest = topology.guest(guest);
+    match guest.ip6 {
+        Some(address) if is_ipv6 => address.into(),
+        _ => guest.ip.into(),
     }
 }
 

@@ -108,7 +108,7 @@ impl Namespaces {
                     !self.heard(to)?.iter().any(|heard| heard.is(packet, None)),
                     "{to} hears it"
                 );
-                self.is_told(from, packet, dropped)
+                self.is_told((from, Vec::new()), packet, dropped)
             }
         }
     }

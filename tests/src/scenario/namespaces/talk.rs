@@ -55,14 +55,18 @@ impl Namespaces {
         let sender = opener(act);
         let receiver = sender.names(flow).1;
         let heard = self.heard(receiver)?;
-        let heard = heard.iter().any(|heard| heard.is_of(flow, &self.topology, sender));
-        ensure!(heard == dropped.is_answer, "{receiver} heard it: {heard}");
-        let loser = if dropped.is_answer { sender.other() } else { sender };
+        let is_heard = heard.iter().any(|heard| heard.is_of(flow, &self.topology, sender));
+        ensure!(is_heard == dropped.is_answer, "{receiver} heard it: {is_heard}");
+        // Whoever answers is who has heard.
+        let (loser, heard) = match dropped.is_answer {
+            true => (sender.other(), heard),
+            false => (sender, Vec::new()),
+        };
         let packet = match loser {
             Whose::Client => flow.from_client(&self.topology, flag::ACK),
             Whose::Server => flow.answer(self.seen_of(flow), flag::ACK),
         };
-        self.is_told(loser.names(flow).0, &packet, dropped)
+        self.is_told((loser.names(flow).0, heard), &packet, dropped)
     }
 
     /// Waits until a drop is counted that wasn't before.
@@ -72,15 +76,20 @@ impl Namespaces {
             .with_context(|| format!("{dropped:?} isn't counted; {before:?} before, {:?} now", now()))
     }
 
-    /// Checks what somebody is told of a packet that was dropped, or that nothing is.
-    pub(super) fn is_told(&self, sender: &str, packet: &Packet, dropped: &Dropped) -> Result<()> {
-        let mut refusals = Vec::new();
+    /// Checks what somebody, who has heard something already, is told of a packet that was dropped, or that nothing is.
+    pub(super) fn is_told(
+        &self,
+        (sender, mut heard): (&str, Vec<Heard>),
+        packet: &Packet,
+        dropped: &Dropped,
+    ) -> Result<()> {
         let mut hears = || -> Result<bool> {
-            refusals.extend(self.heard(sender)?.into_iter().filter(Heard::is_refusal));
-            Ok(dropped.told.is_none() || !refusals.is_empty())
+            heard.extend(self.heard(sender)?);
+            Ok(dropped.told.is_none() || heard.iter().any(Heard::is_refusal))
         };
         // It is counted before it is told.
         eventually(&mut hears).with_context(|| format!("{sender} isn't told {:?}", dropped.told))?;
+        let refusals: Vec<_> = heard.iter().filter(|heard| heard.is_refusal()).collect();
         let mut is_right = dropped.told.is_none() == refusals.is_empty();
         for refusal in &refusals {
             is_right &= is_told_so(dropped.told, packet, Some(refusal.frame()))?;

@@ -126,7 +126,7 @@ impl Mappings {
         tcp_flags: u8,
         now: Duration,
     ) {
-        let guessed = self.take_guess(&client, chosen);
+        let guessed = self.replace(&client, chosen).filter(|old| old.is_guess);
         let ports = self.by_port.entry(client.remote_of(chosen.address)).or_default();
         let fresh = guessed.unwrap_or(Mapping {
             client,
@@ -166,14 +166,15 @@ impl Mappings {
         ports.get_mut(&chosen.port).filter(|mapping| mapping.client == *client)
     }
 
-    /// Takes out what was made up, if it is known by now.
-    fn take_guess(&mut self, client: &Client, chosen: Chosen) -> Option<Mapping> {
-        let made_up = *self.by_client.get(client)?;
-        if made_up == chosen || !self.is_guess(client) {
+    /// Takes out what stood for a client, if it is something else now.
+    fn replace(&mut self, client: &Client, chosen: Chosen) -> Option<Mapping> {
+        let old = *self.by_client.get(client)?;
+        let ports = self.by_port.get_mut(&client.remote_of(old.address))?;
+        let is_its = ports.get(&old.port).is_some_and(|mapping| mapping.client == *client);
+        if old == chosen || !is_its {
             return None;
         }
-        let ports = self.by_port.get_mut(&client.remote_of(made_up.address))?;
-        ports.remove(&made_up.port)
+        ports.remove(&old.port)
     }
 
     /// The mappings of NAT gateways that are gone go with them.

@@ -133,4 +133,75 @@ mod tests {
         ranges.truncate(14);
         assert_eq!(fitting(ranges.clone()), ranges);
     }
+
+    /// What an address of a document has open.
+    fn open(rules: &str, address: [u8; 4]) -> (DropReason, DropReason, Vec<PortRange>) {
+        let document = format!(
+            "
+vpcs:
+  a:
+    CidrBlock: 10.0.0.0/16
+    subnets: {{ s: {{ CidrBlock: 10.0.1.0/24 }} }}
+    security_groups: {{ g: {{ ingress: [{rules}] }} }}
+    instances:
+      i:
+        {{ subnet: s, PrivateIpAddress: 10.0.1.10, namespace: n, groups: [g],
+          associations: [{{ PrivateIpAddress: 10.0.1.10, PublicIp: 203.0.113.10 }}] }}
+internet_gateways: {{ of-a: {{ Attachments: [{{ VpcId: a }}] }} }}
+addresses: {{ spare: {{ PublicIp: 203.0.113.11, Domain: vpc }} }}
+"
+        );
+        let resolved = crate::document::parse("a.yaml", document.as_bytes()).unwrap_or_else(|it| panic!("{it}"));
+        let enis = resolved.resources.network_interfaces.iter().zip(10..);
+        let bindings = enis.map(|(eni, device)| {
+            let (device, kind) = (groundplane_abi::Device(device), crate::plan::GuestKind::Veth);
+            (eni.network_interface_id.clone(), crate::plan::Binding { device, kind })
+        });
+        let plan = crate::plan::compile(&resolved.resources, &bindings.collect()).expect("it compiles");
+        let key = DoorKey {
+            bank: Bank(0),
+            address: Ip4(address),
+        };
+        let door = plan.doors4.get(&key).expect("it has a door");
+        let ranges = door.open.iter().take(door.len as usize).copied().collect();
+        (door.nobody, door.closed, ranges)
+    }
+
+    #[test]
+    fn a_door_has_open_what_some_rule_opens_to_somebody_outside() {
+        let tcp = |from, to, peer| format!("{{ IpProtocol: tcp, FromPort: {from}, ToPort: {to}, {peer} }}");
+        let everybody = "CidrIpv4: 0.0.0.0/0";
+        let web = [203, 0, 113, 10];
+        for (rules, expected) in [
+            (String::new(), vec![]),
+            (tcp(80, 80, everybody), vec![range(80, 80)]),
+            (
+                [
+                    tcp(443, 443, everybody),
+                    tcp(22, 22, "CidrIpv4: 192.0.2.0/24"),
+                    tcp(23, 25, everybody),
+                ]
+                .join(", "),
+                vec![range(22, 25), range(443, 443)],
+            ),
+            (tcp(80, 80, "CidrIpv6: \"::/0\""), vec![]),
+            (tcp(80, 80, "group: g"), vec![]),
+            (
+                "{ IpProtocol: udp, FromPort: 53, ToPort: 53, CidrIpv4: 0.0.0.0/0 }".to_owned(),
+                vec![],
+            ),
+            (
+                "{ IpProtocol: \"-1\", CidrIpv4: 192.0.2.7/32 }".to_owned(),
+                vec![PortRange::ALL],
+            ),
+        ] {
+            let found = open(&rules, web);
+            assert_eq!(
+                found,
+                (DropReason::NONE, DropReason::GROUP_INGRESS, expected),
+                "{rules}"
+            );
+        }
+        assert_eq!(open("", [203, 0, 113, 11]), (NOBODY, NOBODY, Vec::new()));
+    }
 }

@@ -302,6 +302,8 @@ fn uplinks_come_back_as_they_were() {
         "{ kind: host, address: 192.0.2.1, ipv6_address: \"2001:db8:1::1\" }",
         "{ device: eth0 }",
         "{ device: eth0, announce: route }",
+        "{ device: eth0, announce: route, xdp: native }",
+        "{ device: eth0, xdp: generic }",
     ] {
         let text = check(&read(&format!(
             "vpcs: {{ a: {{ CidrBlock: 10.0.0.0/16 }} }}\nuplinks:\n  out: {uplink}\n"

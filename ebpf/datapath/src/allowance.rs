@@ -88,17 +88,19 @@ pub(crate) struct Bill {
 
 impl Bill {
     /// The ENI where the entry's packets come in pays, if it tracks the connection or has opened it. For what is opened from
-    /// outside the ENI pays that it goes to.
+    /// outside the ENI pays that it goes to, unless it tracks it: then it pays by the other entry.
     #[inline(always)]
     pub(crate) fn of<I: Family>(entry: &FlowEntry<I>) -> Self {
         let tracked = entry.near.is_tracked();
-        let device = if entry.key.device() == Device::INTERNET {
+        let is_from_outside = entry.key.device() == Device::INTERNET;
+        let device = if is_from_outside {
             entry.action.delivery.out
         } else {
             entry.key.device()
         };
+        let is_paid = !tracked && entry.action.is_reply() || is_from_outside && entry.far.is_tracked();
         Self {
-            payer: if !tracked && entry.action.is_reply() || device.is_component() {
+            payer: if is_paid || device.is_component() {
                 Device::NONE
             } else {
                 device

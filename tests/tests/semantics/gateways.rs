@@ -324,3 +324,21 @@ fn a_connection_on_the_ports_of_one_that_has_closed_has_its_own_mapping() {
     let heard = room.twin.send(Device::INTERNET, &error.build(), false).0;
     assert!(matches!(heard, Heard::Delivered { .. }), "{heard:?}");
 }
+
+/// A connection from outside is charged to the ENI that it goes to, once: it was charged as one that is tracked and as one
+/// that isn't, so that half of the allowance was all.
+#[test]
+fn a_connection_from_outside_is_charged_once() {
+    for (groups, expected) in [(Groups::INBOUND, (1, 0)), (Groups::OPEN, (0, 1))] {
+        let mut room = Room::with(|t0| {
+            t0.groups("p1", groups);
+        });
+        let segment = |flags| Packet::tcp().flags(flags);
+        room.come(segment(flag::SYN).ip_from(address(X), 7).ip_to(address("203.0.113.10"), 80));
+        let answer = between(segment(flag::SYN | flag::ACK), ("10.0.10.10", 80), (X, 7));
+        room.leave("p1", answer);
+        let states = room.twin.tables().states();
+        let state = states[&room.topology.guest("p1").device];
+        assert_eq!((state.tracked, state.untracked), expected, "{groups:?}");
+    }
+}

@@ -20,7 +20,8 @@ impl<'a> Asked<'a> {
         Self {
             header: &walk.header,
             identity: walk.identity,
-            automatic: walk.automatic,
+            // What the ENI itself remembers counts: a gateway may remember longer.
+            automatic: false,
         }
     }
 }

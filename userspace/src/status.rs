@@ -1,5 +1,6 @@
 //! What is up, as the kernel has it: ENIs, whether they are enforced, what they sent and what was dropped and why.
 
+mod mapping;
 mod text;
 mod uplink;
 
@@ -14,6 +15,7 @@ use crate::rule::Rule;
 use groundplane_abi::eni::Counter;
 use groundplane_abi::{Device, DropReason};
 use ipnet::IpNet;
+pub use mapping::MappingStatus;
 use serde::Serialize;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
@@ -29,6 +31,8 @@ pub struct Status {
     /// How packets leave the host; one at most.
     pub uplinks: Vec<UplinkStatus>,
     pub gateways: Vec<GatewayStatus>,
+    /// The destinations to which NAT gateways have the most connections.
+    pub mappings: Vec<MappingStatus>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -118,6 +122,7 @@ pub fn gather(state_dir: &Path) -> Result<Status> {
         enis: Vec::new(),
         uplinks: Vec::new(),
         gateways: Vec::new(),
+        mappings: Vec::new(),
     };
     let Some(state) = store::read(state_dir)? else {
         return Ok(nothing(Condition::NothingUp));
@@ -136,6 +141,7 @@ pub fn gather(state_dir: &Path) -> Result<Status> {
                 condition,
                 generation: datapath.generation().0,
                 gateways: gateways(&datapath)?,
+                mappings: mapping::busiest(&datapath)?,
                 enis: enis(&state, &datapath)?,
                 uplinks: uplink::all(&state, &datapath)?,
             })

@@ -334,7 +334,11 @@ fn a_connection_from_outside_is_charged_once() {
             t0.groups("p1", groups);
         });
         let segment = |flags| Packet::tcp().flags(flags);
-        room.come(segment(flag::SYN).ip_from(address(X), 7).ip_to(address("203.0.113.10"), 80));
+        room.come(
+            segment(flag::SYN)
+                .ip_from(address(X), 7)
+                .ip_to(address("203.0.113.10"), 80),
+        );
         let answer = between(segment(flag::SYN | flag::ACK), ("10.0.10.10", 80), (X, 7));
         room.leave("p1", answer);
         let states = room.twin.tables().states();

@@ -12,6 +12,7 @@ mod filter;
 mod flows;
 mod generation;
 mod hook;
+mod mapping;
 mod programs;
 mod retire;
 mod slots;

@@ -1,7 +1,7 @@
 //! The status as people read it.
 
 use crate::rule;
-use crate::status::{Condition, EniStatus, GatewayStatus, Status, UplinkStatus};
+use crate::status::{Condition, EniStatus, GatewayStatus, MappingStatus, Status, UplinkStatus};
 use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, Table};
 use std::fmt;
@@ -34,11 +34,32 @@ impl fmt::Display for Status {
                 drop_table(&self.enis, &self.gateways, &self.uplinks)
             )?;
         }
+        if !self.mappings.is_empty() {
+            write!(f, "\n\n{}", mapping_table(&self.mappings).trim_fmt())?;
+        }
         if !self.uplinks.is_empty() {
             write!(f, "\n\n{}", uplink_table(&self.uplinks).trim_fmt())?;
         }
         Ok(())
     }
+}
+
+fn mapping_table(mappings: &[MappingStatus]) -> Table {
+    const NUMBERS: std::ops::Range<usize> = 4..6;
+    let mut table = plain_table();
+    table.set_header(["GATEWAY", "ADDRESS", "PROTOCOL", "DESTINATION", "MAPPINGS", "OF"]);
+    for mapping in mappings {
+        table.add_row([
+            mapping.gateway.clone(),
+            mapping.address.to_string(),
+            mapping.protocol.clone(),
+            mapping.whom(),
+            mapping.mappings.to_string(),
+            mapping.most.to_string(),
+        ]);
+    }
+    align_right(&mut table, NUMBERS);
+    table
 }
 
 fn uplink_table(uplinks: &[UplinkStatus]) -> Table {
@@ -217,6 +238,15 @@ mod tests {
             enis,
             uplinks: vec![host()],
             gateways: Vec::new(),
+            mappings: vec![MappingStatus {
+                gateway: "NAT gateway 10.0.1.4".to_owned(),
+                address: Ipv4Addr::new(10, 0, 1, 5),
+                protocol: "tcp".to_owned(),
+                destination: Ipv4Addr::new(192, 0, 2, 7),
+                destination_port: Some(443),
+                mappings: 3,
+                most: 55_000,
+            }],
         }
         .to_string();
         let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -236,8 +266,9 @@ mod tests {
         ] {
             assert!(line.starts_with(start), "{line}");
         }
+        assert_eq!(lines[9], "NAT gateway 10.0.1.4 10.0.1.5 tcp 192.0.2.7:443 3 55000");
         assert_eq!(
-            lines[9],
+            lines[11],
             "out the host at 198.18.0.1 gpu00000000001 off yes 203.0.113.10/32 2001:db8:a::/56"
         );
     }
@@ -255,6 +286,7 @@ mod tests {
     fn nothing_up_is_one_sentence() {
         let status = Status {
             gateways: Vec::new(),
+            mappings: Vec::new(),
             condition: Condition::NothingUp,
             generation: 0,
             enis: Vec::new(),

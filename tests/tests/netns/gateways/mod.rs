@@ -165,6 +165,13 @@ fn guests_and_the_outside_reach_each_other_as_their_gateways_say() -> Result<()>
         let found = seen_as(&lab, from, to, (bound, address))?;
         ensure!(found.to_string() == seen, "{from} is seen as {found} by {to}");
     }
+    let status = lab.groundplane(&["status"])?.success()?.stdout;
+    let line = status.lines().find(|line| line.contains("192.0.2.7:7000"));
+    let words: Vec<_> = line.unwrap_or_default().split_whitespace().collect();
+    ensure!(
+        words.starts_with(&["NAT", "gateway"]) && words.ends_with(&["1", "55000"]),
+        "{status}"
+    );
     lab.down()
 }
 

@@ -51,11 +51,11 @@ enum Answer {
     TooSmall,
 }
 
-/// Visits the values of a hash table, until there are no more or the visitor breaks off.
+/// Visits the elements of a hash table, until there are no more or the visitor breaks off.
 pub(super) fn each<K: Pod, V: Pod>(
     map: BorrowedFd<'_>,
     name: &str,
-    mut visit: impl FnMut(&V) -> ControlFlow<()>,
+    mut visit: impl FnMut(&K, &V) -> ControlFlow<()>,
 ) -> Result<ControlFlow<()>> {
     let (mut keys, mut values) = (vec![K::zeroed(); ROOM], vec![V::zeroed(); ROOM]);
     let mut position = None;
@@ -75,7 +75,8 @@ pub(super) fn each<K: Pod, V: Pod>(
                 continue;
             }
         };
-        let flow = values.iter().take(count).try_for_each(&mut visit);
+        let mut elements = keys.iter().zip(&values).take(count);
+        let flow = elements.try_for_each(|(key, value)| visit(key, value));
         if flow.is_break() || next.is_none() {
             return Ok(flow);
         }

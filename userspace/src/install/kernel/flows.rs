@@ -159,10 +159,12 @@ mod sealed {
                 fn each(
                     tables: &FlowTables,
                     table: FlowTable,
-                    visit: impl FnMut(&FlowEntry<Self>) -> ControlFlow<()>,
+                    mut visit: impl FnMut(&FlowEntry<Self>) -> ControlFlow<()>,
                 ) -> Result<ControlFlow<()>> {
                     let (map, name) = tables.$family.table(table);
-                    batch::each::<FlowKey<Self>, _>(map.map().fd().as_fd(), name, visit)
+                    batch::each(map.map().fd().as_fd(), name, |_: &FlowKey<Self>, entry| {
+                        visit(entry)
+                    })
                 }
 
                 fn get(tables: &FlowTables, table: FlowTable, key: &FlowKey<Self>) -> Result<Option<FlowEntry<Self>>> {

@@ -3,15 +3,28 @@
 use crate::topology::{Groups, Topology};
 use crate::twin::Twin;
 use groundplane::simulate::SliceFrame;
-use groundplane_abi::{Device, Ip4, Ip6};
+use groundplane_abi::{Device, DropReason, Ip4, Ip6};
 use groundplane_datapath::packet::Packet;
-use groundplane_datapath::{Family, Frame, parse};
+use groundplane_datapath::{Family, Frame, nat64, parse};
 use std::time::Duration;
 
 /// One frame through the parser: whatever it makes of it lies within the frame.
 pub fn fuzz_parse(bytes: &[u8]) {
     parse_as::<Ip4>(bytes);
     parse_as::<Ip6>(bytes);
+    carry::<Ip4, Ip6>(bytes);
+    carry::<Ip6, Ip4>(bytes);
+}
+
+/// A packet in the other family, if that has a word for it, is one there.
+fn carry<I: Family, J: Family>(bytes: &[u8]) {
+    let mut frame = SliceFrame::new(bytes.to_vec());
+    if !parse::parse(&mut frame, &mut Packet::<I>::default()).is_none() || nat64::carry(&mut frame).is_none() {
+        return;
+    }
+    let malformed = parse::parse(&mut frame, &mut Packet::<J>::default());
+    let is_one = matches!(malformed, DropReason::NONE | DropReason::MTU_EXCEEDED);
+    assert!(is_one, "{malformed}: {:02x?} became {:02x?}", bytes, frame.bytes);
 }
 
 fn parse_as<I: Family>(bytes: &[u8]) {
@@ -43,7 +56,11 @@ pub fn fuzz_process(bytes: &[u8]) {
         }
         let (frame, tail) = tail.split_at(tail.len().min(usize::from(*eights) * 8));
         // The first four ENIs have devices 10 to 13. The twin checks that a dropped frame is as it was.
-        let device = Device(10 + u32::from(sender % 4));
+        let device = if sender & 0x20 == 0 {
+            Device(10 + u32::from(sender % 4))
+        } else {
+            Device::INTERNET
+        };
         let mut frame = frame.to_vec();
         if sender & 0x80 == 0 {
             repair(&mut frame, sender % 4);
@@ -65,7 +82,23 @@ fn topology(choice: u8) -> Topology {
     if choice & 0x20 != 0 {
         topology.tap("db");
     }
+    if choice & 0x40 != 0 {
+        lead_out(&mut topology);
+    }
     topology
+}
+
+/// By gateways to the outside: `web` and `web2` by a NAT gateway, `db` by an address of its own.
+fn lead_out(topology: &mut Topology) {
+    topology
+        .internet_gateway("igw")
+        .route_out("middle", "0.0.0.0/0", "igw")
+        .nat_gateway("nat", "10.0.3.20", Some("203.0.113.20"))
+        .public_address("db", "203.0.113.10")
+        .route_out("back", "0.0.0.0/0", "igw")
+        .route_out("back", "::/0", "igw")
+        .route_out("front", "0.0.0.0/0", "nat")
+        .route_out("front", "64:ff9b::/96", "nat");
 }
 
 /// The sender's MAC address, and an ethertype that somebody reads.
@@ -96,7 +129,7 @@ mod tests {
                 Step::Send { frame, .. } => Some(frame),
                 _ => None,
             });
-            let mut input = vec![index as u8];
+            let mut input = vec![index as u8 * 13];
             for frame in frames {
                 fuzz_parse(&frame);
                 input.extend([frame.len() as u8, (frame.len() / 8) as u8]);

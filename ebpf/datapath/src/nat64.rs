@@ -168,10 +168,12 @@ impl Header {
         })
     }
 
-    /// RFC 7915 section 5.1. No identification: the packet says that it isn't to be fragmented (RFC 6864).
+    /// RFC 7915 section 5.1. No identification: the packet says that it isn't to be fragmented (RFC 6864). What an error
+    /// quotes may say that it is longer than a packet of IPv4 can be; nobody reads that.
     #[inline(always)]
     const fn words4(self, src: u32, dst: u32) -> [u32; 5] {
-        let first = halves(0x4500 | self.traffic_class as u16, self.payload_len + HEADER4 as u16);
+        let total_len = self.payload_len.wrapping_add(HEADER4 as u16);
+        let first = halves(0x4500 | self.traffic_class as u16, total_len);
         let second = halves(0, DONT_FRAGMENT);
         let third = halves((self.ttl as u16) << 8 | other(self.protocol) as u16, 0);
         let checksum = !fold(sum([first, second, third, src, dst]));
@@ -192,6 +194,9 @@ fn to_ip4(frame: &mut impl Frame) -> Option<()> {
     const TRANSPORT: u32 = ETHERNET_LEN + HEADER6;
     let [first, second, s0, s1, s2, src, d0, d1, d2, dst] = frame.words::<10>(ETHERNET_LEN)?;
     let header = Header::of6(first, second);
+    if header.payload_len > u16::MAX - HEADER4 as u16 {
+        return None;
+    }
     let addresses = sum([s0, s1, s2, src, d0, d1, d2, dst]);
     let changed = difference(addresses, add(src, dst));
     match header.protocol {

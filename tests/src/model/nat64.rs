@@ -226,7 +226,7 @@ fn packet(between: (IpAddr, IpAddr), [traffic_class, ttl, protocol]: [u8; 3], bo
     match between {
         (IpAddr::V4(src), IpAddr::V4(dst)) => {
             packet = vec![0x45, traffic_class];
-            packet.extend((len as u16 + 20).to_be_bytes());
+            packet.extend((len as u16).wrapping_add(20).to_be_bytes());
             packet.extend([0, 0, 0x40, 0, ttl, protocol, 0, 0]);
             packet.extend(src.octets());
             packet.extend(dst.octets());

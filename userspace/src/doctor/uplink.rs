@@ -2,9 +2,11 @@
 
 use super::Check;
 use super::files::line;
+use crate::install::netlink::Netlink;
 use crate::install::state::State;
 use crate::install::uplink::{self, HostLink, UplinkState, tool};
 use crate::status::{self, UplinkStatus};
+use std::net::IpAddr;
 use std::path::Path;
 
 /// What is needed for the links to the host of what is up, and how they are.
@@ -40,8 +42,30 @@ fn condition(uplink: &UplinkStatus) -> Check {
 fn of_host(uplink: &UplinkState) -> Vec<Check> {
     match uplink.host() {
         Some(link) => [nft(), forwarding(uplink)].into_iter().chain(rules(link)).collect(),
-        None => Vec::new(),
+        None => without_link_local(uplink).into_iter().collect(),
     }
+}
+
+/// A device by which the host asks for no neighbour of IPv6: the kernel asks for what it passes on by the device's own
+/// link-local address.
+fn without_link_local(uplink: &UplinkState) -> Option<Check> {
+    let index = uplink.index.filter(|_| uplink.owns_ipv6())?;
+    let addresses = Netlink::open().and_then(|netlink| netlink.all_addresses()).ok()?;
+    let is_link_local = |address: &IpAddr| matches!(address, IpAddr::V6(address) if address.is_unicast_link_local());
+    let has_one = addresses
+        .iter()
+        .any(|(device, address)| *device == index && is_link_local(address));
+    (!has_one).then(|| {
+        Check::warning(
+            "uplink",
+            format!("{} has no IPv6 address of its own link", uplink.device),
+            "guests' IPv6 packets reach nobody there, since the host asks for no neighbour",
+            format!(
+                "ip address add fe80::1/64 dev {}, or let the kernel give it one",
+                uplink.device
+            ),
+        )
+    })
 }
 
 fn nft() -> Check {

@@ -135,3 +135,19 @@ fn a_device_that_is_not_there_is_refused() -> Result<()> {
     ensure!(!lab.state_dir().exists());
     Ok(())
 }
+
+#[test]
+fn doctor_tells_of_a_device_by_which_nobody_is_asked_for_ipv6() -> Result<()> {
+    let lab = Lab::new()?;
+    outside(&lab)?;
+    lab.up(&with(WAN))?;
+    let lacks = || {
+        let said = lab.groundplane(&["doctor"])?.stdout;
+        Ok::<_, anyhow::Error>(said.contains("wan0 has no IPv6 address of its own link"))
+    };
+    ensure!(lacks()?);
+    lab.on_host(&["ip", "address", "add", "fe80::1/64", "dev", "wan0", "nodad"])?
+        .success()?;
+    ensure!(!lacks()?);
+    lab.down()
+}

@@ -39,12 +39,20 @@ impl Judge {
         // Room for one connection, which is in the tables only while it is judged.
         let mut simulation = Simulation::new(Capacity { flows: 2, embryos: 2 });
         simulation.apply(plan);
+        // Those that there are tell whose a port is, and nothing of what a configuration does to a connection.
+        simulation.assume_mappings();
         Self(simulation)
     }
 
     /// What becomes of a connection, given its two entries.
     #[must_use]
     pub fn fate<I: Stored>(&self, entry: &FlowEntry<I>, twin: Option<&FlowEntry<I>>) -> Fate {
+        let fate = self.fate_of(entry, twin);
+        self.0.forget_mappings();
+        fate
+    }
+
+    fn fate_of<I: Stored>(&self, entry: &FlowEntry<I>, twin: Option<&FlowEntry<I>>) -> Fate {
         let Some(denial) = self.denial(entry, true) else {
             return Fate::GoesOn;
         };

@@ -236,3 +236,78 @@ fn what_is_foretold_is_what_becomes_of_connections_of_every_kind() {
     }
     assert!(fates.iter().all(|count| *count >= 20), "{fates:?}");
 }
+
+/// A private subnet behind a NAT gateway, and what its group lets out.
+fn behind_nat(egress: &str, route: &str) -> String {
+    format!(
+        "uplinks: {{ out: {{ kind: host }} }}
+vpcs:
+  v:
+    CidrBlock: 10.0.0.0/16
+    Ipv6CidrBlock: '2001:db8::/56'
+    subnets:
+      front: {{ CidrBlock: 10.0.1.0/24, Ipv6CidrBlock: '2001:db8:0:1::/64' }}
+      public: {{ CidrBlock: 10.0.2.0/24, Ipv6CidrBlock: '2001:db8:0:2::/64' }}
+    security_groups:
+      web: {{ egress: [{egress}] }}
+    route_tables:
+      front: {{ subnets: [front], routes: [{route}] }}
+      public: {{ subnets: [public], routes: [{{ DestinationCidrBlock: 0.0.0.0/0, internet_gateway: door }}] }}
+    instances:
+      web: {{ subnet: front, PrivateIpAddress: 10.0.1.10, Ipv6Addresses: ['2001:db8:0:1::10'], groups: [web], tap: web }}
+internet_gateways: {{ door: {{ Attachments: [{{ VpcId: v }}] }} }}
+addresses: {{ exit: {{ PublicIp: 203.0.113.200 }} }}
+nat_gateways: {{ nat: {{ SubnetId: v/public, NatGatewayAddresses: [{{ AllocationId: exit }}] }} }}
+"
+    )
+}
+
+/// What is foretold of a connection through the NAT gateway that has been answered, and whether it goes on.
+fn change_behind_nat<I: Stored>((src, dst, x): (I, I, Ip4), after: &str) -> (Fate, bool) {
+    let nat = "{ DestinationCidrBlock: 0.0.0.0/0, nat_gateway: nat }, \
+               { DestinationIpv6CidrBlock: '64:ff9b::/96', nat_gateway: nat }";
+    let (before, [web, _]) = compile(&behind_nat(ANYBODY, nat));
+    let (after, _) = compile(&after.replace("NAT", nat));
+    let mut tables = Simulation::new(Capacity { flows: 16, embryos: 16 });
+    tables.apply(&before);
+    let opener = opener(TCP, web, src, dst);
+    let mut frame = packet::of(&opener, true);
+    assert!(!tables.send(WEB_DEVICE, &mut frame).is_drop());
+    let port = u16::from_be_bytes([frame.bytes[34], frame.bytes[35]]);
+    let answer = FlowEntry {
+        key: FlowKey::new(
+            Device::INTERNET,
+            TCP,
+            x,
+            Ip4([203, 0, 113, 200]),
+            Port::new(443),
+            Port::new(port),
+        ),
+        ..FlowEntry::default()
+    };
+    assert!(!tables.send(Device::INTERNET, &mut packet::of(&answer, false)).is_drop());
+    let entries = tables.entries::<I>(FlowTable::Main);
+    let entry = entries.get(&opener.key).expect("it was answered");
+    let fate = Judge::new(&after).fate(entry, entries.get(&entry.twin_key()));
+    tables.apply(&after);
+    let goes_on = !tables.send(WEB_DEVICE, &mut packet::of(entry, false)).is_drop();
+    (fate, goes_on)
+}
+
+/// They were said to end, since the mappings of NAT gateways aren't looked at.
+#[test]
+fn connections_through_a_nat_gateway_go_on_as_others_do() {
+    let x = Ip4([198, 51, 100, 7]);
+    let of4 = (Ip4([10, 0, 1, 10]), x, x);
+    let address = |text: &str| Ip6::from(text.parse::<std::net::Ipv6Addr>().expect("an address"));
+    let of6 = (address("2001:db8:0:1::10"), address("64:ff9b::198.51.100.7"), x);
+    let removed = Fate::GoesOnUnlessCut(denial(WEB_DEVICE, DropReason::GROUP_EGRESS));
+    let after = behind_nat(ONE_PORT, "NAT");
+    assert_eq!(change_behind_nat(of4, &after), (removed, true));
+    assert_eq!(change_behind_nat(of6, &after), (removed, true));
+    let after = behind_nat(ANYBODY, "NAT");
+    assert_eq!(change_behind_nat(of4, &after), (Fate::GoesOn, true));
+    assert_eq!(change_behind_nat(of6, &after), (Fate::GoesOn, true));
+    let (fate, goes_on) = change_behind_nat(of4, &behind_nat(ANYBODY, ""));
+    assert!(matches!(fate, Fate::Ends(_)) && !goes_on, "{fate:?}");
+}

@@ -189,7 +189,11 @@ impl Endpoint {
     /// An end that nobody knows any more.
     pub(super) fn unknown(device: Device) -> Self {
         Self {
-            instance: format!("device {}", device.0),
+            instance: match device {
+                Device::INTERNET => "the internet".to_owned(),
+                device if device.is_component() => "a gateway".to_owned(),
+                device => format!("device {}", device.0),
+            },
             network_interface_id: String::new(),
         }
     }

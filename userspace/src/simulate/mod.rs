@@ -12,9 +12,9 @@ use crate::plan::{Plan, changed_scopes};
 use bank::Bank;
 use flows::Flows;
 use groundplane_abi::control::{Generation, SCOPE_SLOTS, ring_hand};
-use groundplane_abi::eni::{Counter, DropKey, EniState, EniTotals};
+use groundplane_abi::eni::{Counter, DropKey, EniKey, EniState, EniTotals};
 use groundplane_abi::event::Event;
-use groundplane_abi::flow::{FlowEntry, FlowKey, kind};
+use groundplane_abi::flow::{FlowEntry, FlowKey, kind, state};
 use groundplane_abi::fragment::{FragmentKey, FragmentNote};
 use groundplane_abi::nat::BindingEntry;
 use groundplane_abi::ring::RingSlot;
@@ -190,6 +190,7 @@ pub struct Simulation {
     ticks_per_second: u32,
     uplink: UplinkEntry,
     secret: u64,
+    assumes_mappings: bool,
 }
 
 impl Simulation {
@@ -222,6 +223,7 @@ impl Simulation {
             ticks_per_second: Self::TICKS_PER_SECOND,
             uplink: Self::UPLINK,
             secret: 0,
+            assumes_mappings: false,
         }
     }
 
@@ -255,6 +257,42 @@ impl Simulation {
     /// What the kernel keeps to itself, for comparisons with it.
     pub fn set_secret(&mut self, secret: u64) {
         self.secret = secret;
+    }
+
+    /// From now on NAT gateways know every connection, by their first address and its own port. For questions about
+    /// connections of which the mappings aren't here.
+    pub fn assume_mappings(&mut self) {
+        self.assumes_mappings = true;
+    }
+
+    /// What was made up for one question is nothing for the next.
+    pub fn forget_mappings(&self) {
+        self.ip4.bindings.borrow_mut().clear();
+        self.ip6.bindings.borrow_mut().clear();
+    }
+
+    /// Makes a mapping up for what comes from inside.
+    fn assume_mapping<I: SimulatedFamily>(&self, key: &FlowKey<I>) -> Option<BindingEntry<I>> {
+        let device = key.device().without_mapping();
+        let bank = self.generation.bank();
+        let address = self.nat_address(&EniKey { bank, device }, 0)?;
+        let ports = (key.src_port(), key.dst_port());
+        let becomes = FlowKey::new(device, key.protocol(), address, key.dst(), ports.0, ports.1);
+        let there = BindingEntry {
+            key: *key,
+            becomes,
+            born: self.now.get() as u32,
+            state: state::LIVE,
+            ..BindingEntry::default()
+        };
+        let back = BindingEntry {
+            key: becomes.reversed(device),
+            becomes: key.reversed(device),
+            ..there
+        };
+        let mut bindings = I::tables(self).bindings.borrow_mut();
+        bindings.extend([(there.key, there), (back.key, back)]);
+        Some(there)
     }
 
     /// The rows of a family's mappings.

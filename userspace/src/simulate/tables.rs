@@ -363,8 +363,10 @@ impl<I: SimulatedFamily> TablesOf<I> for Simulation {
     }
 
     fn binding(&self, key: &FlowKey<I>, binding: &mut BindingEntry<I>) -> bool {
-        let bindings = I::tables(self).bindings.borrow();
-        bindings.get(key).map(|found| *binding = *found).is_some()
+        let found = I::tables(self).bindings.borrow().get(key).copied();
+        let is_made_up = self.assumes_mappings && found.is_none() && key.device().is_of_mapping();
+        let found = if is_made_up { self.assume_mapping(key) } else { found };
+        found.map(|found| *binding = found).is_some()
     }
 
     fn has_binding(&self, key: &FlowKey<I>) -> bool {

@@ -34,10 +34,8 @@ pub(super) fn to_ip4(frame: &mut impl Frame, header: Header, [src, dst]: [u32; 2
     let checksum = !fold(add(sum([what, detail, begins, continues]), sum(quote)));
     frame.resize(ICMP + LEN)?;
     frame.change_version(4)?;
-    let icmp = ETHERNET_LEN + HEADER4;
-    frame.store_words(icmp, [what | u32::from(checksum) << 16, detail])?;
-    frame.store_words(icmp + ICMP_LEN, quote)?;
-    frame.store_words(icmp + ICMP_LEN + HEADER4, [begins, continues])?;
+    let message = [what | u32::from(checksum) << 16, detail];
+    write(frame, ETHERNET_LEN + HEADER4, message, quote, [begins, continues])?;
     let payload_len = LEN as u16;
     let header = Header { payload_len, ..header };
     frame.store_words(ETHERNET_LEN, header.words4(src, dst))
@@ -69,13 +67,25 @@ pub(super) fn to_ip6(frame: &mut impl Frame, header: Header, [src, dst]: [Ip6; 2
     let checksum = !fold(add(add(sum([what, detail, begins, continues]), sum(quote)), pseudo));
     frame.resize(ICMP + LEN)?;
     frame.change_version(6)?;
-    let icmp = ETHERNET_LEN + HEADER6;
-    frame.store_words(icmp, [what | u32::from(checksum) << 16, detail])?;
-    frame.store_words(icmp + ICMP_LEN, quote)?;
-    frame.store_words(icmp + ICMP_LEN + HEADER6, [begins, continues])?;
+    let message = [what | u32::from(checksum) << 16, detail];
+    write(frame, ETHERNET_LEN + HEADER6, message, quote, [begins, continues])?;
     let payload_len = LEN as u16;
     let header = Header { payload_len, ..header };
     frame.store_words(ETHERNET_LEN, header.words6(src, dst))
+}
+
+/// Writes the error behind its IP header: its own, the one that it quotes, and what that begins with.
+#[inline(always)]
+fn write<const N: usize>(
+    frame: &mut impl Frame,
+    icmp: u32,
+    message: [u32; 2],
+    quote: [u32; N],
+    beginning: [u32; 2],
+) -> Option<()> {
+    frame.store_words(icmp, message)?;
+    frame.store_words(icmp + ICMP_LEN, quote)?;
+    frame.store_words(icmp + ICMP_LEN + N as u32 * 4, beginning)
 }
 
 /// The first word of a quoted packet: of an echo the type is another one. Other ICMP isn't quoted by anybody.

@@ -93,9 +93,9 @@ impl Reach {
         self.packets
     }
 
-    /// Everything has happened once in a thousand packets.
+    /// Everything has happened once in two thousand packets.
     pub(crate) fn check_floors(&self) {
-        let floor = self.packets / 1000;
+        let floor = self.packets / 2000;
         let low: Vec<_> = self.rows().into_iter().filter(|(_, times)| *times < floor).collect();
         assert!(low.is_empty(), "reached less than {floor} times: {low:?}");
     }

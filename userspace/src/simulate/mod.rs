@@ -8,7 +8,7 @@ mod door;
 mod flows;
 mod tables;
 
-use crate::plan::{Plan, changed_scopes};
+use crate::plan::{Lead, Plan, UplinkRows, changed_scopes};
 use bank::Bank;
 use flows::Flows;
 use groundplane_abi::control::{Generation, SCOPE_SLOTS, ring_hand};
@@ -23,7 +23,7 @@ use groundplane_abi::{Device, DropReason, Ip, Ip4, Ip6, Mac};
 use groundplane_datapath::scratch::Scratch;
 use groundplane_datapath::{
     Family, FlowTable, Frame, Stages, TablesOf as _, Verdict, checksum, commit, fast, filter, judge, nat64, parse,
-    rewrite,
+    rewrite, uplink,
 };
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -36,16 +36,26 @@ pub struct SliceFrame {
     pub bytes: Vec<u8>,
     /// A VLAN tag that the kernel would have moved to the metadata.
     pub vlan_tag: bool,
+    /// What it came in by, as far as it is an uplink's.
+    pub device: Device,
 }
 
 impl SliceFrame {
     #[must_use]
     pub fn new(bytes: Vec<u8>) -> Self {
-        Self { bytes, vlan_tag: false }
+        Self {
+            bytes,
+            vlan_tag: false,
+            device: Simulation::UPLINK.device,
+        }
     }
 }
 
 impl Frame for SliceFrame {
+    fn device(&self) -> Device {
+        self.device
+    }
+
     fn len(&self) -> u32 {
         u32::try_from(self.bytes.len()).unwrap_or(u32::MAX)
     }
@@ -188,7 +198,7 @@ pub struct Simulation {
     totals: RefCell<BTreeMap<Device, EniTotals>>,
     states: RefCell<BTreeMap<Device, EniState>>,
     ticks_per_second: u32,
-    uplink: UplinkEntry,
+    uplinks: UplinkRows,
     secret: u64,
 }
 
@@ -220,7 +230,11 @@ impl Simulation {
             totals: RefCell::default(),
             states: RefCell::default(),
             ticks_per_second: Self::TICKS_PER_SECOND,
-            uplink: Self::UPLINK,
+            uplinks: UplinkRows::of(&[Lead {
+                slot: 0,
+                entry: Self::UPLINK,
+                destinations: &[],
+            }]),
             secret: 0,
         }
     }
@@ -248,8 +262,14 @@ impl Simulation {
     }
 
     /// Says what leads out of the host.
-    pub fn set_uplink(&mut self, uplink: UplinkEntry) {
-        self.uplink = uplink;
+    pub fn set_uplinks(&mut self, uplinks: UplinkRows) {
+        self.uplinks = uplinks;
+    }
+
+    /// The uplink that a frame leaves by, once its verdict is to leave.
+    #[must_use]
+    pub fn uplink_of(&self, frame: &SliceFrame) -> UplinkEntry {
+        uplink::leading(self, || uplink::of_frame(self, frame))
     }
 
     /// What the kernel keeps to itself, for comparisons with it.
@@ -368,8 +388,9 @@ impl SimulatedFamily for Ip6 {}
 mod sealed {
     use super::bank::{Bank, Lengths};
     use super::{FamilyTables, Simulation};
-    use crate::plan::{FamilyRows, Plan};
+    use crate::plan::{FamilyRows, Plan, UplinkRows};
     use groundplane_abi::{Ip, Ip4, Ip6};
+    use std::collections::BTreeMap;
 
     pub trait HasTables: Ip {
         #[expect(private_interfaces, reason = "nobody outside can name the trait")]
@@ -377,6 +398,7 @@ mod sealed {
         fn rows(plan: &Plan) -> &FamilyRows<Self>;
         #[expect(private_interfaces, reason = "nobody outside can name the trait")]
         fn lengths(bank: &Bank) -> &Lengths;
+        fn uplink_routes(uplinks: &UplinkRows) -> &BTreeMap<(Self, u8), u32>;
     }
 
     macro_rules! has_tables {
@@ -394,6 +416,10 @@ mod sealed {
                 #[expect(private_interfaces, reason = "nobody outside can name the trait")]
                 fn lengths(bank: &Bank) -> &Lengths {
                     &bank.$family
+                }
+
+                fn uplink_routes(uplinks: &UplinkRows) -> &BTreeMap<(Self, u8), u32> {
+                    &uplinks.$family
                 }
             }
         };

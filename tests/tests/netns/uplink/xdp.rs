@@ -68,7 +68,7 @@ fn packets(drops: &Value, reason: &str) -> u64 {
 }
 
 fn filtered(lab: &Lab, reason: &str) -> Result<u64> {
-    Ok(packets(&uplink(lab)?["filtered"], reason))
+    Ok(packets(&lab.status()?["filtered"], reason))
 }
 
 /// The same that got past the filter.

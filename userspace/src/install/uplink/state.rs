@@ -6,6 +6,7 @@ use crate::document::{Announce, Uplink, UplinkKind, Xdp};
 use crate::install::deployment::Deployment;
 use crate::install::names;
 use groundplane_abi::Mac;
+use groundplane_abi::uplink::UPLINK_SLOTS;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -22,6 +23,9 @@ pub struct UplinkState {
     /// Its number; none while it isn't there.
     #[serde(default)]
     pub index: Option<u32>,
+    /// Where the datapath's tables have it, for as long as it is there.
+    #[serde(default)]
+    pub slot: u32,
     /// The name that the program's link is pinned under.
     pub pin: String,
     /// The blocks outside of which nothing that comes in is for us.
@@ -39,6 +43,9 @@ pub enum UplinkPlace {
         answers_arp: bool,
         #[serde(default)]
         xdp: Xdp,
+        /// What leaves by it, or nothing if it is what leaves by no other.
+        #[serde(default)]
+        destinations: Vec<IpNet>,
     },
 }
 
@@ -92,11 +99,17 @@ impl UplinkState {
                     settings: Vec::new(),
                 }),
             ),
-            UplinkKind::Device { device, announce, xdp } => (
+            UplinkKind::Device {
+                device,
+                announce,
+                xdp,
+                destinations,
+            } => (
                 device.clone(),
                 UplinkPlace::Device {
                     answers_arp: *announce == Announce::Arp,
                     xdp: *xdp,
+                    destinations: destinations.clone(),
                 },
             ),
         };
@@ -104,6 +117,7 @@ impl UplinkState {
             name: name.clone(),
             device,
             index: None,
+            slot: 0,
             pin: names.ours,
             owned,
             place,
@@ -120,6 +134,7 @@ impl UplinkState {
             _ => return None,
         }
         self.index = before.index;
+        self.slot = before.slot;
         self.pin.clone_from(&before.pin);
         Some(self)
     }
@@ -129,6 +144,15 @@ impl UplinkState {
         match &self.place {
             UplinkPlace::Host(_) => Xdp::Off,
             UplinkPlace::Device { xdp, .. } => *xdp,
+        }
+    }
+
+    /// What leaves by it, or nothing if it is what leaves by no other.
+    #[must_use]
+    pub fn destinations(&self) -> &[IpNet] {
+        match &self.place {
+            UplinkPlace::Host(_) => &[],
+            UplinkPlace::Device { destinations, .. } => destinations,
         }
     }
 
@@ -191,14 +215,22 @@ impl HostLink {
 pub(super) fn arrange(wanted: Vec<UplinkState>, before: &[UplinkState]) -> (Vec<UplinkState>, Vec<UplinkState>) {
     let mut gone = before.to_vec();
     let mut next = Vec::new();
+    let mut taken = BTreeSet::new();
     for uplink in wanted {
         let stays = |before: &UplinkState| uplink.clone().staying(before);
-        match gone.iter().position(|before| stays(before).is_some()) {
-            Some(at) => next.extend(stays(&gone.remove(at))),
-            None => next.push(uplink),
-        }
+        let at = gone.iter().position(|before| stays(before).is_some());
+        let staying = at.and_then(|at| stays(&gone.remove(at)));
+        taken.extend(staying.iter().map(|uplink| uplink.slot));
+        next.push(staying.ok_or(uplink));
     }
-    (next, gone)
+    let mut free = (0..UPLINK_SLOTS).filter(|slot| !taken.contains(slot));
+    let placed = next.into_iter().map(|uplink| {
+        uplink.unwrap_or_else(|new| UplinkState {
+            slot: free.next().unwrap_or_default(),
+            ..new
+        })
+    });
+    (placed.collect(), gone)
 }
 
 /// Whether nothing is to be done for these uplinks to be as they are wanted.

@@ -231,24 +231,30 @@ mod tests {
         }
     }
 
-    #[test]
-    fn people_read_who_is_enforced_and_why_packets_died() {
-        let drops = vec![
-            dropped(DropReason::NO_ROUTE, 0, 3),
-            dropped(DropReason::NACL_INGRESS, 100, 2),
-        ];
-        let enis = vec![eni("web", drops)];
-        let text = Status {
+    fn up(drops: Vec<DropStatus>) -> Status {
+        Status {
             condition: Condition::Up,
             generation: 4,
-            enis,
+            enis: vec![eni("web", drops)],
             uplinks: vec![host(), behind("wan1")],
             filtered: vec![dropped(DropReason::PRIVATE_SOURCE, 0, 9)],
             gateways: Vec::new(),
         }
-        .to_string();
+    }
+
+    /// The lines of the tables, with one space between columns.
+    fn lines(status: &Status) -> Vec<String> {
+        let text = status.to_string();
         let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
-        let lines: Vec<_> = text.lines().map(words).filter(|line| !line.is_empty()).collect();
+        text.lines().map(words).filter(|line| !line.is_empty()).collect()
+    }
+
+    #[test]
+    fn people_read_who_is_enforced_and_why_packets_died() {
+        let lines = lines(&up(vec![
+            dropped(DropReason::NO_ROUTE, 0, 3),
+            dropped(DropReason::NACL_INGRESS, 100, 2),
+        ]));
         assert_eq!(lines[0], "Up, configuration 4.");
         assert_eq!(
             lines[2],
@@ -265,13 +271,17 @@ mod tests {
         ] {
             assert!(line.starts_with(start), "{line}");
         }
+    }
+
+    #[test]
+    fn people_read_what_leaves_by_which_uplink() {
+        let lines = lines(&up(Vec::new()));
         assert_eq!(
-            lines[10],
-            "out the host at 198.18.0.1 gpu00000000001 off yes all else 203.0.113.10/32 2001:db8:a::/56"
-        );
-        assert_eq!(
-            lines[11],
-            "wan1 a device wan1 native yes 10.1.0.0/16 10.2.0.0/16 10.3.0.0/16 10.4.0.0/16 and 1 more 203.0.113.10/32"
+            lines[8..],
+            [
+                "out the host at 198.18.0.1 gpu00000000001 off yes all else 203.0.113.10/32 2001:db8:a::/56",
+                "wan1 a device wan1 native yes 10.1.0.0/16 10.2.0.0/16 10.3.0.0/16 10.4.0.0/16 and 1 more 203.0.113.10/32",
+            ]
         );
         assert_eq!(host().leads_to(true), "everywhere");
     }

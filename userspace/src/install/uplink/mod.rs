@@ -281,9 +281,15 @@ pub(super) fn check(wanted: &[UplinkState], before: &[UplinkState], netlink: &Ne
             }
             _ => {}
         }
-        errors.extend(link::check(netlink, uplink));
         errors.extend(filter::check(netlink, uplink, before).err());
     }
+    // Each has the same blocks, and a link to the host stands alone.
+    errors.extend(
+        wanted
+            .first()
+            .into_iter()
+            .flat_map(|uplink| link::check(netlink, uplink)),
+    );
     Error::collect(errors)
 }
 

@@ -220,17 +220,15 @@ pub(super) fn arrange(wanted: Vec<UplinkState>, before: &[UplinkState]) -> (Vec<
         let stays = |before: &UplinkState| uplink.clone().staying(before);
         let at = gone.iter().position(|before| stays(before).is_some());
         let staying = at.and_then(|at| stays(&gone.remove(at)));
-        taken.extend(staying.iter().map(|uplink| uplink.slot));
-        next.push(staying.ok_or(uplink));
+        // Whoever was killed may have left one that was to come in the slot of one that was to go.
+        let has_slot = staying.as_ref().is_some_and(|uplink| taken.insert(uplink.slot));
+        next.push((staying.unwrap_or(uplink), has_slot));
     }
     let mut free = (0..UPLINK_SLOTS).filter(|slot| !taken.contains(slot));
-    let placed = next.into_iter().map(|uplink| {
-        uplink.unwrap_or_else(|new| UplinkState {
-            slot: free.next().unwrap_or_default(),
-            ..new
-        })
-    });
-    (placed.collect(), gone)
+    for (uplink, _) in next.iter_mut().filter(|(_, has_slot)| !has_slot) {
+        uplink.slot = free.next().unwrap_or_default();
+    }
+    (next.into_iter().map(|(uplink, _)| uplink).collect(), gone)
 }
 
 /// Whether nothing is to be done for these uplinks to be as they are wanted.
@@ -282,6 +280,37 @@ mod tests {
             uplinks("out: { kind: host, address: 192.0.2.1 }"),
             &there("out: { kind: host }")
         ));
+    }
+
+    fn slots(uplinks: &[UplinkState]) -> Vec<(&str, u32)> {
+        let slots = uplinks.iter().map(|uplink| (&*uplink.device, uplink.slot));
+        slots.collect()
+    }
+
+    #[test]
+    fn an_uplink_keeps_its_slot_for_as_long_as_it_stays() {
+        let some = |name: &str| {
+            format!(
+                "{name}: {{ device: {name}, destinations: [198.51.100.{}/32] }}",
+                name.len()
+            )
+        };
+        let (two, gone) = arrange(uplinks(&format!("b: {{ device: b }}, {}", some("cc"))), &[]);
+        assert_eq!((slots(&two), gone.len()), (vec![("b", 0), ("cc", 1)], 0));
+        let (three, _) = arrange(
+            uplinks(&format!("{}, {}, b: {{ device: b }}", some("aaa"), some("cc"))),
+            &two,
+        );
+        assert_eq!(slots(&three), [("aaa", 2), ("cc", 1), ("b", 0)]);
+        let (only, gone) = arrange(uplinks("cc: { device: cc }"), &three);
+        assert_eq!((slots(&only), gone.len()), (vec![("cc", 1)], 2));
+        let (again, _) = arrange(uplinks(&format!("{}, cc: {{ device: cc }}", some("b"))), &only);
+        assert_eq!(slots(&again), [("b", 0), ("cc", 1)]);
+        // A change that was killed: one was to come in the slot of another.
+        let mut both = again;
+        both[0].slot = 1;
+        let (apart, _) = arrange(uplinks(&format!("{}, cc: {{ device: cc }}", some("b"))), &both);
+        assert_eq!(slots(&apart), [("b", 1), ("cc", 0)]);
     }
 
     #[test]

@@ -68,6 +68,7 @@ macro_rules! maps {
         static $binding_outbox: PerCpuArray<BindingEntry<$ip>> = PerCpuArray::with_max_entries(1, 0);
         #[map]
         static $routes: LpmTrie<RouteKey<$ip>, RouteEntry> = LpmTrie::with_max_entries(262_144, 0);
+        /// Room for more than the document lets all uplinks have.
         #[map]
         static $uplink_routes: LpmTrie<UplinkRouteKey<$ip>, u32> = LpmTrie::with_max_entries(16_384, 0);
         #[map]

@@ -188,6 +188,18 @@ fn destinations_are_blocks_of_a_device() {
         "wan: { device: eth0, destinations: 198.51.100.0/24 }",
         &["12:38 destinations must be a list, this is \"198.51.100.0/24\""],
     );
+    let many: Vec<_> = (0..=1024).map(|n| format!("10.{}.{}.0/24", n / 256, n % 256)).collect();
+    let problems = parse(
+        "a.yaml",
+        uplinks(&format!("wan: {{ device: eth0, destinations: [{}] }}", many.join(", "))).as_bytes(),
+    );
+    let problems = problems.expect_err("too many");
+    assert!(
+        problems
+            .to_string()
+            .contains("more than 1024 destinations of an uplink"),
+        "{problems}"
+    );
     check_uplink(
         "out: { kind: host, destinations: [198.51.100.0/24] }",
         &["12:22 InvalidParameterCombination: uplink \"out\" is the host itself, and has no destinations"],

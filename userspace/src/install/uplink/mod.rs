@@ -249,37 +249,12 @@ fn standing(uplink: &UplinkState, rows: &UplinkRows) -> UplinkEntry {
 pub(super) fn check(wanted: &[UplinkState], before: &[UplinkState], netlink: &Netlink) -> Result<()> {
     let mut errors = Vec::new();
     for uplink in wanted {
-        let found = match netlink.find(&uplink.device) {
-            Ok(found) => found,
+        match netlink.find(&uplink.device) {
+            Ok(found) => errors.extend(check_device(uplink, found, before)),
             Err(error) => {
                 errors.push(error);
                 continue;
             }
-        };
-        match (&uplink.place, found) {
-            (UplinkPlace::Host(link), found) => {
-                // Of one that was killed while making it, the alias may be missing.
-                let is_half_made = before.iter().any(|it| it.device == uplink.device && it.index.is_none());
-                let is_another = |found: &Link| match &found.alias {
-                    Some(alias) => *alias != link.alias,
-                    None => !is_half_made,
-                };
-                if let Some(found) = found.filter(is_another) {
-                    errors.push(Error::DeviceTaken {
-                        device: found.name,
-                        alias: found.alias,
-                    });
-                }
-                errors.extend(nft::check(link).err());
-            }
-            (UplinkPlace::Device { .. }, Some(found)) if found.mac.is_none() => {
-                errors.push(Error::NotEthernet(found.name));
-            }
-            // One that has gone while it was in force must not hold up a change of something else.
-            (UplinkPlace::Device { .. }, None) if !before.iter().any(|before| before.device == uplink.device) => {
-                errors.push(Error::DeviceMissing(uplink.device.clone()));
-            }
-            _ => {}
         }
         errors.extend(filter::check(netlink, uplink, before).err());
     }
@@ -291,6 +266,31 @@ pub(super) fn check(wanted: &[UplinkState], before: &[UplinkState], netlink: &Ne
             .flat_map(|uplink| link::check(netlink, uplink)),
     );
     Error::collect(errors)
+}
+
+/// What is wrong with what there is in the place of an uplink's device.
+fn check_device(uplink: &UplinkState, found: Option<Link>, before: &[UplinkState]) -> Vec<Error> {
+    match (&uplink.place, found) {
+        (UplinkPlace::Host(link), found) => {
+            // Of one that was killed while making it, the alias may be missing.
+            let is_half_made = before.iter().any(|it| it.device == uplink.device && it.index.is_none());
+            let is_another = |found: &Link| match &found.alias {
+                Some(alias) => *alias != link.alias,
+                None => !is_half_made,
+            };
+            let taken = found.filter(is_another).map(|found| Error::DeviceTaken {
+                device: found.name,
+                alias: found.alias,
+            });
+            taken.into_iter().chain(nft::check(link).err()).collect()
+        }
+        (UplinkPlace::Device { .. }, Some(found)) if found.mac.is_none() => vec![Error::NotEthernet(found.name)],
+        // One that has gone while it was in force must not hold up a change of something else.
+        (UplinkPlace::Device { .. }, None) if !before.iter().any(|before| before.device == uplink.device) => {
+            vec![Error::DeviceMissing(uplink.device.clone())]
+        }
+        _ => Vec::new(),
+    }
 }
 
 /// Whether the devices of uplinks are there and run the program, as far as they were there when they were last seen to.

@@ -21,15 +21,10 @@ impl SkbFrame {
         self.skb
     }
 
-    pub(crate) fn device(&self) -> Device {
-        // SAFETY: the program's context; the verifier checks every access to it.
-        Device(unsafe { (*self.skb).ifindex })
-    }
-
     /// Notes for the programs that go on with the packet what it came in by: its device, the outside, or a component.
     /// In any case, since whoever had the packet before may have left anything there.
     pub(crate) fn note_port(&self, port: Device) {
-        // SAFETY: as above.
+        // SAFETY: the program's context; the verifier checks every access to it.
         unsafe { (*self.skb).cb[4] = port.0 };
     }
 
@@ -80,25 +75,31 @@ impl SkbFrame {
 
 impl Frame for SkbFrame {
     #[inline(always)]
+    fn device(&self) -> Device {
+        // SAFETY: as above.
+        Device(unsafe { (*self.skb).ifindex })
+    }
+
+    #[inline(always)]
     fn len(&self) -> u32 {
         self.skb_len()
     }
 
     #[inline(always)]
     fn has_vlan_tag(&self) -> bool {
-        // SAFETY: as in `device`.
+        // SAFETY: as above.
         unsafe { (*self.skb).vlan_present != 0 }
     }
 
     #[inline(always)]
     fn segment_len(&self) -> u32 {
-        // SAFETY: as in `device`.
+        // SAFETY: as above.
         unsafe { (*self.skb).gso_size }
     }
 
     #[inline(always)]
     fn resize(&mut self, len: u32) -> Option<()> {
-        // SAFETY: as in `device`; the helper takes the context and any length.
+        // SAFETY: as above; the helper takes the context and any length.
         let failed = unsafe { bpf_skb_change_tail(self.skb, len, 0) };
         (failed == 0).then_some(())
     }
@@ -106,7 +107,7 @@ impl Frame for SkbFrame {
     #[inline(always)]
     fn change_version(&mut self, version: u8) -> Option<()> {
         let protocol = if version == 4 { Ip4::ETHERTYPE } else { Ip6::ETHERTYPE };
-        // SAFETY: as in `device`; the helper takes the context and either number.
+        // SAFETY: as above; the helper takes the context and either number.
         let failed = unsafe { bpf_skb_change_proto(self.skb, protocol.to_be(), 0) };
         (failed == 0).then_some(())
     }
@@ -114,7 +115,7 @@ impl Frame for SkbFrame {
     #[inline(always)]
     fn pull(&mut self, len: u32) {
         let wanted = if len < self.skb_len() { len } else { self.skb_len() };
-        // SAFETY: as in `device`; the helper takes the context and any length.
+        // SAFETY: as above; the helper takes the context and any length.
         unsafe {
             if (*self.skb).data_end - (*self.skb).data < wanted {
                 bpf_skb_pull_data(self.skb, wanted);
@@ -168,7 +169,7 @@ impl Frame for SkbFrame {
         let pseudo = if is_pseudo { BPF_F_PSEUDO_HDR } else { 0 };
         let optional = if is_optional { BPF_F_MARK_MANGLED_0 } else { 0 };
         // Of a size of 0 the helper takes the second number as a difference.
-        // SAFETY: as in `device`; the helper takes the context and any offset.
+        // SAFETY: as above; the helper takes the context and any offset.
         let failed =
             unsafe { bpf_l4_csum_replace(self.skb, offset, 0, u64::from(difference), u64::from(pseudo | optional)) };
         (failed == 0).then_some(())
@@ -203,6 +204,12 @@ impl XdpFrame {
 }
 
 impl Frame for XdpFrame {
+    /// The filter asks nobody's.
+    #[inline(always)]
+    fn device(&self) -> Device {
+        Device::NONE
+    }
+
     /// Of its first buffer. What is longer than that is no packet the filter is sure of.
     #[inline(always)]
     fn len(&self) -> u32 {

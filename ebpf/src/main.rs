@@ -27,7 +27,8 @@ use groundplane_abi::program::slot;
 use groundplane_abi::uplink::uplink_flag;
 use groundplane_abi::{Device, DropReason, Ip4, Ip6};
 use groundplane_datapath::{
-    Family, Frame as _, Stages, Tables as _, TablesOf as _, Verdict, commit, fast, filter, judge, nat64, parse, rewrite,
+    Family, Frame as _, Stages, Tables as _, TablesOf as _, Verdict, commit, fast, filter, judge, nat64, parse,
+    rewrite, uplink,
 };
 use maps::{Kernel, PROGRAMS};
 
@@ -289,7 +290,7 @@ fn deliver(context: &TcContext, frame: &mut SkbFrame, verdict: &Verdict) -> i32 
 /// Out of the host: to the one peer there is, or as routes and neighbours say.
 #[inline(always)]
 fn leave(frame: &mut SkbFrame) -> i32 {
-    let uplink = maps::uplink();
+    let uplink = uplink::leading(&Kernel, || stages::uplink_slot(frame.context()));
     if uplink.device == Device::NONE {
         return report_drop(frame, DropReason::NO_UPLINK);
     }

@@ -21,7 +21,7 @@ use groundplane_abi::security_group::{
     GroupSetEntry, GroupSetKey, RULE_WORDS, ReferenceKey, RuleBits, Selector, SelectorKey,
 };
 use groundplane_abi::transit::{Attachment, AttachmentEntry, AttachmentKey, AttachmentSubnet, ZONES};
-use groundplane_abi::uplink::UplinkEntry;
+use groundplane_abi::uplink::{UPLINK_SLOTS, UplinkEntry};
 use groundplane_abi::vpc::{VpcEntry, VpcKey};
 use groundplane_abi::{Device, Ip4, ScopeId};
 use groundplane_datapath::tables::{Account, Clock};
@@ -46,7 +46,7 @@ static VPCS: HashMap<VpcKey, VpcEntry> = HashMap::with_max_entries(8_192, 0);
 #[map]
 static ATTACHMENTS: HashMap<AttachmentKey, AttachmentEntry> = HashMap::with_max_entries(8_192, 0);
 #[map]
-static UPLINKS: Array<UplinkEntry> = Array::with_max_entries(1, 0);
+static UPLINKS: Array<UplinkEntry> = Array::with_max_entries(UPLINK_SLOTS, 0);
 #[map]
 static MACS: HashMap<MacKey, Device> = HashMap::with_max_entries(16_384, 0);
 #[map]
@@ -99,11 +99,6 @@ fn longest_prefix<K: Copy, V>(map: &LpmTrie<K, V>, len: u32, key: &K) -> Option<
 /// The mark of this boot that lets a packet pass to a tap; 0 if there is none.
 pub(crate) fn mark() -> u32 {
     SETTINGS.get(0).map_or(0, |settings| settings.mark)
-}
-
-/// What leads out of the host.
-pub(crate) fn uplink() -> UplinkEntry {
-    UPLINKS.get(0).copied().unwrap_or_default()
 }
 
 /// Reads a row that is never changed in place while packets can see it: the idle bank is written, then it is switched
@@ -180,8 +175,9 @@ impl Tables for Kernel {
         })
     }
 
-    fn uplink(&self) -> UplinkEntry {
-        uplink()
+    #[inline(always)]
+    fn uplink(&self, slot: u32) -> UplinkEntry {
+        UPLINKS.get(slot).copied().unwrap_or_default()
     }
 
     fn secret(&self) -> u64 {

@@ -15,7 +15,7 @@ use groundplane_datapath::scratch::{Scratch, resumed};
 use groundplane_datapath::walk::{self, Walk};
 use groundplane_datapath::{
     Answer, Family, Stages, commit, eni, internet, nacl, nat, parse, peering, reclaim, refuse, security_group, transit,
-    translate,
+    translate, uplink,
 };
 
 /// What a stage gives, as the number that a global function returns.
@@ -75,6 +75,13 @@ macro_rules! wrapper {
             }
         }
     };
+}
+
+/// The slot of the uplink that a frame leaves by, for the few that have several: not in the code of the others.
+#[unsafe(no_mangle)]
+#[inline(never)]
+pub(crate) extern "C" fn uplink_slot(skb: *mut __sk_buff) -> u32 {
+    uplink::of_frame(&Kernel, &SkbFrame::new(skb))
 }
 
 const NO_SCRATCH: u32 = DropReason::NO_SCRATCH.0 as u32;

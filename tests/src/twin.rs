@@ -1,7 +1,7 @@
 //! The datapath on the host, driven the way a test speaks: topologies, devices, frames, a clock that only tests move.
 
 use crate::topology::Topology;
-use groundplane::plan::{self, Plan};
+use groundplane::plan::{self, Plan, UplinkRows};
 use groundplane::simulate::{Capacity, SimulatedFamily, Simulation, SliceFrame};
 use groundplane_abi::flow::{FlowKey, kind};
 use groundplane_abi::{Device, DropReason, Ip4, Ip6};
@@ -104,6 +104,11 @@ impl Twin {
         self.tables.apply(&compile(topology));
     }
 
+    /// Has packets leave by other uplinks.
+    pub fn set_uplinks(&mut self, uplinks: UplinkRows) {
+        self.tables.set_uplinks(uplinks);
+    }
+
     pub fn wait(&mut self, time: Duration) {
         let ticks = time.as_nanos() * u128::from(Simulation::TICKS_PER_SECOND) / 1_000_000_000;
         self.tables
@@ -115,6 +120,7 @@ impl Twin {
         let mut frame = SliceFrame {
             bytes: bytes.to_vec(),
             vlan_tag: tagged,
+            ..SliceFrame::new(Vec::new())
         };
         let filtered = if from == Device::INTERNET {
             self.tables.filter(&frame)

@@ -28,8 +28,10 @@ pub struct Status {
     pub condition: Condition,
     pub generation: u64,
     pub enis: Vec<EniStatus>,
-    /// How packets leave the host; one at most.
+    /// How packets leave the host.
     pub uplinks: Vec<UplinkStatus>,
+    /// What the filters in front of uplinks have dropped.
+    pub filtered: Vec<DropStatus>,
     pub gateways: Vec<GatewayStatus>,
     /// The destinations to which NAT gateways have the most connections.
     pub mappings: Vec<MappingStatus>,
@@ -121,6 +123,7 @@ pub fn gather(state_dir: &Path) -> Result<Status> {
         generation: 0,
         enis: Vec::new(),
         uplinks: Vec::new(),
+        filtered: Vec::new(),
         gateways: Vec::new(),
         mappings: Vec::new(),
     };
@@ -144,12 +147,20 @@ pub fn gather(state_dir: &Path) -> Result<Status> {
                 mappings: mapping::busiest(&datapath)?,
                 enis: enis(&state, &datapath)?,
                 uplinks: uplink::all(&state, &datapath)?,
+                filtered: filtered(&state, &datapath)?,
             })
         }
         (Err(_), Stage::Changing | Stage::Leaving) => Ok(nothing(Condition::Unfinished)),
         (Err(crate::install::Error::NotLoaded(_)), Stage::Up) => Ok(nothing(Condition::NotLoaded)),
         (Err(error), Stage::Up) => Err(error),
     }
+}
+
+fn filtered(state: &State, datapath: &Datapath) -> Result<Vec<DropStatus>> {
+    if state.uplinks.is_empty() {
+        return Ok(Vec::new());
+    }
+    uplink::filtered(datapath)
 }
 
 /// What was dropped elsewhere than at guests.

@@ -57,7 +57,7 @@ pub use ip::Ip;
 pub use wire::{Ip4, Ip6, Mac, Port};
 
 /// Number of the layout of all tables together. Raise it with every change to a key, an entry or a table.
-pub const LAYOUT_VERSION: u32 = 5;
+pub const LAYOUT_VERSION: u32 = 6;
 
 /// Names of the maps, equal to the names of the statics in the BPF object. What holds addresses is there for each family.
 pub mod map {
@@ -89,6 +89,7 @@ pub mod map {
             pub mod $module {
                 pub const ADDRESSES: &str = concat!("ADDRESSES", $family);
                 pub const ROUTES: &str = concat!("ROUTES", $family);
+                pub const UPLINK_ROUTES: &str = concat!("UPLINK_ROUTES", $family);
                 pub const NATS: &str = concat!("NATS", $family);
                 pub const PUBLICS: &str = concat!("PUBLICS", $family);
                 pub const DOORS: &str = concat!("DOORS", $family);
@@ -103,9 +104,10 @@ pub mod map {
                 pub const OUTBOX: &str = concat!("OUTBOX", $family);
                 pub const SCRATCH: &str = concat!("SCRATCH", $family);
 
-                pub const ALL: [&str; 13] = [
+                pub const ALL: [&str; 14] = [
                     ADDRESSES,
                     ROUTES,
+                    UPLINK_ROUTES,
                     NATS,
                     PUBLICS,
                     DOORS,

@@ -9,7 +9,7 @@ use crate::family::Family;
 use crate::rewrite::readdress;
 use crate::verdict::{Answer, delivery_kind, rewrite};
 use crate::walk::Walk;
-use crate::{Frame, TablesOf, internet};
+use crate::{Frame, TablesOf, internet, uplink};
 use groundplane_abi::eni::EniKey;
 use groundplane_abi::flow::kind;
 use groundplane_abi::uplink::uplink_flag;
@@ -64,18 +64,19 @@ fn answer_outside<T: TablesOf<Ip4>>(
     if u64::from(first) | u64::from(second) << 32 != REQUEST {
         return Err(DropReason::ARP_INVALID);
     }
-    answer_for_ours(tables, walk, Ip4(target.to_le_bytes()), rewrite::ARP)
+    answer_for_ours(tables, frame, walk, Ip4(target.to_le_bytes()), rewrite::ARP)
 }
 
 /// The answer of an uplink that answers for our addresses, if this is one.
 #[inline(always)]
 pub(crate) fn answer_for_ours<I: Family, T: TablesOf<I>>(
     tables: &T,
+    frame: &impl Frame,
     walk: &mut Walk<I>,
     target: I,
     rewrite: u8,
 ) -> Result<Answer, DropReason> {
-    let uplink = tables.uplink();
+    let uplink = uplink::on(tables, frame.device());
     walk.packet.dst = target;
     if uplink.flags & uplink_flag::ANSWERS_ARP == 0 || !internet::is_public(tables, walk) {
         return Err(DropReason::ARP_UNANSWERED);

@@ -1,5 +1,7 @@
 //! The bytes of a packet, wherever they are.
 
+use groundplane_abi::Device;
+
 /// A frame as it came in at an ENI's host side: Ethernet header first.
 ///
 /// Offsets are small and lengths constant, so that the kernel's implementation is one comparison with the end of the
@@ -9,6 +11,9 @@
     reason = "an empty frame is one of many that are too short"
 )]
 pub trait Frame {
+    /// The device it came in by. Of what comes from outside this is one of the uplinks'.
+    fn device(&self) -> Device;
+
     /// Length of the whole frame in bytes, which for a frame with segmentation offload may be 64 KiB.
     fn len(&self) -> u32;
 

@@ -9,7 +9,7 @@ use crate::family::Family;
 use crate::packet::packet_flag;
 use crate::stages::Stages;
 use crate::walk::{Walk, route};
-use crate::{Tables, TablesOf};
+use crate::{Tables, TablesOf, uplink};
 use groundplane_abi::eni::{EniKey, SubnetEntry, SubnetKey, eni_flag, subnet_flag};
 use groundplane_abi::flow::{FlowKey, state};
 use groundplane_abi::internet::PublicKey;
@@ -53,7 +53,8 @@ pub fn out<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<()
     if is_public(stages, walk) {
         return enter(stages, walk);
     }
-    if stages.uplink().device == Device::NONE {
+    let uplink = uplink::leading(stages, || uplink::towards(stages, walk.packet.dst));
+    if uplink.device == Device::NONE {
         return Err(DropReason::NO_UPLINK);
     }
     walk.arrival = Device::INTERNET;

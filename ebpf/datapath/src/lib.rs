@@ -47,6 +47,7 @@ pub mod stages;
 pub mod tables;
 pub mod transit;
 pub mod translate;
+pub mod uplink;
 pub mod verdict;
 pub mod walk;
 

@@ -67,7 +67,7 @@ fn answer_outside<T: TablesOf<Ip6>>(
         return Err(DropReason::NEIGHBOR_INVALID);
     }
     let target = solicited(frame)?;
-    arp::answer_for_ours(tables, walk, target, rewrite::NEIGHBOR)
+    arp::answer_for_ours(tables, frame, walk, target, rewrite::NEIGHBOR)
 }
 
 /// Whom a solicitation asks for (RFC 4861 section 7.1.1). A frame may be longer than its packet.

@@ -243,7 +243,7 @@ pub(crate) fn quoted_ports<I: Family>(frame: &impl Frame, offset: u32, protocol:
 #[cfg(test)]
 mod tests {
     use super::*;
-    use groundplane_abi::Ip4;
+    use groundplane_abi::{Device, Ip4};
 
     const LEN: usize = 1500;
 
@@ -254,6 +254,10 @@ mod tests {
     }
 
     impl Frame for Paged {
+        fn device(&self) -> Device {
+            Device::NONE
+        }
+
         fn len(&self) -> u32 {
             LEN as u32
         }

@@ -67,8 +67,8 @@ pub trait Tables {
     fn vpc(&self, key: &VpcKey) -> Option<VpcEntry>;
     fn attachment(&self, key: &AttachmentKey) -> Option<(Self::AttachmentRef, Attachment)>;
     fn attachment_subnet(&self, attachment: Self::AttachmentRef, index: u32) -> Option<AttachmentSubnet>;
-    /// What leads out of the host; of nothing the device is none.
-    fn uplink(&self) -> UplinkEntry;
+    /// The uplink in a slot; of none the device is none.
+    fn uplink(&self, slot: u32) -> UplinkEntry;
     /// What nobody outside of the host knows.
     fn secret(&self) -> u64;
     /// Whether a NAT gateway has a mapping whose answers have this key.
@@ -122,6 +122,8 @@ pub trait TablesOf<I: Ip>: Tables {
     fn nat_address(&self, key: &EniKey, index: u32) -> Option<I>;
     /// The route with the longest prefix that covers the destination.
     fn route(&self, key: &RouteKey<I>) -> Option<RouteEntry>;
+    /// The slot of the uplink with the longest prefix that covers a destination outside.
+    fn uplink_route(&self, destination: I) -> Option<u32>;
     /// A NACL and how many rules it has.
     fn nacl(&self, key: &NaclKey) -> Option<(Self::NaclRef, u32)>;
     fn nacl_rule(&self, nacl: Self::NaclRef, index: u32) -> Option<NaclRule<I>>;

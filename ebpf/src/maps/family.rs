@@ -17,6 +17,7 @@ use groundplane_abi::nat::{BindingEntry, NAT_ADDRESSES, NatEntry};
 use groundplane_abi::ring::RingSlot;
 use groundplane_abi::route::{RouteEntry, RouteKey};
 use groundplane_abi::security_group::{PeerKey, RuleBits};
+use groundplane_abi::uplink::UplinkRouteKey;
 use groundplane_abi::{Ip, Ip4, Ip6};
 use groundplane_datapath::scratch::Scratch;
 use groundplane_datapath::{Family, FlowTable, TablesOf};
@@ -34,6 +35,7 @@ pub(crate) trait Maps: Ip {
     /// Where a binding lies while it is inserted.
     fn binding_outbox() -> &'static PerCpuArray<BindingEntry<Self>>;
     fn routes() -> &'static LpmTrie<RouteKey<Self>, RouteEntry>;
+    fn uplink_routes() -> &'static LpmTrie<UplinkRouteKey<Self>, u32>;
     fn nacls() -> &'static HashMap<NaclKey, NaclEntry<Self>>;
     fn peers() -> &'static LpmTrie<PeerKey<Self>, RuleBits>;
     fn flows() -> &'static HashMap<FlowKey<Self>, FlowEntry<Self>>;
@@ -48,7 +50,7 @@ pub(crate) trait Maps: Ip {
 
 macro_rules! maps {
     ($ip:ty, $hands:expr, $mappings:literal, $ring_slots:ident, $addresses:ident $publics:ident $nats:ident
-     $bindings:ident $binding_counts:ident $binding_outbox:ident $routes:ident $nacls:ident $peers:ident $flows:ident
+     $bindings:ident $binding_counts:ident $binding_outbox:ident $routes:ident $uplink_routes:ident $nacls:ident $peers:ident $flows:ident
      $embryos:ident $ring:ident $fragments:ident $outbox:ident $scratch:ident) => {
         #[map]
         static $addresses: LpmTrie<AddressKey<$ip>, AddressEntry<$ip>> = LpmTrie::with_max_entries(65_536, 0);
@@ -66,6 +68,9 @@ macro_rules! maps {
         static $binding_outbox: PerCpuArray<BindingEntry<$ip>> = PerCpuArray::with_max_entries(1, 0);
         #[map]
         static $routes: LpmTrie<RouteKey<$ip>, RouteEntry> = LpmTrie::with_max_entries(262_144, 0);
+        /// Room for more than the document lets all uplinks have.
+        #[map]
+        static $uplink_routes: LpmTrie<UplinkRouteKey<$ip>, u32> = LpmTrie::with_max_entries(16_384, 0);
         #[map]
         static $nacls: HashMap<NaclKey, NaclEntry<$ip>> = HashMap::with_max_entries(16_384, BPF_F_NO_PREALLOC);
         #[map]
@@ -124,6 +129,11 @@ macro_rules! maps {
             }
 
             #[inline(always)]
+            fn uplink_routes() -> &'static LpmTrie<UplinkRouteKey<Self>, u32> {
+                &$uplink_routes
+            }
+
+            #[inline(always)]
             fn nacls() -> &'static HashMap<NaclKey, NaclEntry<Self>> {
                 &$nacls
             }
@@ -173,11 +183,11 @@ macro_rules! maps {
 
 maps!(
     Ip4, 0, 65_536, ring_slots4,
-    ADDRESSES4 PUBLICS4 NATS4 BINDINGS4 BINDING_COUNTS4 BINDING_OUTBOX4 ROUTES4 NACLS4 PEERS4 FLOWS4 EMBRYOS4 RING4 FRAGMENTS4 OUTBOX4 SCRATCH4
+    ADDRESSES4 PUBLICS4 NATS4 BINDINGS4 BINDING_COUNTS4 BINDING_OUTBOX4 ROUTES4 UPLINK_ROUTES4 NACLS4 PEERS4 FLOWS4 EMBRYOS4 RING4 FRAGMENTS4 OUTBOX4 SCRATCH4
 );
 maps!(
     Ip6, ring_hand::OF_FAMILY, 65_536, ring_slots6,
-    ADDRESSES6 PUBLICS6 NATS6 BINDINGS6 BINDING_COUNTS6 BINDING_OUTBOX6 ROUTES6 NACLS6 PEERS6 FLOWS6 EMBRYOS6 RING6 FRAGMENTS6 OUTBOX6 SCRATCH6
+    ADDRESSES6 PUBLICS6 NATS6 BINDINGS6 BINDING_COUNTS6 BINDING_OUTBOX6 ROUTES6 UPLINK_ROUTES6 NACLS6 PEERS6 FLOWS6 EMBRYOS6 RING6 FRAGMENTS6 OUTBOX6 SCRATCH6
 );
 
 impl<I: Family + Maps> TablesOf<I> for Kernel {
@@ -215,6 +225,14 @@ impl<I: Family + Maps> TablesOf<I> for Kernel {
         let row = longest_prefix(I::routes(), RouteKey::<I>::FIXED_BITS + I::BITS, key);
         // SAFETY: as in `address`.
         row.map(|row| unsafe { row.read() })
+    }
+
+    #[inline(always)]
+    fn uplink_route(&self, destination: I) -> Option<u32> {
+        let key = UplinkRouteKey::new(destination);
+        let row = longest_prefix(I::uplink_routes(), UplinkRouteKey::<I>::FIXED_BITS + I::BITS, &key);
+        // SAFETY: a pointer from the map is valid. A row that is changed in place is a word.
+        row.map(|row| unsafe { row.read_volatile() })
     }
 
     fn nacl(&self, key: &NaclKey) -> Option<(Self::NaclRef, u32)> {

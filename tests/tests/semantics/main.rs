@@ -20,6 +20,7 @@ mod rerouted;
 mod routing;
 mod tables;
 mod timeout;
+mod uplink;
 
 use groundplane_abi::event::Event;
 use groundplane_abi::{DropReason, Ip4, Ip6};

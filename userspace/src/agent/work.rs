@@ -183,11 +183,11 @@ pub(super) fn reconcile(hand: &mut Hand) {
     }
 }
 
-/// Looks whether the uplink has all that it needs, and tells of what it lacked.
+/// Looks whether the uplinks have all that they need, and tells of what they lacked.
 pub(super) fn see_to_uplinks(hand: &mut Hand) {
     match hand.engine().and_then(Engine::see_to_uplinks) {
         Ok(findings) => findings.iter().for_each(|finding| tracing::warn!("{finding}")),
-        Err(error) => tracing::error!(%error, "the uplink can't be seen to"),
+        Err(error) => tracing::error!(%error, "the uplinks can't be seen to"),
     }
 }
 

@@ -1,4 +1,4 @@
-//! What an uplink takes of the host, if the configuration has one.
+//! What an uplink takes of the host, if the configuration has any.
 
 use super::Check;
 use super::files::line;
@@ -14,12 +14,13 @@ pub(super) fn checks(state: &State, state_dir: &Path) -> Vec<Check> {
     let mut checks: Vec<_> = state.uplinks.iter().flat_map(of_host).collect();
     // What keeps it from being told is told of the ENIs.
     if let Ok(status) = status::gather(state_dir) {
-        checks.extend(status.uplinks.iter().map(condition));
+        let is_only = status.uplinks.len() == 1;
+        checks.extend(status.uplinks.iter().map(|uplink| condition(uplink, is_only)));
     }
     checks
 }
 
-fn condition(uplink: &UplinkStatus) -> Check {
+fn condition(uplink: &UplinkStatus, is_only: bool) -> Check {
     const NAME: &str = "uplink";
     let found = format!("{} by {}", uplink.name, uplink.device);
     match uplink.condition {
@@ -33,7 +34,11 @@ fn condition(uplink: &UplinkStatus) -> Check {
         _ => Check::failure(
             NAME,
             format!("{found}: works: {}", uplink.words()),
-            "guests reach nobody outside of the VPCs",
+            if is_only {
+                "guests reach nobody outside of the VPCs"
+            } else {
+                "guests reach nobody whom this uplink leads to"
+            },
             "groundplane up with the same documents repairs what can be repaired",
         ),
     }

@@ -1,5 +1,6 @@
 //! How packets leave the host: a fact of the host, as guests are, and nothing that AWS knows.
 
+use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -23,6 +24,8 @@ pub enum UplinkKind {
         device: String,
         announce: Announce,
         xdp: Xdp,
+        /// What leaves by it, whatever else there is. If nothing is said, what leaves by no other.
+        destinations: Vec<IpNet>,
     },
 }
 

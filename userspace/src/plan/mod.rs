@@ -23,11 +23,13 @@ mod security_group;
 #[cfg(test)]
 mod tests;
 mod transit;
+mod uplink;
 
 pub use family::{Family, FamilyRows};
 pub use parts::{Compiled, Parts, merged};
 pub use problem::PlanProblem;
 pub use scope::changed_scopes;
+pub use uplink::{Lead, UplinkRows};
 
 use crate::resources::Resources;
 use groundplane_abi::door::{DoorEntry, DoorKey};

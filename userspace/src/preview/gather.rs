@@ -207,12 +207,17 @@ fn fields(uplink: &Uplink) -> Map<String, Value> {
         UplinkKind::Host { address, ipv6_address } => {
             json!({ "kind": "host", "address": address, "ipv6_address": ipv6_address })
         }
-        UplinkKind::Device { device, announce, xdp } => {
+        UplinkKind::Device {
+            device,
+            announce,
+            xdp,
+            destinations,
+        } => {
             let announce = match announce {
                 Announce::Arp => "arp",
                 Announce::Route => "route",
             };
-            json!({ "device": device, "announce": announce, "xdp": xdp })
+            json!({ "device": device, "announce": announce, "xdp": xdp, "destinations": destinations })
         }
     };
     match fields {

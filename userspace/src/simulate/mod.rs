@@ -6,9 +6,10 @@
 mod bank;
 mod door;
 mod flows;
+mod frame;
 mod tables;
 
-use crate::plan::{Plan, changed_scopes};
+use crate::plan::{Lead, Plan, UplinkRows, changed_scopes};
 use bank::Bank;
 use flows::Flows;
 use groundplane_abi::control::{Generation, SCOPE_SLOTS, ring_hand};
@@ -22,100 +23,14 @@ use groundplane_abi::uplink::{UplinkEntry, uplink_flag};
 use groundplane_abi::{Device, DropReason, Ip, Ip4, Ip6, Mac};
 use groundplane_datapath::scratch::Scratch;
 use groundplane_datapath::{
-    Family, FlowTable, Frame, Stages, TablesOf as _, Verdict, checksum, commit, fast, filter, judge, nat64, parse,
-    rewrite,
+    Family, FlowTable, Frame as _, Stages, TablesOf as _, Verdict, commit, fast, filter, judge, nat64, parse, rewrite,
+    uplink,
 };
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
 pub use flows::Place;
-
-/// A frame in memory.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SliceFrame {
-    pub bytes: Vec<u8>,
-    /// A VLAN tag that the kernel would have moved to the metadata.
-    pub vlan_tag: bool,
-}
-
-impl SliceFrame {
-    #[must_use]
-    pub fn new(bytes: Vec<u8>) -> Self {
-        Self { bytes, vlan_tag: false }
-    }
-}
-
-impl Frame for SliceFrame {
-    fn len(&self) -> u32 {
-        u32::try_from(self.bytes.len()).unwrap_or(u32::MAX)
-    }
-
-    fn has_vlan_tag(&self) -> bool {
-        self.vlan_tag
-    }
-
-    fn pull(&mut self, _len: u32) {}
-
-    fn load<const N: usize>(&self, offset: u32) -> Option<[u8; N]> {
-        self.bytes.get(offset as usize..)?.first_chunk().copied()
-    }
-
-    fn head<const N: usize>(&self) -> Option<[u64; N]> {
-        let (words, _) = self.bytes.as_chunks::<8>();
-        words.first_chunk::<N>().map(|words| words.map(u64::from_le_bytes))
-    }
-
-    fn segment_len(&self) -> u32 {
-        0
-    }
-
-    fn resize(&mut self, len: u32) -> Option<()> {
-        self.bytes.resize(len as usize, 0);
-        Some(())
-    }
-
-    fn change_version(&mut self, version: u8) -> Option<()> {
-        const ETHERNET_LEN: usize = 14;
-        let [old, new] = if version == 4 {
-            [Ip6::HEADER_LEN, Ip4::HEADER_LEN]
-        } else {
-            [Ip4::HEADER_LEN, Ip6::HEADER_LEN]
-        };
-        let header = ETHERNET_LEN..ETHERNET_LEN + old as usize;
-        self.bytes.get(header.clone())?;
-        self.bytes.splice(header, vec![0; new as usize]);
-        Some(())
-    }
-
-    fn words<const N: usize>(&self, offset: u32) -> Option<[u32; N]> {
-        let (words, _) = self.bytes.get(offset as usize..)?.as_chunks::<4>();
-        words.first_chunk::<N>().map(|words| words.map(u32::from_le_bytes))
-    }
-
-    fn store_words<const N: usize>(&mut self, offset: u32, words: [u32; N]) -> Option<()> {
-        let (places, _) = self.bytes.get_mut(offset as usize..)?.as_chunks_mut::<4>();
-        *places.first_chunk_mut::<N>()? = words.map(u32::to_le_bytes);
-        Some(())
-    }
-
-    fn store<const N: usize>(&mut self, offset: u32, bytes: [u8; N]) -> Option<()> {
-        *self.bytes.get_mut(offset as usize..)?.first_chunk_mut()? = bytes;
-        Some(())
-    }
-
-    /// Here every checksum is finished.
-    fn adjust_checksum(&mut self, offset: u32, difference: u32, _is_pseudo: bool, is_optional: bool) -> Option<()> {
-        let place = self.bytes.get_mut(offset as usize..)?.first_chunk_mut::<2>()?;
-        let old = u16::from_le_bytes(*place);
-        if is_optional && old == 0 {
-            return Some(());
-        }
-        let new = checksum::adjusted(old, difference);
-        let new = if is_optional && new == 0 { u16::MAX } else { new };
-        *place = new.to_le_bytes();
-        Some(())
-    }
-}
+pub use frame::SliceFrame;
 
 /// How much the tables hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -188,7 +103,7 @@ pub struct Simulation {
     totals: RefCell<BTreeMap<Device, EniTotals>>,
     states: RefCell<BTreeMap<Device, EniState>>,
     ticks_per_second: u32,
-    uplink: UplinkEntry,
+    uplinks: UplinkRows,
     secret: u64,
     assumes_mappings: bool,
 }
@@ -221,7 +136,11 @@ impl Simulation {
             totals: RefCell::default(),
             states: RefCell::default(),
             ticks_per_second: Self::TICKS_PER_SECOND,
-            uplink: Self::UPLINK,
+            uplinks: UplinkRows::of(&[Lead {
+                slot: 0,
+                entry: Self::UPLINK,
+                destinations: &[],
+            }]),
             secret: 0,
             assumes_mappings: false,
         }
@@ -250,8 +169,14 @@ impl Simulation {
     }
 
     /// Says what leads out of the host.
-    pub fn set_uplink(&mut self, uplink: UplinkEntry) {
-        self.uplink = uplink;
+    pub fn set_uplinks(&mut self, uplinks: UplinkRows) {
+        self.uplinks = uplinks;
+    }
+
+    /// The uplink that a frame leaves by, once its verdict is to leave.
+    #[must_use]
+    pub fn uplink_of(&self, frame: &SliceFrame) -> UplinkEntry {
+        uplink::leading(self, || uplink::of_frame(self, frame))
     }
 
     /// What the kernel keeps to itself, for comparisons with it.
@@ -406,8 +331,9 @@ impl SimulatedFamily for Ip6 {}
 mod sealed {
     use super::bank::{Bank, Lengths};
     use super::{FamilyTables, Simulation};
-    use crate::plan::{FamilyRows, Plan};
+    use crate::plan::{FamilyRows, Plan, UplinkRows};
     use groundplane_abi::{Ip, Ip4, Ip6};
+    use std::collections::BTreeMap;
 
     pub trait HasTables: Ip {
         #[expect(private_interfaces, reason = "nobody outside can name the trait")]
@@ -415,6 +341,7 @@ mod sealed {
         fn rows(plan: &Plan) -> &FamilyRows<Self>;
         #[expect(private_interfaces, reason = "nobody outside can name the trait")]
         fn lengths(bank: &Bank) -> &Lengths;
+        fn uplink_routes(uplinks: &UplinkRows) -> &BTreeMap<(Self, u8), u32>;
     }
 
     macro_rules! has_tables {
@@ -432,6 +359,10 @@ mod sealed {
                 #[expect(private_interfaces, reason = "nobody outside can name the trait")]
                 fn lengths(bank: &Bank) -> &Lengths {
                     &bank.$family
+                }
+
+                fn uplink_routes(uplinks: &UplinkRows) -> &BTreeMap<(Self, u8), u32> {
+                    &uplinks.$family
                 }
             }
         };

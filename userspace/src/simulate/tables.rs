@@ -128,8 +128,8 @@ impl Tables for Simulation {
         attachment.subnets.get(index as usize).copied()
     }
 
-    fn uplink(&self) -> UplinkEntry {
-        self.uplink
+    fn uplink(&self, slot: u32) -> UplinkEntry {
+        self.uplinks.entries.get(slot as usize).copied().unwrap_or_default()
     }
 
     fn secret(&self) -> u64 {
@@ -283,6 +283,12 @@ impl<I: SimulatedFamily> TablesOf<I> for Simulation {
                 ..*key
             }
         })
+    }
+
+    fn uplink_route(&self, destination: I) -> Option<u32> {
+        let rows = I::uplink_routes(&self.uplinks);
+        let mut lengths = (0..=u8::try_from(I::BITS).unwrap_or(u8::MAX)).rev();
+        lengths.find_map(|prefix_len| rows.get(&(network(destination, prefix_len), prefix_len)).copied())
     }
 
     fn nacl(&self, key: &NaclKey) -> Option<(NaclKey, u32)> {

@@ -1,7 +1,8 @@
 //! The status as people read it.
 
+use crate::document::Xdp;
 use crate::rule;
-use crate::status::{Condition, EniStatus, GatewayStatus, MappingStatus, Status, UplinkStatus};
+use crate::status::{Condition, EniStatus, MappingStatus, Status, UplinkStatus};
 use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, Table};
 use std::fmt;
@@ -31,7 +32,7 @@ impl fmt::Display for Status {
                 "\n{}\n\n{}\n\n{}",
                 eni_table(&self.enis).trim_fmt(),
                 rule_table(&self.enis).trim_fmt(),
-                drop_table(&self.enis, &self.gateways, &self.uplinks)
+                drop_table(self)
             )?;
         }
         if !self.mappings.is_empty() {
@@ -64,7 +65,7 @@ fn mapping_table(mappings: &[MappingStatus]) -> Table {
 
 fn uplink_table(uplinks: &[UplinkStatus]) -> Table {
     let mut table = plain_table();
-    table.set_header(["UPLINK", "BY", "DEVICE", "XDP", "WORKS", "ADDRESSES"]);
+    table.set_header(["UPLINK", "BY", "DEVICE", "XDP", "WORKS", "LEADS TO", "ADDRESSES"]);
     for uplink in uplinks {
         let owned: Vec<_> = uplink.owned.iter().map(ToString::to_string).collect();
         table.add_row([
@@ -73,6 +74,7 @@ fn uplink_table(uplinks: &[UplinkStatus]) -> Table {
             uplink.device.clone(),
             uplink.xdp.word().to_owned(),
             uplink.words().to_owned(),
+            uplink.leads_to(uplinks.len() == 1),
             owned.join(" "),
         ]);
     }
@@ -133,14 +135,15 @@ fn align_right(table: &mut Table, columns: std::ops::Range<usize>) {
     }
 }
 
-fn drop_table(enis: &[EniStatus], gateways: &[GatewayStatus], uplinks: &[UplinkStatus]) -> String {
+fn drop_table(status: &Status) -> String {
     let mut table = plain_table();
     table.set_header(["DROPPED AT", "REASON", "RULE", "PACKETS", "BECAUSE"]);
-    let of_enis = enis.iter().map(|eni| (format!("{}/{}", eni.vpc, eni.name), &eni.drops));
-    let of_gateways = gateways.iter().map(|gateway| (gateway.name.clone(), &gateway.drops));
-    let filter = |uplink: &UplinkStatus| format!("filter of {}", uplink.device);
-    let of_uplinks = uplinks.iter().map(|uplink| (filter(uplink), &uplink.filtered));
-    for (name, drops) in of_enis.chain(of_gateways).chain(of_uplinks) {
+    let of_enis = status.enis.iter();
+    let of_enis = of_enis.map(|eni| (format!("{}/{}", eni.vpc, eni.name), &eni.drops));
+    let of_gateways = status.gateways.iter();
+    let of_gateways = of_gateways.map(|gateway| (gateway.name.clone(), &gateway.drops));
+    let of_filters = std::iter::once((filters(&status.uplinks), &status.filtered));
+    for (name, drops) in of_enis.chain(of_gateways).chain(of_filters) {
         for drop in drops {
             table.add_row([
                 name.clone(),
@@ -158,6 +161,17 @@ fn drop_table(enis: &[EniStatus], gateways: &[GatewayStatus], uplinks: &[UplinkS
     }
 }
 
+/// What people call the filters, which count together.
+fn filters(uplinks: &[UplinkStatus]) -> String {
+    let filtered = uplinks.iter().filter(|uplink| uplink.xdp != Xdp::Off);
+    let devices: Vec<_> = filtered.map(|uplink| &*uplink.device).collect();
+    if devices.is_empty() {
+        "filter".to_owned()
+    } else {
+        format!("filter of {}", devices.join(", "))
+    }
+}
+
 /// Columns and nothing else, so that the usual tools can cut them.
 pub(crate) fn plain_table() -> Table {
     let mut table = Table::new();
@@ -168,7 +182,6 @@ pub(crate) fn plain_table() -> Table {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::document::Xdp;
     use crate::install::kernel::DropCause;
     use crate::install::state::Place;
     use crate::install::state::tests::guest;
@@ -218,25 +231,34 @@ mod tests {
             address: Some(Ipv4Addr::new(198, 18, 0, 1)),
             condition: uplink::Condition::Up,
             xdp: Xdp::Off,
-            filtered: Vec::new(),
+            destinations: Vec::new(),
             owned: ["203.0.113.10/32", "2001:db8:a::/56"]
                 .map(|block| block.parse().unwrap())
                 .to_vec(),
         }
     }
 
-    #[test]
-    fn people_read_who_is_enforced_and_why_packets_died() {
-        let drops = vec![
-            dropped(DropReason::NO_ROUTE, 0, 3),
-            dropped(DropReason::NACL_INGRESS, 100, 2),
-        ];
-        let enis = vec![eni("web", drops)];
-        let text = Status {
+    fn behind(device: &str) -> UplinkStatus {
+        UplinkStatus {
+            name: device.to_owned(),
+            kind: UplinkKind::Device,
+            device: device.to_owned(),
+            host_device: None,
+            address: None,
+            xdp: Xdp::Native,
+            destinations: (1..=5).map(|n| format!("10.{n}.0.0/16").parse().unwrap()).collect(),
+            owned: vec!["203.0.113.10/32".parse().unwrap()],
+            ..host()
+        }
+    }
+
+    fn up(drops: Vec<DropStatus>) -> Status {
+        Status {
             condition: Condition::Up,
             generation: 4,
-            enis,
-            uplinks: vec![host()],
+            enis: vec![eni("web", drops)],
+            uplinks: vec![host(), behind("wan1")],
+            filtered: vec![dropped(DropReason::PRIVATE_SOURCE, 0, 9)],
             gateways: Vec::new(),
             mappings: vec![MappingStatus {
                 gateway: "NAT gateway 10.0.1.4".to_owned(),
@@ -248,9 +270,21 @@ mod tests {
                 most: 55_000,
             }],
         }
-        .to_string();
+    }
+
+    /// The lines of the tables, with one space between columns.
+    fn lines(status: &Status) -> Vec<String> {
+        let text = status.to_string();
         let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
-        let lines: Vec<_> = text.lines().map(words).filter(|line| !line.is_empty()).collect();
+        text.lines().map(words).filter(|line| !line.is_empty()).collect()
+    }
+
+    #[test]
+    fn people_read_who_is_enforced_and_why_packets_died() {
+        let lines = lines(&up(vec![
+            dropped(DropReason::NO_ROUTE, 0, 3),
+            dropped(DropReason::NACL_INGRESS, 100, 2),
+        ]));
         assert_eq!(lines[0], "Up, configuration 4.");
         assert_eq!(
             lines[2],
@@ -263,14 +297,24 @@ mod tests {
                 &lines[7],
                 "blue/web NaclIngress ACL web entry 100 2 the NACL of the subnet it enters",
             ),
+            (&lines[8], "filter of wan1 PrivateSource 9"),
         ] {
             assert!(line.starts_with(start), "{line}");
         }
-        assert_eq!(lines[9], "NAT gateway 10.0.1.4 10.0.1.5 tcp 192.0.2.7:443 3 55000");
+    }
+
+    #[test]
+    fn people_read_what_leaves_by_which_uplink() {
+        let lines = lines(&up(Vec::new()));
+        assert_eq!(lines[8], "NAT gateway 10.0.1.4 10.0.1.5 tcp 192.0.2.7:443 3 55000");
         assert_eq!(
-            lines[11],
-            "out the host at 198.18.0.1 gpu00000000001 off yes 203.0.113.10/32 2001:db8:a::/56"
+            lines[10..],
+            [
+                "out the host at 198.18.0.1 gpu00000000001 off yes all else 203.0.113.10/32 2001:db8:a::/56",
+                "wan1 a device wan1 native yes 10.1.0.0/16 10.2.0.0/16 10.3.0.0/16 10.4.0.0/16 and 1 more 203.0.113.10/32",
+            ]
         );
+        assert_eq!(host().leads_to(true), "everywhere");
     }
 
     #[test]
@@ -291,6 +335,7 @@ mod tests {
             generation: 0,
             enis: Vec::new(),
             uplinks: Vec::new(),
+            filtered: Vec::new(),
         };
         assert_eq!(status.to_string(), "Nothing is up.");
     }

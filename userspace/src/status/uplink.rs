@@ -24,8 +24,8 @@ pub struct UplinkStatus {
     pub condition: Condition,
     /// Whether it has a filter, and who runs that.
     pub xdp: Xdp,
-    /// What the filter has dropped.
-    pub filtered: Vec<DropStatus>,
+    /// What leaves by it. Of none in this list it is what leaves by no other.
+    pub destinations: Vec<IpNet>,
     /// What comes for these addresses is for the VPCs.
     pub owned: Vec<IpNet>,
 }
@@ -60,7 +60,7 @@ impl UplinkStatus {
             address: link.map(|link| link.address),
             condition: uplink::condition(uplink, datapath, netlink)?,
             xdp: uplink.xdp(),
-            filtered: filtered(datapath)?,
+            destinations: uplink.destinations().to_vec(),
             owned: uplink.owned.iter().copied().collect(),
         })
     }
@@ -70,6 +70,15 @@ impl UplinkStatus {
         match self.address {
             Some(address) => format!("the host at {address}"),
             None => "a device".to_owned(),
+        }
+    }
+
+    /// Where it leads to.
+    pub(super) fn leads_to(&self, is_only: bool) -> String {
+        match &*self.destinations {
+            [] if is_only => "everywhere".to_owned(),
+            [] => "all else".to_owned(),
+            blocks => some(blocks),
         }
     }
 
@@ -85,7 +94,8 @@ impl UplinkStatus {
     }
 }
 
-fn filtered(datapath: &Datapath) -> Result<Vec<DropStatus>> {
+/// What filters have dropped, of all uplinks together.
+pub(super) fn filtered(datapath: &Datapath) -> Result<Vec<DropStatus>> {
     let drops = datapath.filtered()?.into_iter();
     let cause = |reason| DropCause { reason, rule: 0 };
     Ok(drops
@@ -98,6 +108,19 @@ fn filtered(datapath: &Datapath) -> Result<Vec<DropStatus>> {
 pub fn way_out(uplink: &UplinkState) -> String {
     match uplink.host() {
         Some(link) => format!("by way of this host, which is {} for guests", link.address),
-        None => format!("behind device {}", uplink.device),
+        None => match uplink.destinations() {
+            [] => format!("behind device {}", uplink.device),
+            blocks => format!("behind device {}, for {}", uplink.device, some(blocks)),
+        },
+    }
+}
+
+/// As many blocks as fit into a line.
+fn some(blocks: &[IpNet]) -> String {
+    const MOST: usize = 4;
+    let shown: Vec<_> = blocks.iter().take(MOST).map(ToString::to_string).collect();
+    match blocks.len().saturating_sub(MOST) {
+        0 => shown.join(" "),
+        more => format!("{} and {more} more", shown.join(" ")),
     }
 }

@@ -6,6 +6,7 @@ mod filter;
 mod kill;
 mod link;
 mod own;
+mod several;
 mod xdp;
 
 use anyhow::{Context, Result, ensure};

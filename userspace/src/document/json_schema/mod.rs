@@ -36,7 +36,7 @@ pub fn json_schema() -> Value {
         ),
         (
             "uplinks",
-            named("How packets leave the host, by name; one at most.", &uplink::schema()),
+            named("How packets leave the host, by name.", &uplink::schema()),
         ),
     ];
     let later: Vec<_> = kinds().iter().filter(|kind| !kind.is_core).collect();

@@ -117,6 +117,11 @@ const WRONG: &[(&str, &str)] = &[
     ("kind: host", "kind: host, announce: arp"),
     ("kind: host, address: 192.0.2.1", ""),
     ("kind: host, address: 192.0.2.1", "device: eth0, announce: bgp"),
+    ("kind: host", "kind: host, destinations: [192.0.2.0/24]"),
+    (
+        "kind: host, address: 192.0.2.1",
+        "device: eth0, destinations: 192.0.2.0/24",
+    ),
 ];
 
 #[test]

@@ -1,6 +1,6 @@
 //! Uplinks.
 
-use super::word::{object, one_of, word};
+use super::word::{list, object, one_of, word};
 use serde_json::{Value, json};
 
 pub(super) fn schema() -> Value {
@@ -32,10 +32,17 @@ pub(super) fn schema() -> Value {
                     &["off", "native", "generic"],
                 ),
             ),
+            (
+                "destinations",
+                list(
+                    "What leaves by this device; unless it is said, what leaves by no other.",
+                    &word("A block of either family."),
+                ),
+            ),
         ],
         &[],
     );
-    let host = json!({ "required": ["kind"], "not": any_of(&["device", "announce", "xdp"]) });
+    let host = json!({ "required": ["kind"], "not": any_of(&["device", "announce", "xdp", "destinations"]) });
     let device = json!({ "required": ["device"], "not": any_of(&["kind", "address", "ipv6_address"]) });
     schema["oneOf"] = json!([host, device]);
     schema

@@ -2,19 +2,20 @@
 
 use super::{fields, name};
 use crate::document::diagnostic::{Problem, Problems, Spanned};
-use crate::document::fields::{Field, Fields};
+use crate::document::fields::{Field, Fields, value};
 use crate::document::tree::Entry;
 use crate::document::uplink::{Announce, HOST_ADDRESS, HOST_IPV6_ADDRESS, Xdp};
+use ipnet::IpNet;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(in crate::document) struct Uplink<'a> {
     pub(in crate::document) name: Spanned<&'a str>,
     /// `None` if it is missing or wrong, which has been reported.
     pub(in crate::document) kind: Option<UplinkKind<'a>>,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(in crate::document) enum UplinkKind<'a> {
     Host {
         address: Spanned<Ipv4Addr>,
@@ -24,6 +25,8 @@ pub(in crate::document) enum UplinkKind<'a> {
         device: Spanned<&'a str>,
         announce: Announce,
         xdp: Xdp,
+        /// `None` if nothing is said.
+        destinations: Option<Vec<Spanned<IpNet>>>,
     },
 }
 
@@ -49,11 +52,17 @@ fn kind<'a>(fields: &mut Fields<'a>, problems: &mut Problems) -> Option<UplinkKi
     let device = fields.text("device", problems);
     let announce = fields.word("announce", &ANNOUNCEMENTS, problems);
     let xdp = fields.word("xdp", &Xdp::WORDS, problems);
+    let destinations = destinations(fields, problems);
     let address = fields.value("address", problems);
     let ipv6_address = fields.value("ipv6_address", problems);
     let is_host = fields.has("kind");
     if is_host {
-        refuse(fields, &["device", "announce", "xdp"], "the host itself", problems);
+        refuse(
+            fields,
+            &["device", "announce", "xdp", "destinations"],
+            "the host itself",
+            problems,
+        );
     } else {
         refuse(fields, &["address", "ipv6_address"], "a device", problems);
     }
@@ -71,8 +80,17 @@ fn kind<'a>(fields: &mut Fields<'a>, problems: &mut Problems) -> Option<UplinkKi
             device,
             announce: announce.unwrap_or(Announce::Arp),
             xdp: xdp.unwrap_or_default(),
+            destinations,
         })
     }
+}
+
+/// The blocks that leave by a device. Nothing is said by a list of none, as everywhere; by a list of wrong ones something is.
+fn destinations(fields: &mut Fields<'_>, problems: &mut Problems) -> Option<Vec<Spanned<IpNet>>> {
+    let nodes = fields.list("destinations", problems).iter();
+    let blocks = nodes.map(|node| value(node, "destinations", problems));
+    let blocks: Vec<_> = blocks.collect();
+    (!blocks.is_empty()).then(|| blocks.into_iter().flatten().collect())
 }
 
 /// Reports fields that an uplink of a kind can't have.

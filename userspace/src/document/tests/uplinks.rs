@@ -42,6 +42,7 @@ fn a_device_answers_for_public_addresses_unless_somebody_routes_them() {
             device: "eth0".to_owned(),
             announce,
             xdp: Xdp::Off,
+            destinations: Vec::new(),
         },
     };
     assert_eq!(uplink("wan: { device: eth0 }"), device(Announce::Arp));
@@ -98,19 +99,110 @@ fn an_uplink_is_the_host_or_a_device_and_nothing_of_both() {
 }
 
 #[test]
-fn packets_leave_by_one_uplink() {
-    check_uplink(
-        "out: { kind: host }\n  wan: { device: eth0 }",
-        &["13:3 packets leave by one uplink, and there is another one already"],
-    );
+fn the_host_as_uplink_stands_alone() {
+    const ALONE: &str = "an uplink that is the host itself stands alone, and there is another one";
+    for pair in [
+        ["out: { kind: host }", "wan: { device: eth0 }"],
+        ["wan: { device: eth0 }", "out: { kind: host }"],
+        ["out: { kind: host }", "way: { kind: host }"],
+    ] {
+        check_uplink(&pair.join("\n  "), &[&format!("13:3 {ALONE}")]);
+    }
     let sources = [
         Source::new("a.yaml", uplinks("out: { kind: host }").as_bytes()),
         Source::new("b.yaml", b"uplinks: { wan: { device: eth0 } }".as_slice()),
     ];
     let problems = read(&sources, None).expect_err("two uplinks");
-    assert_eq!(
-        lines(&problems),
-        ["1:12 packets leave by one uplink, and there is another one already"]
+    assert_eq!(lines(&problems), [format!("1:12 {ALONE}")]);
+    let said = problems.to_string();
+    assert!(said.contains("a.yaml:12:3") && said.contains("b.yaml:1:12"), "{said}");
+}
+
+#[test]
+fn several_devices_each_have_their_destinations_and_one_has_the_rest() {
+    let text = "wan: { device: eth0 }\n  lan: { device: eth1, destinations: [198.51.100.7/24, \"2001:db8:f::/48\", 0.0.0.0/0] }";
+    let resolved = accept(&uplinks(text));
+    let destinations = |name: &str| {
+        let found = resolved.uplinks.iter().find(|uplink| uplink.name == name);
+        match found.map(|uplink| &uplink.kind) {
+            Some(UplinkKind::Device { destinations, .. }) => destinations.iter().map(ToString::to_string).collect(),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(destinations("wan"), [""; 0]);
+    let blocks: Vec<String> = destinations("lan");
+    assert_eq!(blocks, ["198.51.100.0/24", "2001:db8:f::/48", "0.0.0.0/0"]);
+    // One that leads to some is enough for those who want nothing else.
+    accept(&uplinks("lan: { device: eth1, destinations: [198.51.100.0/24] }"));
+}
+
+#[test]
+fn what_leaves_leaves_by_exactly_one_of_several() {
+    check_uplink(
+        "wan: { device: eth0 }\n  lan: { device: eth1 }",
+        &["13:3 MissingParameter: uplink \"lan\" has no destinations, and neither has another one"],
+    );
+    check_uplink(
+        "wan: { device: eth0, destinations: [0.0.0.0/0] }\n  lan: { device: eth1, destinations: [\"::/0\"] }",
+        &["13:3 every uplink has destinations, and none is for what leaves by no other"],
+    );
+    check_uplink(
+        "wan: { device: eth0 }\n  lan: { device: eth0, destinations: [198.51.100.0/24] }",
+        &["13:18 device \"eth0\" is another uplink's already"],
+    );
+    check_uplink(
+        "wan: { device: eth0 }\n  lan: { device: eth1, destinations: [198.51.100.0/24] }\n  \
+         far: { device: eth2, destinations: [198.51.100.1/24] }",
+        &["14:39 RouteAlreadyExists: 198.51.100.0/24 is among the destinations of an uplink already"],
+    );
+    check_uplink(
+        "wan: { device: eth0, destinations: [198.51.100.0/24, 198.51.100.0/24] }",
+        &["12:56 RouteAlreadyExists: 198.51.100.0/24 is among the destinations of an uplink already"],
+    );
+    let many = |count: usize| {
+        let leads = (1..count).map(|n| format!("  lan{n}: {{ device: eth{n}, destinations: [198.51.100.{n}/32] }}\n"));
+        format!("wan: {{ device: eth0 }}\n{}", leads.collect::<String>())
+    };
+    accept(&uplinks(&many(8)));
+    check_uplink(&many(9), &["20:3 more than 8 uplinks in a document"]);
+}
+
+#[test]
+fn destinations_are_blocks_of_a_device() {
+    check_uplink(
+        "wan: { device: eth0, destinations: [198.51.100.0/33] }",
+        &[
+            "12:39 InvalidParameterValue: destinations must be a block such as 10.0.0.0/16 or 2001:db8:a::/56, this is \
+           \"198.51.100.0/33\"",
+        ],
+    );
+    check_uplink(
+        "wan: { device: eth0, destinations: [198.51.100.1] }",
+        &[
+            "12:39 InvalidParameterValue: destinations must be a block such as 10.0.0.0/16 or 2001:db8:a::/56, this is \
+           \"198.51.100.1\"",
+        ],
+    );
+    accept(&uplinks("wan: { device: eth0, destinations: [] }"));
+    check_uplink(
+        "wan: { device: eth0, destinations: 198.51.100.0/24 }",
+        &["12:38 destinations must be a list, this is \"198.51.100.0/24\""],
+    );
+    let many: Vec<_> = (0..=1024).map(|n| format!("10.{}.{}.0/24", n / 256, n % 256)).collect();
+    let problems = parse(
+        "a.yaml",
+        uplinks(&format!("wan: {{ device: eth0, destinations: [{}] }}", many.join(", "))).as_bytes(),
+    );
+    let problems = problems.expect_err("too many");
+    assert!(
+        problems
+            .to_string()
+            .contains("more than 1024 destinations of an uplink"),
+        "{problems}"
+    );
+    check_uplink(
+        "out: { kind: host, destinations: [198.51.100.0/24] }",
+        &["12:22 InvalidParameterCombination: uplink \"out\" is the host itself, and has no destinations"],
     );
 }
 

@@ -298,6 +298,7 @@ fn aws_form() {
 #[test]
 fn uplinks_come_back_as_they_were() {
     for uplink in [
+        "{ device: eth1, destinations: [198.51.100.0/24, \"2001:db8:f::/48\"] }",
         "{ kind: host }",
         "{ kind: host, address: 192.0.2.1, ipv6_address: \"2001:db8:1::1\" }",
         "{ device: eth0 }",

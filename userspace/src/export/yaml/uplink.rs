@@ -23,10 +23,16 @@ fn one(kind: &UplinkKind) -> Map {
                 ipv6_address.to_string(),
             );
         }
-        UplinkKind::Device { device, announce, xdp } => {
+        UplinkKind::Device {
+            device,
+            announce,
+            xdp,
+            destinations,
+        } => {
             map.put("device", device);
             map.put_if(*announce == Announce::Route, "announce", "route");
             map.put_if(*xdp != Xdp::Off, "xdp", xdp.word());
+            map.put_list("destinations", destinations.iter().map(ToString::to_string));
         }
     }
     map

@@ -46,7 +46,7 @@ impl Engine {
             deployment,
         });
         let change = change?;
-        progress.step("seeing to the uplink");
+        progress.step("seeing to the uplinks");
         let uplinks = self.see_to_uplinks();
         uplinks.map_err(|error| Error::Unfinished(Box::new(error)))?;
         let cut = options.cut.then(|| self.cut(progress)).transpose()?;

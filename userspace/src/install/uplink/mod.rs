@@ -24,6 +24,7 @@ use crate::install::kernel::{Datapath, Hooked};
 use crate::install::netlink::{Link, Netlink};
 use crate::install::state::State;
 use crate::install::store::Store;
+use crate::plan::{Lead, UplinkRows};
 use groundplane_abi::uplink::{UplinkEntry, uplink_flag};
 use link::Pair;
 use std::path::Path;
@@ -43,15 +44,29 @@ impl Uplinks<'_> {
         let (next, gone) = state::arrange(wanted, &before);
         let noted: Vec<_> = next.iter().chain(&gone).cloned().collect();
         self.note(noted)?;
+        let mut rows = self.datapath.uplinks()?;
+        let mut entries: Vec<_> = next.iter().map(|uplink| standing(uplink, &rows)).collect();
         if next.is_empty() || !gone.is_empty() {
-            self.lead_out(UplinkEntry::default())?;
+            // What left by those that go leaves by those that stay, as far as it is to.
+            self.lead_out(&mut rows, &next, &entries)?;
             remove(&self.state.pins, &gone)?;
             self.note(next)?;
         }
         let mut findings = Vec::new();
-        for at in 0..self.state.uplinks.len() {
-            findings.extend(self.ensure(at, &before)?);
+        let mut errors = Vec::new();
+        // One that can't be seen to is no reason for the others not to lead out.
+        for (at, entry) in entries.iter_mut().enumerate() {
+            match self.ensure(at, &before) {
+                Ok((seen, finding)) => {
+                    *entry = seen;
+                    findings.extend(finding);
+                }
+                Err(error) => errors.push(error),
+            }
         }
+        let uplinks = self.state.uplinks.clone();
+        errors.extend(self.lead_out(&mut rows, &uplinks, &entries).err());
+        Error::collect(errors)?;
         Ok(findings)
     }
 
@@ -73,9 +88,10 @@ impl Uplinks<'_> {
         self.store.write(self.state)
     }
 
-    fn ensure(&mut self, at: usize, before: &[UplinkState]) -> Result<Option<String>> {
+    /// What the datapath is to know of an uplink that is as it is to be, and what it lacked.
+    fn ensure(&mut self, at: usize, before: &[UplinkState]) -> Result<(UplinkEntry, Option<String>)> {
         let Some(mut uplink) = self.state.uplinks.get(at).cloned() else {
-            return Ok(None);
+            return Ok((UplinkEntry::default(), None));
         };
         match uplink.place.clone() {
             UplinkPlace::Host(link) => self.ensure_link(at, &mut uplink, &link),
@@ -83,9 +99,9 @@ impl Uplinks<'_> {
                 let had_filter = before
                     .iter()
                     .any(|it| it.device == uplink.device && it.xdp() == uplink.xdp());
-                let (finding, was_open) = self.ensure_device(at, &mut uplink, answers_arp)?;
+                let (entry, finding, was_open) = self.ensure_device(at, &mut uplink, answers_arp)?;
                 let reopened = || format!("uplink {} had lost its filter and has it again", uplink.name);
-                Ok(finding.or_else(|| (was_open && had_filter).then(reopened)))
+                Ok((entry, finding.or_else(|| (was_open && had_filter).then(reopened))))
             }
         }
     }
@@ -96,32 +112,36 @@ impl Uplinks<'_> {
         at: usize,
         uplink: &mut UplinkState,
         answers_arp: bool,
-    ) -> Result<(Option<String>, bool)> {
+    ) -> Result<(UplinkEntry, Option<String>, bool)> {
         let before = uplink.index;
         let Some(found) = self.netlink.find(&uplink.device)? else {
             uplink.index = None;
             self.note_one(at, uplink)?;
-            self.lead_out(UplinkEntry::default())?;
             let gone = || format!("uplink {}: interface {} is gone", uplink.name, uplink.device);
-            return Ok((before.map(|_| gone()), false));
+            return Ok((UplinkEntry::default(), before.map(|_| gone()), false));
         };
         let mac = found.mac.ok_or_else(|| Error::NotEthernet(uplink.device.clone()))?;
         let was_bare = self.attach(uplink, &found)?;
         let was_open = self.filter(uplink)?;
         uplink.index = Some(found.index);
         self.note_one(at, uplink)?;
-        self.lead_out(UplinkEntry {
+        let entry = UplinkEntry {
             device: found.device(&uplink.device)?,
             flags: if answers_arp { uplink_flag::ANSWERS_ARP } else { 0 },
             mac,
             ..UplinkEntry::default()
-        })?;
+        };
         let is_news = before.is_some() && was_bare;
         let lost = || format!("uplink {} had lost its program and has it again", uplink.name);
-        Ok((is_news.then(lost), before.is_some() && was_open))
+        Ok((entry, is_news.then(lost), before.is_some() && was_open))
     }
 
-    fn ensure_link(&mut self, at: usize, uplink: &mut UplinkState, link: &HostLink) -> Result<Option<String>> {
+    fn ensure_link(
+        &mut self,
+        at: usize,
+        uplink: &mut UplinkState,
+        link: &HostLink,
+    ) -> Result<(UplinkEntry, Option<String>)> {
         let was_there = uplink.index.is_some();
         let (pair, is_new) = self.pair(uplink, link)?;
         uplink.index = Some(pair.ours.index);
@@ -132,15 +152,16 @@ impl Uplinks<'_> {
         link::lead(self.netlink, &pair, uplink, link)?;
         nft::ensure(link)?;
         firewall::admit(&link.end)?;
-        self.lead_out(UplinkEntry {
+        let entry = UplinkEntry {
             device: pair.ours.device(&uplink.device)?,
             flags: uplink_flag::LINK,
             mac: HostLink::our_mac(),
             peer_mac: HostLink::hosts_mac(),
             ..UplinkEntry::default()
-        })?;
+        };
         let is_news = was_there && (is_new || was_bare);
-        Ok(is_news.then(|| format!("uplink {} was not whole and is again", uplink.name)))
+        let whole = || format!("uplink {} was not whole and is again", uplink.name);
+        Ok((entry, is_news.then(whole)))
     }
 
     /// The link's pair, which is made if it isn't there, and whether it was.
@@ -201,59 +222,80 @@ impl Uplinks<'_> {
             .collect())
     }
 
-    /// Has packets leave by this device.
-    fn lead_out(&self, entry: UplinkEntry) -> Result<()> {
-        if self.datapath.uplink()? == entry {
-            return Ok(());
+    /// Has packets leave by these uplinks, as far as there is an entry with a device.
+    fn lead_out(&self, rows: &mut UplinkRows, uplinks: &[UplinkState], entries: &[UplinkEntry]) -> Result<()> {
+        let leads = uplinks.iter().zip(entries).map(|(uplink, entry)| Lead {
+            slot: uplink.slot,
+            entry: *entry,
+            destinations: uplink.destinations(),
+        });
+        let wanted = UplinkRows::of(&leads.collect::<Vec<_>>());
+        if *rows != wanted {
+            self.datapath.set_uplinks(rows, &wanted)?;
+            *rows = wanted;
         }
-        self.datapath.set_uplink(entry)
+        Ok(())
     }
+}
+
+/// What the datapath knows of an uplink already, if it is this one.
+fn standing(uplink: &UplinkState, rows: &UplinkRows) -> UplinkEntry {
+    let entry = rows.entries.get(uplink.slot as usize).copied();
+    let is_its = |entry: &UplinkEntry| uplink.index == Some(entry.device.0);
+    entry.filter(is_its).map(UplinkRows::alone).unwrap_or_default()
 }
 
 /// Checks what stands in the way of uplinks, before anything is changed for them.
 pub(super) fn check(wanted: &[UplinkState], before: &[UplinkState], netlink: &Netlink) -> Result<()> {
     let mut errors = Vec::new();
     for uplink in wanted {
-        let found = match netlink.find(&uplink.device) {
-            Ok(found) => found,
+        match netlink.find(&uplink.device) {
+            Ok(found) => errors.extend(check_device(uplink, found, before)),
             Err(error) => {
                 errors.push(error);
                 continue;
             }
-        };
-        match (&uplink.place, found) {
-            (UplinkPlace::Host(link), found) => {
-                // Of one that was killed while making it, the alias may be missing.
-                let is_half_made = before.iter().any(|it| it.device == uplink.device && it.index.is_none());
-                let is_another = |found: &Link| match &found.alias {
-                    Some(alias) => *alias != link.alias,
-                    None => !is_half_made,
-                };
-                if let Some(found) = found.filter(is_another) {
-                    errors.push(Error::DeviceTaken {
-                        device: found.name,
-                        alias: found.alias,
-                    });
-                }
-                errors.extend(nft::check(link).err());
-            }
-            (UplinkPlace::Device { .. }, Some(found)) if found.mac.is_none() => {
-                errors.push(Error::NotEthernet(found.name));
-            }
-            // One that has gone while it was in force must not hold up a change of something else.
-            (UplinkPlace::Device { .. }, None) if !before.iter().any(|before| before.device == uplink.device) => {
-                errors.push(Error::DeviceMissing(uplink.device.clone()));
-            }
-            _ => {}
         }
-        errors.extend(link::check(netlink, uplink));
         errors.extend(filter::check(netlink, uplink, before).err());
     }
+    // Each has the same blocks, and a link to the host stands alone.
+    errors.extend(
+        wanted
+            .first()
+            .into_iter()
+            .flat_map(|uplink| link::check(netlink, uplink)),
+    );
     Error::collect(errors)
+}
+
+/// What is wrong with what there is in the place of an uplink's device.
+fn check_device(uplink: &UplinkState, found: Option<Link>, before: &[UplinkState]) -> Vec<Error> {
+    match (&uplink.place, found) {
+        (UplinkPlace::Host(link), found) => {
+            // Of one that was killed while making it, the alias may be missing.
+            let is_half_made = before.iter().any(|it| it.device == uplink.device && it.index.is_none());
+            let is_another = |found: &Link| match &found.alias {
+                Some(alias) => *alias != link.alias,
+                None => !is_half_made,
+            };
+            let taken = found.filter(is_another).map(|found| Error::DeviceTaken {
+                device: found.name,
+                alias: found.alias,
+            });
+            taken.into_iter().chain(nft::check(link).err()).collect()
+        }
+        (UplinkPlace::Device { .. }, Some(found)) if found.mac.is_none() => vec![Error::NotEthernet(found.name)],
+        // One that has gone while it was in force must not hold up a change of something else.
+        (UplinkPlace::Device { .. }, None) if !before.iter().any(|before| before.device == uplink.device) => {
+            vec![Error::DeviceMissing(uplink.device.clone())]
+        }
+        _ => Vec::new(),
+    }
 }
 
 /// Whether the devices of uplinks are there and run the program, as far as they were there when they were last seen to.
 pub(super) fn stand(uplinks: &[UplinkState], datapath: &Datapath, netlink: &Netlink) -> Result<bool> {
+    let rows = datapath.uplinks()?;
     for uplink in uplinks {
         let is_link = uplink.host().is_some();
         match condition(uplink, datapath, netlink)? {
@@ -263,8 +305,8 @@ pub(super) fn stand(uplinks: &[UplinkState], datapath: &Datapath, netlink: &Netl
             Condition::DeviceMissing if !is_link && uplink.index.is_none() => continue,
             _ => return Ok(false),
         }
-        let mac = datapath.uplink()?.mac;
-        if netlink.find(&uplink.device)?.and_then(|link| link.mac) != Some(mac) {
+        let mac = netlink.find(&uplink.device)?.and_then(|link| link.mac);
+        if mac != Some(standing(uplink, &rows).mac) {
             return Ok(false);
         }
     }

@@ -6,6 +6,7 @@ use crate::document::{Announce, Uplink, UplinkKind, Xdp};
 use crate::install::deployment::Deployment;
 use crate::install::names;
 use groundplane_abi::Mac;
+use groundplane_abi::uplink::UPLINK_SLOTS;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -22,6 +23,9 @@ pub struct UplinkState {
     /// Its number; none while it isn't there.
     #[serde(default)]
     pub index: Option<u32>,
+    /// Where the datapath's tables have it, for as long as it is there.
+    #[serde(default)]
+    pub slot: u32,
     /// The name that the program's link is pinned under.
     pub pin: String,
     /// The blocks outside of which nothing that comes in is for us.
@@ -39,6 +43,9 @@ pub enum UplinkPlace {
         answers_arp: bool,
         #[serde(default)]
         xdp: Xdp,
+        /// What leaves by it, or nothing if it is what leaves by no other.
+        #[serde(default)]
+        destinations: Vec<IpNet>,
     },
 }
 
@@ -92,11 +99,17 @@ impl UplinkState {
                     settings: Vec::new(),
                 }),
             ),
-            UplinkKind::Device { device, announce, xdp } => (
+            UplinkKind::Device {
+                device,
+                announce,
+                xdp,
+                destinations,
+            } => (
                 device.clone(),
                 UplinkPlace::Device {
                     answers_arp: *announce == Announce::Arp,
                     xdp: *xdp,
+                    destinations: destinations.clone(),
                 },
             ),
         };
@@ -104,6 +117,7 @@ impl UplinkState {
             name: name.clone(),
             device,
             index: None,
+            slot: 0,
             pin: names.ours,
             owned,
             place,
@@ -120,6 +134,7 @@ impl UplinkState {
             _ => return None,
         }
         self.index = before.index;
+        self.slot = before.slot;
         self.pin.clone_from(&before.pin);
         Some(self)
     }
@@ -129,6 +144,15 @@ impl UplinkState {
         match &self.place {
             UplinkPlace::Host(_) => Xdp::Off,
             UplinkPlace::Device { xdp, .. } => *xdp,
+        }
+    }
+
+    /// What leaves by it, or nothing if it is what leaves by no other.
+    #[must_use]
+    pub fn destinations(&self) -> &[IpNet] {
+        match &self.place {
+            UplinkPlace::Host(_) => &[],
+            UplinkPlace::Device { destinations, .. } => destinations,
         }
     }
 
@@ -191,14 +215,20 @@ impl HostLink {
 pub(super) fn arrange(wanted: Vec<UplinkState>, before: &[UplinkState]) -> (Vec<UplinkState>, Vec<UplinkState>) {
     let mut gone = before.to_vec();
     let mut next = Vec::new();
+    let mut taken = BTreeSet::new();
     for uplink in wanted {
         let stays = |before: &UplinkState| uplink.clone().staying(before);
-        match gone.iter().position(|before| stays(before).is_some()) {
-            Some(at) => next.extend(stays(&gone.remove(at))),
-            None => next.push(uplink),
-        }
+        let at = gone.iter().position(|before| stays(before).is_some());
+        let staying = at.and_then(|at| stays(&gone.remove(at)));
+        // Whoever was killed may have left one that was to come in the slot of one that was to go.
+        let has_slot = staying.as_ref().is_some_and(|uplink| taken.insert(uplink.slot));
+        next.push((staying.unwrap_or(uplink), has_slot));
     }
-    (next, gone)
+    let mut free = (0..UPLINK_SLOTS).filter(|slot| !taken.contains(slot));
+    for (uplink, _) in next.iter_mut().filter(|(_, has_slot)| !has_slot) {
+        uplink.slot = free.next().unwrap_or_default();
+    }
+    (next.into_iter().map(|(uplink, _)| uplink).collect(), gone)
 }
 
 /// Whether nothing is to be done for these uplinks to be as they are wanted.
@@ -250,6 +280,37 @@ mod tests {
             uplinks("out: { kind: host, address: 192.0.2.1 }"),
             &there("out: { kind: host }")
         ));
+    }
+
+    fn slots(uplinks: &[UplinkState]) -> Vec<(&str, u32)> {
+        let slots = uplinks.iter().map(|uplink| (&*uplink.device, uplink.slot));
+        slots.collect()
+    }
+
+    #[test]
+    fn an_uplink_keeps_its_slot_for_as_long_as_it_stays() {
+        let some = |name: &str| {
+            format!(
+                "{name}: {{ device: {name}, destinations: [198.51.100.{}/32] }}",
+                name.len()
+            )
+        };
+        let (two, gone) = arrange(uplinks(&format!("b: {{ device: b }}, {}", some("cc"))), &[]);
+        assert_eq!((slots(&two), gone.len()), (vec![("b", 0), ("cc", 1)], 0));
+        let (three, _) = arrange(
+            uplinks(&format!("{}, {}, b: {{ device: b }}", some("aaa"), some("cc"))),
+            &two,
+        );
+        assert_eq!(slots(&three), [("aaa", 2), ("cc", 1), ("b", 0)]);
+        let (only, gone) = arrange(uplinks("cc: { device: cc }"), &three);
+        assert_eq!((slots(&only), gone.len()), (vec![("cc", 1)], 2));
+        let (again, _) = arrange(uplinks(&format!("{}, cc: {{ device: cc }}", some("b"))), &only);
+        assert_eq!(slots(&again), [("b", 0), ("cc", 1)]);
+        // A change that was killed: one was to come in the slot of another.
+        let mut both = again;
+        both[0].slot = 1;
+        let (apart, _) = arrange(uplinks(&format!("{}, cc: {{ device: cc }}", some("b"))), &both);
+        assert_eq!(slots(&apart), [("b", 1), ("cc", 0)]);
     }
 
     #[test]

@@ -1,0 +1,60 @@
+//! Which uplink a packet leaves by, and which one it has come in by.
+//!
+//! All uplinks lead to one outside, and a flow knows no more than that: where its next packet leaves is asked anew each
+//! time, by the destination it then has.
+
+use crate::{Family, Frame, Tables, TablesOf, parse};
+use groundplane_abi::uplink::{UPLINK_SLOTS, UplinkEntry, uplink_flag};
+use groundplane_abi::{Device, Ip4, Ip6};
+
+/// Where the destination is in a frame.
+const DESTINATION4: u32 = 30;
+const DESTINATION6: u32 = 38;
+
+/// The slot of no uplink.
+const NONE: u32 = UPLINK_SLOTS;
+
+/// The uplink that a packet leaves by: the only one there is, or, where destinations say so, that in a slot, which is asked
+/// for only then. Of none the device is none.
+#[inline(always)]
+pub fn leading<T: Tables>(tables: &T, slot: impl FnOnce() -> u32) -> UplinkEntry {
+    let first = tables.uplink(0);
+    if first.flags & uplink_flag::BY_DESTINATION == 0 {
+        return first;
+    }
+    tables.uplink(slot())
+}
+
+/// The slot that leads to a destination.
+#[inline(always)]
+pub(crate) fn towards<I: Family, T: TablesOf<I>>(tables: &T, destination: I) -> u32 {
+    tables.uplink_route(destination).unwrap_or(NONE)
+}
+
+/// The slot that leads to a frame's destination.
+#[inline(always)]
+pub fn of_frame<T: TablesOf<Ip4> + TablesOf<Ip6>>(tables: &T, frame: &impl Frame) -> u32 {
+    if parse::is_ip6(frame) {
+        let destination = frame.words(DESTINATION6).map(Ip6);
+        destination.map_or(NONE, |to| towards(tables, to))
+    } else {
+        let destination = frame.load(DESTINATION4).map(Ip4);
+        destination.map_or(NONE, |to| towards(tables, to))
+    }
+}
+
+/// The uplink that is on a device. Of none the device is none.
+#[inline(always)]
+pub(crate) fn on<T: Tables>(tables: &T, device: Device) -> UplinkEntry {
+    tables.uplink(slot_on(tables, device))
+}
+
+/// A slot and no entry: that would be handed over on the stack, where the compiler reads MACs at odd places.
+#[inline(never)]
+fn slot_on<T: Tables>(tables: &T, device: Device) -> u32 {
+    let mut slot = 0;
+    while slot < UPLINK_SLOTS && tables.uplink(slot).device != device {
+        slot += 1;
+    }
+    slot
+}

@@ -64,18 +64,7 @@ pub fn out<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<()
         }
         map(stages, walk, nat)?;
     }
-    let becomes = walk.mapping.becomes;
-    if is_error {
-        walk.packet.src = becomes.src();
-        walk.quoted = becomes.reversed(Device::NONE);
-    } else {
-        walk.packet.src = becomes.src();
-        if walk.packet.protocol == I::ICMP {
-            walk.packet.dst_port = becomes.dst_port();
-        } else {
-            walk.packet.src_port = becomes.src_port();
-        }
-    }
+    stand_in(walk, is_error);
     if I::VERSION == 6 {
         walk.is_clamped = 1;
         walk.narrow(nat64::MTU);
@@ -83,6 +72,20 @@ pub fn out<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<()
         return Ok(());
     }
     go_on(stages, walk)
+}
+
+/// Puts the gateway in the client's place, as the mapping in the walk says.
+#[inline(always)]
+fn stand_in<I: Family>(walk: &mut Walk<I>, is_error: bool) {
+    let becomes = walk.mapping.becomes;
+    walk.packet.src = becomes.src();
+    if is_error {
+        walk.quoted = becomes.reversed(Device::NONE);
+    } else if walk.packet.protocol == I::ICMP {
+        walk.packet.dst_port = becomes.dst_port();
+    } else {
+        walk.packet.src_port = becomes.src_port();
+    }
 }
 
 /// Here the packet becomes one of the other family (see [`nat64`]).

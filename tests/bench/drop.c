@@ -4,8 +4,6 @@
  */
 #include "bpf.h"
 
-static long (*const bpf_redirect)(__u32 device, __u64 flags) = (void *)BPF_FUNC_redirect;
-
 /* Which device they go out of. */
 struct {
 	NUMBER(type, BPF_MAP_TYPE_ARRAY);

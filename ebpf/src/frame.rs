@@ -8,6 +8,36 @@ use groundplane_datapath::Frame;
 /// No header the datapath looks at starts further in; a constant bound is what the verifier wants of an offset.
 const MAX_OFFSET: u32 = 255;
 
+/// How either kind of frame is read, given the place of its bytes.
+macro_rules! reading {
+    () => {
+        #[inline(always)]
+        fn load<const N: usize>(&self, offset: u32) -> Option<[u8; N]> {
+            let start = self.bytes(offset, N)?;
+            // SAFETY: `bytes` compared the end of the range with the end of the packet.
+            Some(unsafe { start.cast::<[u8; N]>().read_unaligned() })
+        }
+
+        #[inline(always)]
+        fn head<const N: usize>(&self) -> Option<[u64; N]> {
+            let start = self.bytes(0, N * 8)?.cast::<u64>();
+            // SAFETY: as in `load`. Word by word, because of one copy of all the compiler makes byte loads.
+            Some(core::array::from_fn(|word| unsafe {
+                start.add(word).read_unaligned()
+            }))
+        }
+
+        #[inline(always)]
+        fn words<const N: usize>(&self, offset: u32) -> Option<[u32; N]> {
+            let start = self.bytes(offset, N * 4)?.cast::<u32>();
+            // SAFETY: as in `load`. Word by word, as in `head`.
+            Some(core::array::from_fn(|word| unsafe {
+                start.add(word).read_unaligned()
+            }))
+        }
+    };
+}
+
 pub(crate) struct SkbFrame {
     skb: *mut __sk_buff,
 }
@@ -123,26 +153,7 @@ impl Frame for SkbFrame {
         }
     }
 
-    #[inline(always)]
-    fn load<const N: usize>(&self, offset: u32) -> Option<[u8; N]> {
-        let start = self.bytes(offset, N)?;
-        // SAFETY: `bytes` compared the end of the range with the end of the packet.
-        Some(unsafe { start.cast::<[u8; N]>().read_unaligned() })
-    }
-
-    #[inline(always)]
-    fn head<const N: usize>(&self) -> Option<[u64; N]> {
-        let start = self.bytes(0, N * 8)?.cast::<u64>();
-        // SAFETY: as in `load`. Word by word, because of one copy of all the compiler makes byte loads.
-        Some(core::array::from_fn(|word| unsafe { start.add(word).read_unaligned() }))
-    }
-
-    #[inline(always)]
-    fn words<const N: usize>(&self, offset: u32) -> Option<[u32; N]> {
-        let start = self.bytes(offset, N * 4)?.cast::<u32>();
-        // SAFETY: as in `load`. Word by word, as in `head`.
-        Some(core::array::from_fn(|word| unsafe { start.add(word).read_unaligned() }))
-    }
+    reading!();
 
     #[inline(always)]
     fn store_words<const N: usize>(&mut self, offset: u32, words: [u32; N]) -> Option<()> {
@@ -240,26 +251,7 @@ impl Frame for XdpFrame {
     #[inline(always)]
     fn pull(&mut self, _: u32) {}
 
-    #[inline(always)]
-    fn load<const N: usize>(&self, offset: u32) -> Option<[u8; N]> {
-        let start = self.bytes(offset, N)?;
-        // SAFETY: `bytes` compared the end of the range with the end of the packet.
-        Some(unsafe { start.cast::<[u8; N]>().read_unaligned() })
-    }
-
-    #[inline(always)]
-    fn head<const N: usize>(&self) -> Option<[u64; N]> {
-        let start = self.bytes(0, N * 8)?.cast::<u64>();
-        // SAFETY: as in `load`. Word by word, as `SkbFrame` does it.
-        Some(core::array::from_fn(|word| unsafe { start.add(word).read_unaligned() }))
-    }
-
-    #[inline(always)]
-    fn words<const N: usize>(&self, offset: u32) -> Option<[u32; N]> {
-        let start = self.bytes(offset, N * 4)?.cast::<u32>();
-        // SAFETY: as in `load`.
-        Some(core::array::from_fn(|word| unsafe { start.add(word).read_unaligned() }))
-    }
+    reading!();
 
     #[inline(always)]
     fn store_words<const N: usize>(&mut self, _: u32, _: [u32; N]) -> Option<()> {

@@ -166,16 +166,7 @@ fn is_about_remembered<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) 
     if !walk.packet.has(packet_flag::QUOTES) || walk.quoted.src() != walk.packet.dst {
         return false;
     }
-    let quoted = &walk.quoted;
-    let ports = (quoted.src_port(), quoted.dst_port());
-    walk.own_key = FlowKey::new(
-        walk.owner,
-        quoted.protocol(),
-        quoted.src(),
-        quoted.dst(),
-        ports.0,
-        ports.1,
-    );
+    walk.own_key = walk.quoted.at(walk.owner);
     let Some(table) = conntrack::standing(stages, &walk.own_key, &mut walk.found) else {
         return false;
     };

@@ -140,12 +140,14 @@ pub fn gather(state_dir: &Path) -> Result<Status> {
             } else {
                 Condition::Unfinished
             };
+            // A walk over all live flows, so once for everybody.
+            let counters = datapath.counters()?;
             Ok(Status {
                 condition,
                 generation: datapath.generation().0,
-                gateways: gateways(&datapath)?,
+                gateways: gateways(&datapath, &counters)?,
                 mappings: mapping::busiest(&datapath)?,
-                enis: enis(&state, &datapath)?,
+                enis: enis(&state, &datapath, &counters)?,
                 uplinks: uplink::all(&state, &datapath)?,
                 filtered: filtered(&state, &datapath)?,
             })
@@ -164,13 +166,13 @@ fn filtered(state: &State, datapath: &Datapath) -> Result<Vec<DropStatus>> {
 }
 
 /// What was dropped elsewhere than at guests.
-fn gateways(datapath: &Datapath) -> Result<Vec<GatewayStatus>> {
+fn gateways(datapath: &Datapath, counters: &Counters) -> Result<Vec<GatewayStatus>> {
     let mut gateways = Vec::new();
-    for (device, counters) in datapath.counters()? {
-        if let Some(name) = datapath.gateway(device)? {
-            let drops = counters.drops.into_iter();
+    for (device, counters) in counters {
+        if let Some(name) = datapath.gateway(*device)? {
+            let drops = counters.drops.iter();
             let drops = drops
-                .map(|(cause, counter)| DropStatus::new(None, cause, counter))
+                .map(|(cause, counter)| DropStatus::new(None, *cause, *counter))
                 .collect();
             gateways.push(GatewayStatus { name, drops });
         }
@@ -178,13 +180,12 @@ fn gateways(datapath: &Datapath) -> Result<Vec<GatewayStatus>> {
     Ok(gateways)
 }
 
-fn enis(state: &State, datapath: &Datapath) -> Result<Vec<EniStatus>> {
-    let counters = datapath.counters()?;
+fn enis(state: &State, datapath: &Datapath, counters: &Counters) -> Result<Vec<EniStatus>> {
     let netlink = Netlink::open()?;
     state
         .guests
         .iter()
-        .map(|guest| eni(guest, datapath, &counters, &netlink))
+        .map(|guest| eni(guest, datapath, counters, &netlink))
         .collect()
 }
 

@@ -103,7 +103,7 @@ fn add_totals(eni: &mut EniCounters, cpu: EniTotals) {
     eni.closed = eni.closed.wrapping_add(cpu.closed);
 }
 
-fn add(total: &mut Counter, packets: u64, bytes: u64) {
+pub(super) fn add(total: &mut Counter, packets: u64, bytes: u64) {
     total.packets = total.packets.wrapping_add(packets);
     total.bytes = total.bytes.wrapping_add(bytes);
 }

@@ -1,7 +1,7 @@
 //! The filter in front of an uplink: an XDP program, of which a device has one at most.
 
 use super::programs::Programs;
-use super::{Datapath, Hooked, hook};
+use super::{Datapath, Hooked, count, hook};
 use crate::document::Xdp as Mode;
 use crate::install::bpffs;
 use crate::install::error::{Error, Result, bpf};
@@ -69,8 +69,7 @@ impl Datapath {
             let cpus = bpf(table.get(&slot, 0), || format!("read table {}", map::FILTER_DROPS))?;
             let mut sum = Counter::default();
             for counter in cpus.iter() {
-                sum.packets += counter.packets;
-                sum.bytes += counter.bytes;
+                count::add(&mut sum, counter.packets, counter.bytes);
             }
             if sum.packets > 0 {
                 drops.insert(reason, sum);

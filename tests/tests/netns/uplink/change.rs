@@ -1,15 +1,8 @@
 //! Other configurations, and agents that come and go.
 
-use super::{HOST, VPC, ends, inventory, is_as_it_was, outside, routes, uplink, with};
+use super::{HOST, VPC, apply, ends, inventory, is_as_it_was, outside, routes, uplink, with};
 use anyhow::{Context, Result, ensure};
 use groundplane_tests::netns::{Lab, eventually};
-
-fn apply(lab: &Lab, text: &str) -> Result<()> {
-    let path = lab.document(text)?;
-    lab.groundplane(&["apply", &path.to_string_lossy()])?
-        .success()
-        .map(drop)
-}
 
 fn index(lab: &Lab, device: &str) -> Result<u64> {
     let links = lab.on_host(&["ip", "-j", "link", "show", device])?.success()?.json()?;

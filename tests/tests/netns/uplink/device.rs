@@ -1,17 +1,10 @@
 //! A device of the host's as uplink: the host's own traffic on it notices nothing.
 
-use super::{HOST, VPC, inventory, is_as_it_was, outside, uplink, with};
+use super::{HOST, VPC, apply, inventory, is_as_it_was, outside, uplink, with};
 use anyhow::{Context, Result, ensure};
 use groundplane_tests::netns::{Lab, Talk, eventually};
 
 const WAN: &str = "uplinks: { wan: { device: wan0 } }\n";
-
-fn apply(lab: &Lab, text: &str) -> Result<()> {
-    let path = lab.document(text)?;
-    lab.groundplane(&["apply", &path.to_string_lossy()])?
-        .success()
-        .map(drop)
-}
 
 /// What `ip` tells of the device, apart from what it has counted.
 fn device(lab: &Lab) -> Result<String> {

@@ -44,6 +44,14 @@ fn with(uplink: &str) -> String {
     format!("{VPC}{uplink}")
 }
 
+/// Puts a document in force by `apply`.
+fn apply(lab: &Lab, text: &str) -> Result<()> {
+    let path = lab.document(text)?;
+    lab.groundplane(&["apply", &path.to_string_lossy()])?
+        .success()
+        .map(drop)
+}
+
 /// What there is on the lab's host that an uplink could have changed, by what it is.
 fn inventory(lab: &Lab) -> Result<BTreeMap<&'static str, String>> {
     let commands: [(&str, &[&str]); 6] = [

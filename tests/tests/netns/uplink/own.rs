@@ -1,8 +1,8 @@
 //! What is the host's own on a device that is an uplink: connections that last, questions and answers, a web server. All of
 //! it goes on, byte for byte, while the device becomes an uplink, is changed, flooded and left alone again.
 
-use super::outside;
-use super::xdp::{DOCUMENT, with};
+use super::apply;
+use super::xdp::{DOCUMENT, lab, with};
 use anyhow::{Context, Result, anyhow, ensure};
 use groundplane_tests::netns::{Lab, eventually};
 use std::io::{Read, Write};
@@ -201,13 +201,6 @@ fn meanwhile(lab: &Lab, work: impl FnOnce(&Rounds) -> Result<()>) -> Result<u64>
     Ok(rounds.repeated.load(Ordering::Relaxed))
 }
 
-fn apply(lab: &Lab, text: &str) -> Result<()> {
-    let path = lab.document(text)?;
-    lab.groundplane(&["apply", &path.to_string_lossy()])?
-        .success()
-        .map(drop)
-}
-
 /// One life of an uplink.
 fn live(lab: &Lab, rounds: &Rounds, modes: [&str; 2]) -> Result<()> {
     lab.up(&with(modes[0]))?;
@@ -223,14 +216,6 @@ fn live(lab: &Lab, rounds: &Rounds, modes: [&str; 2]) -> Result<()> {
     rounds.pass()?;
     lab.down()?;
     rounds.pass()
-}
-
-fn lab() -> Result<Lab> {
-    let lab = Lab::new()?;
-    outside(&lab)?;
-    let route = ["ip", "route", "add", "203.0.113.0/24", "dev", "eth0"];
-    lab.run("outside", &route)?.success()?;
-    Ok(lab)
 }
 
 #[test]

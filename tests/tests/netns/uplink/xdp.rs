@@ -1,6 +1,6 @@
 //! The filter in front of an uplink: with real packets, on devices that can and that can't, and taken off again.
 
-use super::{inventory, is_as_it_was, outside, uplink};
+use super::{apply, inventory, is_as_it_was, outside, uplink};
 use anyhow::{Context, Result, ensure};
 use groundplane::install::netlink::Netlink;
 use groundplane_tests::netns::{Lab, eventually};
@@ -39,19 +39,12 @@ pub(super) fn with(xdp: &str) -> String {
 }
 
 /// A lab with somebody outside who looks for public addresses on the link.
-fn lab() -> Result<Lab> {
+pub(super) fn lab() -> Result<Lab> {
     let lab = Lab::new()?;
     outside(&lab)?;
     let route = ["ip", "route", "add", "203.0.113.0/24", "dev", "eth0"];
     lab.run("outside", &route)?.success()?;
     Ok(lab)
-}
-
-fn apply(lab: &Lab, text: &str) -> Result<()> {
-    let path = lab.document(text)?;
-    lab.groundplane(&["apply", &path.to_string_lossy()])?
-        .success()
-        .map(drop)
 }
 
 /// Whether the device runs an XDP program: by its driver, and by the kernel.

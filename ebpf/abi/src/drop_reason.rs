@@ -109,6 +109,19 @@ reasons! {
     68 PATH_MTU_EXCEEDED    "PathMtuExceeded" "rewrite" "X_MTU_EXCEEDED" "larger than its path takes, and not to be fragmented or to leave by an uplink; its sender was told by ICMP"
     69 HOP_LIMIT            "HopLimit" "rewrite" "" "its TTL ran out at a NAT gateway; its sender was told by ICMP"
     70 NAT64_CONTENT        "Nat64Content" "nat" "" "NAT64 doesn't carry fragments, IPv4 options, IPv6 extension headers, UDP over IPv4 without a checksum, and ICMP that the other family has no word for"
+    71 NO_LISTENER          "NoListener" "balancer" "X_NLB_NO_LISTENER" "no listener of the load balancer has this protocol and port"
+    72 NO_TARGET            "NoTarget" "balancer" "X_NLB_NO_TARGET" "the listener's target group has no target that this node may use"
+    73 BALANCER_PROTOCOL    "BalancerProtocol" "balancer" "PROTOCOL_RESTRICTION" "a load balancer carries TCP and UDP, and no ICMP but errors about them"
+    74 BALANCER_RESET       "BalancerReset" "balancer" "X_NLB_UNKNOWN_FLOW_RST" "the load balancer knows no such connection, any more or at all, or its target is gone; its sender got a RST"
+    75 BALANCER_PORTS_EXHAUSTED "BalancerPortsExhausted" "balancer" "X_NAT_PORT_EXHAUSTED" "all 55,000 ports of the node's address to the chosen target are in use"
+    76 BALANCER_HAIRPIN     "BalancerHairpin" "balancer" "ELBV2_SOURCE_ADDRESS_PRESERVATION" "a target was chosen for its own connection, and would have met its own address as the source"
+    77 BALANCER_FRAGMENT    "BalancerFragment" "balancer" "PROTOCOL_RESTRICTION" "a fragment of which the load balancer hasn't seen the first one"
+    78 ENDPOINT_NOT_AVAILABLE "EndpointNotAvailable" "endpoint" "X_ENDPOINT_NOT_AVAILABLE" "the endpoint isn't in the state Available"
+    79 ENDPOINT_PROTOCOL    "EndpointProtocol" "endpoint" "X_ENDPOINT_PROTOCOL" "an interface endpoint carries TCP and UDP alone"
+    80 ENDPOINT_MTU         "EndpointMtu" "endpoint" "X_MTU_EXCEEDED" "larger than 8500 at an interface endpoint; no ICMP error was sent"
+    81 ENDPOINT_NO_NODE     "EndpointNoNode" "endpoint" "VPCE_SERVICE_NOT_INSTALLED_IN_AZ" "the service's load balancer has no node in the zone of the endpoint's network interface"
+    82 GATEWAY_ENDPOINT_PROTOCOL "GatewayEndpointProtocol" "endpoint" "VPCE_GATEWAY_PROTOCOL_RESTRICTION" "a gateway endpoint carries TCP and ICMP echo alone"
+    83 GATEWAY_ENDPOINT_SOURCE "GatewayEndpointSource" "endpoint" "VPCE_GATEWAY_EGRESS_SOURCE_ADDRESS_RESTRICTION" "a gateway endpoint serves its own VPC alone"
 }
 
 impl DropReason {

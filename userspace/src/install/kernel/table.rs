@@ -43,6 +43,10 @@ macro_rules! banked {
 
 banked!(
     EniKey,
+    ListenerKey,
+    PlacesKey,
+    TargetKey<Ip4>,
+    TargetKey<Ip6>,
     SubnetKey,
     VpcKey,
     AttachmentKey,

@@ -105,7 +105,13 @@ pub mod endpoint_flag {
     pub const ENFORCED: u32 = 2;
 }
 
-plain!(ListenerKey = 12, ListenerEntry = 16, PlacesKey = 12, TargetEntry = 4, EndpointEntry = 8);
+plain!(
+    ListenerKey = 12,
+    ListenerEntry = 16,
+    PlacesKey = 12,
+    TargetEntry = 4,
+    EndpointEntry = 8
+);
 plain_of!(
     Place<Ip4> = 4 + 4 + 2 + 2,
     Place<Ip6> = 16 + 4 + 2 + 2,

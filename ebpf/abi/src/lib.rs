@@ -53,9 +53,7 @@ pub mod vpc;
 pub mod wire;
 
 pub use drop_reason::DropReason;
-pub use id::{
-    AttachmentId, Bank, Device, GroupSetId, NaclId, RouteTableId, ScopeId, SubnetId, TargetGroupId, VpcId,
-};
+pub use id::{AttachmentId, Bank, Device, GroupSetId, NaclId, RouteTableId, ScopeId, SubnetId, TargetGroupId, VpcId};
 pub use ip::Ip;
 pub use wire::{Ip4, Ip6, Mac, Port};
 

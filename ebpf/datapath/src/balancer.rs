@@ -6,7 +6,7 @@
 //! door that they come out of. So a connection stays with its target whatever becomes of the list.
 
 use crate::family::Family;
-use crate::nat::{self, MOST, Mapping};
+use crate::nat::{self, MOST};
 use crate::packet::{has_ports, packet_flag};
 use crate::security_group;
 use crate::stages::Stages;
@@ -27,49 +27,119 @@ const ENDPOINT_MTU: u16 = 8500;
 /// Of UDP, at any load balancer (semantics 13.6).
 const UDP_IDLE: u16 = 120;
 
-/// The packet has arrived at a node or at an endpoint, and goes on from a node, or to a client.
+/// What a packet at a load balancer is to be.
+#[derive(Clone, Copy, Default, Debug)]
+#[repr(C)]
+pub struct Passage {
+    pub listener: ListenerEntry,
+    /// The node or the endpoint that the client has spoken to.
+    pub door: Device,
+    /// By which the target's answers are recognised, if it is to see the client; none if a port of the node's is.
+    pub returns: Device,
+    /// One of [`step`].
+    pub step: u32,
+    pub reserved: u32,
+}
+
+/// What is left to be done with a packet at a load balancer.
+mod step {
+    /// It goes to the client.
+    pub(super) const NOTHING: u32 = 0;
+    /// It goes to the target that the mapping in the walk says.
+    pub(super) const GO_ON: u32 = 1;
+    /// A target is chosen.
+    pub(super) const CONNECT: u32 = 2;
+}
+
+/// The packet has arrived at a node or at an endpoint, and goes on from a node, or to a client. Each stage by itself, since
+/// each needs stack for keys.
+#[inline(always)]
+pub(crate) fn pass<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<(), DropReason> {
+    stages.balance(walk).check()?;
+    if walk.passage.step == step::CONNECT {
+        stages.choose(walk).check()?;
+        if walk.passage.returns == Device::NONE && !stages.find_port(walk) {
+            return Err(DropReason::BALANCER_PORTS_EXHAUSTED);
+        }
+        stages.connect(walk).check()?;
+    }
+    if walk.passage.step == step::NOTHING {
+        return Ok(());
+    }
+    stages.forward(walk).check()
+}
+
+/// Finds out whose the packet is, and whether it may pass.
 pub fn come_in<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<(), DropReason> {
     let door = walk.far_device;
-    if walk.far.flags & eni_flag::ENDPOINT == 0 {
+    walk.passage.door = door;
+    let is_endpoint = walk.far.flags & eni_flag::ENDPOINT != 0;
+    if !is_endpoint {
         let at = answered_at(walk);
         let key = nat::answer_key(walk, at);
         if nat::is_known(stages, walk, &key) {
+            walk.passage.step = step::NOTHING;
             return answer(stages, walk);
         }
     }
-    let forward = forward_key(walk, door);
     // Nobody can tell whose a later fragment is.
     let is_known = !walk.packet.has(packet_flag::LATER_FRAGMENT)
-        && nat::is_mapped(stages, walk, &forward)
+        && nat::is_mapped(stages, walk, &forward_key(walk, door))
         && !nat::is_succeeded(walk);
     if !is_known {
         security_group::admit(stages, walk)?;
     }
-    let is_hidden = walk.far.flags & eni_flag::ENDPOINT != 0;
-    if is_hidden {
+    if is_endpoint {
         cross(stages, walk, is_known)?;
     }
+    walk.passage.step = if is_known { step::GO_ON } else { step::CONNECT };
     if walk.packet.has(packet_flag::ICMP_ERROR) {
-        return if is_known { forward_error(stages, walk) } else { Err(DropReason::BALANCER_PROTOCOL) };
+        return if is_known {
+            Ok(())
+        } else {
+            Err(DropReason::BALANCER_PROTOCOL)
+        };
     }
+    listen(stages, walk)
+}
+
+/// Whether somebody listens, and the connection goes on or begins.
+#[inline(always)]
+fn listen<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<(), DropReason> {
     if !has_ports(walk.packet.protocol) {
         return Err(DropReason::BALANCER_PROTOCOL);
     }
     if walk.packet.has(packet_flag::LATER_FRAGMENT) {
         return Err(DropReason::BALANCER_FRAGMENT);
     }
-    let node = walk.far_device;
-    let listener = listener(stages, walk, node, walk.packet.dst_port).ok_or(DropReason::NO_LISTENER)?;
-    if !is_known || !goes_on(stages, walk, &listener) {
-        if walk.packet.protocol == protocol::TCP && !walk.packet.opens() {
-            return Err(DropReason::BALANCER_RESET);
-        }
-        connect(stages, walk, &listener, (forward, is_hidden))?;
+    let port = walk.packet.dst_port;
+    walk.passage.listener = listener(stages, walk, walk.far_device, port).ok_or(DropReason::NO_LISTENER)?;
+    if walk.passage.step == step::GO_ON && goes_on(stages, walk) {
+        return Ok(());
     }
-    let becomes = walk.mapping.becomes;
-    become_of(walk, &becomes);
-    remember(walk, &listener);
-    emit(stages, walk)
+    walk.passage.step = step::CONNECT;
+    if walk.packet.protocol == protocol::TCP && !walk.packet.opens() {
+        return Err(DropReason::BALANCER_RESET);
+    }
+    Ok(())
+}
+
+/// Sends the packet to the target of the mapping in the walk, as from an ENI with the node's groups (semantics 4.1, 13.8).
+pub fn forward<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<(), DropReason> {
+    if walk.packet.has(packet_flag::ICMP_ERROR) {
+        check_error(walk)?;
+        let becomes = walk.mapping.becomes;
+        walk.packet.src = becomes.src();
+        walk.packet.dst = becomes.dst();
+        walk.quoted = becomes.reversed(Device::NONE);
+    } else {
+        become_of_mapping(walk);
+        let listener = walk.passage.listener;
+        remember(walk, &listener);
+    }
+    let groups = walk.far.group_set;
+    go_on(stages, walk, groups)?;
+    security_group::let_out(stages, walk, groups)
 }
 
 /// By what answers are known: at the node itself, or in the VPC of a target that sees its clients.
@@ -77,7 +147,11 @@ pub fn come_in<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Resul
 fn answered_at<I: Family>(walk: &mut Walk<I>) -> Device {
     let returned = walk.returned;
     walk.returned = Device::NONE;
-    if returned == Device::NONE { walk.far_device } else { returned }
+    if returned == Device::NONE {
+        walk.far_device
+    } else {
+        returned
+    }
 }
 
 /// The key by which a client's packet, or an error about what it has got, finds its mapping.
@@ -146,50 +220,68 @@ fn listener<I: Family, T: TablesOf<I>>(tables: &T, walk: &Walk<I>, node: Device,
 
 /// Whether the target of the mapping in the walk is still there.
 #[inline(always)]
-fn goes_on<I: Family, T: TablesOf<I>>(tables: &T, walk: &Walk<I>, listener: &ListenerEntry) -> bool {
+fn goes_on<I: Family, T: TablesOf<I>>(tables: &T, walk: &Walk<I>) -> bool {
     let target = &walk.mapping.becomes;
     tables.is_target(&TargetKey {
         bank: walk.generation.bank(),
-        group: listener.group,
+        group: walk.passage.listener.group,
         address: target.dst(),
         port: target.dst_port(),
         reserved: 0,
     })
 }
 
-/// Chooses a target for what begins, and what stands for the client there. Leaves in the mapping what the packet becomes.
-#[inline(always)]
-fn connect<I: Family, S: Stages<I>>(
-    stages: &S,
-    walk: &mut Walk<I>,
-    listener: &ListenerEntry,
-    (forward, is_hidden): (FlowKey<I>, bool),
-) -> Result<(), DropReason> {
+/// Chooses a target for what begins, and whether it sees the client.
+pub fn choose<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<(), DropReason> {
     if walk.wanted.len >= MOST as u64 {
         return Err(DropReason::TOO_MANY_HOPS);
     }
-    let place = choose(stages, walk, listener).ok_or(DropReason::NO_TARGET)?;
-    walk.packet.dst = place.address;
-    walk.packet.dst_port = place.port;
-    let is_preserved =
-        listener.flags & listener_flag::PRESERVES_CLIENT != 0 && !is_hidden && place.returns != Device::NONE;
-    let answer = if is_preserved {
-        preserve(stages, walk, place.returns, &forward)?
+    let door = walk.passage.door;
+    // As it has come.
+    walk.own_key = forward_key(walk, door);
+    let target = taker(stages, walk).ok_or(DropReason::NO_TARGET)?;
+    walk.packet.dst = target.address;
+    walk.packet.dst_port = target.port;
+    let preserves = walk.passage.listener.flags & listener_flag::PRESERVES_CLIENT != 0;
+    walk.passage.returns = if preserves && door == walk.far_device {
+        target.returns
     } else {
-        if !stages.find_port(walk) {
+        Device::NONE
+    };
+    if walk.passage.returns != Device::NONE && walk.packet.src.difference(walk.packet.dst) == 0 {
+        return Err(DropReason::BALANCER_HAIRPIN);
+    }
+    Ok(())
+}
+
+/// Wants the mapping of what begins, and leaves in the walk's what the packet becomes: that of the port that was found, or the
+/// client's own, if nobody speaks to the target with it by another way.
+pub fn connect<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<(), DropReason> {
+    let place = if walk.wanted.len == 0 { 0 } else { 1 };
+    let returns = walk.passage.returns;
+    let at = if returns == Device::NONE {
+        walk.far_device
+    } else {
+        returns
+    };
+    if returns != Device::NONE {
+        let answer = walk.packet.key(returns).reversed(returns);
+        let is_taken = nat::is_mapped(stages, walk, &answer);
+        if is_taken && walk.mapping.becomes != walk.own_key.reversed(walk.passage.door) {
             return Err(DropReason::BALANCER_PORTS_EXHAUSTED);
         }
-        walk.mapping.becomes.reversed(walk.at)
-    };
-    let place = if walk.wanted.len == 0 { 0 } else { 1 };
-    walk.wanted.mappings[place] = Mapping { answer, forward };
+        walk.mapping.becomes = walk.packet.key(returns);
+    }
+    walk.wanted.mappings[place].answer = walk.mapping.becomes.reversed(at);
+    walk.wanted.mappings[place].forward = walk.own_key;
     walk.wanted.len += 1;
     Ok(())
 }
 
 /// A target by a hash of the packet, or of its source alone.
 #[inline(always)]
-fn choose<I: Family, T: TablesOf<I>>(tables: &T, walk: &Walk<I>, listener: &ListenerEntry) -> Option<Place<I>> {
+fn taker<I: Family, T: TablesOf<I>>(tables: &T, walk: &Walk<I>) -> Option<Place<I>> {
+    let listener = &walk.passage.listener;
     let secret = tables.secret();
     let hash = if listener.flags & listener_flag::STICKY == 0 {
         nat::mixed(nat::seed(secret, &walk.packet))
@@ -210,30 +302,10 @@ fn choose<I: Family, T: TablesOf<I>>(tables: &T, walk: &Walk<I>, listener: &List
     tables.place(&key, number % PLACES)
 }
 
-/// The client keeps its address and port, if nobody speaks to the target with them by another way.
+/// Gives the packet the addresses and ports that the mapping in the walk says.
 #[inline(always)]
-fn preserve<I: Family, S: Stages<I>>(
-    stages: &S,
-    walk: &mut Walk<I>,
-    returns: Device,
-    forward: &FlowKey<I>,
-) -> Result<FlowKey<I>, DropReason> {
-    if walk.packet.src.difference(walk.packet.dst) == 0 {
-        return Err(DropReason::BALANCER_HAIRPIN);
-    }
-    let becomes = walk.packet.key(returns);
-    let answer = becomes.reversed(returns);
-    let own = forward.reversed(forward.device().without_mapping());
-    if nat::is_mapped(stages, walk, &answer) && walk.mapping.becomes != own {
-        return Err(DropReason::BALANCER_PORTS_EXHAUSTED);
-    }
-    walk.mapping.becomes = becomes;
-    Ok(answer)
-}
-
-/// Gives the packet the addresses and ports of a key.
-#[inline(always)]
-fn become_of<I: Family>(walk: &mut Walk<I>, becomes: &FlowKey<I>) {
+fn become_of_mapping<I: Family>(walk: &mut Walk<I>) {
+    let becomes = &walk.mapping.becomes;
     walk.packet.src = becomes.src();
     walk.packet.dst = becomes.dst();
     walk.packet.src_port = becomes.src_port();
@@ -253,14 +325,6 @@ fn remember<I: Family>(walk: &mut Walk<I>, listener: &ListenerEntry) {
     }
 }
 
-/// Goes on from the node, as from an ENI with its groups (semantics 4.1, 13.8).
-#[inline(always)]
-fn emit<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<(), DropReason> {
-    let groups = walk.far.group_set;
-    go_on(stages, walk, groups)?;
-    security_group::let_out(stages, walk, groups)
-}
-
 #[inline(always)]
 fn go_on<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>, identity: GroupSetId) -> Result<(), DropReason> {
     walk.left = walk.at;
@@ -274,11 +338,11 @@ fn go_on<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>, identity: Grou
 /// An answer, or an error about what was sent to the target, goes back to the client, by the door that it has spoken to.
 #[inline(always)]
 fn answer<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<(), DropReason> {
-    let becomes = walk.mapping.becomes;
-    let (node, door) = (walk.far_device, becomes.device());
+    let (node, door) = (walk.far_device, walk.mapping.becomes.device());
     let is_error = walk.packet.has(packet_flag::QUOTES);
     if !is_error {
-        let listener = listener(stages, walk, node, becomes.src_port()).ok_or(DropReason::NO_LISTENER)?;
+        let port = walk.mapping.becomes.src_port();
+        let listener = listener(stages, walk, node, port).ok_or(DropReason::NO_LISTENER)?;
         remember(walk, &listener);
     }
     if door != node {
@@ -286,13 +350,18 @@ fn answer<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<(),
     }
     if is_error {
         check_error(walk)?;
+        let becomes = walk.mapping.becomes;
         walk.packet.src = becomes.src();
         walk.packet.dst = becomes.dst();
         walk.quoted = becomes.reversed(Device::NONE);
     } else {
-        become_of(walk, &becomes);
+        become_of_mapping(walk);
     }
-    let identity = if door == node { walk.far.group_set } else { GroupSetId::NONE };
+    let identity = if door == node {
+        walk.far.group_set
+    } else {
+        GroupSetId::NONE
+    };
     go_on(stages, walk, identity)
 }
 
@@ -312,17 +381,6 @@ fn come_out<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>, door: Devic
         return Err(DropReason::ENDPOINT_MTU);
     }
     move_to(stages, walk, door)
-}
-
-/// A client's error about an answer goes to the target.
-#[inline(always)]
-fn forward_error<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<(), DropReason> {
-    check_error(walk)?;
-    let becomes = walk.mapping.becomes;
-    walk.packet.src = becomes.src();
-    walk.packet.dst = becomes.dst();
-    walk.quoted = becomes.reversed(Device::NONE);
-    emit(stages, walk)
 }
 
 /// Nothing of ICMP passes but that something can't be reached (semantics 13.2).

@@ -86,7 +86,9 @@ pub fn slow<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I>) -> Re
         if found != resumed::NO {
             DropReason(found as u16).check()?;
             // Where it is too large only the way tells, and whether anybody is told.
-            if scratch.there.packet.size <= scratch.entry.action.delivery.detail || fits(scratch) && !passes_component(scratch) {
+            if scratch.there.packet.size <= scratch.entry.action.delivery.detail
+                || fits(scratch) && !passes_component(scratch)
+            {
                 return Ok(());
             }
         }

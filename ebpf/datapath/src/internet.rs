@@ -30,7 +30,10 @@ pub fn out<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<()
     let is_egress_only = walk.is_egress_only != 0;
     let sender = eni::held(stages, walk, walk.vpc, walk.packet.src);
     let (device, public) = sender.map_or((Device::NONE, I::default()), |row| (row.device, row.public));
-    check_blocked(home(stages, walk, device), is_egress_only || is_nat(stages, walk, device))?;
+    check_blocked(
+        home(stages, walk, device),
+        is_egress_only || is_nat(stages, walk, device),
+    )?;
     check_denied(stages, walk, device)?;
     I::check_outside_destination(walk.packet.dst)?;
     check_redirected(stages, walk, device)?;

@@ -10,8 +10,8 @@ mod port;
 
 pub(crate) use mapping::{MOST, expect};
 pub use mapping::{Mapping, Wanted, bind, is_live, unbind};
-pub(crate) use port::{mixed, seed};
 pub use port::find_port;
+pub(crate) use port::{mixed, seed};
 
 use crate::family::Family;
 use crate::packet::{Packet, packet_flag};

@@ -24,10 +24,7 @@ const ETHERNET_LEN: u32 = 14;
 pub(crate) fn is_told(reason: DropReason) -> bool {
     matches!(
         reason,
-        DropReason::PATH_MTU_EXCEEDED
-            | DropReason::HOP_LIMIT
-            | DropReason::NAT_IDLE_RESET
-            | DropReason::BALANCER_RESET
+        DropReason::PATH_MTU_EXCEEDED | DropReason::HOP_LIMIT | DropReason::NAT_IDLE_RESET | DropReason::BALANCER_RESET
     )
 }
 
@@ -49,7 +46,9 @@ pub fn refuse<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I>) -> 
         return rewrite::NONE;
     }
     let (what, how) = match reason {
-        DropReason::NAT_IDLE_RESET | DropReason::BALANCER_RESET => return if is_reset { rewrite::NONE } else { rewrite::RESET },
+        DropReason::NAT_IDLE_RESET | DropReason::BALANCER_RESET => {
+            return if is_reset { rewrite::NONE } else { rewrite::RESET };
+        }
         DropReason::HOP_LIMIT => (I::HOP_LIMIT, rewrite::HOP_LIMIT),
         _ => (I::TOO_BIG, rewrite::TOO_BIG),
     };

@@ -97,6 +97,8 @@ pub struct Walk<I: Ip> {
     pub question: Question<I>,
     /// It goes back to a load balancer's node from a target that sees its clients: the component by which the node knows it.
     pub returned: Device,
+    /// What it is to a load balancer that it has arrived at.
+    pub passage: balancer::Passage,
     /// Neither flow table has an entry of the packet's key.
     pub is_new: u32,
     /// On the way back: both ENIs have the packet's addresses, and what is to be known of them is here already.
@@ -305,7 +307,7 @@ fn travel<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<(),
                 return Ok(());
             }
             if walk.far.flags & (eni_flag::BALANCER | eni_flag::ENDPOINT) != 0 {
-                stages.balance(walk).check()?;
+                balancer::pass(stages, walk)?;
                 continue;
             }
             stages.nat_in(walk).check()?;

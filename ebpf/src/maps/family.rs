@@ -7,7 +7,9 @@ use aya_ebpf::macros::map;
 use aya_ebpf::maps::lpm_trie::LpmTrie;
 use aya_ebpf::maps::{Array, HashMap, LruHashMap, PerCpuArray};
 use core::ptr::{self, NonNull};
-use groundplane_abi::balancer::{ListenerEntry, ListenerKey, PLACES, Place, PlacesEntry, PlacesKey, TargetEntry, TargetKey};
+use groundplane_abi::balancer::{
+    ListenerEntry, ListenerKey, PLACES, Place, PlacesEntry, PlacesKey, TargetEntry, TargetKey,
+};
 use groundplane_abi::control::{Settings, Validity, ring_hand};
 use groundplane_abi::eni::{AddressEntry, AddressKey, EniKey};
 use groundplane_abi::flow::{FlowEntry, FlowKey, state};

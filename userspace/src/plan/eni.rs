@@ -77,7 +77,7 @@ pub(super) fn compile_enis(lookup: &Lookup<'_>, vpc: &Objects<'_>, plan: &mut Pl
     for eni in &vpc.network_interfaces {
         check_alone(eni, problems);
         if let Some(numbered) = number(lookup, eni, problems) {
-            insert_eni(&numbered, lookup.balancing.is_balanced(eni), plan);
+            insert_eni(&numbered, lookup.balanced.contains(&*eni.network_interface_id), plan);
             insert_mac(&numbered, plan, &mut owners.macs, problems);
             insert_addresses(&numbered, plan, &mut owners.ip4, problems);
             insert_addresses(&numbered, plan, &mut owners.ip6, problems);
@@ -161,7 +161,10 @@ fn insert_eni(numbered: &Numbered<'_>, is_balanced: bool, plan: &mut Plan) {
         (eni_flag::NAT, eni.interface_type == InterfaceType::NatGateway),
         (eni_flag::INTERNET_DENIED, eni.deny_all_igw_traffic),
         (eni_flag::PUBLIC, !eni.associations.is_empty()),
-        (eni_flag::BALANCER, eni.interface_type == InterfaceType::NetworkLoadBalancer),
+        (
+            eni_flag::BALANCER,
+            eni.interface_type == InterfaceType::NetworkLoadBalancer,
+        ),
         (eni_flag::ENDPOINT, eni.interface_type == InterfaceType::VpcEndpoint),
         (eni_flag::BALANCED, is_balanced),
     ] {

@@ -4,7 +4,8 @@ use super::lookup::Lookup;
 use super::objects::Objects;
 use super::problem::Problems;
 use super::{
-    Bindings, Plan, PlanProblem, balancer, door, eni, internet, limits, nacl, nat, peering, route, security_group, transit,
+    Bindings, Plan, PlanProblem, balancer, door, eni, internet, limits, nacl, nat, peering, route, security_group,
+    transit,
 };
 use crate::resources::{PrefixList, Resources};
 use groundplane_abi::ScopeId;

@@ -106,6 +106,9 @@ fn bind_one<I: Family, S: Stages<I>>(
             break;
         }
         let wanted = walk.wanted.mappings[place];
+        if wanted.preserves_sender() {
+            give_way(stages, walk, &wanted);
+        }
         if !insert(stages, walk, &wanted, (flow, born)) {
             return Err(DropReason::NAT_PORTS_EXHAUSTED);
         }
@@ -123,9 +126,6 @@ fn insert<I: Family, S: Stages<I>>(
     wanted: &Mapping<I>,
     (flow, born): (&FlowKey<I>, u32),
 ) -> bool {
-    if wanted.preserves_sender() {
-        give_way(stages, walk, wanted);
-    }
     let count_key = wanted.count_key();
     if !stages.charge_mapping(&count_key, MAPPINGS) {
         return false;
@@ -155,7 +155,7 @@ fn insert<I: Family, S: Stages<I>>(
 
 /// Takes out the mapping that has the place of one whose sender keeps its address and port: an older one of the same sender,
 /// or one that doesn't live.
-#[inline(always)]
+#[inline(never)]
 fn give_way<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>, wanted: &Mapping<I>) {
     if !stages.binding(&wanted.answer, &mut walk.mapping) {
         return;

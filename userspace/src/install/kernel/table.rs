@@ -4,6 +4,7 @@ use crate::install::error::{Result, bpf};
 use aya::Pod;
 use aya::maps::lpm_trie::{Key, LpmTrie};
 use aya::maps::{HashMap, Map, MapData, MapError};
+use groundplane_abi::balancer::{ListenerKey, PlacesKey, TargetKey};
 use groundplane_abi::door::DoorKey;
 use groundplane_abi::eni::{AddressKey, EniKey, MacKey, SubnetKey};
 use groundplane_abi::internet::PublicKey;

@@ -4,7 +4,9 @@ use super::slots::Slots;
 use super::table::{Banked, Changes, Exact, Longest, Prefixed, Table, delete, put, read_banks};
 use crate::install::error::Result;
 use crate::plan::{FamilyRows, Plan};
-use groundplane_abi::balancer::{EndpointEntry, ListenerEntry, ListenerKey, PlacesEntry, PlacesKey, TargetEntry, TargetKey};
+use groundplane_abi::balancer::{
+    EndpointEntry, ListenerEntry, ListenerKey, PlacesEntry, PlacesKey, TargetEntry, TargetKey,
+};
 use groundplane_abi::door::{DoorEntry, DoorKey};
 use groundplane_abi::eni::{AddressEntry, AddressKey, EniEntry, EniKey, MacKey, SubnetEntry, SubnetKey};
 use groundplane_abi::internet::{PublicEntry, PublicKey};
@@ -194,7 +196,17 @@ where
     NaclEntry<I>: aya::Pod + PartialEq,
 {
     fn open(pins: &Path, names: [&'static str; 9]) -> Result<Self> {
-        let [addresses, routes, publics, nats, listeners, places, targets, nacls, peers] = names;
+        let [
+            addresses,
+            routes,
+            publics,
+            nats,
+            listeners,
+            places,
+            targets,
+            nacls,
+            peers,
+        ] = names;
         Ok(Self {
             addresses: Longest::open(pins, addresses)?,
             routes: Longest::open(pins, routes)?,

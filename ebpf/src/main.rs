@@ -53,6 +53,13 @@ pub(crate) fn uplink_ingress(context: TcContext) -> i32 {
     come_in(&context, frame, Device::INTERNET)
 }
 
+/// tcx ingress of the service port's host side: the agent speaks with a guest. Nothing of it reaches the host's stack.
+#[classifier]
+pub(crate) fn service_ingress(context: TcContext) -> i32 {
+    let frame = SkbFrame::new(context.skb.skb);
+    come_in(&context, frame, Device::SERVICE)
+}
+
 /// XDP on an uplink, before the kernel has made a socket buffer: what `uplink_ingress` would drop for certain. It takes
 /// packets in several buffers, without which drivers refuse it from an MTU of some 3,500 on.
 #[xdp(frags)]
@@ -257,7 +264,7 @@ fn drop(frame: &SkbFrame, reason: DropReason) -> i32 {
 
 #[inline(always)]
 fn deliver(context: &TcContext, frame: &mut SkbFrame, verdict: &Verdict) -> i32 {
-    let out = verdict.out;
+    let mut out = verdict.out;
     frame.leave_note([out.0, u32::from(verdict.kind), u32::from(verdict.reason.0)]);
     match verdict.kind {
         kind::TAP => {
@@ -271,6 +278,7 @@ fn deliver(context: &TcContext, frame: &mut SkbFrame, verdict: &Verdict) -> i32 
             frame.note_port(out);
             return go_on(context, slot::NAT64);
         }
+        kind::SERVICE => out = maps::service(),
         // SAFETY: the helper has no preconditions.
         kind::BACK => return unsafe { bpf_redirect(frame.device().0, 0) } as i32,
         _ => {}

@@ -57,6 +57,8 @@ pub mod kind {
     pub const BACK: u8 = 5;
     /// To the ENI of a NAT gateway, which sends it on as a packet of the other family.
     pub const NAT64: u8 = 6;
+    /// `bpf_redirect_peer` into the agent's namespace.
+    pub const SERVICE: u8 = 7;
 }
 
 pub mod action_flag {

@@ -268,6 +268,8 @@ impl<I: Family> Walk<I> {
 pub fn walk<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<(), DropReason> {
     if walk.is_from_outside() {
         stages.internet_in(walk).check()?;
+    } else if walk.near_device == Device::SERVICE {
+        balancer::launch(stages, walk)?;
     } else if walk.near_device.is_component() {
         stages.nat_send(walk).check()?;
         if I::VERSION == 6 {
@@ -278,7 +280,7 @@ pub fn walk<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<(
         stages.group_egress(walk).check()?;
     }
     travel(stages, walk)?;
-    if walk.far_device == Device::INTERNET || walk.is_carried != 0 {
+    if walk.far_device == Device::INTERNET || walk.far_device == Device::SERVICE || walk.is_carried != 0 {
         return Ok(());
     }
     stages.group_ingress(walk).check()
@@ -298,6 +300,12 @@ fn travel<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<(),
             walk.far_device = device;
             // Nobody's: the link has its own.
             walk.far.mac = Mac([0; 6]);
+            walk.far_gate = NO_GATE;
+            return Ok(());
+        }
+        if device == Device::SERVICE {
+            walk.far_device = device;
+            walk.far.mac = Mac::SERVICE;
             walk.far_gate = NO_GATE;
             return Ok(());
         }

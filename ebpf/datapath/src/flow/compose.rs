@@ -119,6 +119,8 @@ fn write_delivery<I: Family>(action: &mut Action<I>, walk: &Walk<I>, key: &FlowK
     *action = translated(walk, walk.near.mac, walk.far.mac, walk.far_device);
     action.delivery.kind = if is_outside {
         kind::UPLINK
+    } else if walk.far_device == Device::SERVICE {
+        kind::SERVICE
     } else if walk.is_carried != 0 {
         kind::NAT64
     } else {

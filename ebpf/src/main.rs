@@ -53,6 +53,18 @@ pub(crate) fn uplink_ingress(context: TcContext) -> i32 {
     come_in(&context, frame, Device::INTERNET)
 }
 
+/// tcx ingress of the cutter's host side: what was sent there comes back in fragments, which leave. It was judged before, and
+/// nothing else passes.
+#[classifier]
+pub(crate) fn cutter_ingress(context: TcContext) -> i32 {
+    let mut frame = SkbFrame::new(context.skb.skb);
+    if uplink::is_cut(&frame) {
+        leave(&mut frame)
+    } else {
+        report_drop(&frame, DropReason::NOT_IP)
+    }
+}
+
 /// XDP on an uplink, before the kernel has made a socket buffer: what `uplink_ingress` would drop for certain. It takes
 /// packets in several buffers, without which drivers refuse it from an MTU of some 3,500 on.
 #[xdp(frags)]
@@ -265,6 +277,7 @@ fn deliver(context: &TcContext, frame: &mut SkbFrame, verdict: &Verdict) -> i32 
             // SAFETY: the helper has no preconditions.
             return unsafe { bpf_redirect(out.0, 0) } as i32;
         }
+        kind::UPLINK if verdict.mtu != 0 => return cut(frame),
         kind::UPLINK => return leave(frame),
         kind::PASS => return TC_ACT_OK,
         kind::NAT64 => {
@@ -303,6 +316,20 @@ fn leave(frame: &mut SkbFrame) -> i32 {
     }
     // SAFETY: the helper has no preconditions.
     unsafe { bpf_redirect(uplink.device.0, 0) as i32 }
+}
+
+/// To the cutter, whose fragments leave.
+#[inline(never)]
+fn cut(frame: &mut SkbFrame) -> i32 {
+    let uplink = uplink::leading(&Kernel, || stages::uplink_slot(frame.context()));
+    if uplink.cutter == Device::NONE {
+        return report_drop(frame, DropReason::NO_UPLINK);
+    }
+    if uplink::to_cutter(frame).is_none() {
+        return report_drop(frame, DropReason::TRUNCATED);
+    }
+    // SAFETY: the helper has no preconditions.
+    unsafe { bpf_redirect(uplink.cutter.0, 0) as i32 }
 }
 
 #[panic_handler]

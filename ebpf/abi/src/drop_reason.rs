@@ -93,7 +93,7 @@ reasons! {
     52 INTERNET_DENIED      "InternetDenied" "internet" "" "DenyAllIgwTraffic is on at the ENI"
     53 PUBLIC_ACCESS_BLOCKED "PublicAccessBlocked" "internet" "VPC_BLOCK_PUBLIC_ACCESS_ENABLED" "public access is blocked (VPC Block Public Access)"
     54 EGRESS_ONLY          "EgressOnly" "internet" "X_EIGW_NO_STATE" "from the internet to an address whose subnet leaves by an egress-only gateway, which has no state of it"
-    55 NO_UPLINK            "NoUplink" "internet" "" "no uplink leads to the internet"
+    55 NO_UPLINK            "NoUplink" "internet" "" "no uplink leads to the internet, or it is larger than one takes and the cutter is gone, which makes fragments"
     56 EDGE_ROUTE           "EdgeRoute" "internet" "INGRESS_RTB_TRAFFIC_REDIRECTION" "the gateway's route table leads it to somewhere it can't go"
     57 EDGE_PUBLIC_ADDRESS  "EdgePublicAddress" "internet" "INGRESS_RTB_NO_PUBLIC_IP" "the gateway's route table leads to an ENI without a public address"
     58 NAT_PORTS_EXHAUSTED  "NatPortsExhausted" "nat" "X_NAT_PORT_EXHAUSTED" "all 55,000 mappings of the NAT gateway's addresses to this destination are in use"
@@ -106,7 +106,7 @@ reasons! {
     65 TRANSIT_NO_ASSOCIATION "TransitNoAssociation" "transit" "TGW_ATTACH_MISSING_TGW_RTB_ASSOCIATION" "the attachment is associated with no route table of the transit gateway"
     66 TRANSIT_NO_ROUTE     "TransitNoRoute" "transit" "TGW_RTB_NO_ROUTE_TO_TGW_ATTACHMENT" "the transit gateway's route table has no route to the destination"
     67 TRANSIT_BLACKHOLE    "TransitBlackhole" "transit" "X_TGW_BLACKHOLE" "the selected route of the transit gateway's table is a blackhole"
-    68 PATH_MTU_EXCEEDED    "PathMtuExceeded" "rewrite" "X_MTU_EXCEEDED" "larger than its path takes, and not to be fragmented or to leave by an uplink; its sender was told by ICMP"
+    68 PATH_MTU_EXCEEDED    "PathMtuExceeded" "rewrite" "X_MTU_EXCEEDED" "larger than its path takes, and not to be fragmented; its sender was told by ICMP"
     69 HOP_LIMIT            "HopLimit" "rewrite" "" "its TTL ran out at a NAT gateway; its sender was told by ICMP"
     70 NAT64_CONTENT        "Nat64Content" "nat" "" "NAT64 doesn't carry fragments, IPv4 options, IPv6 extension headers, UDP over IPv4 without a checksum, and ICMP that the other family has no word for"
 }

@@ -57,7 +57,7 @@ pub use ip::Ip;
 pub use wire::{Ip4, Ip6, Mac, Port};
 
 /// Number of the layout of all tables together. Raise it with every change to a key, an entry or a table.
-pub const LAYOUT_VERSION: u32 = 6;
+pub const LAYOUT_VERSION: u32 = 7;
 
 /// Names of the maps, equal to the names of the statics in the BPF object. What holds addresses is there for each family.
 pub mod map {
@@ -172,6 +172,8 @@ pub mod program {
     pub const UPLINK_FILTER: &str = "uplink_filter";
     /// The same for generic XDP.
     pub const UPLINK_GENERIC: &str = "uplink_generic";
+    /// tcx ingress of the cutter's host side: a packet comes back in fragments.
+    pub const CUTTER_INGRESS: &str = "cutter_ingress";
 
     /// The parts of `eni_egress` that the fast path isn't. Each goes on in the next by a tail call: that gives it a stack
     /// of its own and keeps every program far below the verifier's limits.

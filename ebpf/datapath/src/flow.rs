@@ -123,13 +123,12 @@ fn fit<I: Family>(scratch: &mut Scratch<I>) -> Result<(), DropReason> {
     Err(DropReason::PATH_MTU_EXCEEDED)
 }
 
-/// Whether the packet fits its path. To a guest one that may be fragmented is delivered whole. An uplink's device takes no
-/// more than its MTU, and nobody here makes fragments: a program can't finish the checksum that a guest leaves to its
-/// device. So the sender is told as if it had forbidden them, and Linux then makes them itself.
+/// Whether the packet fits its path, or may be fragmented. To a guest such a one is delivered whole; what leaves by an uplink
+/// goes by way of the cutter ([`crate::uplink::to_cutter`]).
 #[inline(always)]
 fn fits<I: Family>(scratch: &Scratch<I>) -> bool {
-    let (packet, delivery) = (&scratch.there.packet, &scratch.entry.action.delivery);
-    packet.size <= delivery.detail || delivery.kind != kind::UPLINK && !packet.has(packet_flag::DONT_FRAGMENT)
+    let packet = &scratch.there.packet;
+    packet.size <= scratch.entry.action.delivery.detail || !packet.has(packet_flag::DONT_FRAGMENT)
 }
 
 const fn tcp_bits<I: Family>(packet: &Packet<I>) -> u16 {

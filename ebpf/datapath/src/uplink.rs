@@ -3,13 +3,18 @@
 //! All uplinks lead to one outside, and a flow knows no more than that: where its next packet leaves is asked anew each
 //! time, by the destination it then has.
 
+use crate::checksum::{adjusted, difference};
+use crate::rewrite::readdress;
 use crate::{Family, Frame, Tables, TablesOf, parse};
 use groundplane_abi::uplink::{UPLINK_SLOTS, UplinkEntry, uplink_flag};
-use groundplane_abi::{Device, Ip4, Ip6};
+use groundplane_abi::{Device, Ip as _, Ip4, Ip6, Mac};
 
 /// Where the destination is in a frame.
 const DESTINATION4: u32 = 30;
 const DESTINATION6: u32 = 38;
+
+/// Where TTL, protocol and checksum are in a frame of IPv4.
+const TTL4: u32 = 22;
 
 /// The slot of no uplink.
 const NONE: u32 = UPLINK_SLOTS;
@@ -57,4 +62,24 @@ fn slot_on<T: Tables>(tables: &T, device: Device) -> u32 {
         slot += 1;
     }
     slot
+}
+
+/// Whether a frame is one that the cutter makes.
+#[inline(always)]
+pub fn is_cut(frame: &impl Frame) -> bool {
+    frame.load::<2>(12) == Some(Ip4::ETHERTYPE.to_be_bytes())
+}
+
+/// Makes a frame of IPv4 that is larger than an uplink takes one for the cutter: a kernel that does nothing but forward, and
+/// so makes fragments, and finishes the checksum that a guest has left to its device, which a program can't.
+///
+/// It takes one off the TTL as every router does, and is no hop; so here it gets one more. 255 is the most there is: with
+/// that a packet comes out of the cutter with 254.
+#[inline(always)]
+pub fn to_cutter(frame: &mut impl Frame) -> Option<()> {
+    let [word] = frame.words::<1>(TTL4)?;
+    let raised = if word & 0xff == 0xff { word } else { word + 1 };
+    let checksum = adjusted((word >> 16) as u16, difference(word & 0xffff, raised & 0xffff));
+    frame.store_words(TTL4, [raised & 0xffff | u32::from(checksum) << 16])?;
+    readdress(frame, Mac::CUTTER, Mac::ROUTER)
 }

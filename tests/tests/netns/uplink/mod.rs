@@ -1,6 +1,7 @@
 //! The way out of the host: what is made for it on the host, beside whom, and that nothing of it is left.
 
 mod change;
+mod cutter;
 mod device;
 mod filter;
 mod kill;
@@ -96,9 +97,9 @@ fn without_counters(text: &str) -> String {
     words.collect()
 }
 
-/// All settings of the host, but for those of devices that come and go.
+/// All settings of the host, but for those of devices that come and go, of which the cutter's is one.
 const SETTINGS: &str = "cd /proc/sys/net && grep -H . ipv4/ip_forward ipv4/conf/*/forwarding ipv4/conf/*/rp_filter \
-                        ipv6/conf/*/forwarding ipv6/conf/*/accept_ra";
+                        ipv6/conf/*/forwarding ipv6/conf/*/accept_ra | grep -v /gpx";
 
 /// Checks that the host is as it was.
 fn is_as_it_was(lab: &Lab, before: &BTreeMap<&'static str, String>) -> Result<()> {

@@ -64,7 +64,17 @@ impl Datapath {
 
     /// Whether a device runs that program.
     pub fn is_uplink(&self, device: &str) -> Result<bool> {
-        hook::is_uplink(&self.pins, device)
+        hook::has(&self.pins, device, &hook::OF_UPLINK)
+    }
+
+    /// Attaches the program for the cutter to its host side.
+    pub fn attach_cutter(&self, device: Hooked<'_>) -> Result<()> {
+        hook::attach(&self.pins, &self.programs, &hook::OF_CUTTER, slice::from_ref(&device))
+    }
+
+    /// Whether a device runs that program.
+    pub fn is_cutter(&self, device: &str) -> Result<bool> {
+        hook::has(&self.pins, device, &hook::OF_CUTTER)
     }
 }
 

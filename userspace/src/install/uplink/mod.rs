@@ -4,6 +4,7 @@
 //! done for them comes from comparing what there is with what there should be, each time the host is taken over, so that
 //! the same steps make, repair and change an uplink, and finish what was killed. The journal names everything before it is made.
 
+mod cutter;
 mod filter;
 mod firewall;
 mod link;
@@ -13,6 +14,9 @@ mod setting;
 mod state;
 pub(crate) mod tool;
 
+pub use cutter::CutterState;
+pub(crate) use cutter::is_whole;
+pub(super) use cutter::remove as remove_cutter;
 pub(crate) use firewall::is_refused;
 pub(crate) use nft::{NFT, dropping};
 pub use setting::Setting;
@@ -25,6 +29,7 @@ use crate::install::netlink::{Link, Netlink};
 use crate::install::state::State;
 use crate::install::store::Store;
 use crate::plan::{Lead, UplinkRows};
+use groundplane_abi::Device;
 use groundplane_abi::uplink::{UplinkEntry, uplink_flag};
 use link::Pair;
 use std::path::Path;
@@ -64,8 +69,24 @@ impl Uplinks<'_> {
                 Err(error) => errors.push(error),
             }
         }
+        let cutter = match self.ensure_cutter() {
+            Ok((device, finding)) => {
+                findings.extend(finding);
+                device
+            }
+            Err(error) => {
+                errors.push(error);
+                Device::NONE
+            }
+        };
+        for entry in entries.iter_mut().filter(|entry| entry.device != Device::NONE) {
+            entry.cutter = cutter;
+        }
         let uplinks = self.state.uplinks.clone();
-        errors.extend(self.lead_out(&mut rows, &uplinks, &entries).err());
+        match self.lead_out(&mut rows, &uplinks, &entries) {
+            Ok(()) => errors.extend(self.remove_idle_cutter().err()),
+            Err(error) => errors.push(error),
+        }
         Error::collect(errors)?;
         Ok(findings)
     }
@@ -246,8 +267,13 @@ fn standing(uplink: &UplinkState, rows: &UplinkRows) -> UplinkEntry {
 }
 
 /// Checks what stands in the way of uplinks, before anything is changed for them.
-pub(super) fn check(wanted: &[UplinkState], before: &[UplinkState], netlink: &Netlink) -> Result<()> {
+pub(super) fn check(wanted: &[UplinkState], state: Option<&State>, store: &Store) -> Result<()> {
+    let netlink = &Netlink::open()?;
+    let before = state.map_or(&[][..], |state| &state.uplinks);
     let mut errors = Vec::new();
+    if state.is_none_or(|state| state.cutter.is_none()) {
+        errors.extend(cutter::check(wanted, store.directory(), netlink).err());
+    }
     for uplink in wanted {
         match netlink.find(&uplink.device) {
             Ok(found) => errors.extend(check_device(uplink, found, before)),
@@ -293,9 +319,14 @@ fn check_device(uplink: &UplinkState, found: Option<Link>, before: &[UplinkState
     }
 }
 
-/// Whether the devices of uplinks are there and run the program, as far as they were there when they were last seen to.
-pub(super) fn stand(uplinks: &[UplinkState], datapath: &Datapath, netlink: &Netlink) -> Result<bool> {
+/// Whether the cutter and the devices of uplinks are there and run their programs, the devices as far as they were there when
+/// they were last seen to.
+pub(super) fn stand(state: &State, datapath: &Datapath, netlink: &Netlink) -> Result<bool> {
     let rows = datapath.uplinks()?;
+    let uplinks = &state.uplinks;
+    let Some(cutter) = cutter::standing(uplinks, state.cutter.as_ref(), datapath, netlink)? else {
+        return Ok(false);
+    };
     for uplink in uplinks {
         let is_link = uplink.host().is_some();
         match condition(uplink, datapath, netlink)? {
@@ -306,7 +337,8 @@ pub(super) fn stand(uplinks: &[UplinkState], datapath: &Datapath, netlink: &Netl
             _ => return Ok(false),
         }
         let mac = netlink.find(&uplink.device)?.and_then(|link| link.mac);
-        if mac != Some(standing(uplink, &rows).mac) {
+        let entry = standing(uplink, &rows);
+        if mac != Some(entry.mac) || entry.cutter != cutter {
             return Ok(false);
         }
     }

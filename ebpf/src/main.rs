@@ -53,15 +53,13 @@ pub(crate) fn uplink_ingress(context: TcContext) -> i32 {
     come_in(&context, frame, Device::INTERNET)
 }
 
-/// tcx ingress of the cutter's host side: what was sent there comes back in fragments, which leave. It was judged before, and
-/// nothing else passes.
+/// tcx ingress of the cutter's host side: what was sent there comes back in fragments, which leave. Nothing else passes.
 #[classifier]
 pub(crate) fn cutter_ingress(context: TcContext) -> i32 {
     let mut frame = SkbFrame::new(context.skb.skb);
-    if uplink::is_cut(&frame) {
-        leave(&mut frame)
-    } else {
-        report_drop(&frame, DropReason::NOT_IP)
+    match uplink::check_cut(&frame) {
+        Ok(()) => leave(&mut frame),
+        Err(reason) => report_drop(&frame, reason),
     }
 }
 

@@ -7,14 +7,19 @@ use crate::checksum::{adjusted, difference};
 use crate::rewrite::readdress;
 use crate::{Family, Frame, Tables, TablesOf, parse};
 use groundplane_abi::uplink::{UPLINK_SLOTS, UplinkEntry, uplink_flag};
-use groundplane_abi::{Device, Ip as _, Ip4, Ip6, Mac};
+use groundplane_abi::{Device, DropReason, Ip as _, Ip4, Ip6, Mac};
 
 /// Where the destination is in a frame.
 const DESTINATION4: u32 = 30;
 const DESTINATION6: u32 = 38;
 
-/// Where TTL, protocol and checksum are in a frame of IPv4.
+const ETHERTYPE: u32 = 12;
+/// Where TTL, protocol and checksum are in a frame of IPv4, and then the source.
 const TTL4: u32 = 22;
+const SOURCE4: u32 = 26;
+
+/// The source of ICMP errors by who has no address (RFC 7600), since Linux 5.13.
+const DUMMY: Ip4 = Ip4([192, 0, 0, 8]);
 
 /// The slot of no uplink.
 const NONE: u32 = UPLINK_SLOTS;
@@ -64,10 +69,19 @@ fn slot_on<T: Tables>(tables: &T, device: Device) -> u32 {
     slot
 }
 
-/// Whether a frame is one that the cutter makes.
+/// Why a frame that comes out of the cutter doesn't leave. It was judged before it went in; but what the kernel there says
+/// itself, such as that options are malformed, is no packet of anybody's. Since it has no address, that comes from none, or
+/// from the one that Linux takes then.
 #[inline(always)]
-pub fn is_cut(frame: &impl Frame) -> bool {
-    frame.load::<2>(12) == Some(Ip4::ETHERTYPE.to_be_bytes())
+pub fn check_cut(frame: &impl Frame) -> Result<(), DropReason> {
+    if frame.load::<2>(ETHERTYPE) != Some(Ip4::ETHERTYPE.to_be_bytes()) {
+        return Err(DropReason::NOT_IP);
+    }
+    let source = Ip4(frame.load(SOURCE4).ok_or(DropReason::TRUNCATED)?);
+    if source == Ip4::UNSPECIFIED || source == DUMMY {
+        return Err(DropReason::UNUSABLE_ADDRESS);
+    }
+    Ok(())
 }
 
 /// Makes a frame of IPv4 that is larger than an uplink takes one for the cutter: a kernel that does nothing but forward, and

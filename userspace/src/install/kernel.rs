@@ -259,13 +259,14 @@ impl Datapath {
         self.tables.enis.get(EniKey { bank, device })
     }
 
-    /// What people call whoever packets are dropped at that is no guest: the outside, or a NAT gateway.
+    /// What people call whoever packets are dropped at that is no guest: the outside, a NAT gateway, or the cutter.
     pub fn gateway(&self, device: Device) -> Result<Option<String>> {
         if device == Device::INTERNET {
             return Ok(Some("the internet".to_owned()));
         }
         if !device.is_component() {
-            return Ok(None);
+            let is_cutter = self.leads_to_cutter(device)?;
+            return Ok(is_cutter.then(|| "the cutter".to_owned()));
         }
         let nat = self.tables.nat(device, self.generation().bank())?;
         Ok(nat.map(|address| format!("NAT gateway {address}")))

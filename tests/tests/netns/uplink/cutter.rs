@@ -5,8 +5,9 @@ use super::{HOST, inventory, is_as_it_was, outside, with};
 use anyhow::{Context, Result, ensure};
 use groundplane::install::names;
 use groundplane_tests::netns::{Capture, Lab, eventually};
+use socket2::{Domain, Socket, Type};
 use std::fs;
-use std::net::UdpSocket;
+use std::net::{SocketAddr, UdpSocket};
 use std::path::Path;
 use std::time::Duration;
 
@@ -129,6 +130,32 @@ fn what_is_too_large_leaves_in_fragments_by_either_kind_of_uplink() -> Result<()
         lab.down()?;
     }
     Ok(())
+}
+
+/// The kernel in the cutter objects to options that the datapath lets pass. It has no address, and nobody hears it.
+#[test]
+fn what_the_cutter_says_itself_goes_nowhere() -> Result<()> {
+    let lab = lab(DEVICE)?;
+    let capture = Capture::start(&lab, "outside", "ip")?;
+    // A record of the route that begins before its list: the header's length, DF clear, an option of three bytes.
+    let mut packet = vec![
+        0x46, 0, 0, 0, 0, 0, 0, 0, 64, 17, 0, 0, 10, 0, 1, 10, 192, 0, 2, 7, 7, 3, 1, 0,
+    ];
+    packet.extend([0x1b, 0x58, 0x1b, 0x58, 0x07, 0xd0, 0, 0]);
+    packet.resize(24 + 2000, 7);
+    let send = || {
+        let socket = Socket::new(Domain::IPV4, Type::RAW, Some(255.into()))?;
+        socket.send_to(&packet, &SocketAddr::from(([192, 0, 2, 7], 7000)).into())?;
+        Ok(())
+    };
+    lab.inside("web", send)?;
+    let is_told = |line: &str| line.contains("the cutter") && line.contains("UnusableAddress");
+    let is_dropped = || Ok(lab.groundplane(&["status"])?.success()?.stdout.lines().any(is_told));
+    eventually(is_dropped).context("what it says isn't dropped")?;
+    ensure!(leaves(&lab));
+    let seen = capture.read(&lab)?;
+    ensure!(!seen.contains("ICMP") && seen.contains("offset 1480"), "{seen}");
+    lab.down()
 }
 
 /// Whether a datagram of 2000 bytes leaves.

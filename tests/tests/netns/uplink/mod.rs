@@ -12,10 +12,12 @@ mod xdp;
 
 use anyhow::{Context, Result, ensure};
 use aya::programs::{SchedClassifier, TcAttachType};
+use groundplane::install::names;
 use groundplane::install::netlink::Netlink;
 use groundplane_tests::netns::Lab;
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::path::Path;
 
 /// A VPC with a guest that has a public address, and one that nobody has, behind an uplink that each test writes.
 const VPC: &str = "
@@ -69,6 +71,8 @@ fn inventory(lab: &Lab) -> Result<BTreeMap<&'static str, String>> {
     };
     let mut all: BTreeMap<_, _> = commands.into_iter().map(said).collect::<Result<_>>()?;
     all.insert("devices and programs", lab.inside("host", programs)?);
+    let cutter = Path::new("/run/netns").join(names::cutter(&lab.state_dir()));
+    all.insert("cutter", cutter.exists().to_string());
     Ok(all)
 }
 

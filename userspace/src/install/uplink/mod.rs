@@ -4,6 +4,7 @@
 //! done for them comes from comparing what there is with what there should be, each time the host is taken over, so that
 //! the same steps make, repair and change an uplink, and finish what was killed. The journal names everything before it is made.
 
+mod condition;
 mod cutter;
 mod filter;
 mod firewall;
@@ -14,6 +15,10 @@ mod setting;
 mod state;
 pub(crate) mod tool;
 
+pub use condition::Condition;
+pub(crate) use condition::condition;
+pub(super) use condition::stand;
+use condition::standing;
 pub use cutter::CutterState;
 pub(crate) use cutter::is_whole;
 pub(super) use cutter::remove as remove_cutter;
@@ -57,31 +62,7 @@ impl Uplinks<'_> {
             remove(&self.state.pins, &gone)?;
             self.note(next)?;
         }
-        let mut findings = Vec::new();
-        let mut errors = Vec::new();
-        // One that can't be seen to is no reason for the others not to lead out.
-        for (at, entry) in entries.iter_mut().enumerate() {
-            match self.ensure(at, &before) {
-                Ok((seen, finding)) => {
-                    *entry = seen;
-                    findings.extend(finding);
-                }
-                Err(error) => errors.push(error),
-            }
-        }
-        let cutter = match self.ensure_cutter() {
-            Ok((device, finding)) => {
-                findings.extend(finding);
-                device
-            }
-            Err(error) => {
-                errors.push(error);
-                Device::NONE
-            }
-        };
-        for entry in entries.iter_mut().filter(|entry| entry.device != Device::NONE) {
-            entry.cutter = cutter;
-        }
+        let (findings, mut errors) = self.ensure_all(&mut entries, &before);
         let uplinks = self.state.uplinks.clone();
         match self.lead_out(&mut rows, &uplinks, &entries) {
             Ok(()) => errors.extend(self.remove_idle_cutter().err()),
@@ -89,6 +70,30 @@ impl Uplinks<'_> {
         }
         Error::collect(errors)?;
         Ok(findings)
+    }
+
+    /// Sees to each uplink and to the cutter: what was not as the journal says, and what can't be seen to, which is no reason
+    /// for the others not to lead out.
+    fn ensure_all(&mut self, entries: &mut [UplinkEntry], before: &[UplinkState]) -> (Vec<String>, Vec<Error>) {
+        let (mut findings, mut errors) = (Vec::new(), Vec::new());
+        for (at, entry) in entries.iter_mut().enumerate() {
+            match self.ensure(at, before) {
+                Ok((seen, finding)) => {
+                    *entry = seen;
+                    findings.extend(finding);
+                }
+                Err(error) => errors.push(error),
+            }
+        }
+        let (cutter, finding) = self.ensure_cutter().unwrap_or_else(|error| {
+            errors.push(error);
+            (Device::NONE, None)
+        });
+        findings.extend(finding);
+        for entry in entries.iter_mut().filter(|entry| entry.device != Device::NONE) {
+            entry.cutter = cutter;
+        }
+        (findings, errors)
     }
 
     /// Writes down which uplinks there may be from now on.
@@ -259,13 +264,6 @@ impl Uplinks<'_> {
     }
 }
 
-/// What the datapath knows of an uplink already, if it is this one.
-fn standing(uplink: &UplinkState, rows: &UplinkRows) -> UplinkEntry {
-    let entry = rows.entries.get(uplink.slot as usize).copied();
-    let is_its = |entry: &UplinkEntry| uplink.index == Some(entry.device.0);
-    entry.filter(is_its).map(UplinkRows::alone).unwrap_or_default()
-}
-
 /// Checks what stands in the way of uplinks, before anything is changed for them.
 pub(super) fn check(wanted: &[UplinkState], state: Option<&State>, store: &Store) -> Result<()> {
     let netlink = &Netlink::open()?;
@@ -317,65 +315,6 @@ fn check_device(uplink: &UplinkState, found: Option<Link>, before: &[UplinkState
         }
         _ => Vec::new(),
     }
-}
-
-/// Whether the cutter and the devices of uplinks are there and run their programs, the devices as far as they were there when
-/// they were last seen to.
-pub(super) fn stand(state: &State, datapath: &Datapath, netlink: &Netlink) -> Result<bool> {
-    let rows = datapath.uplinks()?;
-    let uplinks = &state.uplinks;
-    let Some(cutter) = cutter::standing(uplinks, state.cutter.as_ref(), datapath, netlink)? else {
-        return Ok(false);
-    };
-    for uplink in uplinks {
-        let is_link = uplink.host().is_some();
-        match condition(uplink, datapath, netlink)? {
-            Condition::Up => {}
-            // Whether it is up is its owner's business.
-            Condition::DeviceDown if !is_link => {}
-            Condition::DeviceMissing if !is_link && uplink.index.is_none() => continue,
-            _ => return Ok(false),
-        }
-        let mac = netlink.find(&uplink.device)?.and_then(|link| link.mac);
-        let entry = standing(uplink, &rows);
-        if mac != Some(entry.mac) || entry.cutter != cutter {
-            return Ok(false);
-        }
-    }
-    Ok(true)
-}
-
-/// How an uplink is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Condition {
-    Up,
-    DeviceMissing,
-    DeviceDown,
-    /// The device doesn't run the program for uplinks.
-    NotAttached,
-    /// It does, but not the filter in front of it.
-    NotFiltered,
-}
-
-pub(crate) fn condition(uplink: &UplinkState, datapath: &Datapath, netlink: &Netlink) -> Result<Condition> {
-    let Some(found) = netlink.find(&uplink.device)? else {
-        return Ok(Condition::DeviceMissing);
-    };
-    if uplink.index != Some(found.index) || !datapath.is_uplink(&uplink.device)? {
-        return Ok(Condition::NotAttached);
-    }
-    let is_up = match uplink.host() {
-        None => found.up,
-        Some(link) => match link::find(netlink, uplink, link)? {
-            None => return Ok(Condition::DeviceMissing),
-            Some(pair) => pair.ours.up && pair.hosts.up,
-        },
-    };
-    if !filter::is_right(uplink, &found, datapath)? {
-        return Ok(Condition::NotFiltered);
-    }
-    Ok(if is_up { Condition::Up } else { Condition::DeviceDown })
 }
 
 /// Removes what was made for uplinks, of which nothing need be there. Everything is tried.

@@ -178,6 +178,9 @@ where
     if let Err(reason) = rewrite::apply::<I, _>(&Kernel, &mut frame, &verdict) {
         return report_drop(&frame, reason);
     }
+    if verdict.kind == kind::UPLINK {
+        return leave_or_cut::<I>(frame.context());
+    }
     deliver(context, &mut frame, &verdict)
 }
 
@@ -275,7 +278,6 @@ fn deliver(context: &TcContext, frame: &mut SkbFrame, verdict: &Verdict) -> i32 
             // SAFETY: the helper has no preconditions.
             return unsafe { bpf_redirect(out.0, 0) } as i32;
         }
-        kind::UPLINK if verdict.mtu != 0 => return cut(frame),
         kind::UPLINK => return leave(frame),
         kind::PASS => return TC_ACT_OK,
         kind::NAT64 => {
@@ -316,8 +318,25 @@ fn leave(frame: &mut SkbFrame) -> i32 {
     unsafe { bpf_redirect(uplink.device.0, 0) as i32 }
 }
 
-/// To the cutter, whose fragments leave.
+/// Out of the host, if need be by way of the cutter. What the verdict says of the size is asked again here: kept by the caller
+/// it takes of the stack what IPv6 lacks.
 #[inline(never)]
+fn leave_or_cut<I: Family>(skb: *mut __sk_buff) -> i32
+where
+    Kernel: Stages<I>,
+{
+    let frame = &mut SkbFrame::new(skb);
+    frame.leave_note([Device::INTERNET.0, u32::from(kind::UPLINK), 0]);
+    let is_too_large = Stages::<I>::with_scratch(&Kernel, |scratch| scratch.verdict.mtu != 0);
+    if is_too_large == Some(true) {
+        cut(frame)
+    } else {
+        leave(frame)
+    }
+}
+
+/// To the cutter, whose fragments leave.
+#[inline(always)]
 fn cut(frame: &mut SkbFrame) -> i32 {
     let uplink = uplink::leading(&Kernel, || stages::uplink_slot(frame.context()));
     if uplink.cutter == Device::NONE {

@@ -186,6 +186,8 @@ pub mod program {
     pub const UPLINK_GENERIC: &str = "uplink_generic";
     /// tcx ingress of the service port's host side: the agent speaks with a guest.
     pub const SERVICE_INGRESS: &str = "service_ingress";
+    /// tcx ingress of the cutter's host side: a packet comes back in fragments.
+    pub const CUTTER_INGRESS: &str = "cutter_ingress";
 
     /// The parts of `eni_egress` that the fast path isn't. Each goes on in the next by a tail call: that gives it a stack
     /// of its own and keeps every program far below the verifier's limits.

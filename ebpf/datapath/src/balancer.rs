@@ -470,6 +470,7 @@ fn come_out<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>, door: Devic
 #[inline(always)]
 fn narrow<I: Family>(walk: &mut Walk<I>) {
     walk.is_clamped = 1;
+    walk.is_silent = 1;
     walk.narrow(ENDPOINT_MTU);
 }
 

@@ -70,6 +70,8 @@ pub struct Walk<I: Ip> {
     pub hops: u8,
     /// Whether a component lowers the MSS of what opens a connection.
     pub is_clamped: u8,
+    /// Whether what is larger than the path takes is dropped without a word.
+    pub is_silent: u8,
     /// Whether addresses or ports are other ones than when it left, or the VPC is.
     pub is_elsewhere: u8,
     /// The entry of the packet's key says that the component on the path remembers the connection.
@@ -144,6 +146,7 @@ impl<I: Family> Walk<I> {
         self.component = 0;
         self.hops = 0;
         self.is_clamped = 0;
+        self.is_silent = 0;
         self.is_elsewhere = 0;
         self.is_remembered = 0;
         self.is_egress_only = 0;

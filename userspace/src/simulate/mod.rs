@@ -119,7 +119,7 @@ impl Simulation {
         flags: uplink_flag::ANSWERS_ARP,
         mac: Mac([2, 0, 0, 0, 0, 8]),
         peer_mac: Mac([0; 6]),
-        reserved: 0,
+        cutter: Device(1),
     };
     /// Where the clock starts: far enough from zero that no entry looks as if it were as old as the clock.
     const START: u64 = 1 << 33;
@@ -234,7 +234,8 @@ impl Simulation {
         I::tables(self).bindings.borrow().clone()
     }
 
-    /// A frame comes in by a device: the verdict, its effects on the tables, and the frame as it leaves.
+    /// A frame comes in by a device: the verdict, its effects on the tables, and the frame as the programs let it go, be that
+    /// to the cutter.
     pub fn send(&self, device: Device, frame: &mut SliceFrame) -> Verdict {
         let mut device = device;
         loop {
@@ -243,6 +244,10 @@ impl Simulation {
             } else {
                 self.send_of::<Ip4>(device, frame)
             };
+            if verdict.kind == kind::UPLINK && verdict.mtu != 0 {
+                // It is long enough, or it would not have left.
+                _ = uplink::to_cutter(frame);
+            }
             if verdict.kind != kind::NAT64 {
                 return verdict;
             }

@@ -131,6 +131,9 @@ fn write_delivery<I: Family>(action: &mut Action<I>, walk: &Walk<I>, key: &FlowK
     if walk.hops != 0 || walk.packet.key(key.device()) != *key {
         action.delivery.flags |= action_flag::TRANSLATED;
     }
+    if walk.is_silent != 0 {
+        action.delivery.flags |= action_flag::SILENT;
+    }
     if walk.is_clamped != 0 {
         action.delivery.flags |= action_flag::CLAMPED;
     }

@@ -7,6 +7,7 @@
 
 mod gateway;
 mod interface;
+mod load_balancer;
 mod rule;
 mod samples;
 mod shorthand;
@@ -164,7 +165,10 @@ impl Topology {
 
     /// The zone that a subnet is in.
     pub fn zone(&mut self, subnet: &str, zone: &str) -> &mut Self {
-        self.subnet_mut(subnet).availability_zone = zone.to_owned();
+        let subnet = self.subnet_mut(subnet);
+        subnet.availability_zone = zone.to_owned();
+        // Everybody is of one account here, so a zone's name may be its id.
+        subnet.availability_zone_id = zone.to_owned();
         self
     }
 

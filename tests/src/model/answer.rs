@@ -7,7 +7,8 @@ use super::gate::{Asked, pass_groups};
 use super::header::{Header, Read, Selector, read};
 use super::nat64::in_ip6;
 use super::tracking::Direction;
-use super::walk::{Answer, Moment, Spot, ask_nacl};
+use super::fault::Answer;
+use super::walk::{Moment, Spot, ask_nacl};
 use super::world::Eni;
 use std::net::IpAddr;
 

@@ -3,7 +3,7 @@
 use super::address::icmp_of;
 use super::header::{Header, Selector};
 use super::reason::Reason;
-use super::walk::Denial;
+use super::fault::Denial;
 use groundplane::resources::{NetworkAclEntry, RuleAction};
 
 /// What one entry says of a packet.

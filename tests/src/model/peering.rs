@@ -2,7 +2,8 @@
 
 use super::Gateway;
 use super::reason::Reason;
-use super::walk::{End, Fault, Moment, Walk, arrive_at};
+use super::fault::Fault;
+use super::walk::{End, Moment, Walk, arrive_at};
 use super::world::VpcAt;
 
 /// 11.4: "9001 same Region; inter-Region 8500".

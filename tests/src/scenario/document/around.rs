@@ -63,13 +63,10 @@ fn named(mut fields: Map<String, Value>, kind: &Kind, paths: &HashMap<&str, Stri
 fn rename(value: &mut Value, paths: &HashMap<&str, String>) {
     match value {
         Value::String(text) => {
-            // Of an ARN the last part is an id.
-            let id = if text.starts_with("arn:") {
-                text.rsplit('/').next()
-            } else {
-                Some(&**text)
-            };
-            if let Some(path) = id.and_then(|id| paths.get(id)) {
+            // Some ids are ARNs; of another ARN the last part is an id.
+            let last = text.rsplit('/').next().filter(|_| text.starts_with("arn:"));
+            let path = paths.get(&**text).or_else(|| paths.get(last?));
+            if let Some(path) = path {
                 *text = path.clone();
             }
         }

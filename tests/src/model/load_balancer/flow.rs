@@ -1,0 +1,168 @@
+//! What nodes remember of connections (semantics 13.3, 13.6).
+
+use super::super::held::Held;
+use super::super::world::{Eni, Service, Target, World};
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::time::Duration;
+
+/// 13.3: "~55 000 concurrent connections per node IP per target IP:port".
+const MOST: usize = 55_000;
+
+/// A connection as its client has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(in super::super) struct Flow {
+    /// The ENI that the client speaks to: a node's, or an endpoint's.
+    pub(in super::super) door: Eni,
+    pub(super) protocol: u8,
+    pub(super) client: IpAddr,
+    pub(super) client_port: u16,
+    /// The door's own.
+    pub(super) address: IpAddr,
+    pub(super) port: u16,
+}
+
+/// Between which ends a node and a target speak: its ports are told apart for each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Between {
+    pub(super) node: Eni,
+    pub(super) protocol: u8,
+    /// Whom the target sees.
+    pub(super) source: IpAddr,
+    pub(super) target: Target,
+}
+
+/// What a node has made of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in super::super) struct Leg {
+    pub(super) between: Between,
+    pub(super) source_port: u16,
+}
+
+/// What a source address and its target are remembered by (13.2, stickiness), and whom the node could choose then.
+#[derive(Clone, Debug)]
+struct Stuck {
+    candidates: Vec<Target>,
+    target: Target,
+}
+
+/// All connections of all nodes.
+#[derive(Clone, Debug, Default)]
+pub(in super::super) struct Flows {
+    by_flow: HashMap<Flow, (Leg, Held)>,
+    by_port: HashMap<Between, HashMap<u16, Flow>>,
+    stuck: HashMap<(Eni, String, IpAddr), Stuck>,
+}
+
+/// A source of which all flows of a group go to one target.
+pub(in super::super) type Source = (Eni, String, IpAddr);
+
+impl Between {
+    /// As a target's packet says it, to whom it sees.
+    pub(super) fn of_answer(node: Eni, protocol: u8, (address, port): (IpAddr, u16), source: IpAddr) -> Self {
+        Self {
+            node,
+            protocol,
+            source,
+            target: Target { address, port },
+        }
+    }
+}
+
+impl Leg {
+    pub(super) fn is_preserved(&self, flow: &Flow) -> bool {
+        self.between.source == flow.client
+    }
+}
+
+impl Flows {
+    /// What stands for a connection, as long as it lives, isn't over, and its target is there.
+    pub(super) fn leg_of(&self, world: &World, flow: &Flow, tcp_flags: u8, now: Duration) -> Option<Leg> {
+        let (leg, held) = self.by_flow.get(flow)?;
+        let service = service_of(world, flow, leg)?;
+        let lives = held.is_live_for(service.idle(), now) && !held.is_succeeded_by(tcp_flags);
+        (lives && service.keeps(leg.between.target)).then_some(*leg)
+    }
+
+    /// The connection that a target speaks of.
+    pub(super) fn flow_of(&self, world: &World, between: &Between, port: u16, now: Duration) -> Option<(Flow, Leg)> {
+        let flow = *self.by_port.get(between)?.get(&port)?;
+        let leg = self.leg_of(world, &flow, 0, now)?;
+        let is_its = leg.between == *between && leg.source_port == port;
+        is_its.then_some((flow, leg))
+    }
+
+    /// Whether nobody else has a port.
+    pub(super) fn is_free(
+        &self,
+        world: &World,
+        between: &Between,
+        port: u16,
+        (flow, now): (&Flow, Duration),
+    ) -> bool {
+        let other = self.flow_of(world, between, port, now);
+        other.is_none_or(|(other, _)| other == *flow)
+    }
+
+    pub(super) fn has_room(&self, world: &World, between: &Between, now: Duration) -> bool {
+        let Some(ports) = self.by_port.get(between) else {
+            return true;
+        };
+        let live = || {
+            let ports = ports.keys();
+            ports.filter(|port| self.flow_of(world, between, **port, now).is_some())
+        };
+        ports.len() < MOST || live().count() < MOST
+    }
+
+    /// A packet of a connection has passed.
+    pub(in super::super) fn saw(
+        &mut self,
+        world: &World,
+        (flow, leg): (Flow, Leg),
+        outward: bool,
+        tcp_flags: u8,
+        now: Duration,
+    ) {
+        let known = self.leg_of(world, &flow, if outward { tcp_flags } else { 0 }, now);
+        let mut held = Held::default();
+        if let Some((old, seen)) = self.by_flow.get(&flow) {
+            if known == Some(leg) {
+                held = *seen;
+            }
+            if let Some(ports) = self.by_port.get_mut(&old.between) {
+                ports.remove(&old.source_port);
+            }
+        }
+        held.saw(outward, tcp_flags, now);
+        self.by_flow.insert(flow, (leg, held));
+        self.by_port.entry(leg.between).or_default().insert(leg.source_port, flow);
+    }
+
+    /// The target of a source, while the node could choose among the same ones.
+    pub(super) fn stuck_to(&self, source: &Source, candidates: &[Target]) -> Option<Target> {
+        let stuck = self.stuck.get(source)?;
+        (stuck.candidates == candidates).then_some(stuck.target)
+    }
+
+    pub(in super::super) fn stick(&mut self, source: Source, candidates: Vec<Target>, target: Target) {
+        self.stuck.insert(source, Stuck { candidates, target });
+    }
+
+    /// The connections of nodes and endpoints that are gone go with them.
+    pub(in super::super) fn retain(&mut self, is_there: impl Fn(Eni) -> bool) {
+        self.by_flow
+            .retain(|flow, (leg, _)| is_there(flow.door) && is_there(leg.between.node));
+        self.by_port.retain(|between, _| is_there(between.node));
+        self.stuck.retain(|(door, _, _), _| is_there(*door));
+    }
+}
+
+/// The listener that a connection belongs to, if it is still there.
+fn service_of<'a>(world: &'a World, flow: &Flow, leg: &Leg) -> Option<Service<'a>> {
+    let node = leg.between.node;
+    let is_led_there = flow.door == node || world.has_eni(flow.door) && world.is_endpoint(flow.door);
+    let is_there = is_led_there && world.has_eni(node) && world.interface(flow.door).has(flow.address);
+    let service = is_there.then(|| world.service(node, flow.protocol, flow.port));
+    service.flatten()
+}

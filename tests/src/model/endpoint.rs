@@ -1,11 +1,11 @@
 //! Interface endpoints (semantics 14.4).
 
 use super::Gateway;
+use super::fault::Fault;
 use super::gate::{Asked, pass_groups};
 use super::load_balancer::{self, Entrance};
 use super::reason::Reason;
 use super::tracking::Direction;
-use super::fault::Fault;
 use super::walk::{Moment, Spot, Walk};
 use super::world::{Eni, World};
 

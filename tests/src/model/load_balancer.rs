@@ -7,12 +7,12 @@ mod flow;
 pub(super) use flow::{Flow, Flows, Leg, Source};
 
 use super::bytes::Side;
+use super::fault::{Answer, Fault};
 use super::gate::{Asked, pass_groups};
 use super::header::{Header, Selector};
 use super::held::opens;
 use super::reason::Reason;
 use super::tracking::Direction;
-use super::fault::{Answer, Fault};
 use super::walk::{Moment, Spot, Walk, ask_nacl};
 use super::world::Eni;
 use super::{Change, Gateway, endpoint};
@@ -66,7 +66,11 @@ pub(super) fn go_there(moment: Moment<'_>, walk: &mut Walk, entrance: Entrance) 
     };
     let node = leg.between.node;
     walk.translate(Side::Source, leg.between.source, Some(leg.source_port));
-    walk.translate(Side::Destination, leg.between.target.address, Some(leg.between.target.port));
+    walk.translate(
+        Side::Destination,
+        leg.between.target.address,
+        Some(leg.between.target.port),
+    );
     walk.gateways.push(match leg.is_preserved(&flow) {
         true => Gateway::BalancedPreserved,
         false => Gateway::Balanced,
@@ -175,7 +179,13 @@ pub(super) fn catch(moment: Moment<'_>, walk: &mut Walk, sender: Eni) -> Result<
         let subnet = world.subnet_of(sender);
         if subnet != world.subnet_of(node) {
             ask_nacl(world, subnet, walk.last, Direction::Egress, &walk.header)?;
-            ask_nacl(world, world.subnet_of(node), Spot::Eni(node), Direction::Ingress, &walk.header)?;
+            ask_nacl(
+                world,
+                world.subnet_of(node),
+                Spot::Eni(node),
+                Direction::Ingress,
+                &walk.header,
+            )?;
         }
         match (answer, error) {
             (Some((flow, leg)), _) => go_back(moment, walk, flow, leg)?,

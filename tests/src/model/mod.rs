@@ -38,6 +38,7 @@ pub use reason::Reason;
 pub use tracking::{Connection, limits};
 pub use verdict::{At, Drop, Gateway, Pass, Seen, Verdict, Way};
 
+use fault::{Answer, Fault};
 use groundplane::resources::{NetworkInterface, Resources};
 use header::{Header, Read, Selector, check_options};
 use held::Held;
@@ -47,7 +48,6 @@ use nat::Mappings;
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 use tracking::{Direction, Tracked, Tuple};
-use fault::{Answer, Fault};
 use walk::{End, Kept, Moment, Spot, Walk};
 use world::{Eni, World};
 

@@ -1,8 +1,8 @@
 //! Peering connections (semantics 11.3).
 
 use super::Gateway;
-use super::reason::Reason;
 use super::fault::Fault;
+use super::reason::Reason;
 use super::walk::{End, Moment, Walk, arrive_at};
 use super::world::VpcAt;
 

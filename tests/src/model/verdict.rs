@@ -42,16 +42,15 @@ impl<'a> Seen<'a> {
 
     #[must_use]
     pub const fn frame(frame: Option<&'a [u8]>) -> Self {
-        Self {
-            frame,
-            ..Self::NOTHING
-        }
+        Self { frame, ..Self::NOTHING }
     }
 }
 
 impl std::fmt::Debug for Seen<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Seen").field("frame", &self.frame).finish_non_exhaustive()
+        f.debug_struct("Seen")
+            .field("frame", &self.frame)
+            .finish_non_exhaustive()
     }
 }
 

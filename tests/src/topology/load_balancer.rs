@@ -27,11 +27,7 @@ impl Topology {
         let mut zones = Vec::new();
         for (subnet, address) in nodes {
             self.within(subnet);
-            self.component(
-                &format!("{name}-{subnet}"),
-                address,
-                InterfaceType::NetworkLoadBalancer,
-            );
+            self.component(&format!("{name}-{subnet}"), address, InterfaceType::NetworkLoadBalancer);
             zones.push(LoadBalancerZone {
                 zone_name: Some(self.resources.subnets[self.subnet].availability_zone.clone()),
                 subnet_id: Some(self.resources.subnets[self.subnet].subnet_id.clone()),

@@ -123,7 +123,8 @@ impl Room {
         (heard, told): (&Heard, Option<&Told>),
     ) -> (Heard, Option<Told>) {
         let topology = &self.topology;
-        let is_reason = |reason| matches!(heard, Heard::Dropped(it) | Heard::Refused { reason: it, .. } if *it == reason);
+        let is_reason =
+            |reason| matches!(heard, Heard::Dropped(it) | Heard::Refused { reason: it, .. } if *it == reason);
         let seen = Seen {
             frame: heard.frame(),
             is_told: &|drop| is_reason(reasons::of(drop.reason)) && Some(&expected_drop(topology, drop)) == told,
@@ -144,7 +145,10 @@ impl Room {
             Verdict::Answered(frame) => (Heard::Answered(frame), None),
             Verdict::Refused { drop, answer } => {
                 let reason = reasons::of(drop.reason);
-                (Heard::Refused { reason, answer }, Some(expected_drop(&self.topology, &drop)))
+                (
+                    Heard::Refused { reason, answer },
+                    Some(expected_drop(&self.topology, &drop)),
+                )
             }
             Verdict::Dropped(drop) => (
                 Heard::Dropped(reasons::of(drop.reason)),

@@ -65,10 +65,12 @@ fn behind_node(moment: Moment<'_>, between: Between, flow: Flow, seen: Option<&H
         return Err(Reason::BalancerHasNoPortLeft);
     }
     let is_free = |port: &u16| flows.is_free(world, &between, *port, (&flow, moment.now));
-    let seen = seen.filter(|seen| seen.src == source).and_then(|seen| match seen.selector {
-        Selector::Ports { src, .. } => Some(src),
-        _ => None,
-    });
+    let seen = seen
+        .filter(|seen| seen.src == source)
+        .and_then(|seen| match seen.selector {
+            Selector::Ports { src, .. } => Some(src),
+            _ => None,
+        });
     let seen = seen.filter(|port| *port >= 1024 && is_free(port));
     let port = seen.or_else(|| (1024..=u16::MAX).find(is_free));
     let source_port = port.ok_or(Reason::BalancerHasNoPortLeft)?;

@@ -1,9 +1,9 @@
 //! ICMP errors about what has passed a node (semantics 13.2: "ICMP other than type 3 dropped").
 
 use super::super::bytes::{self, Side};
+use super::super::fault::Fault;
 use super::super::header::{Header, Selector};
 use super::super::tracking::Tuple;
-use super::super::fault::Fault;
 use super::super::walk::{Moment, Walk};
 use super::super::world::{Eni, Target};
 use super::super::{Gateway, endpoint};
@@ -98,7 +98,10 @@ pub(super) fn pass(moment: Moment<'_>, walk: &mut Walk, errs: Errs) -> Result<()
         to_client,
     } = errs;
     let (between, protocol) = (leg.between, quoted.protocol);
-    let (target, source) = ((between.target.address, between.target.port), (between.source, leg.source_port));
+    let (target, source) = (
+        (between.target.address, between.target.port),
+        (between.source, leg.source_port),
+    );
     let (client, own) = ((flow.client, flow.client_port), (flow.address, flow.port));
     let (from, to) = if to_client { (client, own) } else { (target, source) };
     if to_client && flow.door != between.node {
@@ -109,7 +112,11 @@ pub(super) fn pass(moment: Moment<'_>, walk: &mut Walk, errs: Errs) -> Result<()
         bytes::set_quoted_port(&mut walk.frame, &walk.header, side, protocol, port);
     }
     // "the outer source becomes the node's address"; towards the target it is whoever the target sees.
-    let outer = if to_client { Some(own.0) } else { (!leg.is_preserved(&flow)).then_some(source.0) };
+    let outer = if to_client {
+        Some(own.0)
+    } else {
+        (!leg.is_preserved(&flow)).then_some(source.0)
+    };
     if let Some(outer) = outer {
         walk.translate(Side::Source, outer, None);
     }

@@ -93,13 +93,7 @@ impl Flows {
     }
 
     /// Whether nobody else has a port.
-    pub(super) fn is_free(
-        &self,
-        world: &World,
-        between: &Between,
-        port: u16,
-        (flow, now): (&Flow, Duration),
-    ) -> bool {
+    pub(super) fn is_free(&self, world: &World, between: &Between, port: u16, (flow, now): (&Flow, Duration)) -> bool {
         let other = self.flow_of(world, between, port, now);
         other.is_none_or(|(other, _)| other == *flow)
     }
@@ -136,7 +130,10 @@ impl Flows {
         }
         held.saw(outward, tcp_flags, now);
         self.by_flow.insert(flow, (leg, held));
-        self.by_port.entry(leg.between).or_default().insert(leg.source_port, flow);
+        self.by_port
+            .entry(leg.between)
+            .or_default()
+            .insert(leg.source_port, flow);
     }
 
     /// The target of a source, while the node could choose among the same ones.

@@ -1,7 +1,9 @@
 //! The model by itself: scenarios of semantics 32 as packets, with what comes out of them written down.
 
 mod answers;
+mod endpoint;
 mod internet;
+mod load_balancer;
 mod nat;
 mod peering;
 mod transit;

@@ -116,10 +116,7 @@ impl World {
     /// EnforceSecurityGroupInboundRulesOnPrivateLinkTraffic=on (default)".
     pub(in super::super) fn is_enforced(&self, node: Eni) -> bool {
         let balancer = self.balancer_of(node);
-        let said = balancer.and_then(|it| {
-            it.enforce_security_group_inbound_rules_on_private_link_traffic
-                .as_ref()
-        });
+        let said = balancer.and_then(|it| it.enforce_security_group_inbound_rules_on_private_link_traffic.as_ref());
         !is(said, "off")
     }
 
@@ -155,11 +152,7 @@ impl World {
 
     fn endpoint_of(&self, eni: Eni) -> Option<&VpcEndpoint> {
         let interface = self.interface(eni);
-        let is_its = |endpoint: &&VpcEndpoint| {
-            endpoint
-                .network_interface_ids
-                .contains(&interface.network_interface_id)
-        };
+        let is_its = |endpoint: &&VpcEndpoint| endpoint.network_interface_ids.contains(&interface.network_interface_id);
         let mut endpoints = self.resources.vpc_endpoints.iter();
         let found = endpoints.find(is_its);
         found.filter(|_| interface.interface_type == InterfaceType::VpcEndpoint)
@@ -301,7 +294,11 @@ impl<'a> Service<'a> {
     fn find(&self, id: &str) -> Option<(IpAddr, Option<Eni>)> {
         let world = self.world;
         let vpc_id = self.group?.vpc_id.as_deref();
-        let in_vpc = || world.enis().filter(|eni| Some(&*world.interface(*eni).vpc_id) == vpc_id);
+        let in_vpc = || {
+            world
+                .enis()
+                .filter(|eni| Some(&*world.interface(*eni).vpc_id) == vpc_id)
+        };
         if let Ok(address) = id.parse::<IpAddr>() {
             return Some((address, in_vpc().find(|eni| world.interface(*eni).has(address))));
         }

@@ -8,12 +8,13 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 
 /// What follows from other objects, of which the document says it: whose network interface it is, and the blocks of VPCs.
-const DERIVED: [&str; 6] = [
+const DERIVED: [&str; 7] = [
     "AssociationId",
     "CidrBlock",
     "CidrBlockSet",
     "Ipv6CidrBlockSet",
     "NetworkInterfaceId",
+    "NetworkInterfaceIds",
     "PrivateIpAddress",
 ];
 

@@ -129,6 +129,14 @@ impl Topology {
         self
     }
 
+    /// Another account for a VPC.
+    pub fn account(&mut self, vpc: &str, account: &str) -> &mut Self {
+        let mut vpcs = self.resources.vpcs.iter_mut();
+        let found = vpcs.find(|it| it.name == vpc);
+        found.unwrap_or_else(|| panic!("no VPC {vpc}")).details.owner_id = account.to_owned();
+        self
+    }
+
     /// A subnet, with a route table and an open NACL of its own, both of its name. What follows is in it.
     pub fn subnet(&mut self, name: &str, cidr: &str) -> &mut Self {
         let route_table_id = self.new_table(name);

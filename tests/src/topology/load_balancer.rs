@@ -3,7 +3,7 @@
 use super::shorthand::address4;
 use super::{Groups, Topology};
 use groundplane::resources::{
-    Action, Attribute, EndpointGroup, EniAttachment, InterfaceType, Listener, LoadBalancer, LoadBalancerAddress,
+    Action, AllowedPrincipal, Attribute, EndpointGroup, InterfaceType, Listener, LoadBalancer, LoadBalancerAddress,
     LoadBalancerZone, NetworkInterface, Target, TargetGroup, TargetHealth, TargetHealthDescription, VpcEndpoint,
     VpcEndpointService,
 };
@@ -164,19 +164,14 @@ impl Topology {
         self
     }
 
+    /// An instance is its network interface here.
     fn target_id(&mut self, group: &str, eni: &str) -> String {
-        if named!(self, target_groups, group).target_type.as_deref() == Some("ip") {
-            return self.interface(eni).private_ip_addresses[0].to_string();
+        let is_ip = named!(self, target_groups, group).target_type.as_deref() == Some("ip");
+        let eni = self.interface(eni);
+        if is_ip {
+            return eni.private_ip_addresses[0].to_string();
         }
-        let made = self.interface(eni).attachment.as_ref();
-        let made = made.and_then(|attachment| attachment.instance_id.clone());
-        let id = made.unwrap_or_else(|| self.id("i"));
-        self.interface_mut(eni).attachment = Some(EniAttachment {
-            instance_id: Some(id.clone()),
-            device_index: Some(0),
-            ..EniAttachment::default()
-        });
-        id
+        eni.network_interface_id.clone()
     }
 
     /// `healthy`, `unhealthy`, `draining` and the like.
@@ -219,6 +214,16 @@ impl Topology {
         self
     }
 
+    /// Principals of an account may make endpoints of a service.
+    pub fn allow(&mut self, service: &str, account: &str) -> &mut Self {
+        let allowed = AllowedPrincipal {
+            principal: Some(format!("arn:aws:iam::{account}:root")),
+            ..AllowedPrincipal::default()
+        };
+        named!(self, vpc_endpoint_services, service).allowed_principals = vec![allowed];
+        self
+    }
+
     /// An endpoint that leads to a service, with an ENI in each of these subnets, at this address. Its ENIs are named like
     /// those of load balancers, and are in open groups.
     pub fn endpoint(&mut self, name: &str, service: &str, enis: &[(&str, &str)]) -> &mut Self {
@@ -243,6 +248,11 @@ impl Topology {
         }
         self.resources.vpc_endpoints.push(endpoint);
         self
+    }
+
+    /// An IPv6 address of an endpoint's ENI. 14.4: "Endpoint ENIs have DenyAllIgwTraffic=true for IPv6."
+    pub fn endpoint6(&mut self, eni: &str, address: &str) -> &mut Self {
+        self.secondary_address(eni, address).deny_all_igw_traffic(eni, true)
     }
 
     /// `available`, `pendingAcceptance`, `rejected` and the like.

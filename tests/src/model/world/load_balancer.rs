@@ -179,7 +179,8 @@ impl World {
         let region = |eni: Eni| &self.vpc(self.vpc_of(eni)).region;
         nodes.find(|node| {
             let zone = &self.subnet(self.subnet_of(*node)).availability_zone_id;
-            region(*node) != region(endpoint) || *zone == own.availability_zone_id
+            let other = said.service_region.as_ref().unwrap_or(region(*node));
+            other != region(endpoint) || *zone == own.availability_zone_id
         })
     }
 
@@ -259,7 +260,7 @@ impl<'a> Service<'a> {
         let ends = self.said("target_health_state.unhealthy.connection_termination.enabled") != Some("false");
         let mut registered = self.registered().filter(|it| it.target == target);
         registered.any(|it| {
-            let is_lost = self.protocol == TCP && ends && it.state != "draining";
+            let is_lost = self.protocol == TCP && ends && !it.state.ends_with("draining");
             self.takes(&it) || !is_lost
         })
     }
@@ -276,8 +277,9 @@ impl<'a> Service<'a> {
         let port = said.target.port.or(group.port)?;
         let (address, eni) = self.find(&said.target.id)?;
         let of_eni = eni.map(|eni| &*world.subnet(world.subnet_of(eni)).availability_zone);
-        let zone = said.target.availability_zone.as_deref().or(of_eni);
-        let is_in = |subnet: SubnetAt| zone == Some("all") || zone == Some(&*world.subnet(subnet).availability_zone);
+        // 13.4: who is outside of the VPC is in every zone.
+        let zone = said.target.availability_zone.as_deref().or(of_eni).unwrap_or("all");
+        let is_in = |subnet: SubnetAt| zone == "all" || zone == world.subnet(subnet).availability_zone;
         let mut subnets = self.balancer.availability_zones.iter().filter_map(|zone| {
             let subnet_id = zone.subnet_id.as_deref()?;
             world.subnet_with_id(subnet_id)
@@ -304,9 +306,10 @@ impl<'a> Service<'a> {
         }
         let eni = in_vpc().find(|eni| {
             let attachment = world.interface(*eni).attachment.as_ref();
-            attachment.is_some_and(|it| {
+            let is_instance = attachment.is_some_and(|it| {
                 it.instance_id.as_deref() == Some(id) && it.device_index.is_none_or(|index| index == 0)
-            })
+            });
+            is_instance || world.interface(*eni).network_interface_id == id
         })?;
         let address = *world.interface(eni).private_ip_addresses.first()?;
         Some((address.into(), Some(eni)))

@@ -12,6 +12,7 @@ use aya_ebpf::macros::map;
 use aya_ebpf::maps::lpm_trie::LpmTrie;
 use aya_ebpf::maps::{Array, HashMap, PerCpuArray, PerCpuHashMap, ProgramArray, RingBuf};
 use core::ptr::{self, NonNull};
+use groundplane_abi::balancer::EndpointEntry;
 use groundplane_abi::control::{Generation, SCOPE_SLOTS, Settings, ring_hand};
 use groundplane_abi::eni::{Counter, DropKey, EniEntry, EniKey, EniState, EniTotals, MacKey, SubnetEntry, SubnetKey};
 use groundplane_abi::event::{Event, EventLimit};
@@ -45,6 +46,8 @@ static SUBNETS: HashMap<SubnetKey, SubnetEntry> = HashMap::with_max_entries(16_3
 static VPCS: HashMap<VpcKey, VpcEntry> = HashMap::with_max_entries(8_192, 0);
 #[map]
 static ATTACHMENTS: HashMap<AttachmentKey, AttachmentEntry> = HashMap::with_max_entries(8_192, 0);
+#[map]
+static ENDPOINTS: HashMap<EniKey, EndpointEntry> = HashMap::with_max_entries(16_384, BPF_F_NO_PREALLOC);
 #[map]
 static UPLINKS: Array<UplinkEntry> = Array::with_max_entries(UPLINK_SLOTS, 0);
 #[map]
@@ -153,6 +156,10 @@ impl Tables for Kernel {
 
     fn vpc(&self, key: &VpcKey) -> Option<VpcEntry> {
         row!(VPCS, key)
+    }
+
+    fn endpoint(&self, key: &EniKey) -> Option<EndpointEntry> {
+        row!(ENDPOINTS, key)
     }
 
     fn attachment(&self, key: &AttachmentKey) -> Option<(Self::AttachmentRef, Attachment)> {

@@ -45,6 +45,12 @@ pub mod eni_flag {
     pub const INTERNET_DENIED: u16 = 16;
     /// Some address of it has a public one.
     pub const PUBLIC: u16 = 32;
+    /// The ENI of a load balancer's node: what arrives goes on to a target.
+    pub const BALANCER: u16 = 64;
+    /// The ENI of an interface endpoint: what arrives goes on to a node.
+    pub const ENDPOINT: u16 = 128;
+    /// A target that sees its clients' addresses: its answers go back to the node, whoever has those.
+    pub const BALANCED: u16 = 256;
 }
 
 /// Key of the table of subnets.

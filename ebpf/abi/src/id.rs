@@ -22,6 +22,8 @@ ids! {
     NaclId,
     /// A VPC's attachment to a transit gateway.
     AttachmentId,
+    /// A target group of load balancers.
+    TargetGroupId,
     /// A set of security groups, merged. ENIs with the same groups share one.
     GroupSetId,
     /// Which of the two banks of rules and routes a row belongs to: the first word of its key.

@@ -31,6 +31,7 @@ macro_rules! plain_of {
     )+};
 }
 
+pub mod balancer;
 pub mod control;
 pub mod door;
 pub mod drop_reason;
@@ -52,12 +53,12 @@ pub mod vpc;
 pub mod wire;
 
 pub use drop_reason::DropReason;
-pub use id::{AttachmentId, Bank, Device, GroupSetId, NaclId, RouteTableId, ScopeId, SubnetId, VpcId};
+pub use id::{AttachmentId, Bank, Device, GroupSetId, NaclId, RouteTableId, ScopeId, SubnetId, TargetGroupId, VpcId};
 pub use ip::Ip;
 pub use wire::{Ip4, Ip6, Mac, Port};
 
 /// Number of the layout of all tables together. Raise it with every change to a key, an entry or a table.
-pub const LAYOUT_VERSION: u32 = 6;
+pub const LAYOUT_VERSION: u32 = 7;
 
 /// Names of the maps, equal to the names of the statics in the BPF object. What holds addresses is there for each family.
 pub mod map {
@@ -68,6 +69,7 @@ pub mod map {
     pub const SUBNETS: &str = "SUBNETS";
     pub const VPCS: &str = "VPCS";
     pub const ATTACHMENTS: &str = "ATTACHMENTS";
+    pub const ENDPOINTS: &str = "ENDPOINTS";
     pub const UPLINKS: &str = "UPLINKS";
     pub const MACS: &str = "MACS";
     pub const GROUP_SETS: &str = "GROUP_SETS";
@@ -91,6 +93,9 @@ pub mod map {
                 pub const ROUTES: &str = concat!("ROUTES", $family);
                 pub const UPLINK_ROUTES: &str = concat!("UPLINK_ROUTES", $family);
                 pub const NATS: &str = concat!("NATS", $family);
+                pub const LISTENERS: &str = concat!("LISTENERS", $family);
+                pub const PLACES: &str = concat!("PLACES", $family);
+                pub const TARGETS: &str = concat!("TARGETS", $family);
                 pub const PUBLICS: &str = concat!("PUBLICS", $family);
                 pub const DOORS: &str = concat!("DOORS", $family);
                 pub const NACLS: &str = concat!("NACLS", $family);
@@ -104,11 +109,14 @@ pub mod map {
                 pub const OUTBOX: &str = concat!("OUTBOX", $family);
                 pub const SCRATCH: &str = concat!("SCRATCH", $family);
 
-                pub const ALL: [&str; 14] = [
+                pub const ALL: [&str; 17] = [
                     ADDRESSES,
                     ROUTES,
                     UPLINK_ROUTES,
                     NATS,
+                    LISTENERS,
+                    PLACES,
+                    TARGETS,
                     PUBLICS,
                     DOORS,
                     NACLS,
@@ -127,7 +135,7 @@ pub mod map {
     of_family!("4", ip4);
     of_family!("6", ip6);
 
-    const SHARED: [&str; 20] = [
+    const SHARED: [&str; 21] = [
         GENERATION,
         SETTINGS,
         SCOPES,
@@ -135,6 +143,7 @@ pub mod map {
         SUBNETS,
         VPCS,
         ATTACHMENTS,
+        ENDPOINTS,
         UPLINKS,
         MACS,
         GROUP_SETS,

@@ -35,7 +35,8 @@ pub struct BindingEntry<I: Ip> {
     pub stamp: u64,
     /// The key of the connection's first packet at its own ENI.
     pub flow: FlowKey<I>,
-    /// What becomes of the packet, as it would be recognised if it came in by the ENI of the NAT gateway.
+    /// What becomes of the packet, as it would be recognised if it came in by the ENI of the component that it leaves: the
+    /// NAT gateway itself; or for a load balancer's answers the node, or the endpoint that the client has spoken to.
     pub becomes: FlowKey<I>,
     /// The low half of the clock when it was made.
     pub born: u32,

@@ -1,6 +1,6 @@
 //! VPCs, as far as what enters and leaves them depends on them.
 
-use crate::{Bank, RouteTableId, VpcId};
+use crate::{Bank, Device, RouteTableId, VpcId};
 use bytemuck::{Pod, Zeroable};
 
 /// Key of the table of VPCs.
@@ -20,6 +20,9 @@ pub struct VpcEntry {
     /// Where answers to NAT gateways of peered VPCs go, whatever the tables of the subnets say (semantics 10.6): a table
     /// of routes to the addresses of those; 0 if there are none.
     pub return_table: RouteTableId,
+    /// By which answers of load balancers' targets are recognised whose clients' addresses are preserved; none if there are
+    /// no such targets.
+    pub returns: Device,
     /// [`vpc_flag`] bits.
     pub flags: u16,
     /// The scope of the VPC.
@@ -31,4 +34,4 @@ pub mod vpc_flag {
     pub const INTERNET_GATEWAY: u16 = 1;
 }
 
-plain!(VpcKey = 8, VpcEntry = 12);
+plain!(VpcKey = 8, VpcEntry = 16);

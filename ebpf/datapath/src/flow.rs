@@ -85,10 +85,12 @@ pub fn slow<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I>) -> Re
         let found = stages.resume(scratch);
         if found != resumed::NO {
             DropReason(found as u16).check()?;
-            if fits(scratch) {
+            // Where it is too large only the way tells, and whether anybody is told.
+            if scratch.there.packet.size <= scratch.entry.action.delivery.detail
+                || fits(scratch) && !passes_component(scratch)
+            {
                 return Ok(());
             }
-            // Where it is too large only the way tells.
         }
         scratch.there.is_remembered = scratch.old.is_remembered as u8;
     }
@@ -121,6 +123,12 @@ fn fit<I: Family>(scratch: &mut Scratch<I>) -> Result<(), DropReason> {
         direction::EGRESS
     };
     Err(DropReason::PATH_MTU_EXCEEDED)
+}
+
+/// Whether a component on the path remembers the connection.
+#[inline(always)]
+fn passes_component<I: Family>(scratch: &Scratch<I>) -> bool {
+    scratch.there.found.component != 0
 }
 
 /// Whether the packet fits its path. To a guest one that may be fragmented is delivered whole. An uplink's device takes no

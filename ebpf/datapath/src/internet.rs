@@ -30,7 +30,10 @@ pub fn out<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<()
     let is_egress_only = walk.is_egress_only != 0;
     let sender = eni::held(stages, walk, walk.vpc, walk.packet.src);
     let (device, public) = sender.map_or((Device::NONE, I::default()), |row| (row.device, row.public));
-    check_blocked(home(stages, walk, device), is_egress_only || device.is_component())?;
+    check_blocked(
+        home(stages, walk, device),
+        is_egress_only || is_nat(stages, walk, device),
+    )?;
     check_denied(stages, walk, device)?;
     I::check_outside_destination(walk.packet.dst)?;
     check_redirected(stages, walk, device)?;
@@ -146,7 +149,7 @@ fn admit<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<Rout
     let vpc = stages.vpc(&VpcKey { bank, vpc }).ok_or(DropReason::NO_SUBNET)?;
     let is_egress_only =
         I::VERSION == 6 && (vpc.flags & vpc_flag::INTERNET_GATEWAY == 0 || leaves_by_egress_only(stages, walk));
-    check_blocked(walk.place.flags, is_egress_only || walk.owner.is_component())?;
+    check_blocked(walk.place.flags, is_egress_only || walk.far.flags & eni_flag::NAT != 0)?;
     if I::VERSION == 6 && walk.far.flags & eni_flag::INTERNET_DENIED != 0 {
         return Err(DropReason::INTERNET_DENIED);
     }
@@ -194,6 +197,16 @@ fn home<I: Family, T: Tables>(tables: &T, walk: &Walk<I>, sender: Device) -> u16
     tables
         .subnet(&SubnetKey { bank, subnet })
         .map_or(walk.place.flags, |subnet| subnet.flags)
+}
+
+/// Whether a device is the ENI of a NAT gateway, whose connections all begin inside.
+#[inline(always)]
+fn is_nat<I: Family, T: Tables>(tables: &T, walk: &Walk<I>, device: Device) -> bool {
+    let bank = walk.generation.bank();
+    device.is_component()
+        && tables
+            .eni(&EniKey { bank, device })
+            .is_some_and(|eni| eni.flags & eni_flag::NAT != 0)
 }
 
 /// VPC Block Public Access (semantics 9.5).

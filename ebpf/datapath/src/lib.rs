@@ -16,6 +16,7 @@
 
 mod allowance;
 pub mod arp;
+pub mod balancer;
 pub mod checksum;
 pub mod commit;
 pub mod conntrack;

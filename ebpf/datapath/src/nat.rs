@@ -8,9 +8,10 @@
 mod mapping;
 mod port;
 
-pub(crate) use mapping::expect;
+pub(crate) use mapping::{MOST, expect};
 pub use mapping::{Mapping, Wanted, bind, is_live, unbind};
 pub use port::find_port;
+pub(crate) use port::{mixed, seed};
 
 use crate::family::Family;
 use crate::packet::{Packet, packet_flag};
@@ -24,7 +25,6 @@ use groundplane_abi::route::Target;
 use groundplane_abi::vpc::VpcKey;
 use groundplane_abi::wire::protocol;
 use groundplane_abi::{Device, DropReason, GroupSetId};
-use mapping::MOST;
 use port::nat_address;
 
 /// Semantics 10.5.
@@ -267,7 +267,7 @@ fn hop<I: Family>(walk: &mut Walk<I>) {
 
 /// The key by which an answer, or an error about what the gateway has sent, finds its mapping.
 #[inline(always)]
-fn answer_key<I: Family>(walk: &Walk<I>, nat: Device) -> FlowKey<I> {
+pub(crate) fn answer_key<I: Family>(walk: &Walk<I>, nat: Device) -> FlowKey<I> {
     if walk.packet.has(packet_flag::QUOTES) {
         walk.quoted.reversed(nat)
     } else {
@@ -277,12 +277,12 @@ fn answer_key<I: Family>(walk: &Walk<I>, nat: Device) -> FlowKey<I> {
 
 /// Whether an answer's mapping lives, or is wanted by what it answers. Leaves it in the walk.
 #[inline(always)]
-fn is_known<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>, key: &FlowKey<I>) -> bool {
+pub(crate) fn is_known<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>, key: &FlowKey<I>) -> bool {
     let mut place = 0;
     while place < MOST {
         let wanted = walk.expected.mappings[place];
         if (place as u64) < walk.expected.len && wanted.answer == *key {
-            walk.mapping.becomes = wanted.forward.reversed(key.device());
+            walk.mapping.becomes = wanted.answered();
             return true;
         }
         place += 1;
@@ -292,14 +292,14 @@ fn is_known<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>, key: &FlowK
 
 /// Whether there is a mapping that lives. Leaves it in the walk.
 #[inline(always)]
-fn is_mapped<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>, key: &FlowKey<I>) -> bool {
+pub(crate) fn is_mapped<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>, key: &FlowKey<I>) -> bool {
     stages.binding(key, &mut walk.mapping) && stages.is_live(walk)
 }
 
 /// Whether the packet opens a connection where that of the mapping in the walk is closing. It gets a port of its own: the
 /// mapping says whose it is, and goes with that one.
 #[inline(always)]
-fn is_succeeded<I: Family>(walk: &Walk<I>) -> bool {
+pub(crate) fn is_succeeded<I: Family>(walk: &Walk<I>) -> bool {
     let is_closing = tcp_seen::is_closing(tcp_seen::by_component(walk.found.tcp));
     walk.packet.opens() && is_closing && walk.found.key == walk.mapping.flow
 }

@@ -1,5 +1,5 @@
-//! Telling a sender that its packet was dropped: ICMP errors (semantics 23, 10.2), and the reset by which a NAT gateway
-//! ends a connection that it has forgotten (semantics 10.5).
+//! Telling a sender that its packet was dropped: ICMP errors (semantics 23, 10.2), and the reset by which a NAT gateway or a
+//! load balancer ends a connection that it has forgotten (semantics 10.5, 13.6).
 //!
 //! An answer is written over the packet it is about, which goes back to its sender.
 
@@ -24,7 +24,7 @@ const ETHERNET_LEN: u32 = 14;
 pub(crate) fn is_told(reason: DropReason) -> bool {
     matches!(
         reason,
-        DropReason::PATH_MTU_EXCEEDED | DropReason::HOP_LIMIT | DropReason::NAT_IDLE_RESET
+        DropReason::PATH_MTU_EXCEEDED | DropReason::HOP_LIMIT | DropReason::NAT_IDLE_RESET | DropReason::BALANCER_RESET
     )
 }
 
@@ -46,7 +46,9 @@ pub fn refuse<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I>) -> 
         return rewrite::NONE;
     }
     let (what, how) = match reason {
-        DropReason::NAT_IDLE_RESET => return if is_reset { rewrite::NONE } else { rewrite::RESET },
+        DropReason::NAT_IDLE_RESET | DropReason::BALANCER_RESET => {
+            return if is_reset { rewrite::NONE } else { rewrite::RESET };
+        }
         DropReason::HOP_LIMIT => (I::HOP_LIMIT, rewrite::HOP_LIMIT),
         _ => (I::TOO_BIG, rewrite::TOO_BIG),
     };

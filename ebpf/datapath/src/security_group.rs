@@ -97,6 +97,45 @@ pub fn ingress<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Resul
     Err(DropReason::GROUP_INGRESS)
 }
 
+/// Whether the groups of a component that the packet arrives at admit it. Of one without groups everything does.
+#[inline(always)]
+pub(crate) fn admit<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<(), DropReason> {
+    if walk.far.group_set == GroupSetId::NONE {
+        return Ok(());
+    }
+    ask(&mut walk.question, &walk.packet, walk.far.group_set, direction::INGRESS);
+    walk.question.member_of = walk.identity;
+    stages.classify(walk).check()?;
+    if walk.question.rule != 0 {
+        return Ok(());
+    }
+    if walk.question.has_references != 0 && is_reference_lost(stages, walk)? {
+        return Err(DropReason::GROUP_REFERENCE_LOST);
+    }
+    Err(DropReason::GROUP_INGRESS)
+}
+
+/// Whether the groups that a component sends with admit what it sends to the walk's owner.
+#[inline(always)]
+pub(crate) fn let_out<I: Family, S: Stages<I>>(
+    stages: &S,
+    walk: &mut Walk<I>,
+    group_set: GroupSetId,
+) -> Result<(), DropReason> {
+    if group_set == GroupSetId::NONE {
+        return Ok(());
+    }
+    ask(&mut walk.question, &walk.packet, group_set, direction::EGRESS);
+    if walk.owner != Device::NONE {
+        walk.question.member_of = walk.far.group_set;
+    }
+    stages.classify(walk).check()?;
+    if walk.question.rule == 0 {
+        return Err(DropReason::GROUP_EGRESS);
+    }
+    Ok(())
+}
+
 /// Whether a rule would admit the packet, had it kept its sender's identity on the way (semantics 6.3).
 fn is_reference_lost<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<bool, DropReason> {
     if walk.identity != GroupSetId::NONE {

@@ -10,7 +10,9 @@ use crate::packet::{Packet, packet_flag};
 use crate::scratch::Scratch;
 use crate::verdict::Answer;
 use crate::walk::Walk;
-use crate::{Frame, TablesOf, commit, eni, flow, internet, nacl, nat, parse, peering, reclaim, refuse, security_group};
+use crate::{
+    Frame, TablesOf, balancer, commit, eni, flow, internet, nacl, nat, parse, peering, reclaim, refuse, security_group,
+};
 use crate::{transit, translate, walk};
 use groundplane_abi::DropReason;
 use groundplane_abi::flow::FlowKey;
@@ -100,6 +102,31 @@ pub trait Stages<I: Family>: TablesOf<I> + Sized {
     /// See [`nat::send`].
     fn nat_send(&self, walk: &mut Walk<I>) -> DropReason {
         reason(nat::send(self, walk))
+    }
+
+    /// See [`balancer::come_in`].
+    fn balance(&self, walk: &mut Walk<I>) -> DropReason {
+        reason(balancer::come_in(self, walk))
+    }
+
+    /// See [`balancer::choose`].
+    fn choose(&self, walk: &mut Walk<I>) -> DropReason {
+        reason(balancer::choose(self, walk))
+    }
+
+    /// See [`balancer::connect`].
+    fn connect(&self, walk: &mut Walk<I>) -> DropReason {
+        reason(balancer::connect(self, walk))
+    }
+
+    /// See [`balancer::forward`].
+    fn forward(&self, walk: &mut Walk<I>) -> DropReason {
+        reason(balancer::forward(self, walk))
+    }
+
+    /// See [`balancer::returns`].
+    fn return_to_node(&self, walk: &mut Walk<I>) -> bool {
+        balancer::returns(self, walk)
     }
 
     /// See [`nat::answers`].

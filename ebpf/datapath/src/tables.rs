@@ -1,5 +1,6 @@
 //! The questions the datapath asks, each of which some table answers.
 
+use groundplane_abi::balancer::{EndpointEntry, ListenerEntry, ListenerKey, Place, PlacesKey, TargetKey};
 use groundplane_abi::control::{Generation, Validity};
 use groundplane_abi::eni::{AddressEntry, AddressKey, EniEntry, EniKey, MacKey, SubnetEntry, SubnetKey};
 use groundplane_abi::event::Event;
@@ -67,6 +68,7 @@ pub trait Tables {
     fn vpc(&self, key: &VpcKey) -> Option<VpcEntry>;
     fn attachment(&self, key: &AttachmentKey) -> Option<(Self::AttachmentRef, Attachment)>;
     fn attachment_subnet(&self, attachment: Self::AttachmentRef, index: u32) -> Option<AttachmentSubnet>;
+    fn endpoint(&self, key: &EniKey) -> Option<EndpointEntry>;
     /// The uplink in a slot; of none the device is none.
     fn uplink(&self, slot: u32) -> UplinkEntry;
     /// What nobody outside of the host knows.
@@ -120,6 +122,11 @@ pub trait TablesOf<I: Ip>: Tables {
     /// How many addresses a NAT gateway has.
     fn nat_len(&self, key: &EniKey) -> Option<u32>;
     fn nat_address(&self, key: &EniKey, index: u32) -> Option<I>;
+    fn listener(&self, key: &ListenerKey) -> Option<ListenerEntry>;
+    /// The target in one of a row's places.
+    fn place(&self, key: &PlacesKey, index: u32) -> Option<Place<I>>;
+    /// Whether the connections of a target go on.
+    fn is_target(&self, key: &TargetKey<I>) -> bool;
     /// The route with the longest prefix that covers the destination.
     fn route(&self, key: &RouteKey<I>) -> Option<RouteEntry>;
     /// The slot of the uplink with the longest prefix that covers a destination outside.

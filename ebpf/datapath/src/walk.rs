@@ -9,9 +9,9 @@ use crate::family::Family;
 use crate::packet::{Packet, packet_flag};
 use crate::security_group::Question;
 use crate::stages::Stages;
-use crate::{TablesOf, eni, nat};
+use crate::{TablesOf, balancer, eni, nat};
 use groundplane_abi::control::Generation;
-use groundplane_abi::eni::{EniEntry, SubnetEntry, subnet_flag};
+use groundplane_abi::eni::{EniEntry, SubnetEntry, eni_flag, subnet_flag};
 use groundplane_abi::flow::{FlowEntry, FlowKey, Gate};
 use groundplane_abi::nacl::direction;
 use groundplane_abi::nat::BindingEntry;
@@ -95,6 +95,10 @@ pub struct Walk<I: Ip> {
     pub origin_gate: Gate,
     /// What the groups are being asked.
     pub question: Question<I>,
+    /// It goes back to a load balancer's node from a target that sees its clients: the component by which the node knows it.
+    pub returned: Device,
+    /// What it is to a load balancer that it has arrived at.
+    pub passage: balancer::Passage,
     /// Neither flow table has an entry of the packet's key.
     pub is_new: u32,
     /// On the way back: both ENIs have the packet's addresses, and what is to be known of them is here already.
@@ -144,6 +148,7 @@ impl<I: Family> Walk<I> {
         self.is_remembered = 0;
         self.is_egress_only = 0;
         self.is_carried = 0;
+        self.returned = Device::NONE;
         self.scopes = [ScopeId::NONE; 4];
         self.wanted.len = 0;
         self.expected.len = 0;
@@ -301,6 +306,10 @@ fn travel<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<(),
             if !device.is_component() {
                 return Ok(());
             }
+            if walk.far.flags & (eni_flag::BALANCER | eni_flag::ENDPOINT) != 0 {
+                balancer::pass(stages, walk)?;
+                continue;
+            }
             stages.nat_in(walk).check()?;
             if walk.is_carried != 0 {
                 return Ok(());
@@ -313,6 +322,9 @@ fn travel<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<(),
 /// Leaves the place: for an ENI, for the outside, or for another place.
 #[inline(always)]
 fn depart<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<(), DropReason> {
+    if is_balanced(walk) && stages.return_to_node(walk) {
+        return balancer::leave_target(stages, walk);
+    }
     if let Some(device) = eni::same_subnet(stages, walk)? {
         walk.arrival = device;
         return Ok(());
@@ -351,6 +363,12 @@ fn depart<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<(),
         _ => return Err(DropReason::UNUSABLE_TARGET),
     }
     Ok(())
+}
+
+/// Whether the packet leaves a guest whose answers may belong to a load balancer.
+#[inline(always)]
+fn is_balanced<I: Family>(walk: &Walk<I>) -> bool {
+    walk.near.flags & eni_flag::BALANCED != 0 && walk.left == walk.near_device && !walk.is_from_outside()
 }
 
 /// The route with the longest prefix in a table (semantics 5.2).

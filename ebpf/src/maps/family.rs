@@ -7,6 +7,9 @@ use aya_ebpf::macros::map;
 use aya_ebpf::maps::lpm_trie::LpmTrie;
 use aya_ebpf::maps::{Array, HashMap, LruHashMap, PerCpuArray};
 use core::ptr::{self, NonNull};
+use groundplane_abi::balancer::{
+    ListenerEntry, ListenerKey, PLACES, Place, PlacesEntry, PlacesKey, TargetEntry, TargetKey,
+};
 use groundplane_abi::control::{Settings, Validity, ring_hand};
 use groundplane_abi::eni::{AddressEntry, AddressKey, EniKey};
 use groundplane_abi::flow::{FlowEntry, FlowKey, state};
@@ -30,6 +33,9 @@ pub(crate) trait Maps: Ip {
     fn addresses() -> &'static LpmTrie<AddressKey<Self>, AddressEntry<Self>>;
     fn publics() -> &'static LpmTrie<PublicKey<Self>, PublicEntry<Self>>;
     fn nats() -> &'static HashMap<EniKey, NatEntry<Self>>;
+    fn listeners() -> &'static HashMap<ListenerKey, ListenerEntry>;
+    fn places() -> &'static HashMap<PlacesKey, PlacesEntry<Self>>;
+    fn targets() -> &'static HashMap<TargetKey<Self>, TargetEntry>;
     fn bindings() -> &'static HashMap<FlowKey<Self>, BindingEntry<Self>>;
     fn binding_counts() -> &'static HashMap<FlowKey<Self>, u64>;
     /// Where a binding lies while it is inserted.
@@ -50,7 +56,7 @@ pub(crate) trait Maps: Ip {
 
 macro_rules! maps {
     ($ip:ty, $hands:expr, $mappings:literal, $ring_slots:ident, $addresses:ident $publics:ident $nats:ident
-     $bindings:ident $binding_counts:ident $binding_outbox:ident $routes:ident $uplink_routes:ident $nacls:ident $peers:ident $flows:ident
+     $listeners:ident $places:ident $targets:ident $bindings:ident $binding_counts:ident $binding_outbox:ident $routes:ident $uplink_routes:ident $nacls:ident $peers:ident $flows:ident
      $embryos:ident $ring:ident $fragments:ident $outbox:ident $scratch:ident) => {
         #[map]
         static $addresses: LpmTrie<AddressKey<$ip>, AddressEntry<$ip>> = LpmTrie::with_max_entries(65_536, 0);
@@ -58,7 +64,13 @@ macro_rules! maps {
         static $publics: LpmTrie<PublicKey<$ip>, PublicEntry<$ip>> = LpmTrie::with_max_entries(16_384, 0);
         #[map]
         static $nats: HashMap<EniKey, NatEntry<$ip>> = HashMap::with_max_entries(4_096, BPF_F_NO_PREALLOC);
-        /// Two rows for each mapping of a NAT gateway. Preallocated, as flows are.
+        #[map]
+        static $listeners: HashMap<ListenerKey, ListenerEntry> = HashMap::with_max_entries(32_768, BPF_F_NO_PREALLOC);
+        #[map]
+        static $places: HashMap<PlacesKey, PlacesEntry<$ip>> = HashMap::with_max_entries(262_144, BPF_F_NO_PREALLOC);
+        #[map]
+        static $targets: HashMap<TargetKey<$ip>, TargetEntry> = HashMap::with_max_entries(65_536, BPF_F_NO_PREALLOC);
+        /// Two rows for each mapping of a NAT gateway or a load balancer. Preallocated, as flows are.
         #[map]
         static $bindings: HashMap<FlowKey<$ip>, BindingEntry<$ip>> = HashMap::with_max_entries(2 * $mappings, 0);
         /// As many as there can be destinations.
@@ -106,6 +118,21 @@ macro_rules! maps {
             #[inline(always)]
             fn nats() -> &'static HashMap<EniKey, NatEntry<Self>> {
                 &$nats
+            }
+
+            #[inline(always)]
+            fn listeners() -> &'static HashMap<ListenerKey, ListenerEntry> {
+                &$listeners
+            }
+
+            #[inline(always)]
+            fn places() -> &'static HashMap<PlacesKey, PlacesEntry<Self>> {
+                &$places
+            }
+
+            #[inline(always)]
+            fn targets() -> &'static HashMap<TargetKey<Self>, TargetEntry> {
+                &$targets
             }
 
             #[inline(always)]
@@ -183,11 +210,11 @@ macro_rules! maps {
 
 maps!(
     Ip4, 0, 65_536, ring_slots4,
-    ADDRESSES4 PUBLICS4 NATS4 BINDINGS4 BINDING_COUNTS4 BINDING_OUTBOX4 ROUTES4 UPLINK_ROUTES4 NACLS4 PEERS4 FLOWS4 EMBRYOS4 RING4 FRAGMENTS4 OUTBOX4 SCRATCH4
+    ADDRESSES4 PUBLICS4 NATS4 LISTENERS4 PLACES4 TARGETS4 BINDINGS4 BINDING_COUNTS4 BINDING_OUTBOX4 ROUTES4 UPLINK_ROUTES4 NACLS4 PEERS4 FLOWS4 EMBRYOS4 RING4 FRAGMENTS4 OUTBOX4 SCRATCH4
 );
 maps!(
     Ip6, ring_hand::OF_FAMILY, 65_536, ring_slots6,
-    ADDRESSES6 PUBLICS6 NATS6 BINDINGS6 BINDING_COUNTS6 BINDING_OUTBOX6 ROUTES6 UPLINK_ROUTES6 NACLS6 PEERS6 FLOWS6 EMBRYOS6 RING6 FRAGMENTS6 OUTBOX6 SCRATCH6
+    ADDRESSES6 PUBLICS6 NATS6 LISTENERS6 PLACES6 TARGETS6 BINDINGS6 BINDING_COUNTS6 BINDING_OUTBOX6 ROUTES6 UPLINK_ROUTES6 NACLS6 PEERS6 FLOWS6 EMBRYOS6 RING6 FRAGMENTS6 OUTBOX6 SCRATCH6
 );
 
 impl<I: Family + Maps> TablesOf<I> for Kernel {
@@ -219,6 +246,25 @@ impl<I: Family + Maps> TablesOf<I> for Kernel {
         }
         // SAFETY: the index was compared with the length of the array; otherwise as in `nat_len`.
         Some(unsafe { (&raw const (*nat).addresses).cast::<I>().add(index as usize).read() })
+    }
+
+    fn listener(&self, key: &ListenerKey) -> Option<ListenerEntry> {
+        let listener = I::listeners().get_ptr(*key)?;
+        // SAFETY: as in `nat_len`.
+        Some(unsafe { listener.read() })
+    }
+
+    fn place(&self, key: &PlacesKey, index: u32) -> Option<Place<I>> {
+        let row = I::places().get_ptr(*key)?;
+        if index >= PLACES {
+            return None;
+        }
+        // SAFETY: the index was compared with the length of the array; otherwise as in `nat_len`.
+        Some(unsafe { (&raw const (*row).places).cast::<Place<I>>().add(index as usize).read() })
+    }
+
+    fn is_target(&self, key: &TargetKey<I>) -> bool {
+        I::targets().get_ptr(*key).is_some()
     }
 
     fn route(&self, key: &RouteKey<I>) -> Option<RouteEntry> {

@@ -77,7 +77,7 @@ pub(super) fn compile_enis(lookup: &Lookup<'_>, vpc: &Objects<'_>, plan: &mut Pl
     for eni in &vpc.network_interfaces {
         check_alone(eni, problems);
         if let Some(numbered) = number(lookup, eni, problems) {
-            insert_eni(&numbered, plan);
+            insert_eni(&numbered, lookup.balanced.contains(&*eni.network_interface_id), plan);
             insert_mac(&numbered, plan, &mut owners.macs, problems);
             insert_addresses(&numbered, plan, &mut owners.ip4, problems);
             insert_addresses(&numbered, plan, &mut owners.ip6, problems);
@@ -141,7 +141,7 @@ fn number<'a>(lookup: &Lookup<'_>, eni: &'a NetworkInterface, problems: &mut Pro
     })
 }
 
-fn insert_eni(numbered: &Numbered<'_>, plan: &mut Plan) {
+fn insert_eni(numbered: &Numbered<'_>, is_balanced: bool, plan: &mut Plan) {
     let &Numbered {
         eni,
         device,
@@ -161,6 +161,12 @@ fn insert_eni(numbered: &Numbered<'_>, plan: &mut Plan) {
         (eni_flag::NAT, eni.interface_type == InterfaceType::NatGateway),
         (eni_flag::INTERNET_DENIED, eni.deny_all_igw_traffic),
         (eni_flag::PUBLIC, !eni.associations.is_empty()),
+        (
+            eni_flag::BALANCER,
+            eni.interface_type == InterfaceType::NetworkLoadBalancer,
+        ),
+        (eni_flag::ENDPOINT, eni.interface_type == InterfaceType::VpcEndpoint),
+        (eni_flag::BALANCED, is_balanced),
     ] {
         flags |= if is_set { flag } else { 0 };
     }
@@ -170,7 +176,8 @@ fn insert_eni(numbered: &Numbered<'_>, plan: &mut Plan) {
         vpc,
         subnet,
         group_set,
-        mac: eni.mac_address,
+        // Of what no guest is behind, the router answers: a frame to it goes on, so it is none that is switched.
+        mac: if is_door(eni) { Mac::ROUTER } else { eni.mac_address },
         flags,
         tcp_established_timeout: eni.connection_tracking.tcp_established_timeout,
         udp_stream_timeout: seconds(eni.connection_tracking.udp_stream_timeout),
@@ -180,6 +187,14 @@ fn insert_eni(numbered: &Numbered<'_>, plan: &mut Plan) {
         first_packets_burst: eni.allowance.first_packets_burst,
     };
     plan.enis.insert(EniKey { bank: Bank(0), device }, entry);
+}
+
+/// A node of a load balancer, or an interface endpoint.
+fn is_door(eni: &NetworkInterface) -> bool {
+    matches!(
+        eni.interface_type,
+        InterfaceType::NetworkLoadBalancer | InterfaceType::VpcEndpoint
+    )
 }
 
 /// Which ENI has an address or a MAC so far, to name both when a second one claims it.
@@ -200,6 +215,9 @@ fn insert_mac<'a>(
     problems: &mut Problems,
 ) {
     let (id, mac_address) = (&*numbered.eni.network_interface_id, numbered.eni.mac_address);
+    if is_door(numbered.eni) {
+        return;
+    }
     let key = MacKey {
         bank: Bank(0),
         subnet: numbered.subnet,

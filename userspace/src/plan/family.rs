@@ -2,6 +2,7 @@
 
 use super::Plan;
 use crate::resources::{EniAssociation, NetworkInterface};
+use groundplane_abi::balancer::{ListenerEntry, ListenerKey, PlacesEntry, PlacesKey, TargetEntry, TargetKey};
 use groundplane_abi::eni::{AddressEntry, AddressKey, EniKey};
 use groundplane_abi::internet::{PublicEntry, PublicKey};
 use groundplane_abi::nacl::{NaclEntry, NaclKey};
@@ -22,6 +23,9 @@ pub struct FamilyRows<I: Ip> {
     /// Key and length of the address's prefix.
     pub publics: BTreeMap<(PublicKey<I>, u8), PublicEntry<I>>,
     pub nats: BTreeMap<EniKey, NatEntry<I>>,
+    pub listeners: BTreeMap<ListenerKey, ListenerEntry>,
+    pub places: BTreeMap<PlacesKey, PlacesEntry<I>>,
+    pub targets: BTreeMap<TargetKey<I>, TargetEntry>,
     pub nacls: BTreeMap<NaclKey, NaclEntry<I>>,
     /// Key and length of the address's prefix.
     pub peers: BTreeMap<(PeerKey<I>, u8), RuleBits>,
@@ -33,6 +37,9 @@ impl<I: Ip> FamilyRows<I> {
         self.routes.extend(&other.routes);
         self.publics.extend(&other.publics);
         self.nats.extend(&other.nats);
+        self.listeners.extend(&other.listeners);
+        self.places.extend(&other.places);
+        self.targets.extend(&other.targets);
         self.nacls.extend(&other.nacls);
         self.peers.extend(&other.peers);
     }

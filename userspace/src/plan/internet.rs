@@ -35,6 +35,7 @@ pub(super) fn compile(lookup: &Lookup<'_>, objects: &Objects<'_>, plan: &mut Pla
     let entry = VpcEntry {
         edge_table: edge_table(lookup, objects),
         return_table: super::peering::return_table(lookup, objects.vpc_id),
+        returns: lookup.returns.get(objects.vpc_id).copied().unwrap_or_default(),
         flags: if is_reached { vpc_flag::INTERNET_GATEWAY } else { 0 },
         scope: lookup.scopes.get(objects.vpc_id).copied().unwrap_or_default(),
     };

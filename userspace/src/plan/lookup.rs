@@ -4,7 +4,7 @@ use super::gateway::Gateways;
 use super::number::{Numbers, components, scopes, zones};
 use super::problem::{PlanProblem, Problems};
 use super::security_group::GroupSets;
-use super::{Binding, Bindings, GuestKind};
+use super::{Binding, Bindings, GuestKind, balancer};
 use crate::resources::{InterfaceType, NetworkInterface, PrefixList, Resources, SecurityGroup, Subnet};
 use crate::resources::{VpcBlockPublicAccessExclusion, VpcBlockPublicAccessOptions};
 use groundplane_abi::{Device, ScopeId};
@@ -14,12 +14,19 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Everything the nouns look up in each other.
 #[derive(Debug)]
 pub(super) struct Lookup<'a> {
+    pub(super) all: &'a Resources,
     pub(super) vpcs: Numbers<'a>,
     pub(super) subnets: Numbers<'a>,
     /// Those of VPCs and of transit gateways; and, by the VPC's id, those of answers to NAT gateways of its peers.
     pub(super) route_tables: Numbers<'a>,
     pub(super) network_acls: Numbers<'a>,
     pub(super) security_groups: Numbers<'a>,
+    /// By ARN.
+    pub(super) target_groups: Numbers<'a>,
+    /// ENIs that are targets which see their clients, by id.
+    pub(super) balanced: BTreeSet<&'a str>,
+    /// By which answers of such targets are recognised in each VPC with load balancers.
+    pub(super) returns: BTreeMap<&'a str, Device>,
     /// VPCs' attachments to transit gateways.
     pub(super) attachments: Numbers<'a>,
     /// By the id of the VPC or transit gateway.
@@ -68,7 +75,14 @@ impl<'a> Lookup<'a> {
         );
         let attachments = all.transit_gateway_vpc_attachments.iter();
         let attachments = number(attachments.map(|it| (&*it.transit_gateway_attachment_id, "")).collect());
+        let target_groups = all.target_groups.iter();
+        let target_groups = number(target_groups.map(|it| (&*it.target_group_arn, "")).collect());
+        let (bindings, returns) = usable_bindings(resources, bindings, problems);
         Self {
+            all,
+            target_groups,
+            balanced: balancer::balanced(all),
+            returns,
             attachments,
             enis: enis(all),
             vpcs,
@@ -89,7 +103,7 @@ impl<'a> Lookup<'a> {
             group_sets: GroupSets::of_all(&all.network_interfaces),
             network_interfaces,
             prefix_lists: prefix_lists(resources, problems),
-            bindings: usable_bindings(resources, bindings, problems),
+            bindings,
         }
     }
 
@@ -177,12 +191,13 @@ fn prefix_lists<'a>(resources: &'a Resources, problems: &mut Problems) -> BTreeM
     by_id
 }
 
-/// The bindings of the ENIs there are, without those whose device can't stand in a row.
+/// The bindings of the ENIs there are, without those whose device can't stand in a row; and what VPCs with load balancers
+/// have beside them.
 fn usable_bindings<'a>(
     resources: &'a Resources,
     bindings: &Bindings,
     problems: &mut Problems,
-) -> BTreeMap<&'a str, Binding> {
+) -> (BTreeMap<&'a str, Binding>, BTreeMap<&'a str, Device>) {
     let ids: BTreeSet<&str> = resources
         .network_interfaces
         .iter()
@@ -209,16 +224,15 @@ fn usable_bindings<'a>(
         }
         usable.insert(id, binding);
     }
-    let is_component = |eni: &&NetworkInterface| {
-        eni.interface_type == InterfaceType::NatGateway && !usable.contains_key(&*eni.network_interface_id)
-    };
-    let without_guest = resources.network_interfaces.iter().filter(is_component);
-    let without_guest = components(&without_guest.map(|eni| &*eni.network_interface_id).collect());
+    let is_component =
+        |eni: &&NetworkInterface| eni.interface_type.is_component() && !usable.contains_key(&*eni.network_interface_id);
+    let all = resources.network_interfaces.iter();
+    let without_guest = all.clone().filter(is_component).map(|eni| &*eni.network_interface_id);
+    let nodes = all.filter(|eni| eni.interface_type == InterfaceType::NetworkLoadBalancer);
+    let vpcs: BTreeSet<&str> = nodes.map(|eni| &*eni.vpc_id).collect();
+    let mut devices = components(&without_guest.chain(vpcs.iter().copied()).collect());
+    let returns = vpcs.into_iter().filter_map(|vpc| devices.remove_entry(vpc)).collect();
     let kind = GuestKind::Veth;
-    usable.extend(
-        without_guest
-            .into_iter()
-            .map(|(id, device)| (id, Binding { device, kind })),
-    );
-    usable
+    usable.extend(devices.into_iter().map(|(id, device)| (id, Binding { device, kind })));
+    (usable, returns)
 }

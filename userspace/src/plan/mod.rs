@@ -2,6 +2,7 @@
 //!
 //! One file for each noun, named like its counterpart in the tables' layout and in the datapath.
 
+mod balancer;
 mod door;
 mod eni;
 mod family;
@@ -32,6 +33,7 @@ pub use scope::changed_scopes;
 pub use uplink::{Lead, UplinkRows};
 
 use crate::resources::Resources;
+use groundplane_abi::balancer::EndpointEntry;
 use groundplane_abi::door::{DoorEntry, DoorKey};
 use groundplane_abi::eni::{EniEntry, EniKey, MacKey, SubnetEntry, SubnetKey};
 use groundplane_abi::security_group::{GroupSetEntry, GroupSetKey, ReferenceKey, RuleBits, SelectorKey};
@@ -65,6 +67,7 @@ pub struct Plan {
     pub subnets: BTreeMap<SubnetKey, SubnetEntry>,
     pub vpcs: BTreeMap<VpcKey, VpcEntry>,
     pub attachments: BTreeMap<AttachmentKey, AttachmentEntry>,
+    pub endpoints: BTreeMap<EniKey, EndpointEntry>,
     pub macs: BTreeMap<MacKey, Device>,
     pub group_sets: BTreeMap<GroupSetKey, GroupSetEntry>,
     pub references: BTreeMap<ReferenceKey, RuleBits>,
@@ -95,6 +98,7 @@ impl Plan {
         self.subnets.extend(&other.subnets);
         self.vpcs.extend(&other.vpcs);
         self.attachments.extend(&other.attachments);
+        self.endpoints.extend(&other.endpoints);
         self.macs.extend(&other.macs);
         self.group_sets.extend(&other.group_sets);
         self.references.extend(&other.references);

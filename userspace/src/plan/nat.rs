@@ -24,7 +24,7 @@ pub(super) fn compile(lookup: &Lookup<'_>, vpc: &Objects<'_>, plan: &mut Plan) {
     }
 }
 
-fn entry<I: Ip>(addresses: &[I]) -> NatEntry<I> {
+pub(super) fn entry<I: Ip>(addresses: &[I]) -> NatEntry<I> {
     let mut entry = NatEntry::default();
     for (place, &address) in entry.addresses.iter_mut().zip(addresses) {
         *place = address;

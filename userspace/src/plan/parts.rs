@@ -4,7 +4,8 @@ use super::lookup::Lookup;
 use super::objects::Objects;
 use super::problem::Problems;
 use super::{
-    Bindings, Plan, PlanProblem, door, eni, internet, limits, nacl, nat, peering, route, security_group, transit,
+    Bindings, Plan, PlanProblem, balancer, door, eni, internet, limits, nacl, nat, peering, route, security_group,
+    transit,
 };
 use crate::resources::{PrefixList, Resources};
 use groundplane_abi::ScopeId;
@@ -119,6 +120,11 @@ fn have_same_edges(old: &Resources, new: &Resources) -> bool {
     old.internet_gateways == new.internet_gateways
         && old.egress_only_internet_gateways == new.egress_only_internet_gateways
         && old.nat_gateways == new.nat_gateways
+        && old.load_balancers == new.load_balancers
+        && old.listeners == new.listeners
+        && old.target_groups == new.target_groups
+        && old.vpc_endpoints == new.vpc_endpoints
+        && old.vpc_endpoint_services == new.vpc_endpoint_services
         && old.vpc_peering_connections == new.vpc_peering_connections
         && old.transit_gateways == new.transit_gateways
         && old.transit_gateway_vpc_attachments == new.transit_gateway_vpc_attachments
@@ -154,6 +160,7 @@ fn part(lookup: &Lookup<'_>, objects: &Objects<'_>, problems: &mut Problems) -> 
     eni::compile_subnets(lookup, objects, &mut plan, problems);
     eni::compile_enis(lookup, objects, &mut plan, problems);
     nat::compile(lookup, objects, &mut plan);
+    balancer::compile(lookup, objects, &mut plan);
     internet::compile(lookup, objects, &mut plan);
     door::compile(lookup, objects, &mut plan);
     plan

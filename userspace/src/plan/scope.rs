@@ -2,7 +2,7 @@
 
 use super::{FamilyRows, Plan};
 use groundplane_abi::route::RouteKey;
-use groundplane_abi::{Device, GroupSetId, Ip, NaclId, RouteTableId, ScopeId, SubnetId, VpcId};
+use groundplane_abi::{Device, GroupSetId, Ip, NaclId, RouteTableId, ScopeId, SubnetId, TargetGroupId, VpcId};
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -38,6 +38,7 @@ struct Owners {
     nacls: BTreeMap<NaclId, VpcId>,
     group_sets: BTreeMap<GroupSetId, VpcId>,
     devices: BTreeMap<Device, VpcId>,
+    target_groups: BTreeMap<TargetGroupId, VpcId>,
     /// Of the transit gateways, whose tables are all that are no VPC's.
     transit: BTreeSet<ScopeId>,
 }
@@ -58,10 +59,20 @@ impl Owners {
             owners.route_tables.insert(vpc.edge_table, key.vpc);
             owners.route_tables.insert(vpc.return_table, key.vpc);
         }
+        owners.note_target_groups(&plan.ip4);
+        owners.note_target_groups(&plan.ip6);
         owners
             .transit
             .extend(plan.attachments.values().map(|it| it.attachment.scope));
         owners
+    }
+
+    /// A target group is its load balancer's, of which there is one.
+    fn note_target_groups<I: Ip>(&mut self, rows: &FamilyRows<I>) {
+        for (key, listener) in &rows.listeners {
+            let vpc = self.devices.get(&key.node).copied();
+            self.target_groups.extend(vpc.map(|vpc| (listener.group, vpc)));
+        }
     }
 }
 
@@ -81,6 +92,9 @@ impl Changes {
         for (_, row) in differing(&old.attachments, &new.attachments) {
             self.scopes.insert(row.attachment.scope);
         }
+        self.note(&old.endpoints, &new.endpoints, |owners, key, _| {
+            owners.devices.get(&key.device).copied()
+        });
         self.note(&old.macs, &new.macs, |owners, key, _| {
             owners.subnets.get(&key.subnet).copied()
         });
@@ -106,6 +120,7 @@ impl Changes {
             let transit = self.owners.iter().flat_map(|owners| &owners.transit);
             self.scopes.extend(transit);
         }
+        self.of_balancers(old, new);
         self.note(&old.nats, &new.nats, |owners, key, _| {
             owners.devices.get(&key.device).copied()
         });
@@ -117,6 +132,18 @@ impl Changes {
         });
         self.note(&old.peers, &new.peers, |owners, (key, _), _| {
             owners.group_sets.get(&key.group_set).copied()
+        });
+    }
+
+    fn of_balancers<I: Ip>(&mut self, old: &FamilyRows<I>, new: &FamilyRows<I>) {
+        self.note(&old.listeners, &new.listeners, |owners, key, _| {
+            owners.devices.get(&key.node).copied()
+        });
+        self.note(&old.places, &new.places, |owners, key, _| {
+            owners.target_groups.get(&key.group).copied()
+        });
+        self.note(&old.targets, &new.targets, |owners, key, _| {
+            owners.target_groups.get(&key.group).copied()
         });
     }
 

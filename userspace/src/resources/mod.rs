@@ -5,6 +5,7 @@
 //! compiles them, and the reference model in the tests reads nothing else.
 
 mod api_gateway;
+mod balancing;
 mod details;
 mod direct_connect;
 mod dns;
@@ -31,6 +32,7 @@ mod vpn;
 mod wire;
 
 pub use api_gateway::{RestVpcLink, VpcLink};
+pub use balancing::{BALANCED_UDP_IDLE, TargetPlace, TargetUse, TargetZone};
 pub use details::{Details, Rest, Tags};
 pub use direct_connect::{
     AssociatedGateway, BgpPeer, DirectConnectGateway, DirectConnectGatewayAssociation, RouteFilterPrefix,
@@ -86,4 +88,5 @@ pub use vpn::{
     TextValue, TunnelOption, VgwTelemetry, VpnConnection, VpnConnectionOptions, VpnGateway, VpnStaticRoute,
 };
 
+pub(crate) use wire::says;
 use wire::{noun, wire};

@@ -66,6 +66,11 @@ pub(super) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
 
+/// Whether a text of the API is one of its words, whatever its case.
+pub(crate) fn says(text: Option<&str>, word: &str) -> bool {
+    text.is_some_and(|text| text.eq_ignore_ascii_case(word))
+}
+
 /// Tags as most of the API has them: a list of `Key` and `Value`. A few services print a mapping, or lower case.
 pub(super) mod tags {
     use crate::resources::Tags;

@@ -3,6 +3,9 @@
 use super::bank::{self, longest};
 use super::flows::Flows;
 use super::{FamilyTables, Place, SimulatedFamily, Simulation};
+use groundplane_abi::balancer::{
+    EndpointEntry, ListenerEntry, ListenerKey, Place as TargetPlace, PlacesKey, TargetKey,
+};
 use groundplane_abi::control::{Generation, Validity, ring_hand};
 use groundplane_abi::eni::{
     AddressEntry, AddressKey, DropKey, EniEntry, EniKey, EniState, EniTotals, MacKey, SubnetEntry, SubnetKey,
@@ -117,6 +120,10 @@ impl Tables for Simulation {
 
     fn vpc(&self, key: &VpcKey) -> Option<VpcEntry> {
         row!(self.bank(key.bank).plan, vpcs, key)
+    }
+
+    fn endpoint(&self, key: &EniKey) -> Option<EndpointEntry> {
+        row!(self.bank(key.bank).plan, endpoints, key)
     }
 
     fn attachment(&self, key: &AttachmentKey) -> Option<(AttachmentEntry, Attachment)> {
@@ -272,6 +279,20 @@ impl<I: SimulatedFamily> TablesOf<I> for Simulation {
         let nats = &I::rows(&self.bank(key.bank).plan).nats;
         let nat = nats.get(&EniKey { bank: Bank(0), ..*key })?;
         nat.addresses.get(index as usize).copied()
+    }
+
+    fn listener(&self, key: &ListenerKey) -> Option<ListenerEntry> {
+        row!(I::rows(&self.bank(key.bank).plan), listeners, key)
+    }
+
+    fn place(&self, key: &PlacesKey, index: u32) -> Option<TargetPlace<I>> {
+        let row = row!(I::rows(&self.bank(key.bank).plan), places, key)?;
+        row.places.get(index as usize).copied()
+    }
+
+    fn is_target(&self, key: &TargetKey<I>) -> bool {
+        let targets = &I::rows(&self.bank(key.bank).plan).targets;
+        targets.contains_key(&TargetKey { bank: Bank(0), ..*key })
     }
 
     fn route(&self, key: &RouteKey<I>) -> Option<RouteEntry> {

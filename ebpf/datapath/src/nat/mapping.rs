@@ -1,4 +1,4 @@
-//! A NAT gateway's mappings: their rows, and how long they live (semantics 10.5).
+//! The mappings of NAT gateways and load balancers: their rows, and how long they live (semantics 10.5, 13.6).
 
 use crate::conntrack::{self, Pulse, idle};
 use crate::family::Family;
@@ -10,8 +10,8 @@ use groundplane_abi::flow::{FlowKey, state};
 use groundplane_abi::nat::MAPPINGS;
 use groundplane_abi::{DropReason, Ip, Port};
 
-/// NAT gateways that a packet passes on its way, at most.
-pub(super) const MOST: usize = 2;
+/// Components with mappings that a packet passes on its way, at most.
+pub(crate) const MOST: usize = 2;
 
 /// Mappings that a packet needs, in the order in which it passes their gateways.
 #[derive(Clone, Copy, Default, Debug)]
@@ -25,13 +25,27 @@ pub struct Wanted<I: Ip> {
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 #[repr(C)]
 pub struct Mapping<I: Ip> {
-    /// Of answers, as they arrive at the gateway.
+    /// Of answers, as they arrive at the component that has translated.
     pub answer: FlowKey<I>,
-    /// Of packets from inside, as they arrive there.
+    /// Of the packets that they answer, as they arrive at the component that these were sent to: the same, or the endpoint
+    /// in front of a load balancer's node.
     pub forward: FlowKey<I>,
 }
 
 impl<I: Family> Mapping<I> {
+    /// What becomes of an answer, as if it came in by the component that it leaves.
+    #[inline(always)]
+    pub(super) fn answered(&self) -> FlowKey<I> {
+        self.forward.reversed(self.forward.device().without_mapping())
+    }
+
+    /// Whether whoever answers sees the sender as it is. Then nobody has looked for a port that is free.
+    #[inline(always)]
+    fn preserves_sender(&self) -> bool {
+        let (answer, forward) = (&self.answer, &self.forward);
+        answer.dst().difference(forward.src()) == 0 && answer.dst_port() == forward.src_port()
+    }
+
     /// The key that mappings of one address to one destination are counted by.
     #[inline(always)]
     pub(crate) fn count_key(&self) -> FlowKey<I> {
@@ -92,6 +106,9 @@ fn bind_one<I: Family, S: Stages<I>>(
             break;
         }
         let wanted = walk.wanted.mappings[place];
+        if wanted.preserves_sender() {
+            give_way(stages, walk, &wanted);
+        }
         if !insert(stages, walk, &wanted, (flow, born)) {
             return Err(DropReason::NAT_PORTS_EXHAUSTED);
         }
@@ -117,7 +134,7 @@ fn insert<I: Family, S: Stages<I>>(
     let stamp = stages.new_stamp();
     let binding = &mut walk.mapping;
     binding.key = wanted.answer;
-    binding.becomes = wanted.forward.reversed(nat);
+    binding.becomes = wanted.answered();
     binding.flow = *flow;
     binding.born = born;
     binding.state = state::LIVE;
@@ -136,16 +153,27 @@ fn insert<I: Family, S: Stages<I>>(
     true
 }
 
+/// Takes out the mapping that has the place of one whose sender keeps its address and port: an older one of the same sender,
+/// or one that doesn't live.
+#[inline(never)]
+fn give_way<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>, wanted: &Mapping<I>) {
+    if !stages.binding(&wanted.answer, &mut walk.mapping) {
+        return;
+    }
+    if walk.mapping.becomes == wanted.answered() || !stages.is_live(walk) {
+        stages.unbind(walk);
+    }
+}
+
 /// Takes the mapping in the walk out, for whoever has found that it doesn't live.
 pub fn unbind<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) {
     let (answer, becomes, stamp) = (walk.mapping.key, walk.mapping.becomes, walk.mapping.stamp);
     if !stages.remove_binding(&answer, stamp) {
         return;
     }
-    let nat = answer.device();
     let mapping = Mapping {
         answer,
-        forward: becomes.reversed(nat.of_mapping()),
+        forward: becomes.reversed(becomes.device().of_mapping()),
     };
     stages.discharge_mapping(&mapping.count_key());
     // The two rows of a mapping have one stamp.

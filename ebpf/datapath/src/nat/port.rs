@@ -108,7 +108,7 @@ fn mapped<I: Family>(packet: &Packet<I>, nat: Device, address: I, port: Port) ->
 
 /// A number that only who knows the secret can tell from the packet.
 #[inline(always)]
-fn seed<I: Family>(secret: u64, packet: &Packet<I>) -> u64 {
+pub(crate) fn seed<I: Family>(secret: u64, packet: &Packet<I>) -> u64 {
     let addresses = u64::from(I::sum(packet.src)) << 32 | u64::from(I::sum(packet.dst));
     let ports = u64::from(packet.src_port.get()) << 32 | u64::from(packet.dst_port.get());
     let first = (secret ^ addresses).wrapping_mul(0x9e37_79b9_7f4a_7c15);
@@ -118,7 +118,7 @@ fn seed<I: Family>(secret: u64, packet: &Packet<I>) -> u64 {
 
 /// The finalizer of SplitMix64: neighbouring numbers become unrelated ones.
 #[inline(always)]
-fn mixed(number: u64) -> u32 {
+pub(crate) fn mixed(number: u64) -> u32 {
     let a = (number ^ number >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let b = (a ^ a >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
     (b >> 32) as u32

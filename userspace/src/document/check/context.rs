@@ -10,6 +10,8 @@ use crate::resources::{
 use ipnet::IpNet;
 use std::collections::HashMap;
 
+pub(super) use crate::resources::says;
+
 pub(in crate::document) struct Context<'a> {
     pub(super) all: &'a Resources,
     pub(super) quotas: &'a Quotas,
@@ -244,9 +246,4 @@ pub(super) fn attached(attachments: &[GatewayAttachment]) -> impl Iterator<Item 
         .iter()
         .filter(|attachment| is_there(attachment.state.as_deref()));
     there.map(|attachment| &*attachment.vpc_id)
-}
-
-/// Whether a text of the API is one of the words, whatever its case.
-pub(super) fn says(text: Option<&str>, word: &str) -> bool {
-    text.is_some_and(|text| text.eq_ignore_ascii_case(word))
 }

@@ -1,9 +1,9 @@
 //! VPC endpoints and the services behind them (semantics 14 to 16; M31, M33 to M36, M45, M49, M64).
 
-use super::context::{Context, is_there, says};
+use super::context::{Context, says};
 use crate::document::diagnostic::Problems;
 use crate::document::quotas::Quota;
-use crate::resources::{VpcEndpoint, VpcEndpointService};
+use crate::resources::VpcEndpoint;
 use std::collections::HashMap;
 
 /// How long a policy may be, in characters (semantics 29).
@@ -74,10 +74,7 @@ fn quotas(all: &Context<'_>, problems: &mut Problems) {
 }
 
 pub(super) fn there<'a>(all: &Context<'a>) -> impl Iterator<Item = &'a VpcEndpoint> {
-    all.all
-        .vpc_endpoints
-        .iter()
-        .filter(|endpoint| is_there(endpoint.state.as_deref()))
+    all.all.vpc_endpoints.iter().filter(|endpoint| endpoint.is_there())
 }
 
 pub(super) fn is_gateway(endpoint: &VpcEndpoint) -> bool {
@@ -86,10 +83,6 @@ pub(super) fn is_gateway(endpoint: &VpcEndpoint) -> bool {
         .vpc_endpoint_type
         .as_deref()
         .is_none_or(|kind| kind.eq_ignore_ascii_case("Gateway"))
-}
-
-pub(super) fn is_interface(endpoint: &VpcEndpoint) -> bool {
-    says(endpoint.vpc_endpoint_type.as_deref(), "Interface")
 }
 
 pub(super) fn is_load_balancer(endpoint: &VpcEndpoint) -> bool {
@@ -224,28 +217,19 @@ pub(super) fn one_of_each_zone(
     }
 }
 
-/// The service of one's own that an endpoint is of.
-pub(super) fn service_of<'a>(all: &Context<'a>, endpoint: &VpcEndpoint) -> Option<&'a VpcEndpointService> {
-    let name = endpoint.service_name.as_deref()?;
-    let is_it = |service: &&VpcEndpointService| {
-        service.service_name.as_deref() == Some(name) || name.ends_with(&*service.service_id)
-    };
-    all.all.vpc_endpoint_services.iter().find(is_it)
-}
-
 fn service_type(all: &Context<'_>, endpoint: &VpcEndpoint, problems: &mut Problems) {
     let id = &*endpoint.vpc_endpoint_id;
     let Some(name) = endpoint.service_name.as_deref() else {
         return;
     };
     let is_name = name.split('.').count() >= 3 && name.split('.').all(|part| !part.is_empty());
-    if !is_name && !is_resource(endpoint) && service_of(all, endpoint).is_none() {
+    if !is_name && !is_resource(endpoint) && all.all.service(endpoint).is_none() {
         let message = format!("there is no service {}", crate::document::diagnostic::quote(name));
         let help = "write a name such as com.amazonaws.eu-central-1.s3, or that of an endpoint service";
         all.refuse((id, &["ServiceName"]), "InvalidServiceName", message, help, problems);
         return;
     }
-    let Some(service) = service_of(all, endpoint) else {
+    let Some(service) = all.all.service(endpoint) else {
         return;
     };
     let of_gateway_balancers = !service.gateway_load_balancer_arns.is_empty();
@@ -271,7 +255,7 @@ fn service_type(all: &Context<'_>, endpoint: &VpcEndpoint, problems: &mut Proble
 }
 
 fn is_resource(endpoint: &VpcEndpoint) -> bool {
-    !is_gateway(endpoint) && !is_interface(endpoint) && !is_load_balancer(endpoint)
+    !is_gateway(endpoint) && !endpoint.is_interface() && !is_load_balancer(endpoint)
 }
 
 fn policy(all: &Context<'_>, endpoint: &VpcEndpoint, problems: &mut Problems) {

@@ -1,7 +1,7 @@
 //! Endpoints that are there and can't be used (semantics 14 to 16; M31, M33 to M36, M45, M49, M64).
 
 use super::context::{Context, Usual, says};
-use super::endpoint::{is_gateway, is_interface, is_load_balancer, service_of, there};
+use super::endpoint::{is_gateway, is_load_balancer, there};
 use super::load_balancer;
 use super::security_group::admits;
 use crate::document::diagnostic::Problems;
@@ -11,7 +11,7 @@ use std::collections::HashSet;
 pub(super) fn warn(all: &Context<'_>, problems: &mut Problems) {
     for endpoint in there(all) {
         pending(all, endpoint, problems);
-        if is_interface(endpoint) {
+        if endpoint.is_interface() {
             closed(all, endpoint, problems);
             without_names(all, endpoint, problems);
         }
@@ -21,7 +21,7 @@ pub(super) fn warn(all: &Context<'_>, problems: &mut Problems) {
         if is_gateway(endpoint) {
             not_let_out(all, endpoint, problems);
         }
-        if let Some(service) = service_of(all, endpoint) {
+        if let Some(service) = all.all.service(endpoint) {
             of_service(all, endpoint, service, problems);
             other_zones(all, endpoint, service, problems);
         }
@@ -53,7 +53,7 @@ fn closed(all: &Context<'_>, endpoint: &VpcEndpoint, problems: &mut Problems) {
         .iter()
         .filter_map(|group| all.group(group.group_id.as_deref()?))
         .collect();
-    let ports = match service_of(all, endpoint) {
+    let ports = match all.all.service(endpoint) {
         Some(service) => load_balancer::ports(all, &service.network_load_balancer_arns),
         None => vec![443],
     };

@@ -4,7 +4,7 @@ use super::context::{Context, Usual, is_there, says};
 use super::endpoint::one_of_each_zone;
 use super::security_group::{admits, admits_from};
 use crate::document::diagnostic::Problems;
-use crate::resources::{Attribute, Listener, LoadBalancer, NetworkInterface, TargetGroup, Vpc};
+use crate::resources::{Listener, LoadBalancer, NetworkInterface, TargetGroup, Vpc};
 use ipnet::IpNet;
 use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
@@ -117,20 +117,9 @@ pub(super) fn warn(all: &Context<'_>, problems: &mut Problems) {
     }
 }
 
-fn attribute<'a>(attributes: &'a [Attribute], key: &str) -> Option<&'a str> {
-    attributes
-        .iter()
-        .find(|attribute| attribute.key == key)
-        .map(|attribute| &*attribute.value)
-}
-
 /// A zone whose node has nobody to forward to (M40).
 fn zones_without_targets(all: &Context<'_>, balancer: &LoadBalancer, group: &TargetGroup, problems: &mut Problems) {
-    const CROSS_ZONE: &str = "load_balancing.cross_zone.enabled";
-    let of_group = attribute(&group.attributes, CROSS_ZONE).filter(|value| matches!(*value, "true" | "false"));
-    if of_group.or(attribute(&balancer.attributes, CROSS_ZONE)) == Some("true")
-        || group.target_health_descriptions.is_empty()
-    {
+    if group.is_cross_zone(balancer) || group.target_health_descriptions.is_empty() {
         return;
     }
     let targets: BTreeSet<_> = interfaces(all, group)
@@ -174,7 +163,7 @@ fn closed_targets(all: &Context<'_>, balancer: &LoadBalancer, group: &TargetGrou
                 .iter()
                 .any(|one| admits_from(one, port, *block, &balancer.security_groups))
         };
-        let hidden = !preserves_client(group) || is_service(all, balancer);
+        let hidden = !group.preserves_client() || is_service(all, balancer);
         if hidden && anybody && !nodes.is_empty() && !nodes.iter().any(from_nodes) {
             let message = format!(
                 "target {} doesn't admit load balancer {} at port {port}, whose address is all it sees",
@@ -223,19 +212,6 @@ fn only_nodes(
         && (!internal || elsewhere())
 }
 
-/// Whether a target sees the clients' addresses (semantics 13.3).
-fn preserves_client(group: &TargetGroup) -> bool {
-    let is_udp = group
-        .protocol
-        .as_deref()
-        .is_some_and(|protocol| protocol.contains("UDP"));
-    match attribute(&group.attributes, "preserve_client_ip.enabled") {
-        _ if is_udp => true,
-        Some(given) => given == "true",
-        None => !says(group.target_type.as_deref(), "ip"),
-    }
-}
-
 /// Whether a load balancer is behind an endpoint service, whose clients no target ever sees.
 fn is_service(all: &Context<'_>, balancer: &LoadBalancer) -> bool {
     let mut services = all.all.vpc_endpoint_services.iter();
@@ -254,7 +230,7 @@ fn enforced(all: &Context<'_>, balancer: &LoadBalancer, problems: &mut Problems)
     let arn = &balancer.load_balancer_arn;
     let ports = ports(all, std::slice::from_ref(arn));
     for endpoint in &all.all.vpc_endpoints {
-        let service = super::endpoint::service_of(all, endpoint);
+        let service = all.all.service(endpoint);
         let vpc = endpoint.vpc_id.as_deref().and_then(|id| all.vpc(id));
         let (Some(service), Some(vpc)) = (service, vpc) else {
             continue;

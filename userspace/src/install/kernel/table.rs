@@ -4,6 +4,7 @@ use crate::install::error::{Result, bpf};
 use aya::Pod;
 use aya::maps::lpm_trie::{Key, LpmTrie};
 use aya::maps::{HashMap, Map, MapData, MapError};
+use groundplane_abi::balancer::{ListenerKey, PlacesKey, TargetKey};
 use groundplane_abi::door::DoorKey;
 use groundplane_abi::eni::{AddressKey, EniKey, MacKey, SubnetKey};
 use groundplane_abi::internet::PublicKey;
@@ -43,6 +44,10 @@ macro_rules! banked {
 
 banked!(
     EniKey,
+    ListenerKey,
+    PlacesKey,
+    TargetKey<Ip4>,
+    TargetKey<Ip6>,
     SubnetKey,
     VpcKey,
     AttachmentKey,

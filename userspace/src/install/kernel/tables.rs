@@ -4,6 +4,9 @@ use super::slots::Slots;
 use super::table::{Banked, Changes, Exact, Longest, Prefixed, Table, delete, put, read_banks};
 use crate::install::error::Result;
 use crate::plan::{FamilyRows, Plan};
+use groundplane_abi::balancer::{
+    EndpointEntry, ListenerEntry, ListenerKey, PlacesEntry, PlacesKey, TargetEntry, TargetKey,
+};
 use groundplane_abi::door::{DoorEntry, DoorKey};
 use groundplane_abi::eni::{AddressEntry, AddressKey, EniEntry, EniKey, MacKey, SubnetEntry, SubnetKey};
 use groundplane_abi::internet::{PublicEntry, PublicKey};
@@ -22,6 +25,7 @@ pub(super) struct BankedTables {
     subnets: Exact<SubnetKey, SubnetEntry>,
     vpcs: Exact<VpcKey, VpcEntry>,
     attachments: Exact<AttachmentKey, AttachmentEntry>,
+    endpoints: Exact<EniKey, EndpointEntry>,
     macs: Exact<MacKey, Device>,
     group_sets: Exact<GroupSetKey, GroupSetEntry>,
     references: Exact<ReferenceKey, RuleBits>,
@@ -42,12 +46,17 @@ where
     AddressEntry<I>: aya::Pod,
     PublicEntry<I>: aya::Pod,
     NatEntry<I>: aya::Pod,
+    PlacesEntry<I>: aya::Pod,
+    TargetKey<I>: aya::Pod,
     NaclEntry<I>: aya::Pod,
 {
     addresses: Longest<AddressKey<I>, AddressEntry<I>>,
     routes: Longest<RouteKey<I>, RouteEntry>,
     publics: Longest<PublicKey<I>, PublicEntry<I>>,
     nats: Exact<EniKey, NatEntry<I>>,
+    listeners: Exact<ListenerKey, ListenerEntry>,
+    places: Exact<PlacesKey, PlacesEntry<I>>,
+    targets: Exact<TargetKey<I>, TargetEntry>,
     nacls: Exact<NaclKey, NaclEntry<I>>,
     peers: Longest<PeerKey<I>, RuleBits>,
 }
@@ -60,6 +69,7 @@ impl BankedTables {
             subnets: Exact::open(pins, map::SUBNETS)?,
             vpcs: Exact::open(pins, map::VPCS)?,
             attachments: Exact::open(pins, map::ATTACHMENTS)?,
+            endpoints: Exact::open(pins, map::ENDPOINTS)?,
             macs: Exact::open(pins, map::MACS)?,
             group_sets: Exact::open(pins, map::GROUP_SETS)?,
             references: Exact::open(pins, map::REFERENCES)?,
@@ -73,6 +83,9 @@ impl BankedTables {
                     ip4::ROUTES,
                     ip4::PUBLICS,
                     ip4::NATS,
+                    ip4::LISTENERS,
+                    ip4::PLACES,
+                    ip4::TARGETS,
                     ip4::NACLS,
                     ip4::PEERS,
                 ],
@@ -84,6 +97,9 @@ impl BankedTables {
                     ip6::ROUTES,
                     ip6::PUBLICS,
                     ip6::NATS,
+                    ip6::LISTENERS,
+                    ip6::PLACES,
+                    ip6::TARGETS,
                     ip6::NACLS,
                     ip6::PEERS,
                 ],
@@ -98,6 +114,7 @@ impl BankedTables {
         [zero.subnets, one.subnets] = read_banks(&self.subnets)?;
         [zero.vpcs, one.vpcs] = read_banks(&self.vpcs)?;
         [zero.attachments, one.attachments] = read_banks(&self.attachments)?;
+        [zero.endpoints, one.endpoints] = read_banks(&self.endpoints)?;
         [zero.macs, one.macs] = read_banks(&self.macs)?;
         [zero.group_sets, one.group_sets] = read_banks(&self.group_sets)?;
         [zero.references, one.references] = read_banks(&self.references)?;
@@ -127,6 +144,7 @@ impl BankedTables {
         rows += step.take(&mut self.subnets, bank, each(parts, |plan| &plan.subnets))?;
         rows += step.take(&mut self.vpcs, bank, each(parts, |plan| &plan.vpcs))?;
         rows += step.take(&mut self.attachments, bank, each(parts, |plan| &plan.attachments))?;
+        rows += step.take(&mut self.endpoints, bank, each(parts, |plan| &plan.endpoints))?;
         rows += step.take(&mut self.macs, bank, each(parts, |plan| &plan.macs))?;
         rows += step.take(&mut self.group_sets, bank, each(parts, |plan| &plan.group_sets))?;
         rows += step.take(&mut self.references, bank, each(parts, |plan| &plan.references))?;
@@ -172,15 +190,31 @@ where
     AddressEntry<I>: aya::Pod,
     PublicEntry<I>: aya::Pod,
     NatEntry<I>: aya::Pod,
+    PlacesEntry<I>: aya::Pod,
+    TargetKey<I>: Banked,
     NaclKey: Banked,
     NaclEntry<I>: aya::Pod + PartialEq,
 {
-    fn open(pins: &Path, [addresses, routes, publics, nats, nacls, peers]: [&'static str; 6]) -> Result<Self> {
+    fn open(pins: &Path, names: [&'static str; 9]) -> Result<Self> {
+        let [
+            addresses,
+            routes,
+            publics,
+            nats,
+            listeners,
+            places,
+            targets,
+            nacls,
+            peers,
+        ] = names;
         Ok(Self {
             addresses: Longest::open(pins, addresses)?,
             routes: Longest::open(pins, routes)?,
             publics: Longest::open(pins, publics)?,
             nats: Exact::open(pins, nats)?,
+            listeners: Exact::open(pins, listeners)?,
+            places: Exact::open(pins, places)?,
+            targets: Exact::open(pins, targets)?,
             nacls: Exact::open(pins, nacls)?,
             peers: Longest::open(pins, peers)?,
         })
@@ -192,6 +226,9 @@ where
         [zero.routes, one.routes] = read_banks(&self.routes)?;
         [zero.publics, one.publics] = read_banks(&self.publics)?;
         [zero.nats, one.nats] = read_banks(&self.nats)?;
+        [zero.listeners, one.listeners] = read_banks(&self.listeners)?;
+        [zero.places, one.places] = read_banks(&self.places)?;
+        [zero.targets, one.targets] = read_banks(&self.targets)?;
         [zero.nacls, one.nacls] = read_banks(&self.nacls)?;
         [zero.peers, one.peers] = read_banks(&self.peers)?;
         Ok([zero, one])
@@ -202,6 +239,9 @@ where
         rows += step.take(&mut self.routes, bank, each(parts, |rows| &rows.routes))?;
         rows += step.take(&mut self.publics, bank, each(parts, |rows| &rows.publics))?;
         rows += step.take(&mut self.nats, bank, each(parts, |rows| &rows.nats))?;
+        rows += step.take(&mut self.listeners, bank, each(parts, |rows| &rows.listeners))?;
+        rows += step.take(&mut self.places, bank, each(parts, |rows| &rows.places))?;
+        rows += step.take(&mut self.targets, bank, each(parts, |rows| &rows.targets))?;
         rows += step.take(&mut self.nacls, bank, each(parts, |rows| &rows.nacls))?;
         rows += step.take(&mut self.peers, bank, each(parts, |rows| &rows.peers))?;
         Ok(rows)

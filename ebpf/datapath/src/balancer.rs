@@ -1,0 +1,424 @@
+//! Network Load Balancers, and the interface endpoints that lead to them from other VPCs (semantics 13, 14).
+//!
+//! A client speaks to a *door*: a node of the load balancer, or the ENI of an endpoint, behind which a node is. The node
+//! chooses a target when a connection begins. What it has chosen, and what stands for the client, is a mapping like a NAT
+//! gateway's: by one of its rows the client's packets find the target, by the other one the answers find the client and the
+//! door that they come out of. So a connection stays with its target whatever becomes of the list.
+
+use crate::family::Family;
+use crate::nat::{self, MOST};
+use crate::packet::{has_ports, packet_flag};
+use crate::security_group;
+use crate::stages::Stages;
+use crate::walk::Walk;
+use crate::{TablesOf, eni};
+use groundplane_abi::balancer::{
+    ListenerEntry, ListenerKey, PLACES, Place, PlacesKey, TargetKey, endpoint_flag, listener_flag,
+};
+use groundplane_abi::eni::{EniKey, eni_flag};
+use groundplane_abi::flow::FlowKey;
+use groundplane_abi::nacl::direction;
+use groundplane_abi::vpc::VpcKey;
+use groundplane_abi::wire::protocol;
+use groundplane_abi::{Device, DropReason, GroupSetId, Port};
+
+/// Of an interface endpoint (semantics 14.4, 23).
+const ENDPOINT_MTU: u16 = 8500;
+/// Of UDP, at any load balancer (semantics 13.6).
+const UDP_IDLE: u16 = 120;
+
+/// What a packet at a load balancer is to be.
+#[derive(Clone, Copy, Default, Debug)]
+#[repr(C)]
+pub struct Passage {
+    pub listener: ListenerEntry,
+    /// The node or the endpoint that the client has spoken to.
+    pub door: Device,
+    /// By which the target's answers are recognised, if it is to see the client; none if a port of the node's is.
+    pub returns: Device,
+    /// One of [`step`].
+    pub step: u32,
+    pub reserved: u32,
+}
+
+/// What is left to be done with a packet at a load balancer.
+mod step {
+    /// It goes to the client.
+    pub(super) const NOTHING: u32 = 0;
+    /// It goes to the target that the mapping in the walk says.
+    pub(super) const GO_ON: u32 = 1;
+    /// A target is chosen.
+    pub(super) const CONNECT: u32 = 2;
+}
+
+/// The packet has arrived at a node or at an endpoint, and goes on from a node, or to a client. Each stage by itself, since
+/// each needs stack for keys.
+#[inline(always)]
+pub(crate) fn pass<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<(), DropReason> {
+    stages.balance(walk).check()?;
+    if walk.passage.step == step::CONNECT {
+        stages.choose(walk).check()?;
+        if walk.passage.returns == Device::NONE && !stages.find_port(walk) {
+            return Err(DropReason::BALANCER_PORTS_EXHAUSTED);
+        }
+        stages.connect(walk).check()?;
+    }
+    if walk.passage.step == step::NOTHING {
+        return Ok(());
+    }
+    stages.forward(walk).check()
+}
+
+/// Finds out whose the packet is, and whether it may pass.
+pub fn come_in<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<(), DropReason> {
+    let door = walk.far_device;
+    walk.passage.door = door;
+    let is_endpoint = walk.far.flags & eni_flag::ENDPOINT != 0;
+    if !is_endpoint {
+        let at = answered_at(walk);
+        let key = nat::answer_key(walk, at);
+        if nat::is_known(stages, walk, &key) {
+            walk.passage.step = step::NOTHING;
+            return answer(stages, walk);
+        }
+    }
+    // Nobody can tell whose a later fragment is.
+    let is_known = !walk.packet.has(packet_flag::LATER_FRAGMENT)
+        && nat::is_mapped(stages, walk, &forward_key(walk, door))
+        && !nat::is_succeeded(walk);
+    if !is_known {
+        security_group::admit(stages, walk)?;
+    }
+    if is_endpoint {
+        cross(stages, walk, is_known)?;
+    }
+    walk.passage.step = if is_known { step::GO_ON } else { step::CONNECT };
+    if walk.packet.has(packet_flag::ICMP_ERROR) {
+        return if is_known {
+            Ok(())
+        } else {
+            Err(DropReason::BALANCER_PROTOCOL)
+        };
+    }
+    listen(stages, walk)
+}
+
+/// Whether somebody listens, and the connection goes on or begins.
+#[inline(always)]
+fn listen<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<(), DropReason> {
+    if !has_ports(walk.packet.protocol) {
+        return Err(DropReason::BALANCER_PROTOCOL);
+    }
+    if walk.packet.has(packet_flag::LATER_FRAGMENT) {
+        return Err(DropReason::BALANCER_FRAGMENT);
+    }
+    let port = walk.packet.dst_port;
+    walk.passage.listener = listener(stages, walk, walk.far_device, port).ok_or(DropReason::NO_LISTENER)?;
+    if walk.passage.step == step::GO_ON && goes_on(stages, walk) {
+        return Ok(());
+    }
+    walk.passage.step = step::CONNECT;
+    if walk.packet.protocol == protocol::TCP && !walk.packet.opens() {
+        return Err(DropReason::BALANCER_RESET);
+    }
+    Ok(())
+}
+
+/// Sends the packet to the target of the mapping in the walk, as from an ENI with the node's groups (semantics 4.1, 13.8).
+pub fn forward<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<(), DropReason> {
+    if walk.packet.has(packet_flag::ICMP_ERROR) {
+        check_error(walk)?;
+        let becomes = walk.mapping.becomes;
+        walk.packet.src = becomes.src();
+        walk.packet.dst = becomes.dst();
+        walk.quoted = becomes.reversed(Device::NONE);
+    } else {
+        become_of_mapping(walk);
+        let listener = walk.passage.listener;
+        remember(walk, &listener);
+    }
+    let groups = walk.far.group_set;
+    go_on(stages, walk, groups)?;
+    security_group::let_out(stages, walk, groups)
+}
+
+/// By what answers are known: at the node itself, or in the VPC of a target that sees its clients.
+#[inline(always)]
+fn answered_at<I: Family>(walk: &mut Walk<I>) -> Device {
+    let returned = walk.returned;
+    walk.returned = Device::NONE;
+    if returned == Device::NONE {
+        walk.far_device
+    } else {
+        returned
+    }
+}
+
+/// The key by which a client's packet, or an error about what it has got, finds its mapping.
+#[inline(always)]
+fn forward_key<I: Family>(walk: &Walk<I>, door: Device) -> FlowKey<I> {
+    if walk.packet.has(packet_flag::QUOTES) {
+        walk.quoted.reversed(door.of_mapping())
+    } else {
+        walk.packet.key(door.of_mapping())
+    }
+}
+
+/// From an endpoint to the node behind it, in the VPC of the service. Nothing between the two sees the packet.
+#[inline(always)]
+fn cross<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>, is_known: bool) -> Result<(), DropReason> {
+    let bank = walk.generation.bank();
+    let device = walk.far_device;
+    let endpoint = stages.endpoint(&EniKey { bank, device }).ok_or(DropReason::NO_ENI)?;
+    if endpoint.flags & endpoint_flag::AVAILABLE == 0 {
+        return Err(DropReason::ENDPOINT_NOT_AVAILABLE);
+    }
+    if !has_ports(walk.packet.protocol) {
+        return Err(DropReason::ENDPOINT_PROTOCOL);
+    }
+    if walk.packet.size > ENDPOINT_MTU {
+        return Err(DropReason::ENDPOINT_MTU);
+    }
+    let node = endpoint.node;
+    if node == Device::NONE {
+        return Err(DropReason::ENDPOINT_NO_NODE);
+    }
+    move_to(stages, walk, node)?;
+    if !is_known && endpoint.flags & endpoint_flag::ENFORCED != 0 {
+        // No group of the consumer's is known to the provider's.
+        walk.identity = GroupSetId::NONE;
+        security_group::admit(stages, walk)?;
+    }
+    Ok(())
+}
+
+/// From one end of PrivateLink to the other.
+#[inline(always)]
+fn move_to<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>, device: Device) -> Result<(), DropReason> {
+    let bank = walk.generation.bank();
+    walk.far = stages.eni(&EniKey { bank, device }).ok_or(DropReason::NO_ENI)?;
+    walk.far_device = device;
+    walk.at = device;
+    walk.vpc = walk.far.vpc;
+    let subnet = walk.far.subnet;
+    eni::enter(stages, walk, subnet)?;
+    walk.is_clamped = 1;
+    walk.narrow(ENDPOINT_MTU);
+    Ok(())
+}
+
+#[inline(always)]
+fn listener<I: Family, T: TablesOf<I>>(tables: &T, walk: &Walk<I>, node: Device, port: Port) -> Option<ListenerEntry> {
+    tables.listener(&ListenerKey {
+        bank: walk.generation.bank(),
+        node,
+        port,
+        protocol: walk.packet.protocol,
+        reserved: 0,
+    })
+}
+
+/// Whether the target of the mapping in the walk is still there.
+#[inline(always)]
+fn goes_on<I: Family, T: TablesOf<I>>(tables: &T, walk: &Walk<I>) -> bool {
+    let target = &walk.mapping.becomes;
+    tables.is_target(&TargetKey {
+        bank: walk.generation.bank(),
+        group: walk.passage.listener.group,
+        address: target.dst(),
+        port: target.dst_port(),
+        reserved: 0,
+    })
+}
+
+/// Chooses a target for what begins, and whether it sees the client.
+pub fn choose<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<(), DropReason> {
+    if walk.wanted.len >= MOST as u64 {
+        return Err(DropReason::TOO_MANY_HOPS);
+    }
+    let door = walk.passage.door;
+    // As it has come.
+    walk.own_key = forward_key(walk, door);
+    let target = taker(stages, walk).ok_or(DropReason::NO_TARGET)?;
+    walk.packet.dst = target.address;
+    walk.packet.dst_port = target.port;
+    let preserves = walk.passage.listener.flags & listener_flag::PRESERVES_CLIENT != 0;
+    walk.passage.returns = if preserves && door == walk.far_device {
+        target.returns
+    } else {
+        Device::NONE
+    };
+    if walk.passage.returns != Device::NONE && walk.packet.src.difference(walk.packet.dst) == 0 {
+        return Err(DropReason::BALANCER_HAIRPIN);
+    }
+    Ok(())
+}
+
+/// Wants the mapping of what begins, and leaves in the walk's what the packet becomes: that of the port that was found, or the
+/// client's own, if nobody speaks to the target with it by another way.
+pub fn connect<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<(), DropReason> {
+    let place = if walk.wanted.len == 0 { 0 } else { 1 };
+    let returns = walk.passage.returns;
+    let at = if returns == Device::NONE {
+        walk.far_device
+    } else {
+        returns
+    };
+    if returns != Device::NONE {
+        let answer = walk.packet.key(returns).reversed(returns);
+        let is_taken = nat::is_mapped(stages, walk, &answer);
+        if is_taken && walk.mapping.becomes != walk.own_key.reversed(walk.passage.door) {
+            return Err(DropReason::BALANCER_PORTS_EXHAUSTED);
+        }
+        walk.mapping.becomes = walk.packet.key(returns);
+    }
+    walk.wanted.mappings[place].answer = walk.mapping.becomes.reversed(at);
+    walk.wanted.mappings[place].forward = walk.own_key;
+    walk.wanted.len += 1;
+    Ok(())
+}
+
+/// A target by a hash of the packet, or of its source alone.
+#[inline(always)]
+fn taker<I: Family, T: TablesOf<I>>(tables: &T, walk: &Walk<I>) -> Option<Place<I>> {
+    let listener = &walk.passage.listener;
+    let secret = tables.secret();
+    let hash = if listener.flags & listener_flag::STICKY == 0 {
+        nat::mixed(nat::seed(secret, &walk.packet))
+    } else {
+        nat::mixed(secret ^ u64::from(I::sum(walk.packet.src)))
+    };
+    // By multiplication, behind whose shift the verifier knows what a remainder hides from it.
+    let number = ((u64::from(hash) * u64::from(listener.places)) >> 32) as u32;
+    if listener.places == 0 {
+        return None;
+    }
+    let key = PlacesKey {
+        bank: walk.generation.bank(),
+        group: listener.group,
+        zone: listener.zone,
+        row: (number / PLACES) as u16,
+    };
+    tables.place(&key, number % PLACES)
+}
+
+/// Gives the packet the addresses and ports that the mapping in the walk says.
+#[inline(always)]
+fn become_of_mapping<I: Family>(walk: &mut Walk<I>) {
+    let becomes = &walk.mapping.becomes;
+    walk.packet.src = becomes.src();
+    walk.packet.dst = becomes.dst();
+    walk.packet.src_port = becomes.src_port();
+    walk.packet.dst_port = becomes.dst_port();
+}
+
+/// How long the load balancer knows of the connection.
+#[inline(always)]
+fn remember<I: Family>(walk: &mut Walk<I>, listener: &ListenerEntry) {
+    let idle = if walk.packet.protocol == protocol::UDP {
+        UDP_IDLE
+    } else {
+        listener.idle
+    };
+    if walk.component == 0 || idle < walk.component {
+        walk.component = idle;
+    }
+}
+
+#[inline(always)]
+fn go_on<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>, identity: GroupSetId) -> Result<(), DropReason> {
+    walk.left = walk.at;
+    walk.direction = direction::EGRESS;
+    walk.identity = identity;
+    walk.is_elsewhere = 1;
+    walk.arrival = Device::NONE;
+    eni::find_owner(stages, walk)
+}
+
+/// An answer, or an error about what was sent to the target, goes back to the client, by the door that it has spoken to.
+#[inline(always)]
+fn answer<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<(), DropReason> {
+    let (node, door) = (walk.far_device, walk.mapping.becomes.device());
+    let is_error = walk.packet.has(packet_flag::QUOTES);
+    if !is_error {
+        let port = walk.mapping.becomes.src_port();
+        let listener = listener(stages, walk, node, port).ok_or(DropReason::NO_LISTENER)?;
+        remember(walk, &listener);
+    }
+    if door != node {
+        come_out(stages, walk, door)?;
+    }
+    if is_error {
+        check_error(walk)?;
+        let becomes = walk.mapping.becomes;
+        walk.packet.src = becomes.src();
+        walk.packet.dst = becomes.dst();
+        walk.quoted = becomes.reversed(Device::NONE);
+    } else {
+        become_of_mapping(walk);
+    }
+    let identity = if door == node {
+        walk.far.group_set
+    } else {
+        GroupSetId::NONE
+    };
+    go_on(stages, walk, identity)
+}
+
+/// Out of an endpoint, to its VPC.
+#[inline(always)]
+fn come_out<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>, door: Device) -> Result<(), DropReason> {
+    let bank = walk.generation.bank();
+    let key = EniKey { bank, device: door };
+    let endpoint = stages.endpoint(&key).ok_or(DropReason::ENDPOINT_NOT_AVAILABLE)?;
+    if endpoint.flags & endpoint_flag::AVAILABLE == 0 {
+        return Err(DropReason::ENDPOINT_NOT_AVAILABLE);
+    }
+    if !has_ports(walk.packet.protocol) {
+        return Err(DropReason::ENDPOINT_PROTOCOL);
+    }
+    if walk.packet.size > ENDPOINT_MTU {
+        return Err(DropReason::ENDPOINT_MTU);
+    }
+    move_to(stages, walk, door)
+}
+
+/// Nothing of ICMP passes but that something can't be reached (semantics 13.2).
+#[inline(always)]
+fn check_error<I: Family>(walk: &Walk<I>) -> Result<(), DropReason> {
+    // Of IPv6 that something is too large is another type.
+    const UNREACHABLE6: u8 = 1;
+    let icmp_type = walk.packet.src_port.0[0];
+    if icmp_type == I::TOO_BIG[0] || I::VERSION == 6 && icmp_type == UNREACHABLE6 {
+        Ok(())
+    } else {
+        Err(DropReason::BALANCER_PROTOCOL)
+    }
+}
+
+/// Whether a guest's packet answers what a load balancer has sent it with the client's address: then it goes to the node,
+/// whoever has that address. Says so by where the packet is about to arrive.
+pub fn returns<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> bool {
+    let (bank, vpc) = (walk.generation.bank(), walk.vpc);
+    let returns = stages
+        .vpc(&VpcKey { bank, vpc })
+        .map_or(Device::NONE, |vpc| vpc.returns);
+    let key = nat::answer_key(walk, returns);
+    if returns == Device::NONE || !nat::is_known(stages, walk, &key) {
+        return false;
+    }
+    walk.returned = returns;
+    walk.arrival = walk.mapping.becomes.device();
+    true
+}
+
+/// Leaves the target's subnet for the node that the packet is about to arrive at.
+#[inline(always)]
+pub(crate) fn leave_target<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<(), DropReason> {
+    let (bank, device) = (walk.generation.bank(), walk.arrival);
+    let node = stages.eni(&EniKey { bank, device }).ok_or(DropReason::NO_ENI)?;
+    if node.subnet == walk.place_id {
+        return Ok(());
+    }
+    stages.judge_by_nacl(walk).check()
+}

@@ -9,6 +9,11 @@ use super::tree::{self, Node, Value};
 use std::cell::RefCell;
 use std::collections::HashMap;
 
+/// What the connection of an endpoint, which has the endpoint's id, is known by.
+pub(super) fn connection(endpoint: &str) -> String {
+    format!("connection of {endpoint}")
+}
+
 /// Objects by kind and id, each with the place of its name, or of its first character if it stands in a list.
 #[derive(Debug, Default)]
 pub(super) struct Found(Vec<(&'static str, String, Span)>);

@@ -1,6 +1,7 @@
 //! VPC endpoints of all types, and the services behind them (semantics 14 to 16).
 
 use super::{noun, wire};
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 noun! {
     pub struct VpcEndpoint {
@@ -17,6 +18,9 @@ noun! {
         /// Of a gateway endpoint.
         route_table_ids: Vec<String>,
         subnet_ids: Vec<String>,
+        /// Addresses that are chosen. `CreateVpcEndpoint` takes them and no call tells them, so they stand in documents alone;
+        /// resolved endpoints have network interfaces instead.
+        subnet_configurations: Vec<SubnetConfiguration>,
         groups: Vec<EndpointGroup>,
         network_interface_ids: Vec<String>,
         /// `ipv4`, `dualstack` or `ipv6`.
@@ -76,6 +80,12 @@ wire! {
     pub struct EndpointGroup {
         group_id: Option<String>,
         group_name: Option<String>,
+    }
+
+    pub struct SubnetConfiguration {
+        subnet_id: Option<String>,
+        ipv4: Option<Ipv4Addr>,
+        ipv6: Option<Ipv6Addr>,
     }
 
     pub struct DnsOptions {

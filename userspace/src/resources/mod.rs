@@ -45,7 +45,8 @@ pub use dns::{
 };
 pub use endpoint::{
     AllowedPrincipal, DnsEntry, DnsOptions, EndpointError, EndpointGroup, EndpointPrefixes, EndpointServiceType,
-    PrivateDnsNameConfiguration, SupportedRegion, VpcEndpoint, VpcEndpointConnection, VpcEndpointService,
+    PrivateDnsNameConfiguration, SubnetConfiguration, SupportedRegion, VpcEndpoint, VpcEndpointConnection,
+    VpcEndpointService,
 };
 pub use instance::{AvailabilityZone, Instance, InstanceNetworkInterface, InstanceState, Placement, Reservation};
 pub use internet::{

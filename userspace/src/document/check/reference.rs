@@ -158,7 +158,12 @@ const FREE: [&str; 6] = [
 
 /// What only AWS makes, for its own services, so that nobody has to write it; and rules whose `GroupId` is a group of
 /// people in a directory.
-const OF_SERVICES: [&str; 3] = ["AuthorizationRules", "NatGatewayAddresses", "TransitGatewayAttachments"];
+const OF_SERVICES: [&str; 4] = [
+    "AuthorizationRules",
+    "LoadBalancerAddresses",
+    "NatGatewayAddresses",
+    "TransitGatewayAttachments",
+];
 
 pub(super) fn check(all: &Context<'_>, problems: &mut Problems) {
     let mut missing = Missing {

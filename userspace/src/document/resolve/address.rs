@@ -3,7 +3,8 @@
 use super::subnet;
 use crate::document::diagnostic::{Problem, Problems, Span, quote};
 use crate::document::schema;
-use ipnet::{IpNet, Ipv4Net};
+use crate::resources::Subnet;
+use ipnet::IpNet;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -33,12 +34,13 @@ impl Home {
         }
     }
 
-    /// The IPv4 addresses of a block.
-    pub(super) fn of_ipv4(block: Ipv4Net) -> Self {
-        let block = IpNet::V4(block);
+    /// The blocks of a subnet that has been resolved.
+    pub(super) fn of_subnet(subnet: &Subnet) -> Self {
+        let usable = |block: IpNet| Some(block).filter(|block| subnet::has_usable_length(*block));
         Self {
-            ipv4: subnet::has_usable_length(block).then_some(block),
-            ..Self::default()
+            ipv4: usable(IpNet::V4(subnet.cidr_block)),
+            ipv6: subnet.ipv6_cidr_block.and_then(|block| usable(IpNet::V6(block))),
+            without_ipv6: subnet.ipv6_cidr_block.is_none(),
         }
     }
 

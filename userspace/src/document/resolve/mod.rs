@@ -60,15 +60,11 @@ pub(super) fn resolve(
     let mut out = Output::default();
     let lists = prefix_list::resolve(document, &context.account, &mut out, problems);
     let indices: Vec<_> = document.vpcs.iter().map(Index::of).collect();
-    let ids: Vec<_> = document
-        .objects
-        .iter()
-        .map(|it| object::object_id(it, &context))
-        .collect();
+    let ids = object::ids(&document.objects, &context);
     let list_ids: Vec<_> = document.prefix_lists.iter().map(prefix_list::prefix_list_id).collect();
     let indices_of_all = indices.iter().chain(kept.iter().map(|part| &part.index));
     let registry = Registry::of(indices_of_all, document, &ids, &list_ids);
-    object::resolve(&document.objects, &registry, &context, &mut out, problems);
+    object::resolve(&document.objects, &ids, &registry, &mut out, problems);
     // What these have asked for is no VPC's business.
     registry.take_answers();
     let common = Common {

@@ -7,14 +7,15 @@ use crate::document::diagnostic::{Problem, Problems, Span, Spanned, quote};
 use crate::document::fields::Fields;
 use crate::document::ids::id;
 use crate::document::json;
-use crate::document::places::{follow, follow_to_name};
+use crate::document::places::{connection, follow, follow_to_name};
 use crate::document::schema::Object;
 use crate::document::tree::{Entry, Node, Value as Tree};
 use crate::resources::{Kind, Tags, kinds, lay_over};
 use serde_json::{Map, Value, json};
+use std::collections::HashMap;
 
 /// The id of an object: the one it is given, or else one that comes from its name.
-pub(super) fn object_id(object: &Object<'_>, context: &Context) -> String {
+fn object_id(object: &Object<'_>, context: &Context) -> String {
     let Object { kind, name, node, .. } = object;
     let given = match &node.value {
         Tree::Mapping(entries) => entries.iter().find(|entry| entry.key == kind.id_field),
@@ -24,6 +25,49 @@ pub(super) fn object_id(object: &Object<'_>, context: &Context) -> String {
         Some(Tree::Scalar { text, .. }) => text.clone(),
         _ => own_id(kind, name.value, &context.region, &context.account),
     }
+}
+
+/// The ids of all objects. A connection has that of its endpoint, which it names, or is named like.
+pub(super) fn ids(objects: &[Object<'_>], context: &Context) -> Vec<String> {
+    let endpoints: HashMap<&str, String> = objects
+        .iter()
+        .filter(|object| object.kind.section == "vpc_endpoints")
+        .map(|object| (object.name.value, object_id(object, context)))
+        .collect();
+    let ids = objects.iter().map(|object| match object_id(object, context) {
+        id if is_connection(object) => {
+            let own = own_id(object.kind, object.name.value, &context.region, &context.account);
+            let name = if id == own { object.name.value } else { &id };
+            endpoints.get(name).cloned().unwrap_or(id)
+        }
+        id => id,
+    });
+    ids.collect()
+}
+
+/// Whether an object is an endpoint as the provider of its service sees it.
+pub(super) fn is_connection(object: &Object<'_>) -> bool {
+    object.kind.section == "vpc_endpoint_connections"
+}
+
+/// An endpoint of somebody else's has an id; every other one is here.
+fn check_connection(object: &Object<'_>, id: &str, registry: &Registry<'_>, problems: &mut Problems) {
+    let given = match &object.node.value {
+        Tree::Mapping(entries) => entries.iter().find(|entry| entry.key == object.kind.id_field),
+        _ => None,
+    };
+    let is_elsewhere = given.is_some() && is_id(object.kind.prefix, id);
+    if registry.has(id) || is_elsewhere {
+        return;
+    }
+    let name = given.map_or(object.name, |entry| Spanned {
+        value: id,
+        span: entry.value.span,
+    });
+    let names = registry.names(object.kind.prefix);
+    let otherwise = "name an endpoint in VpcEndpointId";
+    let code = "InvalidVpcEndpointId.NotFound";
+    not_found("there is no VPC endpoint", name, code, names, otherwise, problems);
 }
 
 /// The id that comes from a name.
@@ -55,22 +99,26 @@ pub(in crate::document) fn own_id(kind: &Kind, name: &str, region: &str, account
 /// Reads the objects.
 pub(super) fn resolve(
     objects: &[Object<'_>],
+    ids: &[String],
     registry: &Registry<'_>,
-    context: &Context,
     out: &mut Output,
     problems: &mut Problems,
 ) {
-    for object in objects {
+    for (object, id) in objects.iter().zip(ids) {
         let Object {
             kind,
             name,
             node,
             is_dumped,
         } = *object;
-        let id = object_id(object, context);
-        out.places.add(kind.section, &id, name.span);
+        let known_by = if is_connection(object) {
+            connection(id)
+        } else {
+            id.clone()
+        };
+        out.places.add(kind.section, &known_by, name.span);
         if is_dumped {
-            out.dumped.insert(id);
+            out.dumped.insert(known_by);
             let mut said = json::object(node, problems);
             let label = take_name(kind, name.value, &mut said);
             put(object, label, Value::Object(said.clone()), &said, out, problems);
@@ -80,10 +128,13 @@ pub(super) fn resolve(
         let Some(mut fields) = Fields::of(node, owner, name.span, problems) else {
             continue;
         };
+        if is_connection(object) {
+            check_connection(object, id, registry, problems);
+        }
         let label = fields.any_text("Name", problems).unwrap_or(name.value).to_owned();
         let tags = fields.tags(problems);
         let rest = fields.rest(problems);
-        let mut said = said((object, &id), registry, problems);
+        let mut said = said((object, id), registry, problems);
         if !tags.is_empty() {
             said.insert("Tags".to_owned(), labels(&tags));
         }
@@ -142,6 +193,7 @@ fn said((object, id): (&Object<'_>, &str), registry: &Registry<'_>, problems: &m
     });
     let mut writer = Writer {
         registry,
+        kind: object.kind,
         vpc_id: vpc,
         problems,
     };
@@ -162,6 +214,7 @@ fn labels(tags: &Tags) -> Value {
 
 struct Writer<'a, 'p> {
     registry: &'a Registry<'a>,
+    kind: &'static Kind,
     /// The VPC that the object is in.
     vpc_id: Option<&'a str>,
     problems: &'p mut Problems,
@@ -179,8 +232,29 @@ impl Writer<'_, '_> {
             None if key == "ResourceId" => self.any_of(&["vpc", "subnet", "eni", "tgw", "tgw-attach"], value),
             None if key == "ResourceArn" => self.any_of(&["vpc", "subnet"], value),
             None if key == "InstanceId" => self.any_of(&["eni"], value),
+            None if key == "Target" => self.target(value),
+            None if key == "ServiceName" && self.kind.section == "vpc_endpoints" => self.any_of(&["vpce-svc"], value),
             None => self.value(value),
         }
+    }
+
+    /// A target, which may be an instance by its name. What can be an address is one.
+    fn target(&mut self, node: &Node) -> Value {
+        let Tree::Mapping(entries) = &node.value else {
+            return self.value(node);
+        };
+        let is_name = |node: &Node| match &node.value {
+            Tree::Scalar { text, .. } => text.parse::<std::net::IpAddr>().is_err(),
+            _ => false,
+        };
+        let fields = entries.iter().map(|entry| {
+            let value = match &*entry.key {
+                "Id" if is_name(&entry.value) => self.any_of(&["eni"], &entry.value),
+                _ => self.field(entry),
+            };
+            (entry.key.clone(), value)
+        });
+        Value::Object(fields.collect())
     }
 
     /// The id of what may be of several kinds.

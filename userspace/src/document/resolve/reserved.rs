@@ -1,4 +1,5 @@
-//! Addresses that nobody gets without choosing them: those that NAT gateways choose, and reservations (semantics 2.2).
+//! Addresses that nobody gets without choosing them: those that NAT gateways, load balancers and
+//! endpoints choose, and reservations (semantics 2.2).
 
 use crate::resources::Resources;
 use ipnet::IpNet;
@@ -21,6 +22,14 @@ impl Reserved {
             for address in &nat.nat_gateway_addresses {
                 add(&nat.subnet_id, address.private_ip.map(|ip| IpNet::V4(ip.into())));
             }
+        }
+        for zone in outside.load_balancers.iter().flat_map(|one| &one.availability_zones) {
+            add(&zone.subnet_id, zone.node_address().map(|ip| IpNet::V4(ip.into())));
+            add(&zone.subnet_id, zone.node_ipv6_address().map(|ip| IpNet::V6(ip.into())));
+        }
+        for chosen in outside.vpc_endpoints.iter().flat_map(|one| &one.subnet_configurations) {
+            add(&chosen.subnet_id, chosen.ipv4.map(|ip| IpNet::V4(ip.into())));
+            add(&chosen.subnet_id, chosen.ipv6.map(|ip| IpNet::V6(ip.into())));
         }
         let ipv4 = outside.subnet_ipv4_cidr_reservations.iter();
         for reservation in ipv4.chain(&outside.subnet_ipv6_cidr_reservations) {

@@ -1,13 +1,16 @@
 //! What a configuration leaves out of the objects around its VPCs, filled in when all of them are known, so that nobody who
-//! reads resources has to guess: the network interfaces of NAT gateways, whose which public address is, the sides of
-//! peering connections, who is in which table of a transit gateway, and which routes are black holes.
+//! reads resources has to guess: the network interfaces of NAT gateways, load balancers and endpoints, whose which public
+//! address is, the sides of peering connections, who is in which table of a transit gateway, and which routes are black holes.
 //!
 //! Ids come from the ids of what they are derived for, and whoever chooses no address gets the lowest that is free, after
 //! all that are chosen. What is said is never changed. Dumps say all there is, so of those nothing is filled in that AWS
 //! gives only once, when something is made.
 
 mod address;
+mod endpoint;
+mod interface;
 mod ledger;
+mod load_balancer;
 mod nat_gateway;
 mod peering;
 mod pool;
@@ -42,7 +45,21 @@ pub(super) fn complete(resources: &mut Resources, given: &Given<'_>, places: &mu
     peering::complete(resources);
     transit_gateway::complete(resources, given, places);
     nat_gateway::complete(resources, given, places, problems);
-    address::complete(resources, given, places, problems);
+    load_balancer::settle(resources, given);
+    endpoint::settle(resources, given, places, problems);
+    let mut wants = load_balancer::wants(resources);
+    wants.extend(endpoint::wants(resources));
+    let mut seats = interface::seat(wants, resources, given, places, problems);
+    interface::settle(resources, &mut seats, places);
+    endpoint::fill(resources, &seats, places, problems);
+    endpoint::connect(resources, given);
+    let own = load_balancer::fill(resources, &seats, given, places);
+    let given = Given {
+        wishes: given.wishes.iter().copied().chain(&own).collect(),
+        ..*given
+    };
+    address::complete(resources, &given, places, problems);
+    load_balancer::publish(resources, &seats);
 }
 
 /// Indices in order of name and id, so that what is chosen doesn't depend on the order in a document.

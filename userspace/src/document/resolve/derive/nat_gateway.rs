@@ -1,6 +1,7 @@
 //! NAT gateways: the network interface of each, and its addresses (semantics 10.1).
 
 use super::Given;
+use super::interface::{free, names};
 use crate::document::check::is_there;
 use crate::document::diagnostic::{Problem, Problems, Span, quote};
 use crate::document::ids::id;
@@ -9,7 +10,6 @@ use crate::document::resolve::address::{Addresses, Home, Owner, Refusal};
 use crate::resources::{
     EniAttachment, InterfaceType, NatGateway, NatGatewayAddress, NetworkInterface, Resources, Subnet,
 };
-use ipnet::IpNet;
 use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -107,7 +107,7 @@ fn outcomes(resources: &Resources, given: &Given<'_>, places: &Places<'_>, probl
     if all.is_empty() {
         return Vec::new();
     }
-    let mut free = free(resources, &all);
+    let mut free = free(resources, all.iter().map(|work| work.subnet));
     let mut owners = HashMap::new();
     for work in &mut all {
         if let Some(eni) = work.eni {
@@ -176,36 +176,6 @@ fn eni_id(nat: &NatGateway) -> String {
     id("eni", &["", &nat.nat_gateway_id])
 }
 
-/// Which addresses are free in each of the NAT gateways' subnets.
-fn free<'a>(resources: &'a Resources, all: &[Work<'a>]) -> HashMap<&'a str, Addresses<'a>> {
-    let subnets = all.iter().map(|work| &*work.subnet.subnet_id);
-    let mut free: HashMap<&str, Addresses<'_>> = subnets.map(|id| (id, Addresses::default())).collect();
-    for eni in &resources.network_interfaces {
-        if let Some(addresses) = free.get_mut(&*eni.subnet_id) {
-            let owner = Owner::instance(&eni.name);
-            let single = eni
-                .private_ip_addresses
-                .iter()
-                .map(|address| IpNet::V4((*address).into()));
-            let prefixes = eni.ipv4_prefixes.iter().map(|prefix| IpNet::V4(*prefix));
-            single.chain(prefixes).for_each(|block| addresses.note(block, owner));
-        }
-    }
-    for reservation in &resources.subnet_ipv4_cidr_reservations {
-        let addresses = reservation.subnet_id.as_deref().and_then(|id| free.get_mut(id));
-        if let (Some(addresses), Some(block)) = (addresses, reservation.cidr) {
-            addresses.reserve(block);
-        }
-    }
-    free
-}
-
-/// The names of the network interfaces of each VPC.
-fn names(resources: &Resources) -> HashSet<(&str, &str)> {
-    let enis = resources.network_interfaces.iter();
-    enis.map(|eni| (&*eni.vpc_id, &*eni.name)).collect()
-}
-
 impl<'a> Work<'a> {
     fn live(&mut self) -> impl Iterator<Item = (usize, &mut NatGatewayAddress)> {
         self.addresses.iter_mut().enumerate().filter(|(_, it)| is_live(it))
@@ -248,7 +218,7 @@ impl<'a> Work<'a> {
 
     fn choose(&mut self, addresses: &mut Addresses<'a>, places: &Places<'_>, problems: &mut Problems) {
         let (owner, teller) = (self.owner(), self.teller(places));
-        let home = Home::of_ipv4(self.subnet.cidr_block);
+        let home = Home::of_subnet(self.subnet);
         for (index, address) in self.live() {
             let Some(private) = address.private_ip else { continue };
             for refusal in addresses.choose(private, home, owner) {
@@ -259,7 +229,7 @@ impl<'a> Work<'a> {
 
     fn get_free(&mut self, addresses: &mut Addresses<'a>, places: &Places<'_>, problems: &mut Problems) {
         let (owner, teller) = (self.owner(), self.teller(places));
-        let Some(block) = Home::of_ipv4(self.subnet.cidr_block).ipv4 else {
+        let Some(block) = Home::of_subnet(self.subnet).ipv4 else {
             return;
         };
         for (_, address) in self.live().filter(|(_, address)| address.private_ip.is_none()) {
@@ -278,7 +248,7 @@ impl<'a> Work<'a> {
         }
     }
 
-    fn outcome(self, names: &HashSet<(&str, &str)>) -> Outcome {
+    fn outcome(self, names: &HashSet<(String, String)>) -> Outcome {
         let eni = match self.eni {
             Some(eni) => Eni::There(eni.network_interface_id.clone()),
             None => Eni::Made(Box::new(self.made(names))),
@@ -291,13 +261,13 @@ impl<'a> Work<'a> {
     }
 
     /// The network interface as AWS makes it.
-    fn made(&self, names: &HashSet<(&str, &str)>) -> NetworkInterface {
+    fn made(&self, names: &HashSet<(String, String)>) -> NetworkInterface {
         let Self { nat, subnet, .. } = self;
         let given = nat
             .nat_gateway_addresses
             .iter()
             .find_map(|it| it.network_interface_id.clone());
-        let is_taken = names.contains(&(&*subnet.vpc_id, &*nat.name));
+        let is_taken = names.contains(&(subnet.vpc_id.clone(), nat.name.clone()));
         let name = if is_taken { &nat.nat_gateway_id } else { &nat.name };
         NetworkInterface {
             network_interface_id: given.unwrap_or_else(|| eni_id(nat)),

@@ -21,7 +21,7 @@ fn told(endpoint: Eni, reason: Reason) -> Fault {
 /// A packet has reached the ENI of an endpoint, and goes on in the provider's VPC.
 pub(super) fn pass(moment: Moment<'_>, walk: &mut Walk, endpoint: Eni) -> Result<(), Fault> {
     let world = moment.world();
-    if load_balancer::known(moment, endpoint, &walk.header).is_none() {
+    if !load_balancer::is_about_known(moment, endpoint, &walk.header) {
         let asked = pass_groups(moment, endpoint, Direction::Ingress, &Asked::by(walk));
         asked.map_err(|reason| told(endpoint, reason))?;
     }

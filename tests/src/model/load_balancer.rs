@@ -59,9 +59,9 @@ pub(super) fn pass(moment: Moment<'_>, walk: &mut Walk, node: Eni) -> Result<(),
 
 /// From a client to a target.
 pub(super) fn go_there(moment: Moment<'_>, walk: &mut Walk, entrance: Entrance) -> Result<(), Fault> {
-    let known = known(moment, entrance.door, &walk.header);
-    let (flow, leg) = match known {
-        Some((flow, leg)) => (flow, leg),
+    let going = go_on(moment, &walk.header, entrance)?;
+    let (flow, leg) = match going {
+        Some(going) => going,
         None => begin(moment, walk, entrance)?,
     };
     let node = leg.between.node;
@@ -81,12 +81,30 @@ pub(super) fn go_there(moment: Moment<'_>, walk: &mut Walk, entrance: Entrance) 
         outward: true,
     });
     go_on_from(moment, walk, node);
-    if known.is_none() && moment.world().has_groups(node) {
+    if going.is_none() && moment.world().has_groups(node) {
         // 13.2: "SG egress of the NLB (if any)".
         let left = pass_groups(moment, node, Direction::Egress, &Asked::by(walk));
         left.map_err(|reason| walk.told(reason))?;
     }
     Ok(())
+}
+
+/// A connection that is known goes on, as long as there is its listener, and its target. Else it is over, and what is no
+/// beginning is told so.
+fn go_on(moment: Moment<'_>, header: &Header, entrance: Entrance) -> Result<Option<(Flow, Leg)>, Fault> {
+    let Some((flow, leg)) = known(moment, entrance.door, header) else {
+        return Ok(None);
+    };
+    let node = entrance.node;
+    let service = moment.world().service(node, flow.protocol, flow.port);
+    let service = service.ok_or_else(|| told(node, Reason::NobodyListens))?;
+    if service.keeps(leg.between.target) {
+        return Ok(Some((flow, leg)));
+    }
+    if flow.protocol == TCP && !opens(header.tcp_flags) {
+        return Err(reset(node, header));
+    }
+    Ok(None)
 }
 
 /// 13.2: "Existing flow: its target."
@@ -95,6 +113,11 @@ pub(super) fn known(moment: Moment<'_>, door: Eni, header: &Header) -> Option<(F
     let flows = &moment.model.flows;
     let leg = flows.leg_of(moment.world(), &flow, header.tcp_flags, moment.now)?;
     Some((flow, leg))
+}
+
+/// Whether a packet from a client belongs to a connection that is known, or speaks of one.
+pub(super) fn is_about_known(moment: Moment<'_>, door: Eni, header: &Header) -> bool {
+    known(moment, door, header).is_some() || error::by_client(moment, door, header).is_some()
 }
 
 /// A client's packet's connection.
@@ -199,7 +222,10 @@ pub(super) fn catch(moment: Moment<'_>, walk: &mut Walk, sender: Eni) -> Result<
 
 /// From a target to a client: "reverse-translate".
 fn go_back(moment: Moment<'_>, walk: &mut Walk, flow: Flow, leg: Leg) -> Result<(), Fault> {
-    if flow.door != leg.between.node {
+    let node = leg.between.node;
+    let service = moment.world().service(node, flow.protocol, flow.port);
+    service.ok_or_else(|| told(node, Reason::NobodyListens))?;
+    if flow.door != node {
         endpoint::pass_back(moment, walk, flow.door)?;
     }
     walk.translate(Side::Source, flow.address, Some(flow.port));

@@ -219,6 +219,8 @@ impl Running {
         }
         let mut enis = resources.network_interfaces.iter();
         let neighbour = enis.find(|eni| eni.subnet_id == sender.subnet_id && eni.has(to));
+        // Who has no guest is spoken to by way of the router.
+        let neighbour = neighbour.filter(|eni| !eni.requester_managed);
         neighbour.map_or(ROUTER, |eni| eni.mac_address.0)
     }
 

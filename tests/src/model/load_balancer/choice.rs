@@ -50,9 +50,24 @@ pub(super) fn choose(
             return Err(Reason::TargetMeetsItself);
         }
         let source_port = flow.client_port;
-        return Ok(Leg { between, source_port });
+        // Who answers whom would be nobody's to tell.
+        let is_free = is_nobody_elses(moment, &between, source_port, &flow);
+        return is_free
+            .then_some(Leg { between, source_port })
+            .ok_or(Reason::BalancerHasNoPortLeft);
     }
     behind_node(moment, between, flow, seen.as_ref())
+}
+
+/// Whether no other client speaks to a target from the same address and port by another node.
+fn is_nobody_elses(moment: Moment<'_>, between: &Between, port: u16, flow: &Flow) -> bool {
+    let (world, flows) = (moment.world(), &moment.model.flows);
+    let vpc = world.vpc_of(between.node);
+    let mut nodes = world.nodes().filter(|node| world.vpc_of(*node) == vpc);
+    nodes.all(|node| {
+        let between = Between { node, ..*between };
+        flows.is_free(world, &between, port, (flow, moment.now))
+    })
 }
 
 /// "node's private IP, port 1024-65535": the one that was seen, if it may be that, else the first that may.

@@ -3,12 +3,13 @@
 use super::super::bytes::{self, Side};
 use super::super::fault::Fault;
 use super::super::header::{Header, Selector};
+use super::super::reason::Reason;
 use super::super::tracking::Tuple;
 use super::super::walk::{Moment, Walk};
 use super::super::world::{Eni, Target};
 use super::super::{Gateway, endpoint};
 use super::flow::{Between, Flow, Leg};
-use super::go_on_from;
+use super::{go_on_from, told};
 use std::net::IpAddr;
 
 /// What an error speaks of, and to whom.
@@ -29,35 +30,34 @@ fn is_unreachable(header: &Header) -> bool {
 }
 
 fn quoted(header: &Header) -> Option<Tuple> {
-    let quoted = header.quoted.filter(|_| is_unreachable(header))?;
+    let quoted = header.quoted.filter(|_| header.is_icmp_error())?;
     let is_about_sender = quoted.src == header.dst;
     (is_about_sender && matches!(quoted.protocol, super::TCP | super::UDP)).then_some(quoted)
 }
 
 /// An error to a node about what it has sent, to a target or to a client.
 pub(super) fn known(moment: Moment<'_>, node: Eni, header: &Header) -> Option<Errs> {
+    about_request(moment, node, quoted(header)?).or_else(|| by_client(moment, node, header))
+}
+
+/// An error from a client about an answer that has come out of a node, or of an endpoint.
+pub(super) fn by_client(moment: Moment<'_>, door: Eni, header: &Header) -> Option<Errs> {
     let quoted = quoted(header)?;
-    let own = moment.world().interface(node);
-    if !own.has(header.dst) {
-        return None;
-    }
-    about_request(moment, node, quoted).or_else(|| {
-        let flow = Flow {
-            door: node,
-            protocol: quoted.protocol,
-            client: quoted.dst,
-            client_port: quoted.b,
-            address: quoted.src,
-            port: quoted.a,
-        };
-        let flows = &moment.model.flows;
-        let leg = flows.leg_of(moment.world(), &flow, 0, moment.now)?;
-        Some(Errs {
-            flow,
-            leg,
-            quoted,
-            to_client: false,
-        })
+    let flow = Flow {
+        door,
+        protocol: quoted.protocol,
+        client: quoted.dst,
+        client_port: quoted.b,
+        address: quoted.src,
+        port: quoted.a,
+    };
+    let flows = &moment.model.flows;
+    let leg = flows.leg_of(moment.world(), &flow, 0, moment.now)?;
+    Some(Errs {
+        flow,
+        leg,
+        quoted,
+        to_client: false,
     })
 }
 
@@ -106,6 +106,9 @@ pub(super) fn pass(moment: Moment<'_>, walk: &mut Walk, errs: Errs) -> Result<()
     let (from, to) = if to_client { (client, own) } else { (target, source) };
     if to_client && flow.door != between.node {
         endpoint::pass_back(moment, walk, flow.door)?;
+    }
+    if !is_unreachable(&walk.header) {
+        return Err(told(between.node, Reason::BalancerDoesNotCarryIt));
     }
     for (side, (address, port)) in [(Side::Source, from), (Side::Destination, to)] {
         bytes::set_quoted_address(&mut walk.frame, &walk.header, side, address);

@@ -1,7 +1,7 @@
 //! What nodes remember of connections (semantics 13.3, 13.6).
 
 use super::super::held::Held;
-use super::super::world::{Eni, Service, Target, World};
+use super::super::world::{Eni, Target, World};
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -46,10 +46,19 @@ struct Stuck {
     target: Target,
 }
 
+/// A connection as a node knows it.
+#[derive(Clone, Copy, Debug)]
+struct Known {
+    leg: Leg,
+    held: Held,
+    /// After so much silence it is forgotten.
+    idle: Duration,
+}
+
 /// All connections of all nodes.
 #[derive(Clone, Debug, Default)]
 pub(in super::super) struct Flows {
-    by_flow: HashMap<Flow, (Leg, Held)>,
+    by_flow: HashMap<Flow, Known>,
     by_port: HashMap<Between, HashMap<u16, Flow>>,
     stuck: HashMap<(Eni, String, IpAddr), Stuck>,
 }
@@ -76,12 +85,12 @@ impl Leg {
 }
 
 impl Flows {
-    /// What stands for a connection, as long as it lives, isn't over, and its target is there.
+    /// What stands for a connection, as long as it lives and isn't over.
     pub(super) fn leg_of(&self, world: &World, flow: &Flow, tcp_flags: u8, now: Duration) -> Option<Leg> {
-        let (leg, held) = self.by_flow.get(flow)?;
-        let service = service_of(world, flow, leg)?;
-        let lives = held.is_live_for(service.idle(), now) && !held.is_succeeded_by(tcp_flags);
-        (lives && service.keeps(leg.between.target)).then_some(*leg)
+        let known = self.by_flow.get(flow)?;
+        let is_there = world.interface(flow.door).has(flow.address);
+        let lives = known.held.is_live_for(known.idle, now) && !known.held.is_succeeded_by(tcp_flags);
+        (is_there && lives).then_some(known.leg)
     }
 
     /// The connection that a target speaks of.
@@ -119,17 +128,19 @@ impl Flows {
         now: Duration,
     ) {
         let known = self.leg_of(world, &flow, if outward { tcp_flags } else { 0 }, now);
-        let mut held = Held::default();
-        if let Some((old, seen)) = self.by_flow.get(&flow) {
-            if known == Some(leg) {
-                held = *seen;
-            }
-            if let Some(ports) = self.by_port.get_mut(&old.between) {
-                ports.remove(&old.source_port);
-            }
+        let old = self.by_flow.get(&flow).copied();
+        if let Some(Known { leg, .. }) = old
+            && let Some(ports) = self.by_port.get_mut(&leg.between)
+            && ports.get(&leg.source_port) == Some(&flow)
+        {
+            ports.remove(&leg.source_port);
         }
+        let same = old.filter(|_| known == Some(leg));
+        let mut held = same.map(|same| same.held).unwrap_or_default();
         held.saw(outward, tcp_flags, now);
-        self.by_flow.insert(flow, (leg, held));
+        let service = world.service(leg.between.node, flow.protocol, flow.port);
+        let idle = service.map(|service| service.idle()).unwrap_or_default();
+        self.by_flow.insert(flow, Known { leg, held, idle });
         self.by_port
             .entry(leg.between)
             .or_default()
@@ -149,17 +160,8 @@ impl Flows {
     /// The connections of nodes and endpoints that are gone go with them.
     pub(in super::super) fn retain(&mut self, is_there: impl Fn(Eni) -> bool) {
         self.by_flow
-            .retain(|flow, (leg, _)| is_there(flow.door) && is_there(leg.between.node));
+            .retain(|flow, known| is_there(flow.door) && is_there(known.leg.between.node));
         self.by_port.retain(|between, _| is_there(between.node));
         self.stuck.retain(|(door, _, _), _| is_there(*door));
     }
-}
-
-/// The listener that a connection belongs to, if it is still there.
-fn service_of<'a>(world: &'a World, flow: &Flow, leg: &Leg) -> Option<Service<'a>> {
-    let node = leg.between.node;
-    let is_led_there = flow.door == node || world.has_eni(flow.door) && world.is_endpoint(flow.door);
-    let is_there = is_led_there && world.has_eni(node) && world.interface(flow.door).has(flow.address);
-    let service = is_there.then(|| world.service(node, flow.protocol, flow.port));
-    service.flatten()
 }

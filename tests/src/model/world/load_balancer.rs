@@ -253,15 +253,18 @@ impl<'a> Service<'a> {
         is_usable(target) || target.state == "unhealthy" && !enabled.any(|it| is_usable(&it))
     }
 
-    /// Whether the flows of a target go on. 13.5: "packets of its existing TCP connections get RST
+    /// Whether the flows of a target go on. 13.5: of an unhealthy one "packets of its existing TCP connections get RST
     /// (connection_termination.enabled, default true; can't be enabled for UDP) unless failing open"; 13.6: "draining, no
     /// new flows, existing continue".
     pub(in super::super) fn keeps(&self, target: Target) -> bool {
         let ends = self.said("target_health_state.unhealthy.connection_termination.enabled") != Some("false");
         let mut registered = self.registered().filter(|it| it.target == target);
         registered.any(|it| {
-            let is_lost = self.protocol == TCP && ends && !it.state.ends_with("draining");
-            self.takes(&it) || !is_lost
+            let is_kept = match it.state {
+                "unhealthy" => self.protocol != TCP || !ends,
+                state => state.ends_with("draining"),
+            };
+            self.takes(&it) || is_kept
         })
     }
 

@@ -40,7 +40,7 @@ use count::FlowCount;
 use expedited::Expedited;
 use generation::GenerationWord;
 use groundplane_abi::control::{Generation, Settings};
-use groundplane_abi::eni::{Counter, DropKey, EniEntry, EniKey, EniState, EniTotals};
+use groundplane_abi::eni::{Counter, DropKey, EniEntry, EniKey, EniState, EniTotals, eni_flag};
 use groundplane_abi::flow::{FlowEntry, FlowKey};
 use groundplane_abi::{Device, Ip4, Ip6, LAYOUT_VERSION, map};
 use groundplane_datapath::FlowTable;
@@ -259,7 +259,7 @@ impl Datapath {
         self.tables.enis.get(EniKey { bank, device })
     }
 
-    /// What people call whoever packets are dropped at that is no guest: the outside, or a NAT gateway.
+    /// What people call whoever packets are dropped at that is no guest: the outside, or a component.
     pub fn gateway(&self, device: Device) -> Result<Option<String>> {
         if device == Device::INTERNET {
             return Ok(Some("the internet".to_owned()));
@@ -267,8 +267,16 @@ impl Datapath {
         if !device.is_component() {
             return Ok(None);
         }
-        let nat = self.tables.nat(device, self.generation().bank())?;
-        Ok(nat.map(|address| format!("NAT gateway {address}")))
+        let Some(eni) = self.eni(device)? else { return Ok(None) };
+        let kind = if eni.flags & eni_flag::BALANCER != 0 {
+            "load balancer"
+        } else if eni.flags & eni_flag::ENDPOINT != 0 {
+            "endpoint"
+        } else {
+            "NAT gateway"
+        };
+        let address = self.tables.component_address(device, self.generation().bank())?;
+        Ok(address.map(|address| format!("{kind} {address}")))
     }
 
     /// All counters, added up over cores and live flows.

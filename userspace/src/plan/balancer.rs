@@ -40,21 +40,23 @@ pub(super) fn compile(lookup: &Lookup<'_>, vpc: &Objects<'_>, plan: &mut Plan) {
         match eni.interface_type {
             InterfaceType::NetworkLoadBalancer => compile_node(lookup, eni, binding.device, plan),
             InterfaceType::VpcEndpoint => compile_endpoint(lookup, eni, binding.device, plan),
-            _ => {}
+            _ => continue,
         }
+        insert_addresses(eni, binding.device, plan);
     }
 }
 
-/// A node: its addresses, which stand for clients that targets don't see, and its listeners.
-fn compile_node(lookup: &Lookup<'_>, eni: &NetworkInterface, node: Device, plan: &mut Plan) {
-    let key = EniKey {
-        bank: Bank(0),
-        device: node,
-    };
+/// A component's addresses: a node's stand for clients that targets don't see, and all have one they are called by.
+fn insert_addresses(eni: &NetworkInterface, device: Device, plan: &mut Plan) {
+    let key = EniKey { bank: Bank(0), device };
     let addresses: Vec<_> = eni.private_ip_addresses.iter().copied().map(Ip4::from).collect();
     plan.ip4.nats.insert(key, nat::entry(&addresses));
     let addresses: Vec<_> = eni.ipv6_addresses.iter().copied().map(Ip6::from).collect();
     plan.ip6.nats.insert(key, nat::entry(&addresses));
+}
+
+/// A node's listeners.
+fn compile_node(lookup: &Lookup<'_>, eni: &NetworkInterface, node: Device, plan: &mut Plan) {
     let balancer = lookup.all.balancer_of(eni).filter(|it| it.is_network_and_there());
     let subnet = lookup.all.subnets.iter().find(|it| it.subnet_id == eni.subnet_id);
     let (Some(balancer), Some(subnet)) = (balancer, subnet) else {

@@ -137,7 +137,12 @@ fn number<'a>(lookup: &Lookup<'_>, eni: &'a NetworkInterface, problems: &mut Pro
         kind: binding.kind,
         vpc: VpcId(vpc?),
         subnet: SubnetId(subnet?),
-        group_set: lookup.group_sets.of(eni)?,
+        // A component without groups asks none, and is nobody's member.
+        group_set: if eni.interface_type.is_component() && eni.groups.is_empty() {
+            GroupSetId::NONE
+        } else {
+            lookup.group_sets.of(eni)?
+        },
     })
 }
 

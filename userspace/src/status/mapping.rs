@@ -1,4 +1,4 @@
-//! NAT gateways as `status` tells of them: how many connections each of their addresses has to whom.
+//! NAT gateways and load balancers as `status` tells of them: how many connections each of their addresses has to whom.
 
 use crate::flows::protocol_name;
 use crate::install::error::Result;
@@ -14,7 +14,7 @@ use std::net::Ipv4Addr;
 /// So many destinations are told of, the busiest ones.
 const TOLD: usize = 16;
 
-/// What an address of a NAT gateway has to one destination.
+/// What an address of a NAT gateway or of a load balancer's node has to one destination.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct MappingStatus {
     pub gateway: String,
@@ -23,22 +23,19 @@ pub struct MappingStatus {
     pub destination: Ipv4Addr,
     pub destination_port: Option<u16>,
     pub mappings: u64,
-    /// Where new ones are dropped as `NatPortsExhausted`.
+    /// Where new ones are dropped as `NatPortsExhausted` or `BalancerPortsExhausted`.
     pub most: u32,
 }
 
 pub(super) fn busiest(datapath: &Datapath) -> Result<Vec<MappingStatus>> {
     let mut counts = datapath.mapping_counts()?;
     counts.sort_by_key(|(key, count)| (Reverse(*count), *key));
-    counts.truncate(TOLD);
-    counts
-        .into_iter()
-        .map(|(key, mappings)| {
-            let unknown = || format!("device {}", key.device().0);
-            let gateway = datapath.gateway(key.device())?.unwrap_or_else(unknown);
-            Ok(MappingStatus::new(gateway, &key, mappings))
-        })
-        .collect()
+    let named = counts.into_iter().filter_map(|(key, mappings)| {
+        // Whoever has no name is gone, or lets clients keep their own ports, of which none run out.
+        let gateway = datapath.gateway(key.device()).transpose()?;
+        Some(gateway.map(|gateway| MappingStatus::new(gateway, &key, mappings)))
+    });
+    named.take(TOLD).collect()
 }
 
 impl MappingStatus {

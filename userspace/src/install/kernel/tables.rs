@@ -126,8 +126,8 @@ impl BankedTables {
         Ok([zero, one])
     }
 
-    /// The primary address of the NAT gateway whose ENI has a number.
-    pub(super) fn nat(&self, device: Device, bank: Bank) -> Result<Option<Ip4>> {
+    /// The primary address of the component whose ENI has a number.
+    pub(super) fn component_address(&self, device: Device, bank: Bank) -> Result<Option<Ip4>> {
         let nat = self.ip4.nats.get(EniKey { bank, device })?;
         Ok(nat.and_then(|nat| nat.addresses.first().copied()))
     }

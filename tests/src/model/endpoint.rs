@@ -14,8 +14,8 @@ const MTU: usize = 8500;
 const TCP: u8 = 6;
 const UDP: u8 = 17;
 
-fn told(endpoint: Eni, reason: Reason) -> Fault {
-    Fault::at(Spot::Eni(endpoint), Direction::Ingress, reason)
+fn told(at: Eni, reason: Reason) -> Fault {
+    Fault::at(Spot::Eni(at), Direction::Ingress, reason)
 }
 
 /// A packet has reached the ENI of an endpoint, and goes on in the provider's VPC.
@@ -25,7 +25,7 @@ pub(super) fn pass(moment: Moment<'_>, walk: &mut Walk, endpoint: Eni) -> Result
         let asked = pass_groups(moment, endpoint, Direction::Ingress, &Asked::by(walk));
         asked.map_err(|reason| told(endpoint, reason))?;
     }
-    carries(world, walk, endpoint)?;
+    carries(world, walk, (endpoint, endpoint))?;
     let node = world.node_behind(endpoint);
     let node = node.ok_or_else(|| told(endpoint, Reason::EndpointHasNoNode))?;
     walk.gateways.push(Gateway::Endpoint);
@@ -37,23 +37,23 @@ pub(super) fn pass(moment: Moment<'_>, walk: &mut Walk, endpoint: Eni) -> Result
     load_balancer::go_there(moment, walk, entrance)
 }
 
-/// "The reply is reversed by state."
-pub(super) fn pass_back(moment: Moment<'_>, walk: &mut Walk, endpoint: Eni) -> Result<(), Fault> {
-    carries(moment.world(), walk, endpoint)?;
+/// "The reply is reversed by state." What doesn't pass is told of where it is, at the node.
+pub(super) fn pass_back(moment: Moment<'_>, walk: &mut Walk, (node, endpoint): (Eni, Eni)) -> Result<(), Fault> {
+    carries(moment.world(), walk, (node, endpoint))?;
     walk.gateways.push(Gateway::EndpointBack);
     Ok(())
 }
 
 /// "state Available? protocol TCP or UDP? size <= 8500?"
-fn carries(world: &World, walk: &mut Walk, endpoint: Eni) -> Result<(), Fault> {
+fn carries(world: &World, walk: &mut Walk, (at, endpoint): (Eni, Eni)) -> Result<(), Fault> {
     if !world.is_available(endpoint) {
-        return Err(told(endpoint, Reason::EndpointIsNotAvailable));
+        return Err(told(at, Reason::EndpointIsNotAvailable));
     }
     if !matches!(walk.header.protocol, TCP | UDP) {
-        return Err(told(endpoint, Reason::EndpointDoesNotCarryIt));
+        return Err(told(at, Reason::EndpointDoesNotCarryIt));
     }
     if walk.header.ip_len > MTU {
-        return Err(told(endpoint, Reason::LargerThanTheEndpointTakes));
+        return Err(told(at, Reason::LargerThanTheEndpointTakes));
     }
     // "MSS is clamped": to what a NAT gateway, of the same MTU, clamps it to.
     walk.clamps = true;

@@ -161,12 +161,11 @@ fn begin(moment: Moment<'_>, walk: &mut Walk, entrance: Entrance) -> Result<(Flo
     Ok((flow, leg))
 }
 
-/// RFC 9293 section 3.10.7.1: a RST isn't answered by a RST. A later fragment doesn't say what would be answered.
+/// RFC 9293 section 3.10.7.1: a RST isn't answered by a RST. A fragment doesn't say how long the segment is.
 fn reset(node: Eni, header: &Header) -> Fault {
     const RST: u8 = 4;
     let fault = told(node, Reason::BalancerKnowsNoConnection);
-    let is_later = header.fragment.is_some_and(|fragment| !fragment.first);
-    if header.tcp_flags & RST != 0 || is_later {
+    if header.tcp_flags & RST != 0 || header.fragment.is_some() {
         return fault;
     }
     fault.answered(Answer::Reset)
@@ -226,7 +225,7 @@ fn go_back(moment: Moment<'_>, walk: &mut Walk, flow: Flow, leg: Leg) -> Result<
     let service = moment.world().service(node, flow.protocol, flow.port);
     service.ok_or_else(|| told(node, Reason::NobodyListens))?;
     if flow.door != node {
-        endpoint::pass_back(moment, walk, flow.door)?;
+        endpoint::pass_back(moment, walk, (node, flow.door))?;
     }
     walk.translate(Side::Source, flow.address, Some(flow.port));
     walk.translate(Side::Destination, flow.client, Some(flow.client_port));

@@ -57,9 +57,9 @@ pub fn s84_what_is_no_connection_is_reset_and_what_nobody_listens_to_is_not(scen
 pub fn s85_a_target_admits_a_load_balancer_by_its_group(scene: &mut Scene) {
     scene.given(|t0| {
         balance(t0, "instance", &["a2"]);
-        group(t0, "sg-nlb", vec![tcp_to(80).from("0.0.0.0/0")]);
-        group(t0, "target", vec![tcp_to(8080).from_group("sg-nlb")]);
-        t0.balancer_groups("nlb-A", &["sg-nlb"]).in_groups("a2", &["target"]);
+        group(t0, "nlb", vec![tcp_to(80).from("0.0.0.0/0")]);
+        group(t0, "target", vec![tcp_to(8080).from_group("nlb")]);
+        t0.balancer_groups("nlb-A", &["nlb"]).in_groups("a2", &["target"]);
     });
     scene.when(by_node("p1", "a2")).then(accepted().seen_as("10.0.10.10"));
     scene.given(|t0| {

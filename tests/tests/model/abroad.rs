@@ -5,7 +5,7 @@
 //! configuration of a conversation stays as it is.
 
 mod reach;
-mod speech;
+pub(crate) mod speech;
 mod world;
 
 use groundplane::simulate::Capacity;
@@ -19,7 +19,7 @@ use groundplane_tests::topology::Topology;
 use groundplane_tests::twin::{self, Heard, Twin, component_on};
 use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
-pub(crate) use reach::{REASONS, Reach};
+pub(crate) use reach::{BALANCER_REASONS, REASONS, Reach};
 use speech::Heap;
 use std::time::Duration;
 
@@ -34,7 +34,7 @@ const SMALL: Capacity = Capacity {
 };
 
 /// One conversation, with both listening.
-struct Room {
+pub(crate) struct Room {
     topology: Topology,
     model: Model,
     twin: Twin,
@@ -47,13 +47,7 @@ struct Room {
 pub(crate) fn listen(seed: u64, index: u64, reach: &mut Reach) -> Result<(), String> {
     let mut random = ChaCha8Rng::seed_from_u64(seed ^ index.rotate_left(32));
     let topology = world::topology(&mut random);
-    let mut room = Room {
-        model: Model::new(topology.resources.clone()),
-        twin: Twin::of(&twin::compile(&topology), SMALL),
-        topology,
-        now: Duration::ZERO,
-        story: Vec::new(),
-    };
+    let mut room = Room::new(topology);
     let mut heap = Heap::new(&room.topology);
     for _ in 0..STEPS {
         if random.random_bool(0.1) {
@@ -77,14 +71,37 @@ pub(crate) fn listen(seed: u64, index: u64, reach: &mut Reach) -> Result<(), Str
 }
 
 impl Room {
-    fn wait(&mut self, time: Duration) {
+    pub(crate) fn new(topology: Topology) -> Self {
+        Self {
+            model: Model::new(topology.resources.clone()),
+            twin: Twin::of(&twin::compile(&topology), SMALL),
+            topology,
+            now: Duration::ZERO,
+            story: Vec::new(),
+        }
+    }
+
+    /// Another configuration is put in force.
+    pub(crate) fn configure(&mut self, topology: &Topology) {
+        self.model.configure(topology.resources.clone());
+        self.twin.configure(topology);
+        self.topology = topology.clone();
+        self.story.push("another configuration".to_owned());
+    }
+
+    pub(crate) fn wait(&mut self, time: Duration) {
         self.now += time;
         self.twin.wait(time);
         self.story.push(format!("{time:?} later"));
     }
 
     /// One packet. Where it has arrived, if it has; the outside is a place, too.
-    fn packet(&mut self, from: Device, frame: &[u8], reach: &mut Reach) -> Result<Option<(Device, Vec<u8>)>, String> {
+    pub(crate) fn packet(
+        &mut self,
+        from: Device,
+        frame: &[u8],
+        reach: &mut Reach,
+    ) -> Result<Option<(Device, Vec<u8>)>, String> {
         let (heard, path) = self.twin.send(from, frame, false);
         let told = self.told(&heard);
         let (expected, expected_told) = self.expected(from, frame, (&heard, told.as_ref()));
@@ -175,7 +192,7 @@ impl Room {
         })
     }
 
-    fn tell(&self, wrong: &str) -> String {
+    pub(crate) fn tell(&self, wrong: &str) -> String {
         let last = self.story.len().saturating_sub(60);
         let story = self.story[last..].join("\n");
         format!("\n{story}\n{wrong}")

@@ -105,7 +105,7 @@ pub(super) fn pass(moment: Moment<'_>, walk: &mut Walk, errs: Errs) -> Result<()
     let (client, own) = ((flow.client, flow.client_port), (flow.address, flow.port));
     let (from, to) = if to_client { (client, own) } else { (target, source) };
     if to_client && flow.door != between.node {
-        endpoint::pass_back(moment, walk, flow.door)?;
+        endpoint::pass_back(moment, walk, (between.node, flow.door))?;
     }
     if !is_unreachable(&walk.header) {
         return Err(told(between.node, Reason::BalancerDoesNotCarryIt));

@@ -102,9 +102,10 @@ fn s77_packets_pass_an_endpoint_that_is_available_and_no_other() {
     room.change(|t0| {
         t0.endpoint_state("vpce-1", "Rejected");
     });
-    let unavailable = room.arriving("vpce-1-A1", Reason::EndpointIsNotAvailable);
-    assert_eq!(room.send("a1", data()), unavailable);
-    assert_eq!(room.send("t1", answer((T1, 8443), (NODE, 2000))), unavailable);
+    let unavailable = |room: &Room, at| room.arriving(at, Reason::EndpointIsNotAvailable);
+    assert_eq!(room.send("a1", data()), unavailable(&room, "vpce-1-A1"));
+    let back = room.send("t1", answer((T1, 8443), (NODE, 2000)));
+    assert_eq!(back, unavailable(&room, "nlb-P-P1"));
 }
 
 #[test]

@@ -7,7 +7,7 @@
 
 use crate::family::Family;
 use crate::nat::{self, MOST};
-use crate::packet::{has_ports, packet_flag};
+use crate::packet::{Packet, has_ports, packet_flag};
 use crate::security_group;
 use crate::stages::Stages;
 use crate::walk::Walk;
@@ -265,9 +265,9 @@ pub fn connect<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Resul
         returns
     };
     if returns != Device::NONE {
-        let answer = walk.packet.key(returns).reversed(returns);
+        let answer = answer_to(&walk.packet, returns);
         let is_taken = nat::is_mapped(stages, walk, &answer);
-        if is_taken && walk.mapping.becomes != walk.own_key.reversed(walk.passage.door) {
+        if is_taken && !is_own(walk) {
             return Err(DropReason::BALANCER_PORTS_EXHAUSTED);
         }
         walk.mapping.becomes = walk.packet.key(returns);
@@ -276,6 +276,30 @@ pub fn connect<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Resul
     walk.wanted.mappings[place].forward = walk.own_key;
     walk.wanted.len += 1;
     Ok(())
+}
+
+/// The key of the answer to a packet with ports, made at once: a key that is reversed is two on the stack.
+#[inline(always)]
+fn answer_to<I: Family>(packet: &Packet<I>, at: Device) -> FlowKey<I> {
+    FlowKey::new(
+        at,
+        packet.protocol,
+        packet.dst,
+        packet.src,
+        packet.dst_port,
+        packet.src_port,
+    )
+}
+
+/// Whether the mapping in the walk is of the very client whose packet this is, by the same door. Field by field, since a key
+/// takes stack that isn't there.
+#[inline(always)]
+fn is_own<I: Family>(walk: &Walk<I>) -> bool {
+    let (becomes, own) = (&walk.mapping.becomes, &walk.own_key);
+    becomes.device() == walk.passage.door
+        && becomes.src().difference(own.dst()) == 0
+        && becomes.dst().difference(own.src()) == 0
+        && (becomes.src_port(), becomes.dst_port()) == (own.dst_port(), own.src_port())
 }
 
 /// A target by a hash of the packet, or of its source alone.

@@ -24,7 +24,11 @@ pub(crate) fn listen(seed: u64, index: u64, reach: &mut Reach) -> Result<(), Str
     let mut is_changed = false;
     for _ in 0..STEPS {
         match random.random_range(0..100) {
-            0..8 => room.wait(speech::pause(is_changed, &mut random)),
+            0..8 => {
+                let time = speech::pause(is_changed, &mut random);
+                room.wait(time);
+                heap.paused(time);
+            }
             8..11 => {
                 world::change(&mut topology, &mut random);
                 room.configure(&topology);

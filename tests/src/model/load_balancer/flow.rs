@@ -53,13 +53,22 @@ struct Known {
     held: Held,
     /// After so much silence it is forgotten.
     idle: Duration,
+    /// How often it has begun after it was over.
+    era: u64,
+}
+
+/// Whose a port is, and since when.
+#[derive(Clone, Copy, Debug)]
+struct Port {
+    flow: Flow,
+    era: u64,
 }
 
 /// All connections of all nodes.
 #[derive(Clone, Debug, Default)]
 pub(in super::super) struct Flows {
     by_flow: HashMap<Flow, Known>,
-    by_port: HashMap<Between, HashMap<u16, Flow>>,
+    by_port: HashMap<Between, HashMap<u16, Port>>,
     stuck: HashMap<(Eni, String, IpAddr), Stuck>,
 }
 
@@ -93,12 +102,16 @@ impl Flows {
         (is_there && lives).then_some(known.leg)
     }
 
-    /// The connection that a target speaks of.
+    /// The connection that a target speaks of. One that goes on with another target, because its own has gone, may still be
+    /// answered by that.
     pub(super) fn flow_of(&self, world: &World, between: &Between, port: u16, now: Duration) -> Option<(Flow, Leg)> {
-        let flow = *self.by_port.get(between)?.get(&port)?;
-        let leg = self.leg_of(world, &flow, 0, now)?;
-        let is_its = leg.between == *between && leg.source_port == port;
-        is_its.then_some((flow, leg))
+        let Port { flow, era } = *self.by_port.get(between)?.get(&port)?;
+        self.leg_of(world, &flow, 0, now)?;
+        let leg = Leg {
+            between: *between,
+            source_port: port,
+        };
+        (self.by_flow.get(&flow)?.era == era).then_some((flow, leg))
     }
 
     /// Whether nobody else has a port.
@@ -118,7 +131,7 @@ impl Flows {
         ports.len() < MOST || live().count() < MOST
     }
 
-    /// A packet of a connection has passed.
+    /// A packet of a connection has passed, from its client or to it.
     pub(in super::super) fn saw(
         &mut self,
         world: &World,
@@ -127,24 +140,29 @@ impl Flows {
         tcp_flags: u8,
         now: Duration,
     ) {
-        let known = self.leg_of(world, &flow, if outward { tcp_flags } else { 0 }, now);
-        let old = self.by_flow.get(&flow).copied();
-        if let Some(Known { leg, .. }) = old
-            && let Some(ports) = self.by_port.get_mut(&leg.between)
-            && ports.get(&leg.source_port) == Some(&flow)
-        {
-            ports.remove(&leg.source_port);
-        }
-        let same = old.filter(|_| known == Some(leg));
-        let mut held = same.map(|same| same.held).unwrap_or_default();
-        held.saw(outward, tcp_flags, now);
+        let lives = self
+            .leg_of(world, &flow, if outward { tcp_flags } else { 0 }, now)
+            .is_some();
         let service = world.service(leg.between.node, flow.protocol, flow.port);
-        let idle = service.map(|service| service.idle()).unwrap_or_default();
-        self.by_flow.insert(flow, Known { leg, held, idle });
-        self.by_port
-            .entry(leg.between)
-            .or_default()
-            .insert(leg.source_port, flow);
+        let known = self.by_flow.entry(flow).or_insert(Known {
+            leg,
+            held: Held::default(),
+            idle: Duration::ZERO,
+            era: 0,
+        });
+        if !lives {
+            (known.held, known.era) = (Held::default(), known.era + 1);
+        }
+        known.held.saw(outward, tcp_flags, now);
+        known.idle = service.map(|service| service.idle()).unwrap_or_default();
+        if outward {
+            known.leg = leg;
+            let port = Port { flow, era: known.era };
+            self.by_port
+                .entry(leg.between)
+                .or_default()
+                .insert(leg.source_port, port);
+        }
     }
 
     /// The target of a source, while the node could choose among the same ones.

@@ -7,12 +7,13 @@ use rand::seq::IndexedRandom as _;
 use rand_chacha::ChaCha8Rng;
 
 /// The groups of targets, and who is in them.
-const TARGETS: [(&str, &[&str]); 5] = [
+const TARGETS: [(&str, &[&str]); 6] = [
     ("web", &["a2", "a3", "a1x"]),
     ("plain", &["a2", "a3"]),
     ("dns", &["a2", "a3"]),
     ("both", &["a2", "a1x"]),
     ("targets-P", &["t1", "t3"]),
+    ("dns-P", &["t1", "t3"]),
 ];
 /// The ports of VPC-A's load balancer.
 const LISTENERS: [(&str, u16, &str); 4] = [
@@ -35,6 +36,7 @@ pub(super) fn topology(random: &mut ChaCha8Rng) -> Topology {
         .target_group("plain", "ip", "TCP", 8080)
         .target_group("dns", "ip", "UDP", 5353)
         .target_group("both", "ip", "TCP_UDP", 9000);
+    topology.within("P1").target_group("dns-P", "ip", "UDP", 5353);
     for (group, targets) in TARGETS.iter().filter(|(group, _)| *group != "targets-P") {
         for target in *targets {
             topology.target(group, target);
@@ -43,7 +45,7 @@ pub(super) fn topology(random: &mut ChaCha8Rng) -> Topology {
     for (protocol, port, group) in LISTENERS {
         topology.listener("nlb-A", protocol, port, group);
     }
-    topology.listener("nlb-P", "UDP", 53, "targets-P");
+    topology.listener("nlb-P", "UDP", 53, "dns-P");
     always(&mut topology);
     named_groups(&mut topology);
     topology
@@ -170,9 +172,10 @@ pub(super) fn change(topology: &mut Topology, random: &mut ChaCha8Rng) {
     let target = *targets.choose(random).expect("some");
     match random.random_range(0..12) {
         0..4 => {
-            let state = *["healthy", "healthy", "initial", "unhealthy", "draining", "unused"]
-                .choose(random)
-                .expect("some");
+            let states = ["healthy", "healthy", "initial", "draining", "unused", "unhealthy"];
+            let is_tcp = matches!(group, "web" | "plain" | "targets-P");
+            let states = if is_tcp { &states[..] } else { &states[..5] };
+            let state = *states.choose(random).expect("some");
             topology.target_health(group, target, state);
         }
         4 => drop(topology.deregister(group, target)),

@@ -28,10 +28,8 @@ fn a_load_balancer_says_what_aws_would_say() {
         .filter_map(|zone| zone.zone_name.as_deref())
         .collect();
     assert_eq!(zones, ["us-east-1a", "us-east-1b"]);
-    assert_eq!(
-        all.target_groups[0].load_balancer_arns,
-        [balancer.load_balancer_arn.clone()]
-    );
+    let arns: Vec<_> = all.target_groups[0].load_balancer_arns.iter().collect();
+    assert_eq!(arns, [&balancer.load_balancer_arn]);
     // It faces the internet, so each node is lent an address.
     let public: Vec<_> = balancer
         .availability_zones

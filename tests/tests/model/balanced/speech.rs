@@ -43,6 +43,8 @@ const DOORS: [&str; 7] = [
     "10.0.3.70",
     "10.1.1.70",
 ];
+/// Where targets listen.
+const TARGET_PORTS: [u16; 4] = [8080, 5353, 9000, 8443];
 /// The shortest time after which a connection may be forgotten.
 const SHORTEST_LIMIT: Duration = Duration::from_secs(10);
 
@@ -64,6 +66,13 @@ impl Heap {
             guests: names.map(|name| (name, topology.guest(name))).into(),
             arrived: Vec::new(),
         }
+    }
+
+    /// What targets have got before a change isn't answered after it: their connections may be others' by then, and nobody
+    /// says how late an answer may come.
+    pub(super) fn changed(&mut self) {
+        self.arrived
+            .retain(|(_, arrived)| !TARGET_PORTS.contains(&arrived.ports.1));
     }
 
     /// Who sees a client answers it by itself, once the node has forgotten it. Whose connection that is, if the client then

@@ -136,7 +136,8 @@ fn restrict(topology: &mut Topology, random: &mut ChaCha8Rng) {
         }
     }
     for _ in 0..random.random_range(0..4) {
-        regroup(topology, random);
+        let kind = *["balancer", "door", "target"].choose(random).expect("some");
+        regroup(topology, kind, random);
     }
     if random.random_bool(0.2) {
         let subnet = *["A1", "A2", "A3", "P1", "B1"].choose(random).expect("some");
@@ -152,9 +153,8 @@ fn restrict(topology: &mut Topology, random: &mut ChaCha8Rng) {
 }
 
 /// Other rules of a group.
-fn regroup(topology: &mut Topology, random: &mut ChaCha8Rng) {
+fn regroup(topology: &mut Topology, kind: &str, random: &mut ChaCha8Rng) {
     let (vpc, subnet) = *[("A", "A1"), ("P", "P1"), ("B", "B1")].choose(random).expect("some");
-    let kind = *["balancer", "door", "target"].choose(random).expect("some");
     topology.within(subnet);
     let rules = match random.random_range(0..6) {
         0 => vec![all().from("10.0.1.0/24"), all().to("0.0.0.0/0")],
@@ -192,7 +192,7 @@ pub(super) fn change(topology: &mut Topology, random: &mut ChaCha8Rng) {
             let endpoint = *["vpce-1", "vpce-B"].choose(random).expect("some");
             topology.endpoint_state(endpoint, state);
         }
-        9 | 10 => regroup(topology, random),
+        9 | 10 => regroup(topology, "target", random),
         _ => adjust(topology, group, random),
     }
 }

@@ -31,6 +31,7 @@ const REMEMBERED: usize = 24;
 pub(super) struct Heap {
     guests: Vec<(&'static str, Guest)>,
     arrived: Vec<(Device, Parsed)>,
+    opened: u16,
 }
 
 /// The addresses of nodes and endpoints.
@@ -65,6 +66,7 @@ impl Heap {
         Self {
             guests: names.map(|name| (name, topology.guest(name))).into(),
             arrived: Vec::new(),
+            opened: 0,
         }
     }
 
@@ -97,7 +99,7 @@ impl Heap {
     }
 
     /// Who says what next.
-    pub(super) fn next(&self, random: &mut ChaCha8Rng) -> (Device, Packet) {
+    pub(super) fn next(&mut self, random: &mut ChaCha8Rng) -> (Device, Packet) {
         match self.arrived.choose(random) {
             Some((at, arrived)) if random.random_bool(0.65) => {
                 let packet = if random.random_bool(0.15) {
@@ -114,13 +116,13 @@ impl Heap {
     }
 
     /// The first packet of something, or one that comes too late to be.
-    fn begin(&self, random: &mut ChaCha8Rng) -> (Device, Packet) {
+    fn begin(&mut self, random: &mut ChaCha8Rng) -> (Device, Packet) {
         let (clients, doors) = *CLIENTS.choose(random).expect("some");
         let client = *clients.choose(random).expect("some");
         let guest = self.guests.iter().find(|(name, _)| *name == client);
         let (_, guest) = guest.expect("it is a guest");
         let door = *doors.choose(random).expect("some");
-        let (packet, port) = match random.random_range(0..20) {
+        let (packet, port, is_datagram) = match random.random_range(0..20) {
             0..11 => {
                 let flags = [flag::SYN, flag::SYN, flag::SYN, flag::SYN, flag::ACK];
                 let packet = Packet::tcp().flags(*flags.choose(random).expect("some"));
@@ -129,14 +131,25 @@ impl Heap {
                 } else {
                     packet
                 };
-                (packet, *TCP_PORTS.choose(random).expect("some"))
+                (packet, *TCP_PORTS.choose(random).expect("some"), false)
             }
-            11..18 => (Packet::udp().payload(b"data"), *UDP_PORTS.choose(random).expect("some")),
-            18 => (Packet::ping(7), 0),
-            _ => (Packet::protocol(47).payload(OPAQUE), 0),
+            11..18 => (
+                Packet::udp().payload(b"data"),
+                *UDP_PORTS.choose(random).expect("some"),
+                true,
+            ),
+            18 => (Packet::ping(7), 0, false),
+            _ => (Packet::protocol(47).payload(OPAQUE), 0, false),
         };
-        // A port for each whom it speaks to, so that few meet others by the way.
-        let own = random.random_range(4000..4003) + port * 4;
+        // Who sees clients tells their connections apart by nothing but the port, so nobody has one for two nodes; and that
+        // of a connection that closes isn't used again, since what belongs to it may still be on its way.
+        let place = DOORS.iter().position(|other| *other == door).expect("it is a door");
+        let own = if port == 0 || is_datagram {
+            4000 + 100 * place as u16 + port % 97 + 10_000 * random.random_range(0..2)
+        } else {
+            self.opened += 1;
+            30_000 + self.opened
+        };
         let packet = packet.ip_from(guest.ip, own).ip_to(address(door), port);
         (guest.device, shaped(packet.from_mac(guest.mac).to_mac(ROUTER), random))
     }

@@ -99,10 +99,24 @@ fn header_of(frame: &[u8]) -> Option<Header> {
     }
 }
 
-fn is_to(seen: &Header, target: &Target) -> bool {
-    let port = match seen.selector {
-        Selector::Ports { dst, .. } => Some(dst),
+/// Where it comes from, unless it is a later fragment.
+fn port_of(seen: &Header) -> Option<u16> {
+    match seen.selector {
+        Selector::Ports { src, .. } => Some(src),
         _ => None,
-    };
-    seen.dst == target.address && port == Some(target.port)
+    }
+}
+
+/// Whether what was seen says which port of its own the node has chosen.
+pub(super) fn tells_port(moment: Moment<'_>) -> bool {
+    moment
+        .seen
+        .and_then(header_of)
+        .is_some_and(|seen| port_of(&seen).is_some())
+}
+
+fn is_to(seen: &Header, target: &Target) -> bool {
+    // A later fragment doesn't say to which port.
+    let is_port = !matches!(seen.selector, Selector::Ports { dst, .. } if dst != target.port);
+    seen.dst == target.address && is_port
 }

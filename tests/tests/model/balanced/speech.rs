@@ -55,7 +55,7 @@ pub(super) fn pause(is_changed: bool, random: &mut ChaCha8Rng) -> Duration {
     let seconds: &[u64] = if is_changed {
         &[0, 0, 0, 500_000]
     } else {
-        &[0, 0, 0, 11, 61, 400, 500_000]
+        &[0, 0, 0, 0, 11, 400, 500_000]
     };
     Duration::from_secs(*seconds.choose(random).expect("some")) + Duration::from_millis(137)
 }

@@ -53,6 +53,23 @@ pub(crate) fn uplink_ingress(context: TcContext) -> i32 {
     come_in(&context, frame, Device::INTERNET)
 }
 
+/// tcx ingress of the service port's host side: the agent speaks with a guest. Nothing of it reaches the host's stack.
+#[classifier]
+pub(crate) fn service_ingress(context: TcContext) -> i32 {
+    let frame = SkbFrame::new(context.skb.skb);
+    come_in(&context, frame, Device::SERVICE)
+}
+
+/// tcx ingress of the cutter's host side: what was sent there comes back in fragments, which leave. Nothing else passes.
+#[classifier]
+pub(crate) fn cutter_ingress(context: TcContext) -> i32 {
+    let mut frame = SkbFrame::new(context.skb.skb);
+    match uplink::check_cut(&frame) {
+        Ok(()) => leave(&mut frame),
+        Err(reason) => report_drop(&frame, reason),
+    }
+}
+
 /// XDP on an uplink, before the kernel has made a socket buffer: what `uplink_ingress` would drop for certain. It takes
 /// packets in several buffers, without which drivers refuse it from an MTU of some 3,500 on.
 #[xdp(frags)]
@@ -168,6 +185,9 @@ where
     if let Err(reason) = rewrite::apply::<I, _>(&Kernel, &mut frame, &verdict) {
         return report_drop(&frame, reason);
     }
+    if verdict.kind == kind::UPLINK {
+        return leave_or_cut::<I>(frame.context());
+    }
     deliver(context, &mut frame, &verdict)
 }
 
@@ -257,7 +277,7 @@ fn drop(frame: &SkbFrame, reason: DropReason) -> i32 {
 
 #[inline(always)]
 fn deliver(context: &TcContext, frame: &mut SkbFrame, verdict: &Verdict) -> i32 {
-    let out = verdict.out;
+    let mut out = verdict.out;
     frame.leave_note([out.0, u32::from(verdict.kind), u32::from(verdict.reason.0)]);
     match verdict.kind {
         kind::TAP => {
@@ -271,6 +291,7 @@ fn deliver(context: &TcContext, frame: &mut SkbFrame, verdict: &Verdict) -> i32 
             frame.note_port(out);
             return go_on(context, slot::NAT64);
         }
+        kind::SERVICE => out = maps::service(),
         // SAFETY: the helper has no preconditions.
         kind::BACK => return unsafe { bpf_redirect(frame.device().0, 0) } as i32,
         _ => {}
@@ -303,6 +324,37 @@ fn leave(frame: &mut SkbFrame) -> i32 {
     }
     // SAFETY: the helper has no preconditions.
     unsafe { bpf_redirect(uplink.device.0, 0) as i32 }
+}
+
+/// Out of the host, if need be by way of the cutter. What the verdict says of the size is asked again here: kept by the caller
+/// it takes of the stack what IPv6 lacks.
+#[inline(never)]
+fn leave_or_cut<I: Family>(skb: *mut __sk_buff) -> i32
+where
+    Kernel: Stages<I>,
+{
+    let frame = &mut SkbFrame::new(skb);
+    frame.leave_note([Device::INTERNET.0, u32::from(kind::UPLINK), 0]);
+    let is_too_large = Stages::<I>::with_scratch(&Kernel, |scratch| scratch.verdict.mtu != 0);
+    if is_too_large == Some(true) {
+        cut(frame)
+    } else {
+        leave(frame)
+    }
+}
+
+/// To the cutter, whose fragments leave.
+#[inline(always)]
+fn cut(frame: &mut SkbFrame) -> i32 {
+    let uplink = uplink::leading(&Kernel, || stages::uplink_slot(frame.context()));
+    if uplink.cutter == Device::NONE {
+        return report_drop(frame, DropReason::NO_UPLINK);
+    }
+    if uplink::to_cutter(frame).is_none() {
+        return report_drop(frame, DropReason::TRUNCATED);
+    }
+    // SAFETY: the helper has no preconditions.
+    unsafe { bpf_redirect(uplink.cutter.0, 0) as i32 }
 }
 
 #[panic_handler]

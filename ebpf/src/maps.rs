@@ -104,6 +104,11 @@ pub(crate) fn mark() -> u32 {
     SETTINGS.get(0).map_or(0, |settings| settings.mark)
 }
 
+/// The host side of the service port; none if there is none.
+pub(crate) fn service() -> Device {
+    SETTINGS.get(0).map_or(Device::NONE, |settings| settings.service)
+}
+
 /// Reads a row that is never changed in place while packets can see it: the idle bank is written, then it is switched
 /// to. So a copy can't be torn.
 macro_rules! row {

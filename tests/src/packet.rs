@@ -13,6 +13,7 @@ mod bytes;
 mod make;
 pub mod parsed;
 
+pub(crate) use bytes::checksum;
 pub use make::solicited_node;
 pub use parsed::{Address, Parsed};
 

@@ -1,6 +1,6 @@
 //! The words that steer everything else: generation, scopes, clock.
 
-use crate::{Bank, ScopeId};
+use crate::{Bank, Device, ScopeId};
 use bytemuck::{Pod, Zeroable};
 
 /// The configuration in force. It only grows, also on rollback, and its lowest bit names the bank of rules and routes
@@ -112,6 +112,9 @@ pub struct Settings {
     pub events_per_second: u32,
     /// Random per boot: which ports NAT gateways choose can't be told without it.
     pub secret: u64,
+    /// The host side of the service port; none if there is none.
+    pub service: Device,
+    pub reserved: u32,
 }
 
 /// The two hands of each family's reclaim ring, each counting positions since boot. A position modulo the number of slots
@@ -126,7 +129,7 @@ pub mod ring_hand {
     pub const COUNT: u32 = 2 * OF_FAMILY;
 }
 
-plain!(Generation = 8, Validity = 8, Settings = 48);
+plain!(Generation = 8, Validity = 8, Settings = 56);
 
 #[cfg(test)]
 mod tests {

@@ -57,6 +57,8 @@ pub mod kind {
     pub const BACK: u8 = 5;
     /// To the ENI of a NAT gateway, which sends it on as a packet of the other family.
     pub const NAT64: u8 = 6;
+    /// `bpf_redirect_peer` into the agent's namespace.
+    pub const SERVICE: u8 = 7;
 }
 
 pub mod action_flag {
@@ -73,6 +75,8 @@ pub mod action_flag {
     pub const CLAMPED: u8 = 32;
     /// Of a denial: it is dropped leaving the ENI, not arriving at it.
     pub const LEAVING: u8 = 64;
+    /// What is larger than the path takes is dropped, whether or not it may be fragmented, and nobody is told.
+    pub const SILENT: u8 = 128;
 }
 
 const SIX_BYTES: u64 = 0xffff_ffff_ffff;

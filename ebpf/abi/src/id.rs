@@ -43,6 +43,8 @@ impl Device {
     /// ENIs without a guest, such as NAT gateways', have no interface. Their numbers are in this range.
     pub const FIRST_COMPONENT: Self = Self(0x00f0_0000);
     pub const LAST_COMPONENT: Self = Self(0x00f6_ffff);
+    /// The service port, by which the agent itself speaks with guests: the last of the components, and no ENI's.
+    pub const SERVICE: Self = Self::LAST_COMPONENT;
     /// The outside: all uplinks lead to one network, and a reply may come in by another one than its question left by.
     pub const INTERNET: Self = Self(0x00ff_0001);
 

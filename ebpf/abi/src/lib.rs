@@ -47,6 +47,7 @@ pub mod nat;
 pub mod ring;
 pub mod route;
 pub mod security_group;
+pub mod service;
 pub mod transit;
 pub mod uplink;
 pub mod vpc;
@@ -96,6 +97,7 @@ pub mod map {
                 pub const LISTENERS: &str = concat!("LISTENERS", $family);
                 pub const PLACES: &str = concat!("PLACES", $family);
                 pub const TARGETS: &str = concat!("TARGETS", $family);
+                pub const ALIASES: &str = concat!("ALIASES", $family);
                 pub const PUBLICS: &str = concat!("PUBLICS", $family);
                 pub const DOORS: &str = concat!("DOORS", $family);
                 pub const NACLS: &str = concat!("NACLS", $family);
@@ -109,7 +111,7 @@ pub mod map {
                 pub const OUTBOX: &str = concat!("OUTBOX", $family);
                 pub const SCRATCH: &str = concat!("SCRATCH", $family);
 
-                pub const ALL: [&str; 17] = [
+                pub const ALL: [&str; 18] = [
                     ADDRESSES,
                     ROUTES,
                     UPLINK_ROUTES,
@@ -117,6 +119,7 @@ pub mod map {
                     LISTENERS,
                     PLACES,
                     TARGETS,
+                    ALIASES,
                     PUBLICS,
                     DOORS,
                     NACLS,
@@ -181,6 +184,10 @@ pub mod program {
     pub const UPLINK_FILTER: &str = "uplink_filter";
     /// The same for generic XDP.
     pub const UPLINK_GENERIC: &str = "uplink_generic";
+    /// tcx ingress of the service port's host side: the agent speaks with a guest.
+    pub const SERVICE_INGRESS: &str = "service_ingress";
+    /// tcx ingress of the cutter's host side: a packet comes back in fragments.
+    pub const CUTTER_INGRESS: &str = "cutter_ingress";
 
     /// The parts of `eni_egress` that the fast path isn't. Each goes on in the next by a tail call: that gives it a stack
     /// of its own and keeps every program far below the verifier's limits.

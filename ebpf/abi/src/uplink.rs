@@ -19,7 +19,8 @@ pub struct UplinkEntry {
     pub mac: Mac,
     /// Of the one peer at the other end of a link. Without [`uplink_flag::LINK`] the neighbour table decides.
     pub peer_mac: Mac,
-    pub reserved: u32,
+    /// The host's side of the cutter, which makes fragments of what is larger than an uplink takes. None if there is none.
+    pub cutter: Device,
 }
 
 /// Key of the table of who leaves by which uplink, a longest-prefix match. Its rows are slots.

@@ -30,6 +30,12 @@ impl Mac {
     /// source address of a routed frame; 0x67 0x70 spells "gp", the first octet says locally administered.
     pub const ROUTER: Self = Self([0x02, 0x67, 0x70, 0x00, 0x00, 0x01]);
 
+    /// The address of the agent's end of the service port.
+    pub const SERVICE: Self = Self([0x02, 0x67, 0x70, 0x00, 0x00, 0x03]);
+
+    /// The address of the cutter, which makes fragments of what is larger than an uplink takes.
+    pub const CUTTER: Self = Self([0x02, 0x67, 0x70, 0x00, 0x00, 0x02]);
+
     /// The address as a number, for comparisons.
     #[must_use]
     #[inline(always)]

@@ -20,10 +20,12 @@ use groundplane_abi::flow::FlowKey;
 use groundplane_abi::nacl::direction;
 use groundplane_abi::vpc::VpcKey;
 use groundplane_abi::wire::protocol;
-use groundplane_abi::{Device, DropReason, GroupSetId, Port};
+use groundplane_abi::{Device, DropReason, GroupSetId, Mac, Port};
 
 /// Of an interface endpoint (semantics 14.4, 23).
 const ENDPOINT_MTU: u16 = 8500;
+/// Of what the agent asks targets.
+const PROBE_IDLE: u16 = 120;
 /// Of UDP, at any load balancer (semantics 13.6).
 const UDP_IDLE: u16 = 120;
 
@@ -58,15 +60,57 @@ pub(crate) fn pass<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> R
     stages.balance(walk).check()?;
     if walk.passage.step == step::CONNECT {
         stages.choose(walk).check()?;
+    }
+    if walk.passage.step == step::NOTHING {
+        return Ok(());
+    }
+    go_to_target(stages, walk)
+}
+
+/// To the target that was chosen, or that the mapping in the walk says.
+#[inline(always)]
+fn go_to_target<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<(), DropReason> {
+    if walk.passage.step == step::CONNECT {
         if walk.passage.returns == Device::NONE && !stages.find_port(walk) {
             return Err(DropReason::BALANCER_PORTS_EXHAUSTED);
         }
         stages.connect(walk).check()?;
     }
-    if walk.passage.step == step::NOTHING {
+    stages.forward(walk).check()
+}
+
+/// From the agent, which looks after a target's health: out of a node, as what the node sends to the target (semantics 13.5).
+#[inline(always)]
+pub(crate) fn launch<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<(), DropReason> {
+    stages.probe(walk).check()?;
+    go_to_target(stages, walk)
+}
+
+/// Finds the node and the target that an alias stands for.
+pub fn probe<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<(), DropReason> {
+    walk.near.mac = Mac::SERVICE;
+    walk.near.flags = 0;
+    walk.source = Device::NONE;
+    if !has_ports(walk.packet.protocol) || walk.packet.has(packet_flag::LATER_FRAGMENT) {
+        return Err(DropReason::BALANCER_PROTOCOL);
+    }
+    let alias = stages.alias(walk.packet.dst).ok_or(DropReason::NO_OWNER)?;
+    move_to(stages, walk, alias.from)?;
+    walk.own_key = walk.packet.key(Device::SERVICE.of_mapping());
+    walk.passage.listener.idle = PROBE_IDLE;
+    walk.passage.door = Device::SERVICE;
+    walk.passage.returns = Device::NONE;
+    walk.passage.step = step::GO_ON;
+    let key = walk.own_key;
+    if nat::is_mapped(stages, walk, &key) && !nat::is_succeeded(walk) {
         return Ok(());
     }
-    stages.forward(walk).check()
+    walk.passage.step = step::CONNECT;
+    walk.packet.dst = alias.address;
+    if walk.packet.protocol == protocol::TCP && !walk.packet.opens() {
+        return Err(DropReason::BALANCER_RESET);
+    }
+    Ok(())
 }
 
 /// Finds out whose the packet is, and whether it may pass.
@@ -184,6 +228,7 @@ fn cross<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>, is_known: bool
         return Err(DropReason::ENDPOINT_NO_NODE);
     }
     move_to(stages, walk, node)?;
+    narrow(walk);
     if !is_known && endpoint.flags & endpoint_flag::ENFORCED != 0 {
         // No group of the consumer's is known to the provider's.
         walk.identity = GroupSetId::NONE;
@@ -192,7 +237,7 @@ fn cross<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>, is_known: bool
     Ok(())
 }
 
-/// From one end of PrivateLink to the other.
+/// To another component, of whatever VPC.
 #[inline(always)]
 fn move_to<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>, device: Device) -> Result<(), DropReason> {
     let bank = walk.generation.bank();
@@ -201,10 +246,7 @@ fn move_to<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>, device: Devi
     walk.at = device;
     walk.vpc = walk.far.vpc;
     let subnet = walk.far.subnet;
-    eni::enter(stages, walk, subnet)?;
-    walk.is_clamped = 1;
-    walk.narrow(ENDPOINT_MTU);
-    Ok(())
+    eni::enter(stages, walk, subnet)
 }
 
 #[inline(always)]
@@ -364,6 +406,9 @@ fn go_on<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>, identity: Grou
 fn answer<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<(), DropReason> {
     let (node, door) = (walk.far_device, walk.mapping.becomes.device());
     let is_error = walk.packet.has(packet_flag::QUOTES);
+    if door == Device::SERVICE {
+        return answer_probe(walk);
+    }
     if !is_error {
         let port = walk.mapping.becomes.src_port();
         let listener = listener(stages, walk, node, port).ok_or(DropReason::NO_LISTENER)?;
@@ -389,6 +434,19 @@ fn answer<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<(),
     go_on(stages, walk, identity)
 }
 
+/// A target's answer to the agent.
+#[inline(always)]
+fn answer_probe<I: Family>(walk: &mut Walk<I>) -> Result<(), DropReason> {
+    if walk.packet.has(packet_flag::QUOTES) {
+        return Err(DropReason::BALANCER_PROTOCOL);
+    }
+    become_of_mapping(walk);
+    walk.component = PROBE_IDLE;
+    walk.is_elsewhere = 1;
+    walk.arrival = Device::SERVICE;
+    Ok(())
+}
+
 /// Out of an endpoint, to its VPC.
 #[inline(always)]
 fn come_out<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>, door: Device) -> Result<(), DropReason> {
@@ -404,7 +462,16 @@ fn come_out<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>, door: Devic
     if walk.packet.size > ENDPOINT_MTU {
         return Err(DropReason::ENDPOINT_MTU);
     }
+    narrow(walk);
     move_to(stages, walk, door)
+}
+
+/// What PrivateLink takes.
+#[inline(always)]
+fn narrow<I: Family>(walk: &mut Walk<I>) {
+    walk.is_clamped = 1;
+    walk.is_silent = 1;
+    walk.narrow(ENDPOINT_MTU);
 }
 
 /// Nothing of ICMP passes but that something can't be reached (semantics 13.2).

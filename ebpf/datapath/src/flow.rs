@@ -86,9 +86,7 @@ pub fn slow<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I>) -> Re
         if found != resumed::NO {
             DropReason(found as u16).check()?;
             // Where it is too large only the way tells, and whether anybody is told.
-            if scratch.there.packet.size <= scratch.entry.action.delivery.detail
-                || fits(scratch) && !passes_component(scratch)
-            {
+            if fits(scratch) && !is_silent(scratch) {
                 return Ok(());
             }
         }
@@ -125,19 +123,19 @@ fn fit<I: Family>(scratch: &mut Scratch<I>) -> Result<(), DropReason> {
     Err(DropReason::PATH_MTU_EXCEEDED)
 }
 
-/// Whether a component on the path remembers the connection.
+/// Whether the packet is too large for a path on which nobody is told of that: its walk then says where.
 #[inline(always)]
-fn passes_component<I: Family>(scratch: &Scratch<I>) -> bool {
-    scratch.there.found.component != 0
+fn is_silent<I: Family>(scratch: &Scratch<I>) -> bool {
+    let delivery = &scratch.entry.action.delivery;
+    delivery.flags & action_flag::SILENT != 0 && scratch.there.packet.size > delivery.detail
 }
 
-/// Whether the packet fits its path. To a guest one that may be fragmented is delivered whole. An uplink's device takes no
-/// more than its MTU, and nobody here makes fragments: a program can't finish the checksum that a guest leaves to its
-/// device. So the sender is told as if it had forbidden them, and Linux then makes them itself.
+/// Whether the packet fits its path, or may be fragmented. To a guest such a one is delivered whole; what leaves by an uplink
+/// goes by way of the cutter ([`crate::uplink::to_cutter`]).
 #[inline(always)]
 fn fits<I: Family>(scratch: &Scratch<I>) -> bool {
-    let (packet, delivery) = (&scratch.there.packet, &scratch.entry.action.delivery);
-    packet.size <= delivery.detail || delivery.kind != kind::UPLINK && !packet.has(packet_flag::DONT_FRAGMENT)
+    let packet = &scratch.there.packet;
+    packet.size <= scratch.entry.action.delivery.detail || !packet.has(packet_flag::DONT_FRAGMENT)
 }
 
 const fn tcp_bits<I: Family>(packet: &Packet<I>) -> u16 {

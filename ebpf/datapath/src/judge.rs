@@ -8,6 +8,7 @@ use crate::verdict::{Answer, Verdict, delivery_kind, rewrite};
 use crate::walk::Walk;
 use crate::{flow, internet, refuse};
 use groundplane_abi::eni::SubnetEntry;
+use groundplane_abi::flow::kind;
 use groundplane_abi::{Device, DropReason, Mac};
 
 /// How many seconds a note of a first fragment is good for (semantics 7.7).
@@ -69,10 +70,21 @@ fn decide<I: Family, S: Stages<I>>(
         scratch.first_fragment = u32::from(walk.packet.has(packet_flag::FRAGMENT));
     }
     match flow::slow(stages, scratch) {
-        Ok(()) => Ok(Verdict::of(&scratch.entry.action.delivery)),
+        Ok(()) => Ok(deliver(scratch)),
         Err(DropReason::LINK_LOCAL_SERVICE) => serve(&scratch.there),
         Err(reason) => Err(reason),
     }
+}
+
+/// What becomes of a packet that arrives. One that is larger than an uplink takes leaves in fragments.
+#[inline(always)]
+fn deliver<I: Family>(scratch: &Scratch<I>) -> Verdict {
+    let delivery = &scratch.entry.action.delivery;
+    let mut verdict = Verdict::of(delivery);
+    if delivery.kind == kind::UPLINK && scratch.there.packet.size > delivery.detail {
+        verdict.mtu = delivery.detail;
+    }
+    verdict
 }
 
 /// Drops a packet, and tells its sender if that is due.

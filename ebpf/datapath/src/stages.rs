@@ -109,6 +109,11 @@ pub trait Stages<I: Family>: TablesOf<I> + Sized {
         reason(balancer::come_in(self, walk))
     }
 
+    /// See [`balancer::probe`].
+    fn probe(&self, walk: &mut Walk<I>) -> DropReason {
+        reason(balancer::probe(self, walk))
+    }
+
     /// See [`balancer::choose`].
     fn choose(&self, walk: &mut Walk<I>) -> DropReason {
         reason(balancer::choose(self, walk))

@@ -12,6 +12,7 @@ use groundplane_abi::nat::BindingEntry;
 use groundplane_abi::ring::RingSlot;
 use groundplane_abi::route::{RouteEntry, RouteKey};
 use groundplane_abi::security_group::{GroupSetEntry, GroupSetKey, PeerKey, ReferenceKey, SelectorKey};
+use groundplane_abi::service::AliasEntry;
 use groundplane_abi::transit::{Attachment, AttachmentKey, AttachmentSubnet};
 use groundplane_abi::uplink::UplinkEntry;
 use groundplane_abi::vpc::{VpcEntry, VpcKey};
@@ -122,6 +123,8 @@ pub trait TablesOf<I: Ip>: Tables {
     /// How many addresses a NAT gateway has.
     fn nat_len(&self, key: &EniKey) -> Option<u32>;
     fn nat_address(&self, key: &EniKey, index: u32) -> Option<I>;
+    /// Whom an alias of the service port stands for.
+    fn alias(&self, address: I) -> Option<AliasEntry<I>>;
     fn listener(&self, key: &ListenerKey) -> Option<ListenerEntry>;
     /// The target in one of a row's places.
     fn place(&self, key: &PlacesKey, index: u32) -> Option<Place<I>>;

@@ -70,6 +70,8 @@ pub struct Walk<I: Ip> {
     pub hops: u8,
     /// Whether a component lowers the MSS of what opens a connection.
     pub is_clamped: u8,
+    /// Whether what is larger than the path takes is dropped without a word.
+    pub is_silent: u8,
     /// Whether addresses or ports are other ones than when it left, or the VPC is.
     pub is_elsewhere: u8,
     /// The entry of the packet's key says that the component on the path remembers the connection.
@@ -144,6 +146,7 @@ impl<I: Family> Walk<I> {
         self.component = 0;
         self.hops = 0;
         self.is_clamped = 0;
+        self.is_silent = 0;
         self.is_elsewhere = 0;
         self.is_remembered = 0;
         self.is_egress_only = 0;
@@ -268,6 +271,8 @@ impl<I: Family> Walk<I> {
 pub fn walk<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<(), DropReason> {
     if walk.is_from_outside() {
         stages.internet_in(walk).check()?;
+    } else if walk.near_device == Device::SERVICE {
+        balancer::launch(stages, walk)?;
     } else if walk.near_device.is_component() {
         stages.nat_send(walk).check()?;
         if I::VERSION == 6 {
@@ -278,7 +283,7 @@ pub fn walk<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<(
         stages.group_egress(walk).check()?;
     }
     travel(stages, walk)?;
-    if walk.far_device == Device::INTERNET || walk.is_carried != 0 {
+    if walk.far_device == Device::INTERNET || walk.far_device == Device::SERVICE || walk.is_carried != 0 {
         return Ok(());
     }
     stages.group_ingress(walk).check()
@@ -298,6 +303,12 @@ fn travel<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<(),
             walk.far_device = device;
             // Nobody's: the link has its own.
             walk.far.mac = Mac([0; 6]);
+            walk.far_gate = NO_GATE;
+            return Ok(());
+        }
+        if device == Device::SERVICE {
+            walk.far_device = device;
+            walk.far.mac = Mac::SERVICE;
             walk.far_gate = NO_GATE;
             return Ok(());
         }

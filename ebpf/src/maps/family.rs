@@ -20,6 +20,7 @@ use groundplane_abi::nat::{BindingEntry, NAT_ADDRESSES, NatEntry};
 use groundplane_abi::ring::RingSlot;
 use groundplane_abi::route::{RouteEntry, RouteKey};
 use groundplane_abi::security_group::{PeerKey, RuleBits};
+use groundplane_abi::service::{AliasEntry, AliasKey};
 use groundplane_abi::uplink::UplinkRouteKey;
 use groundplane_abi::{Ip, Ip4, Ip6};
 use groundplane_datapath::scratch::Scratch;
@@ -33,6 +34,7 @@ pub(crate) trait Maps: Ip {
     fn addresses() -> &'static LpmTrie<AddressKey<Self>, AddressEntry<Self>>;
     fn publics() -> &'static LpmTrie<PublicKey<Self>, PublicEntry<Self>>;
     fn nats() -> &'static HashMap<EniKey, NatEntry<Self>>;
+    fn aliases() -> &'static HashMap<AliasKey<Self>, AliasEntry<Self>>;
     fn listeners() -> &'static HashMap<ListenerKey, ListenerEntry>;
     fn places() -> &'static HashMap<PlacesKey, PlacesEntry<Self>>;
     fn targets() -> &'static HashMap<TargetKey<Self>, TargetEntry>;
@@ -56,7 +58,7 @@ pub(crate) trait Maps: Ip {
 
 macro_rules! maps {
     ($ip:ty, $hands:expr, $mappings:literal, $ring_slots:ident, $addresses:ident $publics:ident $nats:ident
-     $listeners:ident $places:ident $targets:ident $bindings:ident $binding_counts:ident $binding_outbox:ident $routes:ident $uplink_routes:ident $nacls:ident $peers:ident $flows:ident
+     $listeners:ident $places:ident $targets:ident $aliases:ident $bindings:ident $binding_counts:ident $binding_outbox:ident $routes:ident $uplink_routes:ident $nacls:ident $peers:ident $flows:ident
      $embryos:ident $ring:ident $fragments:ident $outbox:ident $scratch:ident) => {
         #[map]
         static $addresses: LpmTrie<AddressKey<$ip>, AddressEntry<$ip>> = LpmTrie::with_max_entries(65_536, 0);
@@ -70,6 +72,8 @@ macro_rules! maps {
         static $places: HashMap<PlacesKey, PlacesEntry<$ip>> = HashMap::with_max_entries(262_144, BPF_F_NO_PREALLOC);
         #[map]
         static $targets: HashMap<TargetKey<$ip>, TargetEntry> = HashMap::with_max_entries(65_536, BPF_F_NO_PREALLOC);
+        #[map]
+        static $aliases: HashMap<AliasKey<$ip>, AliasEntry<$ip>> = HashMap::with_max_entries(65_536, BPF_F_NO_PREALLOC);
         /// Two rows for each mapping of a NAT gateway or a load balancer. Preallocated, as flows are.
         #[map]
         static $bindings: HashMap<FlowKey<$ip>, BindingEntry<$ip>> = HashMap::with_max_entries(2 * $mappings, 0);
@@ -118,6 +122,11 @@ macro_rules! maps {
             #[inline(always)]
             fn nats() -> &'static HashMap<EniKey, NatEntry<Self>> {
                 &$nats
+            }
+
+            #[inline(always)]
+            fn aliases() -> &'static HashMap<AliasKey<Self>, AliasEntry<Self>> {
+                &$aliases
             }
 
             #[inline(always)]
@@ -210,11 +219,11 @@ macro_rules! maps {
 
 maps!(
     Ip4, 0, 65_536, ring_slots4,
-    ADDRESSES4 PUBLICS4 NATS4 LISTENERS4 PLACES4 TARGETS4 BINDINGS4 BINDING_COUNTS4 BINDING_OUTBOX4 ROUTES4 UPLINK_ROUTES4 NACLS4 PEERS4 FLOWS4 EMBRYOS4 RING4 FRAGMENTS4 OUTBOX4 SCRATCH4
+    ADDRESSES4 PUBLICS4 NATS4 LISTENERS4 PLACES4 TARGETS4 ALIASES4 BINDINGS4 BINDING_COUNTS4 BINDING_OUTBOX4 ROUTES4 UPLINK_ROUTES4 NACLS4 PEERS4 FLOWS4 EMBRYOS4 RING4 FRAGMENTS4 OUTBOX4 SCRATCH4
 );
 maps!(
     Ip6, ring_hand::OF_FAMILY, 65_536, ring_slots6,
-    ADDRESSES6 PUBLICS6 NATS6 LISTENERS6 PLACES6 TARGETS6 BINDINGS6 BINDING_COUNTS6 BINDING_OUTBOX6 ROUTES6 UPLINK_ROUTES6 NACLS6 PEERS6 FLOWS6 EMBRYOS6 RING6 FRAGMENTS6 OUTBOX6 SCRATCH6
+    ADDRESSES6 PUBLICS6 NATS6 LISTENERS6 PLACES6 TARGETS6 ALIASES6 BINDINGS6 BINDING_COUNTS6 BINDING_OUTBOX6 ROUTES6 UPLINK_ROUTES6 NACLS6 PEERS6 FLOWS6 EMBRYOS6 RING6 FRAGMENTS6 OUTBOX6 SCRATCH6
 );
 
 impl<I: Family + Maps> TablesOf<I> for Kernel {
@@ -246,6 +255,12 @@ impl<I: Family + Maps> TablesOf<I> for Kernel {
         }
         // SAFETY: the index was compared with the length of the array; otherwise as in `nat_len`.
         Some(unsafe { (&raw const (*nat).addresses).cast::<I>().add(index as usize).read() })
+    }
+
+    fn alias(&self, address: I) -> Option<AliasEntry<I>> {
+        let alias = I::aliases().get_ptr(AliasKey { address })?;
+        // SAFETY: a pointer from the map is valid. Whoever gives an alias another meaning has waited until nobody uses it.
+        Some(unsafe { alias.read() })
     }
 
     fn listener(&self, key: &ListenerKey) -> Option<ListenerEntry> {

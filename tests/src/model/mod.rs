@@ -185,7 +185,7 @@ impl Model {
             Spot::Eni(eni) => walk::leave(moment, eni, &mut walk),
             Spot::Outside => walk::arrive(moment, &mut walk),
         });
-        let end = end.and_then(|end| measure(&walk, &end).map(|()| end));
+        let end = end.and_then(|end| measure(&walk).map(|()| end));
         Course {
             walk,
             end,
@@ -323,11 +323,10 @@ impl Model {
     }
 }
 
-/// 23: "DF clear: fragment; DF set: drop + ICMP 3/4 (IPv6: type 2 always)". Here nobody makes fragments: a guest gets such
-/// a packet whole, and what would leave by an uplink is treated as if DF were set.
-fn measure(walk: &Walk, end: &End) -> Result<(), Fault> {
-    let is_let_through = matches!(end, End::Guest(_)) && !walk.header.dont_fragment;
-    if walk.header.ip_len <= walk.mtu || is_let_through {
+/// 23: "DF clear: fragment; DF set: drop + ICMP 3/4 (IPv6: type 2 always)". Whole or in fragments, it says the same where it
+/// arrives, so that this is no business of the model's.
+fn measure(walk: &Walk) -> Result<(), Fault> {
+    if walk.header.ip_len <= walk.mtu || !walk.header.dont_fragment {
         return Ok(());
     }
     let answer = Answer::TooBig {

@@ -51,6 +51,8 @@ pub enum Expected {
         back: Option<&'static str>,
         /// Whom the server sees, if it isn't the client itself.
         seen: Option<Seen>,
+        /// In how many pieces a packet of its own arrives where a kernel makes them.
+        fragments: usize,
     },
     Dropped(Dropped),
 }
@@ -96,6 +98,7 @@ pub const fn accepted() -> Expected {
         there: None,
         back: None,
         seen: None,
+        fragments: 1,
     }
 }
 
@@ -181,6 +184,15 @@ impl Expected {
         self
     }
 
+    /// In so many pieces.
+    #[must_use]
+    pub fn in_fragments(mut self, number: usize) -> Self {
+        if let Self::Accepted { fragments, .. } = &mut self {
+            *fragments = number;
+        }
+        self
+    }
+
     /// And the sender is told.
     #[must_use]
     pub fn telling(mut self, what: Told) -> Self {
@@ -216,10 +228,18 @@ impl Dropped {
 impl fmt::Display for Expected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Accepted { there, back, seen } => {
+            Self::Accepted {
+                there,
+                back,
+                seen,
+                fragments,
+            } => {
                 let way = |eni: &Option<&'static str>| eni.unwrap_or("nobody");
                 let (there, back) = (way(there), way(back));
                 write!(f, "it to be accepted, through {there} there and {back} back")?;
+                if *fragments != 1 {
+                    write!(f, ", in {fragments} fragments")?;
+                }
                 seen.map_or(Ok(()), |seen| write!(f, ", seen as {}", seen.address))
             }
             Self::Dropped(dropped) => {

@@ -347,7 +347,7 @@ fn loss(topology: &Topology, drop: &model::Drop) -> Loss {
 fn expect(fate: &Fate, to: &str, sent: (&Packet, bool), expected: &Expected, is_there: bool) -> Result<()> {
     let (sent, by_client) = sent;
     match (expected, fate) {
-        (Expected::Accepted { there, back, seen }, Fate::Arrived(arrival)) => {
+        (Expected::Accepted { there, back, seen, .. }, Fate::Arrived(arrival)) => {
             arrival.ensure_came(to, if is_there { *there } else { *back })?;
             arrival.ensure_says(sent)?;
             if by_client {

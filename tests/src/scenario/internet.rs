@@ -118,12 +118,13 @@ pub fn s49_a_neighbour_by_its_public_address_is_a_stranger(scene: &mut Scene) {
 
 pub fn s50_the_internet_takes_1500_bytes(scene: &mut Scene) {
     let large = || datagram("10.0.10.10", OUTSIDE[0]).payload(&[7; 2000 - 28]);
-    // Nobody here makes fragments; who sends is told, and makes them.
-    for packet in [large(), large().dont_fragment()] {
-        scene
-            .when(only("p1", X, packet))
-            .then(dropped_leaving("p1", code::TOO_LARGE).telling(Told::Mtu(1500)));
-    }
+    // The verdict is about the whole packet.
+    scene
+        .when(only("p1", X, large()))
+        .then(accepted().seen_as(P1_PUBLIC).in_fragments(2));
+    scene
+        .when(only("p1", X, large().dont_fragment()))
+        .then(dropped_leaving("p1", code::TOO_LARGE).telling(Told::Mtu(1500)));
 }
 
 pub fn s51_blocked_public_access_leaves_the_nat_gateway_or_nothing(scene: &mut Scene) {

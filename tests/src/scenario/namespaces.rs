@@ -98,9 +98,16 @@ impl Namespaces {
         let before = Drops::of(&self.lab, &self.topology)?;
         self.lab.inside(from, || end::send_raw(&bytes))?;
         match expected {
-            Expected::Accepted { seen, .. } => {
-                eventually(|| Ok(self.heard(to)?.iter().any(|heard| heard.is(packet, *seen))))
-                    .with_context(|| format!("{to} doesn't hear it"))
+            Expected::Accepted { seen, fragments, .. } => {
+                let mut all = Vec::new();
+                let arrived = eventually(|| {
+                    all.extend(self.heard(to)?);
+                    Ok(match fragments {
+                        1 => all.iter().any(|heard| heard.is(packet, *seen)),
+                        _ => ear::together(&all, *fragments)?.is_some_and(|heard| heard.is(packet, *seen)),
+                    })
+                });
+                arrived.with_context(|| format!("{to} doesn't hear it"))
             }
             Expected::Dropped(dropped) => {
                 self.is_counted(&before, dropped)?;

@@ -3,7 +3,7 @@
 use groundplane::simulate::{Capacity, SimulatedFamily, Simulation, SliceFrame};
 use groundplane_abi::flow::{FlowEntry, FlowKey};
 use groundplane_abi::nat::BindingEntry;
-use groundplane_abi::{Device, DropReason, Ip, Ip4, Ip6, map};
+use groundplane_abi::{Device, DropReason, Ip, Ip4, Ip6, Mac, map};
 use groundplane_datapath::FlowTable;
 use groundplane_tests::kernel::LoadedKernel;
 use groundplane_tests::packet::{Packet, Parsed, ROUTER, flag};
@@ -228,6 +228,12 @@ fn through_the_internet_gateway(room: &mut Room) {
         ),
         "{refused:?}"
     );
+    // What may be fragmented goes to the cutter, whether its connection is known or not.
+    for port in [443, 444] {
+        let cut = left(room.leave("p1", tcp(flag::ACK, (p1, 4000), (X, port)).payload(&[7; 1600])));
+        assert_eq!(ends(&cut), (public, 4000, X, port));
+        assert_eq!(cut[..6], Mac::CUTTER.0);
+    }
     left(room.leave("p1", Packet::ping(77).ip_from(p1, 0).ip_to(X, 0)));
     room.leave(
         "p1",

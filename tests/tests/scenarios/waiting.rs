@@ -9,7 +9,7 @@ use groundplane_abi::DropReason;
 use groundplane_abi::route::RouteEntry;
 use groundplane_tests::packet::{Packet, ROUTER};
 use groundplane_tests::scenario::all_played;
-use groundplane_tests::topology::{OUTSIDE, Topology, address};
+use groundplane_tests::topology::Topology;
 use groundplane_tests::twin::{Heard, Twin};
 use std::collections::BTreeSet;
 use std::fmt;
@@ -23,16 +23,13 @@ pub(crate) enum Feature {
     GatewayEndpoints,
     GatewayLoadBalancers,
     VpcLinks,
-    /// What is too large for the outside in pieces.
-    Fragments,
     /// Of which the resolver is one.
     LinkLocalServices,
     FlowLogs,
 }
 
 use Feature::{
-    FlowLogs, Fragments, GatewayEndpoints, GatewayLoadBalancers, LinkLocalServices, ProxyProtocol,
-    VirtualPrivateGateway, VpcLinks,
+    FlowLogs, GatewayEndpoints, GatewayLoadBalancers, LinkLocalServices, ProxyProtocol, VirtualPrivateGateway, VpcLinks,
 };
 
 /// A scenario's number, what of it waits, and for what.
@@ -49,7 +46,6 @@ pub(crate) const WAITING: &[Waiting] = &[
     Waiting(33, ALL, LinkLocalServices),
     Waiting(36, ALL, VirtualPrivateGateway),
     Waiting(37, ALL, VirtualPrivateGateway),
-    Waiting(50, "the two fragments", Fragments),
     Waiting(51, "the record's reject reason", FlowLogs),
     Waiting(55, "the address that APUB's NACL sees going out", FlowLogs),
     Waiting(65, "DNS64", LinkLocalServices),
@@ -76,7 +72,6 @@ impl fmt::Display for Feature {
             GatewayEndpoints => "gateway endpoints",
             GatewayLoadBalancers => "Gateway Load Balancer",
             VpcLinks => "VPC links",
-            Fragments => "fragmentation",
             LinkLocalServices => "resolver and instance metadata",
             FlowLogs => "flow logs",
         })
@@ -91,7 +86,6 @@ impl Feature {
             GatewayEndpoints => leads_somewhere(RouteTarget::Gateway("vpce-s3".to_owned())),
             GatewayLoadBalancers => leads_somewhere(RouteTarget::VpcEndpoint("vpce-gwlb".to_owned())),
             VpcLinks => depended_on("vpc_links"),
-            Fragments => is_cut(),
             FlowLogs => depended_on("flow_logs"),
             LinkLocalServices => is_served(),
         }
@@ -140,21 +134,6 @@ fn is_served() -> bool {
         let (heard, _) = twin.send(a1.device, &question.build(), false);
         heard != Heard::Dropped(DropReason::LINK_LOCAL_SERVICE)
     })
-}
-
-/// What a packet of p1's to the outside becomes.
-fn outward(topology: &Topology, packet: Packet) -> Heard {
-    let p1 = topology.guest("p1");
-    let frame = packet.from_mac(p1.mac).to_mac(ROUTER).build();
-    Twin::new(topology).send(p1.device, &frame, false).0
-}
-
-/// Whether what is larger than 1500 bytes leaves at all.
-fn is_cut() -> bool {
-    let topology = Topology::t0();
-    let (p1, x) = (topology.guest("p1").ip, address(OUTSIDE[0]));
-    let packet = Packet::udp().payload(&[7; 2000]).ip_from(p1, 4000).ip_to(x, 53);
-    matches!(outward(&topology, packet), Heard::Left(_))
 }
 
 /// The number of a scenario that is played, as its name tells it.

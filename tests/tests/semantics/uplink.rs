@@ -3,9 +3,11 @@
 
 use groundplane::plan::{Lead, UplinkRows};
 use groundplane::simulate::SliceFrame;
+use groundplane_abi::flow::kind;
 use groundplane_abi::uplink::{UplinkEntry, uplink_flag};
 use groundplane_abi::{Device, DropReason, Mac};
-use groundplane_tests::packet::{Packet, ROUTER, flag};
+use groundplane_datapath::uplink;
+use groundplane_tests::packet::{Packet, Parsed, ROUTER, flag};
 use groundplane_tests::topology::{OUTSIDE, Topology, address};
 use groundplane_tests::twin::{Heard, Twin};
 
@@ -19,7 +21,7 @@ const fn entry(device: Device) -> UplinkEntry {
         flags: uplink_flag::ANSWERS_ARP,
         mac: Mac([2, 0, 0, 0, 9, device.0 as u8]),
         peer_mac: Mac([0; 6]),
-        reserved: 0,
+        cutter: Device::NONE,
     }
 }
 
@@ -166,4 +168,42 @@ fn each_answers_for_public_addresses_by_its_own_mac() {
 fn six(text: &str) -> [u8; 16] {
     let address: std::net::Ipv6Addr = text.parse().expect("an address");
     address.octets()
+}
+
+/// Semantics 23: the internet takes 1500 bytes, and what may be fragmented is. The verdict says so of whatever is larger, and
+/// of nothing else, be its connection new or known.
+#[test]
+fn what_is_larger_than_1500_bytes_leaves_by_way_of_the_cutter() {
+    let topology = Topology::t0();
+    let twin = Twin::new(&topology);
+    let guest = topology.guest("p1");
+    let verdict = |len: usize| {
+        let packet = Packet::udp()
+            .payload(&vec![7; len - 28])
+            .from_mac(guest.mac)
+            .to_mac(ROUTER);
+        let packet = packet.ip_from(guest.ip, 4000).ip_to(address(OUTSIDE[0]), 53);
+        let mut frame = SliceFrame::new(packet.build());
+        let verdict = twin.tables().send(guest.device, &mut frame);
+        assert_eq!(verdict.kind, kind::UPLINK, "{len}");
+        let left = Parsed::read(&frame.bytes).expect("every checksum is right");
+        (verdict.mtu, left.destination_mac == Mac::CUTTER.0, left.ttl)
+    };
+    for _ in 0..2 {
+        assert_eq!(verdict(1500), (0, false, 64));
+        assert_eq!(verdict(1501), (1500, true, 65));
+        assert_eq!(verdict(9001), (1500, true, 65));
+    }
+}
+
+/// A kernel takes one off the TTL where it forwards.
+#[test]
+fn what_goes_to_the_cutter_has_one_more_hop_to_live() {
+    for (ttl, raised) in [(0, 1), (1, 2), (64, 65), (127, 128), (254, 255), (255, 255)] {
+        let packet = Packet::udp().ttl(ttl).ip_from([203, 0, 113, 10], 4000);
+        let mut frame = SliceFrame::new(packet.ip_to([198, 51, 100, 7], 53).build());
+        uplink::to_cutter(&mut frame).expect("it is long enough");
+        let parsed = Parsed::read(&frame.bytes).expect("every checksum is right");
+        assert_eq!(parsed.ttl, raised, "{ttl}");
+    }
 }

@@ -241,7 +241,11 @@ fn left_over(state: Option<&State>) -> Option<Check> {
         .flat_map(State::all_guests)
         .map(|guest| &*guest.device);
     let uplinks = state.into_iter().flat_map(|state| &state.uplinks);
-    let known: BTreeSet<_> = guests.chain(uplinks.map(|uplink| &*uplink.device)).collect();
+    let cutter = state.and_then(|state| state.cutter.as_ref());
+    let made = uplinks
+        .map(|uplink| &*uplink.device)
+        .chain(cutter.map(|cutter| &*cutter.device));
+    let known: BTreeSet<_> = guests.chain(made).collect();
     // As `ip -d link` shows them.
     let devices = std::fs::read_dir("/sys/class/net").ok()?.flatten();
     let is_ours = |device: &std::fs::DirEntry| {

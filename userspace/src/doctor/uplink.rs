@@ -2,9 +2,10 @@
 
 use super::Check;
 use super::files::line;
+use crate::install::kernel::Datapath;
 use crate::install::netlink::Netlink;
 use crate::install::state::State;
-use crate::install::uplink::{self, HostLink, UplinkState, tool};
+use crate::install::uplink::{self, CutterState, HostLink, UplinkState, tool};
 use crate::status::{self, UplinkStatus};
 use std::net::IpAddr;
 use std::path::Path;
@@ -12,6 +13,7 @@ use std::path::Path;
 /// What is needed for the links to the host of what is up, and how they are.
 pub(super) fn checks(state: &State, state_dir: &Path) -> Vec<Check> {
     let mut checks: Vec<_> = state.uplinks.iter().flat_map(of_host).collect();
+    checks.extend(state.cutter.as_ref().and_then(|found| cutter(found, state)));
     // What keeps it from being told is told of the ENIs.
     if let Ok(status) = status::gather(state_dir) {
         let is_only = status.uplinks.len() == 1;
@@ -42,6 +44,25 @@ fn condition(uplink: &UplinkStatus, is_only: bool) -> Check {
             "groundplane up with the same documents repairs what can be repaired",
         ),
     }
+}
+
+/// What keeps it from being told is told of the tables.
+fn cutter(cutter: &CutterState, state: &State) -> Option<Check> {
+    const NAME: &str = "cutter";
+    let (datapath, netlink) = (Datapath::open(&state.pins).ok()?, Netlink::open().ok()?);
+    let found = cutter.device.clone();
+    Some(match uplink::is_whole(cutter, &datapath, &netlink) {
+        Ok(true) => Check::ok(NAME, found, "what is too large for an uplink leaves in fragments"),
+        told => Check::failure(
+            NAME,
+            told.map_or_else(
+                |error| error.to_string(),
+                |_| format!("{found} is gone, or a part of it"),
+            ),
+            "what is too large for an uplink and may be fragmented doesn't leave",
+            "groundplane up with the same documents makes it again",
+        ),
+    })
 }
 
 fn of_host(uplink: &UplinkState) -> Vec<Check> {

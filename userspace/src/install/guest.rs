@@ -181,7 +181,8 @@ pub(super) fn set(device: &str, family: &str, setting: &str, value: &str) -> Res
     std::fs::write(&path, value).doing(|| format!("set {} to {value}", path.display()))
 }
 
-fn in_namespace<T: Send>(namespace: &str, work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
+/// Runs something inside a namespace; an error says in which.
+pub(super) fn in_namespace<T: Send>(namespace: &str, work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
     netns::run(namespace, work).map_err(|error| match error {
         Error::Io { what, error } => Error::Io {
             what: format!("in network namespace {namespace}: {what}"),

@@ -15,6 +15,7 @@ mod hook;
 mod mapping;
 mod programs;
 mod retire;
+mod service;
 mod slots;
 mod table;
 mod tables;
@@ -172,6 +173,8 @@ impl Datapath {
             ring_slots6: capacity(pins, map::ip6::RING)?,
             layout_version: LAYOUT_VERSION,
             events_per_second: EVENTS_PER_SECOND,
+            service: Device::NONE,
+            reserved: 0,
         };
         let mut table: Array<_, Settings> = open(pins, map::SETTINGS)?;
         bpf(table.set(0, settings, 0), || "write table SETTINGS".to_owned())?;
@@ -259,13 +262,14 @@ impl Datapath {
         self.tables.enis.get(EniKey { bank, device })
     }
 
-    /// What people call whoever packets are dropped at that is no guest: the outside, or a component.
+    /// What people call whoever packets are dropped at that is no guest: the outside, a component, or the cutter.
     pub fn gateway(&self, device: Device) -> Result<Option<String>> {
         if device == Device::INTERNET {
             return Ok(Some("the internet".to_owned()));
         }
         if !device.is_component() {
-            return Ok(None);
+            let is_cutter = self.leads_to_cutter(device)?;
+            return Ok(is_cutter.then(|| "the cutter".to_owned()));
         }
         let Some(eni) = self.eni(device)? else { return Ok(None) };
         let kind = if eni.flags & eni_flag::BALANCER != 0 {

@@ -46,6 +46,13 @@ pub fn uplink(state_dir: &Path, name: &str) -> UplinkNames {
     }
 }
 
+/// The name of the cutter's namespace and of its host side. `x` is no hexadecimal digit either.
+#[must_use]
+pub fn cutter(state_dir: &Path) -> String {
+    let deployment = fnv1a(FNV_OFFSET, state_dir.as_os_str().as_encoded_bytes());
+    format!("gpx{:011x}", fnv1a(deployment, b"\0cutter") >> 20)
+}
+
 /// The alias by which `down` knows a device for one that `up` made.
 #[must_use]
 pub fn alias(eni_id: &str) -> String {
@@ -101,6 +108,13 @@ mod tests {
         for (state_dir, name) in others {
             assert_ne!(uplink(Path::new(state_dir), name), names);
         }
+    }
+
+    #[test]
+    fn a_deployment_has_a_cutter_of_its_own() {
+        let name = cutter(Path::new("/var/lib/groundplane"));
+        assert!(name.starts_with("gpx") && name.len() <= 15, "{name}");
+        assert_ne!(name, cutter(Path::new("/tmp/state")));
     }
 
     #[test]

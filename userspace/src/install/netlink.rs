@@ -144,6 +144,13 @@ impl Netlink {
         self.change(changed(&link).up().build(), || format!("set interface {name} up"))
     }
 
+    /// The same for one by which no neighbour is ever asked for.
+    pub fn set_up_without_arp(&self, name: &str) -> Result<()> {
+        let link = self.get(name)?;
+        let message = changed(&link).arp(false).up().build();
+        self.change(message, || format!("set interface {name} up without ARP"))
+    }
+
     pub fn set_down(&self, link: &Link) -> Result<()> {
         let what = || format!("set interface {} down", link.name);
         self.change(changed(link).down().build(), what)
@@ -194,11 +201,11 @@ impl Netlink {
             .doing(|| format!("set the default route via {router}"))
     }
 
+    /// Deletes a device; one that isn't there is no error, since a namespace that goes takes its devices some time later.
     pub fn delete(&self, link: &Link) -> Result<()> {
         let request = self.handle.link().del(link.index).execute();
-        self.runtime
-            .block_on(request)
-            .doing(|| format!("delete interface {}", link.name))
+        let deleted = self.runtime.block_on(request);
+        unless(deleted, libc::ENODEV).doing(|| format!("delete interface {}", link.name))
     }
 
     /// The IPv4 addresses of this namespace.

@@ -5,6 +5,7 @@ use nix::errno::Errno;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::sched::{CloneFlags, setns, unshare};
 use nix::sys::statfs::{NSFS_MAGIC, statfs};
+use serde::{Deserialize, Serialize};
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
@@ -16,7 +17,7 @@ pub const DIRECTORY: &str = "/run/netns";
 
 /// By which a namespace is known from a later one of the same name. The kernel gives the inode of one that is gone to the
 /// next one, so the time from which it has it is part of that.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
     pub inode: u64,
     /// In nanoseconds since 1970. It stays as long as a name is bound to the namespace, but not where the name is a link

@@ -5,7 +5,7 @@ use crate::install::error::{Doing as _, Result};
 use crate::install::guest::Addressing;
 use crate::install::names::GUEST_DEVICE;
 use crate::install::netns::Identity;
-use crate::install::uplink::UplinkState;
+use crate::install::uplink::{CutterState, UplinkState};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
@@ -33,6 +33,9 @@ pub struct State {
     /// The uplinks of the configuration in force, and those that are being removed: each thing named here may exist or not.
     #[serde(default)]
     pub uplinks: Vec<UplinkState>,
+    /// What makes fragments of what is larger than they take, if there is one.
+    #[serde(default)]
+    pub cutter: Option<CutterState>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -219,6 +222,7 @@ impl State {
             guests: Vec::new(),
             passing: Vec::new(),
             uplinks: Vec::new(),
+            cutter: None,
         })
     }
 

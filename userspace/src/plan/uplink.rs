@@ -97,7 +97,7 @@ mod tests {
             flags: 0,
             mac: groundplane_abi::Mac([0; 6]),
             peer_mac: groundplane_abi::Mac([0; 6]),
-            reserved: 0,
+            cutter: Device::NONE,
         }
     }
 

@@ -19,6 +19,7 @@ use groundplane_abi::flow::{FlowEntry, FlowKey, kind, state};
 use groundplane_abi::fragment::{FragmentKey, FragmentNote};
 use groundplane_abi::nat::BindingEntry;
 use groundplane_abi::ring::RingSlot;
+use groundplane_abi::service::AliasEntry;
 use groundplane_abi::uplink::{UplinkEntry, uplink_flag};
 use groundplane_abi::{Device, DropReason, Ip, Ip4, Ip6, Mac};
 use groundplane_datapath::scratch::Scratch;
@@ -66,6 +67,7 @@ struct FamilyTables<I: Ip> {
     embryos: RefCell<Flows<I>>,
     bindings: RefCell<BTreeMap<FlowKey<I>, BindingEntry<I>>>,
     mappings: RefCell<BTreeMap<FlowKey<I>, u64>>,
+    aliases: BTreeMap<I, AliasEntry<I>>,
     ring: RefCell<Vec<RingSlot<I>>>,
     hands: [Cell<u64>; ring_hand::OF_FAMILY as usize],
     fragments: RefCell<BTreeMap<FragmentKey<I>, FragmentNote>>,
@@ -79,6 +81,7 @@ impl<I: Ip> FamilyTables<I> {
             embryos: RefCell::new(Flows::new(capacity.embryos, true)),
             bindings: RefCell::default(),
             mappings: RefCell::default(),
+            aliases: BTreeMap::new(),
             ring: RefCell::new(vec![RingSlot::default(); capacity.ring_slots() as usize]),
             hands: [Cell::new(0), Cell::new(0)],
             fragments: RefCell::default(),
@@ -116,7 +119,7 @@ impl Simulation {
         flags: uplink_flag::ANSWERS_ARP,
         mac: Mac([2, 0, 0, 0, 0, 8]),
         peer_mac: Mac([0; 6]),
-        reserved: 0,
+        cutter: Device(1),
     };
     /// Where the clock starts: far enough from zero that no entry looks as if it were as old as the clock.
     const START: u64 = 1 << 33;
@@ -166,6 +169,11 @@ impl Simulation {
     pub fn set_clock(&mut self, now: u64, ticks_per_second: u32) {
         self.now.set(now);
         self.ticks_per_second = ticks_per_second;
+    }
+
+    /// Has an alias of the service port stand for an address.
+    pub fn set_alias(&mut self, alias: Ip4, entry: AliasEntry<Ip4>) {
+        self.ip4.aliases.insert(alias, entry);
     }
 
     /// Says what leads out of the host.
@@ -226,7 +234,8 @@ impl Simulation {
         I::tables(self).bindings.borrow().clone()
     }
 
-    /// A frame comes in by a device: the verdict, its effects on the tables, and the frame as it leaves.
+    /// A frame comes in by a device: the verdict, its effects on the tables, and the frame as the programs let it go, be that
+    /// to the cutter.
     pub fn send(&self, device: Device, frame: &mut SliceFrame) -> Verdict {
         let mut device = device;
         loop {
@@ -235,6 +244,10 @@ impl Simulation {
             } else {
                 self.send_of::<Ip4>(device, frame)
             };
+            if verdict.kind == kind::UPLINK && verdict.mtu != 0 {
+                // It is long enough, or it would not have left.
+                _ = uplink::to_cutter(frame);
+            }
             if verdict.kind != kind::NAT64 {
                 return verdict;
             }

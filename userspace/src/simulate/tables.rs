@@ -21,6 +21,7 @@ use groundplane_abi::route::{RouteEntry, RouteKey};
 use groundplane_abi::security_group::{
     GroupSetEntry, GroupSetKey, PeerKey, ReferenceKey, RuleBits, Selector, SelectorKey,
 };
+use groundplane_abi::service::AliasEntry;
 use groundplane_abi::transit::{Attachment, AttachmentEntry, AttachmentKey, AttachmentSubnet};
 use groundplane_abi::uplink::UplinkEntry;
 use groundplane_abi::vpc::{VpcEntry, VpcKey};
@@ -279,6 +280,10 @@ impl<I: SimulatedFamily> TablesOf<I> for Simulation {
         let nats = &I::rows(&self.bank(key.bank).plan).nats;
         let nat = nats.get(&EniKey { bank: Bank(0), ..*key })?;
         nat.addresses.get(index as usize).copied()
+    }
+
+    fn alias(&self, address: I) -> Option<AliasEntry<I>> {
+        I::tables(self).aliases.get(&address).copied()
     }
 
     fn listener(&self, key: &ListenerKey) -> Option<ListenerEntry> {

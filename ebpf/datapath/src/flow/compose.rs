@@ -119,6 +119,8 @@ fn write_delivery<I: Family>(action: &mut Action<I>, walk: &Walk<I>, key: &FlowK
     *action = translated(walk, walk.near.mac, walk.far.mac, walk.far_device);
     action.delivery.kind = if is_outside {
         kind::UPLINK
+    } else if walk.far_device == Device::SERVICE {
+        kind::SERVICE
     } else if walk.is_carried != 0 {
         kind::NAT64
     } else {
@@ -128,6 +130,9 @@ fn write_delivery<I: Family>(action: &mut Action<I>, walk: &Walk<I>, key: &FlowK
     // A hop alone is a translation, too: of the TTL.
     if walk.hops != 0 || walk.packet.key(key.device()) != *key {
         action.delivery.flags |= action_flag::TRANSLATED;
+    }
+    if walk.is_silent != 0 {
+        action.delivery.flags |= action_flag::SILENT;
     }
     if walk.is_clamped != 0 {
         action.delivery.flags |= action_flag::CLAMPED;

@@ -10,19 +10,20 @@ const X6: &str = "2001:db8:ffff::7";
 const P1: &str = "10.0.10.10";
 
 #[test]
-fn s50_too_large_a_packet_comes_back_as_an_error() {
+fn s50_too_large_a_packet_leaves_all_the_same_or_comes_back_as_an_error() {
     let mut room = Room::with(|_| {});
-    let large = || between(Packet::udp().payload(&[7; 1972]), (P1, 4000), (X, 53));
-    for sent in [large(), large().dont_fragment()] {
-        let Verdict::Refused { drop, answer } = room.send("p1", sent.clone()) else {
-            panic!("it is answered");
-        };
-        assert_eq!(drop.reason, Reason::LargerThanThePath);
-        let mac = room.topology.guest("p1").mac;
-        let expected = Packet::icmp_error(3, 4, &sent).mtu(1500);
-        let expected = between(expected, ("10.0.10.1", 0), (P1, 0));
-        assert_eq!(answer, expected.from_mac(ROUTER).to_mac(mac).build());
-    }
+    let large = |from| between(Packet::udp().payload(&[7; 1972]), (from, 4000), (X, 53));
+    let left = room.send("p1", large(P1));
+    assert_eq!(left, room.out("p1", large("203.0.113.10")));
+    let sent = large(P1).dont_fragment();
+    let Verdict::Refused { drop, answer } = room.send("p1", sent.clone()) else {
+        panic!("it is answered");
+    };
+    assert_eq!(drop.reason, Reason::LargerThanThePath);
+    let mac = room.topology.guest("p1").mac;
+    let expected = Packet::icmp_error(3, 4, &sent).mtu(1500);
+    let expected = between(expected, ("10.0.10.1", 0), (P1, 0));
+    assert_eq!(answer, expected.from_mac(ROUTER).to_mac(mac).build());
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What arrives at a guest, before its own kernel makes anything of it.
 
-use crate::packet::{Packet, Parsed, flag};
+use crate::packet::{Packet, Parsed, checksum, flag};
 use crate::scenario::arrival::{Arrival, ETHERNET, is_error, port};
 use crate::scenario::expected::Seen;
 use crate::scenario::{Flow, Protocol};
@@ -11,6 +11,8 @@ use std::io::{ErrorKind, Read as _};
 
 const ETH_P_IP: u16 = 0x0800;
 const ETH_P_IPV6: u16 = 0x86dd;
+/// Without options.
+const IP_HEADER: usize = 20;
 /// Of IPv4, and of IPv6.
 const ICMP: [u8; 2] = [1, 58];
 
@@ -62,7 +64,40 @@ impl Ear {
     }
 }
 
+/// The packet that is heard in so many fragments, each no larger than an internet gateway lets through.
+pub(super) fn together(heard: &[Heard], fragments: usize) -> Result<Option<Heard>> {
+    let mut pieces: Vec<_> = heard.iter().filter_map(Heard::fragment).collect();
+    pieces.sort_unstable();
+    let payload: Vec<_> = pieces
+        .iter()
+        .flat_map(|(_, packet)| &packet[IP_HEADER..])
+        .copied()
+        .collect();
+    let mut whole = match pieces.first() {
+        Some((0, first)) if pieces.len() == fragments => first[..IP_HEADER].to_vec(),
+        _ => return Ok(None),
+    };
+    let len = u16::try_from(IP_HEADER + payload.len())?;
+    whole[2..4].copy_from_slice(&len.to_be_bytes());
+    whole[6..8].fill(0);
+    whole[10..12].fill(0);
+    let sum = checksum(&whole);
+    whole[10..12].copy_from_slice(&sum.to_be_bytes());
+    whole.extend(payload);
+    Heard::read(ETH_P_IP, &whole).map(Some)
+}
+
 impl Heard {
+    /// Where it stands in the packet that it is a fragment of, if it is one, and its bytes.
+    fn fragment(&self) -> Option<(u16, &[u8])> {
+        const MORE: u16 = 0x2000;
+        const OFFSET: u16 = 0x1fff;
+        let packet = self.frame.get(ETHERNET..).filter(|packet| packet.len() <= 1500)?;
+        let field = u16::from_be_bytes([*packet.get(6)?, *packet.get(7)?]);
+        let is_fragment = self.parsed.ethertype == ETH_P_IP && field & (MORE | OFFSET) != 0;
+        is_fragment.then_some((field & OFFSET, packet))
+    }
+
     fn read(ethertype: u16, packet: &[u8]) -> Result<Self> {
         let frame = [&[0; ETHERNET - 2], &ethertype.to_be_bytes()[..], packet].concat();
         let parsed = Parsed::read(&frame).with_context(|| format!("a guest gets {packet:02x?}"))?;

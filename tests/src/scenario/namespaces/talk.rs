@@ -170,7 +170,7 @@ impl Namespaces {
     /// Checks who has passed on the packets of an exchange that was accepted, that nobody else has got them, and whom the
     /// server has seen.
     fn went_through(&mut self, flow: &Flow, act: Act, expected: &Expected) -> Result<()> {
-        let Expected::Accepted { there, back, seen } = expected else {
+        let Expected::Accepted { there, back, seen, .. } = expected else {
             bail!("{expected} was accepted");
         };
         let sender = opener(act);

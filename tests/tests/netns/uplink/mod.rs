@@ -1,6 +1,7 @@
 //! The way out of the host: what is made for it on the host, beside whom, and that nothing of it is left.
 
 mod change;
+mod cutter;
 mod device;
 mod filter;
 mod kill;
@@ -11,10 +12,12 @@ mod xdp;
 
 use anyhow::{Context, Result, ensure};
 use aya::programs::{SchedClassifier, TcAttachType};
+use groundplane::install::names;
 use groundplane::install::netlink::Netlink;
 use groundplane_tests::netns::Lab;
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::path::Path;
 
 /// A VPC with a guest that has a public address, and one that nobody has, behind an uplink that each test writes.
 const VPC: &str = "
@@ -68,6 +71,8 @@ fn inventory(lab: &Lab) -> Result<BTreeMap<&'static str, String>> {
     };
     let mut all: BTreeMap<_, _> = commands.into_iter().map(said).collect::<Result<_>>()?;
     all.insert("devices and programs", lab.inside("host", programs)?);
+    let cutter = Path::new("/run/netns").join(names::cutter(&lab.state_dir()));
+    all.insert("cutter", cutter.exists().to_string());
     Ok(all)
 }
 
@@ -96,9 +101,9 @@ fn without_counters(text: &str) -> String {
     words.collect()
 }
 
-/// All settings of the host, but for those of devices that come and go.
+/// All settings of the host, but for those of devices that come and go, of which the cutter's is one.
 const SETTINGS: &str = "cd /proc/sys/net && grep -H . ipv4/ip_forward ipv4/conf/*/forwarding ipv4/conf/*/rp_filter \
-                        ipv6/conf/*/forwarding ipv6/conf/*/accept_ra";
+                        ipv6/conf/*/forwarding ipv6/conf/*/accept_ra | grep -v /gpx";
 
 /// Checks that the host is as it was.
 fn is_as_it_was(lab: &Lab, before: &BTreeMap<&'static str, String>) -> Result<()> {

@@ -143,7 +143,7 @@ impl Engine {
         if uplink::are(wanted.clone(), before) {
             return Ok(());
         }
-        uplink::check(&wanted, before, &Netlink::open()?)
+        uplink::check(&wanted, self.state.as_ref(), &self.store)
     }
 
     /// Puts in force what changes no guest.

@@ -41,7 +41,7 @@ impl Engine {
             return Ok(Vec::new());
         };
         let netlink = Netlink::open()?;
-        if !uplink::stand(&state.uplinks, datapath, &netlink)? {
+        if !uplink::stand(state, datapath, &netlink)? {
             self.see_to_uplinks()?;
         }
         let (Some(applied), Some(state)) = (&self.applied, &self.state) else {
@@ -73,7 +73,7 @@ impl Engine {
             return Ok(Vec::new());
         };
         let wanted = UplinkState::wanted(&applied.deployment, &self.options.state_dir);
-        if wanted.is_empty() && state.uplinks.is_empty() {
+        if wanted.is_empty() && state.uplinks.is_empty() && state.cutter.is_none() {
             return Ok(Vec::new());
         }
         let mut uplinks = Uplinks {

@@ -24,8 +24,14 @@ pub(super) const OF_ENI: [Hook; 2] = [
 /// What is attached to an uplink.
 pub(super) const OF_UPLINK: [Hook; 1] = [(program::UPLINK_INGRESS, TcAttachType::Ingress)];
 
+/// What is attached to the cutter's host side.
+pub(super) const OF_CUTTER: [Hook; 1] = [(program::CUTTER_INGRESS, TcAttachType::Ingress)];
+
+/// What is attached to the service port's host side.
+pub(super) const OF_SERVICE: [Hook; 1] = [(program::SERVICE_INGRESS, TcAttachType::Ingress)];
+
 /// All that may be attached to a device.
-const HOOKS: [Hook; 3] = [OF_ENI[0], OF_ENI[1], OF_UPLINK[0]];
+const HOOKS: [Hook; 5] = [OF_ENI[0], OF_ENI[1], OF_UPLINK[0], OF_CUTTER[0], OF_SERVICE[0]];
 
 /// A device and the name its links are pinned under.
 #[derive(Clone, Copy, Debug)]
@@ -140,12 +146,12 @@ pub(super) fn is_attached(pins: &Path, device: &str) -> Result<bool> {
     Ok(true)
 }
 
-/// Whether a device runs our program for uplinks. Others may be before it: the device is somebody else's.
-pub(super) fn is_uplink(pins: &Path, device: &str) -> Result<bool> {
+/// Whether a device runs our programs at these hooks. Others may be before them: an uplink's device is somebody else's.
+pub(super) fn has(pins: &Path, device: &str, hooks: &[Hook]) -> Result<bool> {
     let sets = Programs::whole(pins)?;
-    for (name, hook) in OF_UPLINK {
+    for (name, hook) in hooks {
         let ours = ours(&sets, name)?;
-        if !running(device, hook)?.iter().any(|id| ours.contains(id)) {
+        if !running(device, *hook)?.iter().any(|id| ours.contains(id)) {
             return Ok(false);
         }
     }

@@ -15,7 +15,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 /// What is pinned of a set: first what is called, then what is attached, so that a set which has all is whole.
-const PINNED: [&str; 12] = [
+const PINNED: [&str; 14] = [
     program::STAGES[0],
     program::STAGES[1],
     program::STAGES[2],
@@ -26,6 +26,8 @@ const PINNED: [&str; 12] = [
     program::UPLINK_GENERIC,
     program::UPLINK_FILTER,
     program::UPLINK_INGRESS,
+    program::CUTTER_INGRESS,
+    program::SERVICE_INGRESS,
     program::ENI_GUARD,
     program::ENI_EGRESS,
 ];

@@ -7,7 +7,7 @@ use crate::plan::UplinkRows;
 use aya::Pod;
 use aya::maps::lpm_trie::{Key, LpmTrie};
 use aya::maps::{Array, MapData, MapError};
-use groundplane_abi::uplink::{UplinkEntry, UplinkRouteKey};
+use groundplane_abi::uplink::{UPLINK_SLOTS, UplinkEntry, UplinkRouteKey};
 use groundplane_abi::{Device, Ip, map};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -26,6 +26,17 @@ impl Datapath {
             *entry = bpf(table.get(&slot, 0), || format!("read table {}", map::UPLINKS))?;
         }
         Ok(rows)
+    }
+
+    /// Whether a device is the cutter's host side, as far as an uplink has one.
+    pub(super) fn leads_to_cutter(&self, device: Device) -> Result<bool> {
+        let table = self.uplink_table()?;
+        for slot in 0..UPLINK_SLOTS {
+            if bpf(table.get(&slot, 0), || format!("read table {}", map::UPLINKS))?.cutter == device {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Has packets leave by other uplinks from now on. None of them meets a route to a slot that isn't filled yet, or misses
@@ -64,7 +75,17 @@ impl Datapath {
 
     /// Whether a device runs that program.
     pub fn is_uplink(&self, device: &str) -> Result<bool> {
-        hook::is_uplink(&self.pins, device)
+        hook::has(&self.pins, device, &hook::OF_UPLINK)
+    }
+
+    /// Attaches the program for the cutter to its host side.
+    pub fn attach_cutter(&self, device: Hooked<'_>) -> Result<()> {
+        hook::attach(&self.pins, &self.programs, &hook::OF_CUTTER, slice::from_ref(&device))
+    }
+
+    /// Whether a device runs that program.
+    pub fn is_cutter(&self, device: &str) -> Result<bool> {
+        hook::has(&self.pins, device, &hook::OF_CUTTER)
     }
 }
 

@@ -7,7 +7,9 @@ use groundplane_abi::Mac;
 use ipnet::IpNet;
 use netlink_packet_route::address::{AddressAttribute, AddressHeaderFlags, AddressScope};
 use netlink_packet_route::link::{InfoData, InfoVeth};
-use netlink_packet_route::route::{RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteProtocol, RouteType};
+use netlink_packet_route::route::{
+    RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteMetric, RouteProtocol, RouteScope, RouteType,
+};
 use rtnetlink::{LinkMessageBuilder, LinkUnspec, LinkVeth, RouteMessageBuilder};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -127,6 +129,22 @@ impl Netlink {
         let request = self.handle.route().add(route);
         let request = if again { request.replace() } else { request };
         self.runtime.block_on(request.execute()).doing(what)
+    }
+
+    /// Leads everything of IPv4 out of this device, as if all of it were its neighbours. What is larger than this becomes
+    /// fragments, whatever anybody says of a path.
+    pub fn set_only_route(&self, link: &Link, mtu: u32) -> Result<()> {
+        /// The number of `RTAX_MTU` of linux/rtnetlink.h, by which it is locked.
+        const MTU: u32 = 2;
+        let mut route = RouteMessageBuilder::<Ipv4Addr>::new()
+            .output_interface(link.index)
+            .scope(RouteScope::Link)
+            .build();
+        let metrics = vec![RouteMetric::Lock(1 << MTU), RouteMetric::Mtu(mtu)];
+        route.attributes.push(RouteAttribute::Metrics(metrics));
+        let request = self.handle.route().add(route).replace().execute();
+        let set = self.runtime.block_on(request);
+        set.doing(|| format!("lead everything out of interface {}", link.name))
     }
 
     /// Removes a route that leads out of this device; one that isn't there is no error.

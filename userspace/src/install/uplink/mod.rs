@@ -4,6 +4,8 @@
 //! done for them comes from comparing what there is with what there should be, each time the host is taken over, so that
 //! the same steps make, repair and change an uplink, and finish what was killed. The journal names everything before it is made.
 
+mod condition;
+mod cutter;
 mod filter;
 mod firewall;
 mod link;
@@ -13,6 +15,13 @@ mod setting;
 mod state;
 pub(crate) mod tool;
 
+pub use condition::Condition;
+pub(crate) use condition::condition;
+pub(super) use condition::stand;
+use condition::standing;
+pub use cutter::CutterState;
+pub(crate) use cutter::is_whole;
+pub(super) use cutter::remove as remove_cutter;
 pub(crate) use firewall::is_refused;
 pub(crate) use nft::{NFT, dropping};
 pub use setting::Setting;
@@ -25,6 +34,7 @@ use crate::install::netlink::{Link, Netlink};
 use crate::install::state::State;
 use crate::install::store::Store;
 use crate::plan::{Lead, UplinkRows};
+use groundplane_abi::Device;
 use groundplane_abi::uplink::{UplinkEntry, uplink_flag};
 use link::Pair;
 use std::path::Path;
@@ -52,11 +62,22 @@ impl Uplinks<'_> {
             remove(&self.state.pins, &gone)?;
             self.note(next)?;
         }
-        let mut findings = Vec::new();
-        let mut errors = Vec::new();
-        // One that can't be seen to is no reason for the others not to lead out.
+        let (findings, mut errors) = self.ensure_all(&mut entries, &before);
+        let uplinks = self.state.uplinks.clone();
+        match self.lead_out(&mut rows, &uplinks, &entries) {
+            Ok(()) => errors.extend(self.remove_idle_cutter().err()),
+            Err(error) => errors.push(error),
+        }
+        Error::collect(errors)?;
+        Ok(findings)
+    }
+
+    /// Sees to each uplink and to the cutter: what was not as the journal says, and what can't be seen to, which is no reason
+    /// for the others not to lead out.
+    fn ensure_all(&mut self, entries: &mut [UplinkEntry], before: &[UplinkState]) -> (Vec<String>, Vec<Error>) {
+        let (mut findings, mut errors) = (Vec::new(), Vec::new());
         for (at, entry) in entries.iter_mut().enumerate() {
-            match self.ensure(at, &before) {
+            match self.ensure(at, before) {
                 Ok((seen, finding)) => {
                     *entry = seen;
                     findings.extend(finding);
@@ -64,10 +85,15 @@ impl Uplinks<'_> {
                 Err(error) => errors.push(error),
             }
         }
-        let uplinks = self.state.uplinks.clone();
-        errors.extend(self.lead_out(&mut rows, &uplinks, &entries).err());
-        Error::collect(errors)?;
-        Ok(findings)
+        let (cutter, finding) = self.ensure_cutter().unwrap_or_else(|error| {
+            errors.push(error);
+            (Device::NONE, None)
+        });
+        findings.extend(finding);
+        for entry in entries.iter_mut().filter(|entry| entry.device != Device::NONE) {
+            entry.cutter = cutter;
+        }
+        (findings, errors)
     }
 
     /// Writes down which uplinks there may be from now on.
@@ -238,16 +264,14 @@ impl Uplinks<'_> {
     }
 }
 
-/// What the datapath knows of an uplink already, if it is this one.
-fn standing(uplink: &UplinkState, rows: &UplinkRows) -> UplinkEntry {
-    let entry = rows.entries.get(uplink.slot as usize).copied();
-    let is_its = |entry: &UplinkEntry| uplink.index == Some(entry.device.0);
-    entry.filter(is_its).map(UplinkRows::alone).unwrap_or_default()
-}
-
 /// Checks what stands in the way of uplinks, before anything is changed for them.
-pub(super) fn check(wanted: &[UplinkState], before: &[UplinkState], netlink: &Netlink) -> Result<()> {
+pub(super) fn check(wanted: &[UplinkState], state: Option<&State>, store: &Store) -> Result<()> {
+    let netlink = &Netlink::open()?;
+    let before = state.map_or(&[][..], |state| &state.uplinks);
     let mut errors = Vec::new();
+    if state.is_none_or(|state| state.cutter.is_none()) {
+        errors.extend(cutter::check(wanted, store.directory(), netlink).err());
+    }
     for uplink in wanted {
         match netlink.find(&uplink.device) {
             Ok(found) => errors.extend(check_device(uplink, found, before)),
@@ -291,59 +315,6 @@ fn check_device(uplink: &UplinkState, found: Option<Link>, before: &[UplinkState
         }
         _ => Vec::new(),
     }
-}
-
-/// Whether the devices of uplinks are there and run the program, as far as they were there when they were last seen to.
-pub(super) fn stand(uplinks: &[UplinkState], datapath: &Datapath, netlink: &Netlink) -> Result<bool> {
-    let rows = datapath.uplinks()?;
-    for uplink in uplinks {
-        let is_link = uplink.host().is_some();
-        match condition(uplink, datapath, netlink)? {
-            Condition::Up => {}
-            // Whether it is up is its owner's business.
-            Condition::DeviceDown if !is_link => {}
-            Condition::DeviceMissing if !is_link && uplink.index.is_none() => continue,
-            _ => return Ok(false),
-        }
-        let mac = netlink.find(&uplink.device)?.and_then(|link| link.mac);
-        if mac != Some(standing(uplink, &rows).mac) {
-            return Ok(false);
-        }
-    }
-    Ok(true)
-}
-
-/// How an uplink is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Condition {
-    Up,
-    DeviceMissing,
-    DeviceDown,
-    /// The device doesn't run the program for uplinks.
-    NotAttached,
-    /// It does, but not the filter in front of it.
-    NotFiltered,
-}
-
-pub(crate) fn condition(uplink: &UplinkState, datapath: &Datapath, netlink: &Netlink) -> Result<Condition> {
-    let Some(found) = netlink.find(&uplink.device)? else {
-        return Ok(Condition::DeviceMissing);
-    };
-    if uplink.index != Some(found.index) || !datapath.is_uplink(&uplink.device)? {
-        return Ok(Condition::NotAttached);
-    }
-    let is_up = match uplink.host() {
-        None => found.up,
-        Some(link) => match link::find(netlink, uplink, link)? {
-            None => return Ok(Condition::DeviceMissing),
-            Some(pair) => pair.ours.up && pair.hosts.up,
-        },
-    };
-    if !filter::is_right(uplink, &found, datapath)? {
-        return Ok(Condition::NotFiltered);
-    }
-    Ok(if is_up { Condition::Up } else { Condition::DeviceDown })
 }
 
 /// Removes what was made for uplinks, of which nothing need be there. Everything is tried.

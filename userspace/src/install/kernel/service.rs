@@ -1,0 +1,55 @@
+//! The service port, as the datapath knows it, and the aliases by which the agent names whom it speaks with.
+
+use super::table::open;
+use super::{Datapath, Hooked, hook};
+use crate::install::error::{Result, bpf};
+use aya::maps::{Array, HashMap, MapData, MapError};
+use groundplane_abi::control::Settings;
+use groundplane_abi::service::{AliasEntry, AliasKey};
+use groundplane_abi::{Device, Ip4, map};
+use std::slice;
+
+impl Datapath {
+    /// Attaches the program for the service port to its host side.
+    pub fn attach_service(&self, device: Hooked<'_>) -> Result<()> {
+        hook::attach(&self.pins, &self.programs, &hook::OF_SERVICE, slice::from_ref(&device))
+    }
+
+    /// Whether a device runs that program.
+    pub fn is_service(&self, device: &str) -> Result<bool> {
+        hook::has(&self.pins, device, &hook::OF_SERVICE)
+    }
+
+    /// Where the service port is; none if there is none.
+    pub fn service(&self) -> Result<Device> {
+        Ok(self.settings()?.service)
+    }
+
+    /// Says where the service port is.
+    pub fn set_service(&self, service: Device) -> Result<()> {
+        let settings = Settings {
+            service,
+            ..self.settings()?
+        };
+        let mut table: Array<MapData, Settings> = open(&self.pins, map::SETTINGS)?;
+        bpf(table.set(0, settings, 0), || "write table SETTINGS".to_owned())
+    }
+
+    /// Has an alias stand for an address, seen from a component.
+    pub fn set_alias(&self, alias: Ip4, entry: AliasEntry<Ip4>) -> Result<()> {
+        let put = self.aliases()?.insert(AliasKey { address: alias }, entry, 0);
+        bpf(put, || format!("write to table {}", map::ip4::ALIASES))
+    }
+
+    /// Takes an alias out; one that isn't there is no error.
+    pub fn remove_alias(&self, alias: Ip4) -> Result<()> {
+        match self.aliases()?.remove(&AliasKey { address: alias }) {
+            Err(MapError::KeyNotFound) => Ok(()),
+            other => bpf(other, || format!("delete from table {}", map::ip4::ALIASES)),
+        }
+    }
+
+    fn aliases(&self) -> Result<HashMap<MapData, AliasKey<Ip4>, AliasEntry<Ip4>>> {
+        open(&self.pins, map::ip4::ALIASES)
+    }
+}

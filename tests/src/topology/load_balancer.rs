@@ -63,13 +63,14 @@ impl Topology {
     }
 
     fn nodes_mut(&mut self, name: &str) -> impl Iterator<Item = &mut NetworkInterface> {
-        let zones = &named!(self, load_balancers, name).availability_zones;
-        let addresses = zones.iter().flat_map(|zone| &zone.load_balancer_addresses);
-        let addresses: Vec<_> = addresses.filter_map(|it| it.private_ipv4_address).collect();
+        let zones = named!(self, load_balancers, name).availability_zones.clone();
         let enis = self.resources.network_interfaces.iter_mut();
         enis.filter(move |eni| {
-            let is_node = eni.interface_type == InterfaceType::NetworkLoadBalancer;
-            is_node && addresses.contains(&eni.private_ip_addresses[0])
+            let is_in = |zone: &LoadBalancerZone| {
+                let address = zone.load_balancer_addresses[0].private_ipv4_address;
+                zone.subnet_id.as_ref() == Some(&eni.subnet_id) && address == Some(eni.private_ip_addresses[0])
+            };
+            eni.interface_type == InterfaceType::NetworkLoadBalancer && zones.iter().any(is_in)
         })
     }
 

@@ -1,11 +1,11 @@
 //! Load balancers of a topology, what they pass packets on to, and the endpoints that lead to them.
 
-use super::shorthand::address4;
+use super::shorthand::{address4, address6};
 use super::{Groups, Topology};
 use groundplane::resources::{
     Action, AllowedPrincipal, Attribute, EndpointGroup, InterfaceType, Listener, LoadBalancer, LoadBalancerAddress,
-    LoadBalancerZone, NetworkInterface, Target, TargetGroup, TargetHealth, TargetHealthDescription, VpcEndpoint,
-    VpcEndpointService,
+    LoadBalancerZone, NetworkInterface, SubnetConfiguration, Target, TargetGroup, TargetHealth,
+    TargetHealthDescription, VpcEndpoint, VpcEndpointService,
 };
 
 /// Where the objects of a topology are that have ARNs.
@@ -244,6 +244,11 @@ impl Topology {
             let eni = self.interface(&eni);
             endpoint.vpc_id = Some(eni.vpc_id.clone());
             endpoint.subnet_ids.push(eni.subnet_id.clone());
+            endpoint.subnet_configurations.push(SubnetConfiguration {
+                subnet_id: Some(eni.subnet_id.clone()),
+                ipv4: Some(address4(address)),
+                ipv6: None,
+            });
             endpoint.network_interface_ids.push(eni.network_interface_id.clone());
             endpoint.groups = eni.groups.iter().map(of_group).collect();
         }
@@ -253,7 +258,19 @@ impl Topology {
 
     /// An IPv6 address of an endpoint's ENI. 14.4: "Endpoint ENIs have DenyAllIgwTraffic=true for IPv6."
     pub fn endpoint6(&mut self, eni: &str, address: &str) -> &mut Self {
-        self.secondary_address(eni, address).deny_all_igw_traffic(eni, true)
+        self.secondary_address(eni, address).deny_all_igw_traffic(eni, true);
+        let (id, subnet_id) = (
+            self.interface(eni).network_interface_id.clone(),
+            self.interface(eni).subnet_id.clone(),
+        );
+        let mut endpoints = self.resources.vpc_endpoints.iter_mut();
+        let endpoint = endpoints.find(|it| it.network_interface_ids.contains(&id));
+        let endpoint = endpoint.unwrap_or_else(|| panic!("no endpoint with {eni}"));
+        endpoint.ip_address_type = Some("dualstack".to_owned());
+        let mut subnets = endpoint.subnet_configurations.iter_mut();
+        let subnet = subnets.find(|it| it.subnet_id.as_ref() == Some(&subnet_id));
+        subnet.expect("every ENI has a subnet").ipv6 = Some(address6(address));
+        self
     }
 
     /// `available`, `pendingAcceptance`, `rejected` and the like.

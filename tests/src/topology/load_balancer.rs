@@ -250,7 +250,7 @@ impl Topology {
                 ipv6: None,
             });
             endpoint.network_interface_ids.push(eni.network_interface_id.clone());
-            endpoint.groups = eni.groups.iter().map(of_group).collect();
+            endpoint.groups = eni.groups.iter().map(|id| of_group(id)).collect();
         }
         self.resources.vpc_endpoints.push(endpoint);
         self
@@ -283,7 +283,7 @@ impl Topology {
     pub fn endpoint_groups(&mut self, name: &str, groups: &[&str]) -> &mut Self {
         let groups: Vec<_> = groups.iter().map(|group| self.group_id(group)).collect();
         let endpoint = named!(self, vpc_endpoints, name);
-        endpoint.groups = groups.iter().map(of_group).collect();
+        endpoint.groups = groups.iter().map(|id| of_group(id)).collect();
         let ids = endpoint.network_interface_ids.clone();
         let enis = self.resources.network_interfaces.iter_mut();
         for eni in enis.filter(|eni| ids.contains(&eni.network_interface_id)) {
@@ -298,9 +298,9 @@ impl Topology {
     }
 }
 
-fn of_group(id: &String) -> EndpointGroup {
+fn of_group(id: &str) -> EndpointGroup {
     EndpointGroup {
-        group_id: Some(id.clone()),
+        group_id: Some(id.to_owned()),
         group_name: None,
     }
 }

@@ -39,24 +39,23 @@ pub(super) fn choose(
             target,
         });
     }
-    let between = Between {
-        node: entrance.node,
-        protocol: flow.protocol,
-        source: flow.client,
-        target,
-    };
     if service.preserves_client() && !entrance.is_endpoint() {
-        if target.address == flow.client {
-            return Err(Reason::TargetMeetsItself);
-        }
-        let source_port = flow.client_port;
-        // Who answers whom would be nobody's to tell.
-        let is_free = is_nobody_elses(moment, &between, source_port, &flow);
-        return is_free
-            .then_some(Leg { between, source_port })
-            .ok_or(Reason::BalancerHasNoPortLeft);
+        return as_client(moment, entrance, flow, target);
     }
+    let between = Between::of(entrance.node, flow, target);
     behind_node(moment, between, flow, seen.as_ref())
+}
+
+/// The target sees the client: "client IP and port".
+fn as_client(moment: Moment<'_>, entrance: Entrance, flow: Flow, target: Target) -> Result<Leg, Reason> {
+    if target.address == flow.client {
+        return Err(Reason::TargetMeetsItself);
+    }
+    let (between, source_port) = (Between::of(entrance.node, flow, target), flow.client_port);
+    // Who answers whom would be nobody's to tell.
+    let is_free = is_nobody_elses(moment, &between, source_port, &flow);
+    let leg = Leg { between, source_port };
+    is_free.then_some(leg).ok_or(Reason::BalancerHasNoPortLeft)
 }
 
 /// Whether no other client speaks to a target from the same address and port by another node.

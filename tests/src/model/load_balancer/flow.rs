@@ -87,6 +87,16 @@ pub(in super::super) struct Flows {
 pub(in super::super) type Source = (Eni, String, IpAddr);
 
 impl Between {
+    /// Where a client is seen as it is.
+    pub(super) fn of(node: Eni, flow: Flow, target: Target) -> Self {
+        Self {
+            node,
+            protocol: flow.protocol,
+            source: flow.client,
+            target,
+        }
+    }
+
     /// As a target's packet says it, to whom it sees.
     pub(super) fn of_answer(node: Eni, protocol: u8, (address, port): (IpAddr, u16), source: IpAddr) -> Self {
         Self {

@@ -74,6 +74,20 @@ impl Topology {
         })
     }
 
+    /// The IPv6 address of a load balancer's node in a subnet.
+    pub fn balancer6(&mut self, name: &str, subnet: &str, address: &str) -> &mut Self {
+        self.within(subnet)
+            .secondary_address(&format!("{name}-{subnet}"), address);
+        let subnet_id = self.resources.subnets[self.subnet].subnet_id.clone();
+        let balancer = named!(self, load_balancers, name);
+        balancer.ip_address_type = Some("dualstack".to_owned());
+        let zones = balancer.availability_zones.iter_mut();
+        for zone in zones.filter(|zone| zone.subnet_id.as_ref() == Some(&subnet_id)) {
+            zone.load_balancer_addresses[0].ipv6_address = Some(address6(address));
+        }
+        self
+    }
+
     /// Whether a load balancer's groups are asked about what comes by endpoints.
     pub fn enforced(&mut self, name: &str, on: bool) -> &mut Self {
         let said = if on { "on" } else { "off" };
@@ -153,6 +167,16 @@ impl Topology {
     /// Registers an ENI with a group, by its address or as an instance.
     pub fn target(&mut self, group: &str, eni: &str) -> &mut Self {
         let id = self.target_id(group, eni);
+        self.register(group, id)
+    }
+
+    /// By its IPv6 address.
+    pub fn target6(&mut self, group: &str, eni: &str) -> &mut Self {
+        let id = self.interface(eni).ipv6_addresses[0].to_string();
+        self.register(group, id)
+    }
+
+    fn register(&mut self, group: &str, id: String) -> &mut Self {
         let target = TargetHealthDescription {
             target: Target {
                 id,

@@ -21,6 +21,9 @@ const CLIENTS: [(&[&str], &[&str]); 3] = [
     ),
     (&["t1", "t3"], &["10.0.1.50", "10.0.3.50", "10.0.1.50", "10.0.1.70"]),
 ];
+/// Who speaks IPv6, to which nodes.
+const CLIENTS6: [&str; 5] = ["a1", "a1x", "a2", "a3", "p1"];
+const DOORS6: [&str; 2] = ["2001:db8:a:1::51", "2001:db8:a:3::51"];
 /// Ports that somebody listens to, and some others.
 const TCP_PORTS: [u16; 7] = [80, 80, 81, 81, 90, 443, 8080];
 const UDP_PORTS: [u16; 4] = [53, 53, 90, 5353];
@@ -45,7 +48,7 @@ const DOORS: [&str; 7] = [
     "10.1.1.70",
 ];
 /// Where targets listen.
-const TARGET_PORTS: [u16; 4] = [8080, 5353, 9000, 8443];
+const TARGET_PORTS: [u16; 5] = [8080, 5353, 9000, 8443, 9006];
 /// The shortest time after which a connection may be forgotten.
 const SHORTEST_LIMIT: Duration = Duration::from_secs(10);
 
@@ -81,8 +84,9 @@ impl Heap {
     /// has another one by the node, nobody says.
     pub(super) fn paused(&mut self, time: Duration) {
         if time >= SHORTEST_LIMIT {
-            let doors = DOORS.map(address);
-            self.arrived.retain(|(_, arrived)| doors.contains(&arrived.src.0));
+            let doors = [&DOORS[..], &DOORS6].concat();
+            let is_door = |ip| doors.iter().any(|door| address(door) == ip);
+            self.arrived.retain(|(_, arrived)| is_door(arrived.src.0));
         }
     }
 
@@ -111,8 +115,28 @@ impl Heap {
                 let (_, guest) = guest.expect("packets arrive at guests");
                 (*at, packet.from_mac(guest.mac).to_mac(ROUTER))
             }
+            _ if random.random_bool(0.15) => self.begin6(random),
             _ => self.begin(random),
         }
+    }
+
+    /// The same in IPv6.
+    fn begin6(&mut self, random: &mut ChaCha8Rng) -> (Device, Packet) {
+        let client = *CLIENTS6.choose(random).expect("some");
+        let guest = self.guests.iter().find(|(name, _)| *name == client);
+        let (_, guest) = guest.expect("it is a guest");
+        let own = guest.ip6.expect("T0's guests in VPC-A have IPv6");
+        let door = address(DOORS6.choose(random).expect("some"));
+        let port = *[96, 96, 96, 80].choose(random).expect("some");
+        let packet = match random.random_range(0..10) {
+            0 => Packet::ping6(7),
+            1 => Packet::udp().payload(b"data"),
+            2 => Packet::tcp().flags(flag::ACK),
+            _ => Packet::tcp().flags(flag::SYN),
+        };
+        self.opened += 1;
+        let packet = packet.ip_from(own, 30_000 + self.opened).ip_to(door, port);
+        (guest.device, packet.from_mac(guest.mac).to_mac(ROUTER))
     }
 
     /// The first packet of something, or one that comes too late to be.

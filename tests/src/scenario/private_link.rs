@@ -2,8 +2,8 @@
 
 use super::subnet::group;
 use super::{
-    Expected, Flow, INTERNET, Scene, Told, X, accepted, code, dropped_arriving, dropped_leaving, only, ping, refusals,
-    tcp, warnings,
+    Expected, Flow, INTERNET, Owner, Scene, Told, X, accepted, code, dropped_arriving, dropped_leaving, only, ping,
+    refusals, tcp, warnings,
 };
 use crate::packet::Packet;
 use crate::topology::{OUTSIDE, Rule, Topology, address, tcp as tcp_to};
@@ -67,9 +67,10 @@ pub fn s74_the_target_sees_the_node_and_the_client_sees_the_endpoint(scene: &mut
 }
 
 pub fn s75_nothing_of_the_provider_reaches_the_consumer(scene: &mut Scene) {
+    scene.ask("t1", "10.0.1.10", Owner::Nobody);
     scene
-        .when(tcp("t1", "a1", 80))
-        .then(dropped_leaving("t1", code::NO_OWNER));
+        .when(tcp("t3", "a1", 80))
+        .then(dropped_leaving("t3", code::NO_OWNER));
     for node in NODE {
         let packet = Packet::udp()
             .ip_from(address("10.0.1.60"), 8443)

@@ -129,7 +129,10 @@ fn a_hundred_thousand_connections_pass_one_service_and_none_is_lost() {
     }
     let even = CONNECTIONS / 8;
     println!("{shares:?} of {CONNECTIONS}, {even} would be even");
-    assert!(shares.values().all(|share| share.abs_diff(even) * 10 <= even), "{shares:?}");
+    assert!(
+        shares.values().all(|share| share.abs_diff(even) * 10 <= even),
+        "{shares:?}"
+    );
     for (client, port, target) in chosen {
         let more = asked(client, port).flags(flag::ACK);
         let heard = kernel.send(client.device, &more.build());
@@ -163,7 +166,9 @@ fn when_one_of_a_hundred_targets_goes_others_hardly_move_and_no_connection_does(
         let (target, arrived) = target_of(&kernel, 20_000 + port, flag::SYN);
         // Every other one is answered, and so stands.
         if port % 2 == 0 {
-            kernel.send(target, &answered(&arrived).build()).expect("the program runs");
+            kernel
+                .send(target, &answered(&arrived).build())
+                .expect("the program runs");
         }
         before.push(target);
     }
@@ -176,7 +181,11 @@ fn when_one_of_a_hundred_targets_goes_others_hardly_move_and_no_connection_does(
     let (mut moved, mut others) = (0, 0);
     for (port, target) in (0..FLOWS).zip(before) {
         if port % 2 == 0 {
-            assert_eq!(target_of(&kernel, 20_000 + port, flag::ACK).0, target, "an open connection");
+            assert_eq!(
+                target_of(&kernel, 20_000 + port, flag::ACK).0,
+                target,
+                "an open connection"
+            );
         } else {
             let now = target_of(&kernel, 20_000 + port, flag::SYN).0;
             assert_ne!(now, gone);

@@ -46,7 +46,6 @@ pub(super) fn topology(random: &mut ChaCha8Rng) -> Topology {
         topology.listener("nlb-A", protocol, port, group);
     }
     topology.listener("nlb-P", "UDP", 53, "dns-P");
-    always(&mut topology);
     six(&mut topology);
     named_groups(&mut topology);
     topology
@@ -80,22 +79,6 @@ fn six(topology: &mut Topology) {
         .listener("nlb-A", "TCP", 96, "six");
     for target in ["a1x", "a2", "a3"] {
         topology.target6("six", target);
-    }
-}
-
-/// Every target always is one that sees its clients, whatever changes.
-fn always(topology: &mut Topology) {
-    for (balancer, subnet, group, targets) in [
-        ("nlb-A", "A1", "always-A", &["a1x", "a2", "a3"][..]),
-        ("nlb-P", "P1", "always-P", &["t1", "t3"]),
-    ] {
-        topology
-            .within(subnet)
-            .target_group(group, "ip", "UDP", 7007)
-            .listener(balancer, "UDP", 7, group);
-        for target in targets {
-            topology.target(group, target);
-        }
     }
 }
 
@@ -194,8 +177,6 @@ pub(super) fn change(topology: &mut Topology, random: &mut ChaCha8Rng) {
     match random.random_range(0..12) {
         0..4 => {
             let states = ["healthy", "healthy", "initial", "draining", "unused", "unhealthy"];
-            let is_tcp = matches!(group, "web" | "plain" | "targets-P");
-            let states = if is_tcp { &states[..] } else { &states[..5] };
             let state = *states.choose(random).expect("some");
             topology.target_health(group, target, state);
         }
@@ -213,7 +194,10 @@ pub(super) fn change(topology: &mut Topology, random: &mut ChaCha8Rng) {
             let endpoint = *["vpce-1", "vpce-B"].choose(random).expect("some");
             topology.endpoint_state(endpoint, state);
         }
-        9 | 10 => regroup(topology, "target", random),
+        9 | 10 => {
+            let kind = *["balancer", "door", "target"].choose(random).expect("some");
+            regroup(topology, kind, random);
+        }
         _ => adjust(topology, group, random),
     }
 }

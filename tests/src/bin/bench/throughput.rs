@@ -1,5 +1,6 @@
 //! What one TCP stream reaches between two guests in different subnets, and by PrivateLink between two VPCs, against a bare
-//! `bpf_redirect_peer` between two namespaces that differ from the guests in nothing.
+//! `bpf_redirect_peer` between two namespaces that differ from the guests in nothing; by PrivateLink, whose segments are
+//! smaller, between two that have its MTU.
 
 use crate::Options;
 use crate::program::{load, object};
@@ -87,6 +88,9 @@ const ENDS: [End; 2] = [
 /// Of the service in the buyer's VPC.
 const ENDPOINT: Ipv4Addr = Ipv4Addr::new(10, 0, 1, 70);
 
+/// Semantics 23.
+const PRIVATE_LINK_MTU: u32 = 8500;
+
 struct End {
     namespace: &'static str,
     device: &'static str,
@@ -98,40 +102,50 @@ struct End {
 pub(crate) fn measure(options: &Options) -> Result<Vec<Row>> {
     let ours = Lab::new()?;
     ours.up(DOCUMENT)?;
-    let theirs = Lab::new()?;
-    // Detaches the program when it is dropped.
-    let _bare = bare_redirect(&theirs, &options.programs)?;
+    let theirs = [Lab::new()?, Lab::new()?];
+    // Detaches the programs when they are dropped.
+    let _bare = [
+        bare_redirect(&theirs[0], &options.programs, link::MTU)?,
+        bare_redirect(&theirs[1], &options.programs, PRIVATE_LINK_MTU)?,
+    ];
     let streams = [
         Stream::new(&ours, "web", ("db", ENDS[1].address))?,
-        Stream::new(&theirs, "left", ("right", ENDS[1].address))?,
+        Stream::new(&theirs[0], "left", ("right", ENDS[1].address))?,
+        Stream::new(&theirs[1], "left", ("right", ENDS[1].address))?,
     ];
-    let private_link = streams[0].from("buyer", ENDPOINT);
-    let streams = [&streams[0], &streams[1], &private_link];
-    let mut figures = [Vec::new(), Vec::new(), Vec::new()];
+    let [local, bare, narrow] = &streams;
+    let private_link = local.from("buyer", ENDPOINT);
+    let streams = [local, bare, &private_link, narrow];
+    let mut figures = [const { Vec::new() }; 4];
     for _ in 0..rounds(options) {
         for (stream, figures) in streams.iter().zip(&mut figures) {
             figures.push(stream.gbit_per_second(Direction::FromClient)?);
         }
     }
-    let [ours, theirs, private_link] = figures;
-    let theirs = || Ok::<_, anyhow::Error>(("bare redirect_peer", Sample::of(theirs.clone())?));
-    [("across subnets", ours), ("by PrivateLink", private_link)]
-        .into_iter()
-        .map(|(way, ours)| {
-            let what = format!("TCP, one stream, {way}");
-            Row::new(what, "Gbit/s", Sample::of(ours)?, theirs()?, BAR)
-        })
-        .collect()
+    let [local, bare, private_link, narrow] = figures;
+    [
+        ("across subnets", local, ("bare redirect_peer", bare)),
+        ("by PrivateLink", private_link, ("the same, MTU 8500", narrow)),
+    ]
+    .into_iter()
+    .map(|(way, ours, (against, theirs))| {
+        let what = format!("TCP, one stream, {way}");
+        Row::new(what, "Gbit/s", Sample::of(ours)?, (against, Sample::of(theirs)?), BAR)
+    })
+    .collect()
 }
 
 /// Makes the other side.
-fn bare_redirect(lab: &Lab, programs: &Path) -> Result<Ebpf> {
+fn bare_redirect(lab: &Lab, programs: &Path, mtu: u32) -> Result<Ebpf> {
     for end in &ENDS {
         netns::create(&lab.namespace(end.namespace))?;
     }
     let ebpf = lab.inside("host", || connect(lab, programs))?;
     for end in &ENDS {
         configure(lab, end)?;
+        let mtu = mtu.to_string();
+        let command = ["ip", "link", "set", GUEST_DEVICE, "mtu", &mtu];
+        lab.run(end.namespace, &command)?.success()?;
     }
     Ok(ebpf)
 }

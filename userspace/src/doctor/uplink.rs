@@ -2,10 +2,11 @@
 
 use super::Check;
 use super::files::line;
+use crate::install::AnnexState;
 use crate::install::kernel::Datapath;
 use crate::install::netlink::Netlink;
 use crate::install::state::State;
-use crate::install::uplink::{self, CutterState, HostLink, UplinkState, tool};
+use crate::install::uplink::{self, HostLink, UplinkState, tool};
 use crate::status::{self, UplinkStatus};
 use std::net::IpAddr;
 use std::path::Path;
@@ -47,7 +48,7 @@ fn condition(uplink: &UplinkStatus, is_only: bool) -> Check {
 }
 
 /// What keeps it from being told is told of the tables.
-fn cutter(cutter: &CutterState, state: &State) -> Option<Check> {
+fn cutter(cutter: &AnnexState, state: &State) -> Option<Check> {
     const NAME: &str = "cutter";
     let (datapath, netlink) = (Datapath::open(&state.pins).ok()?, Netlink::open().ok()?);
     let found = cutter.device.clone();

@@ -99,7 +99,7 @@ struct delivery {
 struct uplink {
 	__u32 device, flags;
 	__u8 mac[6], peer_mac[6];
-	__u32 reserved;
+	__u32 cutter;
 };
 
 _Static_assert(sizeof(struct eni) == 40, "the size of an ENI");

@@ -65,5 +65,16 @@ pub fn of(reason: Reason) -> DropReason {
         Reason::LargerThanThePath => DropReason::PATH_MTU_EXCEEDED,
         Reason::OtherFamilyHasNoWord => DropReason::NAT64_CONTENT,
         Reason::HopLimitIsUsedUp => DropReason::HOP_LIMIT,
+        Reason::NobodyListens => DropReason::NO_LISTENER,
+        Reason::NoTargetIsThere => DropReason::NO_TARGET,
+        Reason::BalancerDoesNotCarryIt => DropReason::BALANCER_PROTOCOL,
+        Reason::BalancerKnowsNoConnection => DropReason::BALANCER_RESET,
+        Reason::BalancerHasNoPortLeft => DropReason::BALANCER_PORTS_EXHAUSTED,
+        Reason::TargetMeetsItself => DropReason::BALANCER_HAIRPIN,
+        Reason::BalancerDropsFragments => DropReason::BALANCER_FRAGMENT,
+        Reason::EndpointIsNotAvailable => DropReason::ENDPOINT_NOT_AVAILABLE,
+        Reason::EndpointDoesNotCarryIt => DropReason::ENDPOINT_PROTOCOL,
+        Reason::LargerThanTheEndpointTakes => DropReason::ENDPOINT_MTU,
+        Reason::EndpointHasNoNode => DropReason::ENDPOINT_NO_NODE,
     }
 }

@@ -21,16 +21,18 @@ mod expected;
 pub mod host;
 mod internet;
 mod list;
+mod load_balancer;
 mod nacl;
 pub mod namespaces;
 mod nat_gateway;
 mod peering;
+mod private_link;
 mod routing;
 mod subnet;
 mod tracking;
 mod transit_gateway;
 
-pub use document::{document, refusals};
+pub use document::{document, refusals, warnings};
 pub use exchange::{Act, Exchange, Flow, Protocol, X, many, only, ping, protocol, tcp, udp};
 pub use expected::{
     Expected, INTERNET, Told, accepted, answer_dropped_arriving, answer_dropped_leaving, code, dropped_arriving,
@@ -46,7 +48,7 @@ use std::time::Duration;
 
 /// The scenarios that are played, each a function of a scene.
 pub mod played {
-    pub use super::{internet::*, nacl::*, nat_gateway::*, peering::*, routing::*};
+    pub use super::{internet::*, load_balancer::*, nacl::*, nat_gateway::*, peering::*, private_link::*, routing::*};
     pub use super::{subnet::*, tracking::*, transit_gateway::*};
 }
 

@@ -7,6 +7,7 @@
 
 mod gateway;
 mod interface;
+mod load_balancer;
 mod rule;
 mod samples;
 mod shorthand;
@@ -128,6 +129,14 @@ impl Topology {
         self
     }
 
+    /// Another account for a VPC.
+    pub fn account(&mut self, vpc: &str, account: &str) -> &mut Self {
+        let mut vpcs = self.resources.vpcs.iter_mut();
+        let found = vpcs.find(|it| it.name == vpc);
+        found.unwrap_or_else(|| panic!("no VPC {vpc}")).details.owner_id = account.to_owned();
+        self
+    }
+
     /// A subnet, with a route table and an open NACL of its own, both of its name. What follows is in it.
     pub fn subnet(&mut self, name: &str, cidr: &str) -> &mut Self {
         let route_table_id = self.new_table(name);
@@ -164,7 +173,10 @@ impl Topology {
 
     /// The zone that a subnet is in.
     pub fn zone(&mut self, subnet: &str, zone: &str) -> &mut Self {
-        self.subnet_mut(subnet).availability_zone = zone.to_owned();
+        let subnet = self.subnet_mut(subnet);
+        subnet.availability_zone = zone.to_owned();
+        // Everybody is of one account here, so a zone's name may be its id.
+        subnet.availability_zone_id = zone.to_owned();
         self
     }
 

@@ -2,6 +2,7 @@
 
 use crate::topology::Topology;
 use groundplane::plan::{self, Plan, UplinkRows};
+use groundplane::resources::NetworkInterface;
 use groundplane::simulate::{Capacity, SimulatedFamily, Simulation, SliceFrame};
 use groundplane_abi::flow::{FlowKey, kind};
 use groundplane_abi::{Device, DropReason, Ip4, Ip6};
@@ -10,6 +11,7 @@ use groundplane_datapath::verdict::rewrite::is_answer;
 use groundplane_datapath::{
     FlowTable, Frame as _, Stages, Tables as _, TablesOf, Verdict, commit, fast, judge, nat64, parse, rewrite,
 };
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 /// What became of a frame.
@@ -230,6 +232,19 @@ impl Twin {
         })
         .flatten()
     }
+}
+
+/// Which ENI, that no guest has, has a device of the plan's own.
+#[must_use]
+pub fn component_on(topology: &Topology, device: Device) -> Option<&NetworkInterface> {
+    let plan = compile(topology);
+    let mut addresses = plan.ip4.addresses.iter();
+    let ((key, _), _) = addresses.find(|(_, entry)| entry.device == device)?;
+    let vpc = plan.vpcs.iter().find(|(vpc, _)| vpc.vpc == key.vpc);
+    let scope = vpc.map(|(_, entry)| entry.scope)?;
+    let address = IpAddr::V4(Ipv4Addr::from(key.address.0));
+    let mut enis = topology.resources.network_interfaces.iter();
+    enis.find(|eni| eni.requester_managed && plan.scopes.get(&eni.vpc_id) == Some(&scope) && eni.has(address))
 }
 
 /// The plan of a topology.

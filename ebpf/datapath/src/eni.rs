@@ -80,7 +80,8 @@ pub(crate) fn held<I: Family, T: TablesOf<I>>(
 /// an ENI of the subnet it is in (semantics 4.2 step 4). Nothing means that it has to be routed.
 pub(crate) fn same_subnet<I: Family, T: TablesOf<I>>(tables: &T, walk: &Walk<I>) -> Result<Option<Device>, DropReason> {
     let bank = walk.generation.bank();
-    if walk.packet.dst_mac != Mac::ROUTER {
+    // Whom a component sends to is for the platform to say.
+    if walk.packet.dst_mac != Mac::ROUTER && walk.left == walk.near_device {
         let key = MacKey {
             bank,
             subnet: walk.place_id,

@@ -3,11 +3,12 @@
 use super::ROUTER_MAC;
 use super::address::router_of;
 use super::bytes::{checksum, word};
+use super::fault::Answer;
 use super::gate::{Asked, pass_groups};
 use super::header::{Header, Read, Selector, read};
 use super::nat64::in_ip6;
 use super::tracking::Direction;
-use super::walk::{Answer, Moment, Spot, ask_nacl};
+use super::walk::{Moment, Spot, ask_nacl};
 use super::world::Eni;
 use std::net::IpAddr;
 

@@ -2,7 +2,7 @@
 //! right at the end.
 
 use super::header::{Header, Read, read};
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
 const ETHERNET: usize = 14;
 const TCP: u8 = 6;
@@ -17,13 +17,18 @@ pub(super) enum Side {
     Destination,
 }
 
-/// Overwrites an address in the IPv4 header.
-pub(super) fn set_address(frame: &mut [u8], side: Side, address: Ipv4Addr) {
-    let at = match side {
-        Side::Source => ETHERNET + 12,
-        Side::Destination => ETHERNET + 16,
-    };
-    frame[at..at + 4].copy_from_slice(&address.octets());
+/// Overwrites an address in the IP header, with one of its family.
+pub(super) fn set_address(frame: &mut [u8], side: Side, address: impl Into<IpAddr>) {
+    match address.into() {
+        IpAddr::V4(address) => {
+            let at = ETHERNET + if side == Side::Source { 12 } else { 16 };
+            frame[at..at + 4].copy_from_slice(&address.octets());
+        }
+        IpAddr::V6(address) => {
+            let at = ETHERNET + if side == Side::Source { 8 } else { 24 };
+            frame[at..at + 16].copy_from_slice(&address.octets());
+        }
+    }
 }
 
 /// Overwrites a port, or the identifier of an ICMP message. A later fragment has neither.
@@ -43,14 +48,15 @@ pub(super) fn lower_ttl(frame: &mut [u8]) {
     frame[ETHERNET + 8] -= 1;
 }
 
-/// Where in the frame the IPv4 packet stands that an ICMP error quotes.
+/// Where in the frame the packet stands that an ICMP error quotes.
 fn quote_at(header: &Header) -> Option<usize> {
-    (header.is_icmp_error() && header.src.is_ipv4()).then_some(header.body_at + 8)
+    header.is_icmp_error().then_some(header.body_at + 8)
 }
 
-/// The addresses of the packet that an ICMP error quotes, if their header is there.
+/// The addresses of the packet that an ICMP error quotes, if their header is there and of IPv4.
 pub(super) fn quoted_addresses(frame: &[u8], header: &Header) -> Option<(Ipv4Addr, Ipv4Addr)> {
-    let quote = &frame[quote_at(header)?..header.body_at + header.body_len];
+    let at = quote_at(header).filter(|_| header.src.is_ipv4())?;
+    let quote = &frame[at..header.body_at + header.body_len];
     let ip: &[u8; 20] = quote.first_chunk()?;
     if ip[0] / 16 != 4 || ip[0] % 16 < 5 {
         return None;
@@ -62,7 +68,7 @@ pub(super) fn quoted_addresses(frame: &[u8], header: &Header) -> Option<(Ipv4Add
 }
 
 /// Overwrites an address in the quoted header.
-pub(super) fn set_quoted_address(frame: &mut [u8], header: &Header, side: Side, address: Ipv4Addr) {
+pub(super) fn set_quoted_address(frame: &mut [u8], header: &Header, side: Side, address: impl Into<IpAddr>) {
     if let Some(at) = quote_at(header) {
         set_address(&mut frame[at - ETHERNET..], side, address);
     }
@@ -71,7 +77,10 @@ pub(super) fn set_quoted_address(frame: &mut [u8], header: &Header, side: Side, 
 /// Overwrites a port of the quoted packet, or its identifier.
 pub(super) fn set_quoted_port(frame: &mut [u8], header: &Header, side: Side, protocol: u8, port: u16) {
     if let Some(at) = quote_at(header) {
-        let header_len = usize::from(frame[at] % 16) * 4;
+        let header_len = match header.src {
+            IpAddr::V4(_) => usize::from(frame[at] % 16) * 4,
+            IpAddr::V6(_) => 40,
+        };
         let field = match (protocol, side) {
             (ICMP, _) => 4,
             (_, Side::Source) => 0,

@@ -1,4 +1,4 @@
-//! What a NAT gateway or an egress-only gateway remembers of a connection (semantics 9.4, 10.5).
+//! What a NAT gateway, an egress-only gateway or a load balancer remembers of a connection (semantics 9.4, 10.5, 13.6).
 
 use std::time::Duration;
 
@@ -37,9 +37,14 @@ impl Held {
     }
 
     pub(super) fn is_live(&self, now: Duration) -> bool {
+        self.is_live_for(IDLE, now)
+    }
+
+    /// The same, where idle connections are forgotten after another time.
+    pub(super) fn is_live_for(&self, idle: Duration, now: Duration) -> bool {
         let limit = match self {
             _ if self.is_closing() => CLOSING,
-            _ if self.answered => IDLE,
+            _ if self.answered => idle,
             _ => UNANSWERED,
         };
         now.saturating_sub(self.last_seen) <= limit

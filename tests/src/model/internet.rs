@@ -2,10 +2,11 @@
 
 use super::address::{is_nobodys, is_private, is_shared};
 use super::bytes::{self, Side};
+use super::fault::Fault;
 use super::header::Selector;
 use super::reason::Reason;
 use super::tracking::Tuple;
-use super::walk::{End, Fault, Moment, Walk, arrive_at};
+use super::walk::{End, Moment, Walk, arrive_at};
 use super::world::{Eni, SubnetAt, VpcAt, World};
 use super::{Change, Gateway, block_public_access, route};
 use groundplane::resources::RouteTarget;

@@ -1,4 +1,4 @@
-//! The reference model: what semantics sections 2 to 12, 18 and 23 say, as naively as they can be said.
+//! The reference model: what semantics sections 2 to 14, 18 and 23 say, as naively as they can be said.
 //!
 //! It reads resources and nothing else: it knows neither the tables nor the code that judges packets in the kernel,
 //! and shares nothing with either. Every packet is judged from the documents' sentences by searching lists; the only
@@ -9,11 +9,15 @@ mod address;
 mod answer;
 mod block_public_access;
 mod bytes;
+mod endpoint;
 mod error;
+mod fault;
 mod gate;
 mod header;
 mod held;
 mod internet;
+mod load_balancer;
+mod memory;
 mod nacl;
 mod nat;
 mod nat64;
@@ -32,17 +36,19 @@ mod world;
 
 pub use reason::Reason;
 pub use tracking::{Connection, limits};
-pub use verdict::{At, Drop, Gateway, Pass, Verdict, Way};
+pub use verdict::{At, Drop, Gateway, Pass, Seen, Verdict, Way};
 
+use fault::{Answer, Fault};
 use groundplane::resources::{NetworkInterface, Resources};
-use header::{Fragment, Header, Read, Selector, check_options};
+use header::{Header, Read, Selector, check_options};
 use held::Held;
-use nat::{Chosen, Client, Mappings};
+use load_balancer::Flows;
+use memory::{Change, Fragmented, Passage};
+use nat::Mappings;
 use std::collections::{HashMap, HashSet};
-use std::net::IpAddr;
 use std::time::Duration;
 use tracking::{Direction, Tracked, Tuple};
-use walk::{Answer, End, Fault, Kept, Moment, Spot, Walk};
+use walk::{End, Kept, Moment, Spot, Walk};
 use world::{Eni, World};
 
 /// The implicit router's MAC address.
@@ -60,50 +66,20 @@ pub struct Model {
     /// What the first fragments said: their ports, and when.
     notes: HashMap<(Spot, Fragmented), (Selector, Duration)>,
     mappings: Mappings,
+    flows: Flows,
     /// The connections that egress-only gateways hold, by gateway and by the packet as it leaves.
     egress_only: HashMap<(String, Tuple), Held>,
     way: Option<Way>,
 }
 
-/// What the fragments of a packet have in common (semantics 7.7).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Fragmented {
-    src: IpAddr,
-    dst: IpAddr,
-    protocol: u8,
-    id: u32,
+/// A packet's way, and how it ends.
+struct Course {
+    walk: Walk,
+    end: Result<End, Fault>,
+    /// The header as it was sent, with the ports that a first fragment has noted.
+    noted: Header,
+    by_note: bool,
 }
-
-/// What a gateway remembers of a packet that has passed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Change {
-    Mapping {
-        client: Client,
-        chosen: Chosen,
-        outward: bool,
-    },
-    EgressOnly {
-        gateway: String,
-        tuple: Tuple,
-        outward: bool,
-    },
-}
-
-/// An ENI that a packet passes, and what that ENI will remember of it if the packet arrives.
-#[derive(Clone, Copy, Debug)]
-struct Passage {
-    eni: Eni,
-    direction: Direction,
-    tuple: Tuple,
-    by: Pass,
-    /// It isn't one of those that leave no state.
-    is_remembered: bool,
-    /// Whether the rule that admits it asks for state, if any does; an existing connection goes on anyway.
-    tracked: Option<bool>,
-}
-
-/// "verdict cached ... for at most 30 s" (semantics 7.7).
-const NOTED_FOR: Duration = Duration::from_secs(30);
 
 impl Model {
     #[must_use]
@@ -120,12 +96,13 @@ impl Model {
         self.world.configure(resources);
         let world = &self.world;
         self.mappings.retain(|nat| world.has_eni(nat));
+        self.flows.retain(|eni| world.has_eni(eni));
     }
 
     /// A frame leaves the guest of an ENI, `now` after some beginning of time. `tagged` says that a VLAN tag was found
-    /// beside the bytes. What address and port a NAT gateway chooses is learned from the frame that was `seen` to come
-    /// out, if the choice is allowed.
-    pub fn leave(&mut self, eni: &str, frame: &[u8], tagged: bool, now: Duration, seen: Option<&[u8]>) -> Verdict {
+    /// beside the bytes. What NAT gateways and load balancers choose is learned from what was `seen` of it, if the choice is
+    /// allowed.
+    pub fn leave(&mut self, eni: &str, frame: &[u8], tagged: bool, now: Duration, seen: Seen<'_>) -> Verdict {
         self.way = None;
         let eni = self.world.eni_named(eni);
         let told = |reason| Fault::at(Spot::Eni(eni), Direction::Egress, reason);
@@ -144,11 +121,11 @@ impl Model {
     }
 
     /// A frame comes in by an uplink. Its MAC addresses don't matter.
-    pub fn arrive(&mut self, frame: &[u8], tagged: bool, now: Duration) -> Verdict {
+    pub fn arrive(&mut self, frame: &[u8], tagged: bool, now: Duration, seen: Seen<'_>) -> Verdict {
         self.way = None;
         match header::read(frame, tagged) {
             Ok(Read::Ip(header)) if internet::is_ours(&self.world, header.dst) => {
-                self.judge(Spot::Outside, header, frame, now, None)
+                self.judge(Spot::Outside, header, frame, now, seen)
             }
             _ => Verdict::Passed,
         }
@@ -169,17 +146,75 @@ impl Model {
         here.filter(|(_, tracked)| !tracked.has_expired(limits, now)).count()
     }
 
-    fn judge(&mut self, from: Spot, sent: Header, frame: &[u8], now: Duration, seen: Option<&[u8]>) -> Verdict {
+    /// Where a load balancer chooses, and nothing has come out from which that could be learned, it is learned from what
+    /// was told: it has chosen whoever leads to that.
+    fn judge(&mut self, from: Spot, sent: Header, frame: &[u8], now: Duration, seen: Seen<'_>) -> Verdict {
+        let frames = (&sent, frame);
+        let mut course = self.follow(from, frames, now, (seen.frame, 0));
+        for guess in 1..course.walk.choices {
+            if self.is_seen_to_end(&course, seen) {
+                break;
+            }
+            let other = self.follow(from, frames, now, (seen.frame, guess));
+            if self.is_seen_to_end(&other, seen) {
+                course = other;
+            }
+        }
+        self.settle(from, course, frame, now)
+    }
+
+    /// What becomes of a packet, if a load balancer chooses a certain target or the one that was seen.
+    fn follow(
+        &self,
+        from: Spot,
+        (sent, frame): (&Header, &[u8]),
+        now: Duration,
+        (seen, guess): (Option<&[u8]>, usize),
+    ) -> Course {
         let mut walk = Walk::new(from, sent.clone(), frame);
         let by_note = self.recall_ports(from, &mut walk.header, now);
         let noted = walk.header.clone();
-        let moment = Moment { model: self, now, seen };
+        let moment = Moment {
+            model: self,
+            now,
+            seen,
+            guess,
+        };
         let end = check_options(&sent.options).map_err(|reason| walk.told(reason));
         let end = end.and_then(|()| match from {
             Spot::Eni(eni) => walk::leave(moment, eni, &mut walk),
             Spot::Outside => walk::arrive(moment, &mut walk),
         });
         let end = end.and_then(|end| measure(&walk).map(|()| end));
+        Course {
+            walk,
+            end,
+            noted,
+            by_note,
+        }
+    }
+
+    /// Whether a packet was seen to end so.
+    fn is_seen_to_end(&self, course: &Course, seen: Seen<'_>) -> bool {
+        match (&course.end, self.dropped_by(course)) {
+            (Ok(_), _) => seen.frame.is_some(),
+            (Err(_), drop) => seen.frame.is_none() && drop.is_none_or(|drop| (seen.is_told)(&drop)),
+        }
+    }
+
+    fn dropped_by(&self, course: &Course) -> Option<Drop> {
+        let fault = course.end.as_ref().err()?;
+        Some(self.drop_of(fault))
+    }
+
+    /// Everybody remembers what has become of a packet.
+    fn settle(&mut self, from: Spot, course: Course, frame: &[u8], now: Duration) -> Verdict {
+        let Course {
+            walk,
+            end,
+            noted,
+            by_note,
+        } = course;
         match end {
             Ok(end) => {
                 self.note_ports(from, &noted, now);
@@ -188,7 +223,7 @@ impl Model {
             Err(mut fault) => {
                 // Beyond it is a NAT gateway that sends, and nobody tells that.
                 fault.answer = fault.answer.filter(|_| walk.kept.is_none());
-                let verdict = self.refused(moment, from, &noted, frame, &fault);
+                let verdict = self.refused(from, &noted, frame, (&fault, now));
                 if let Some(kept) = walk.kept {
                     self.note_ports(from, &noted, now);
                     self.keep_unseen(kept, walk.automatic, noted.tcp_flags, now);
@@ -227,58 +262,14 @@ impl Model {
         }
     }
 
-    /// Everybody remembers a packet.
-    fn keep(&mut self, kept: Kept, automatic: bool, tcp_flags: u8, now: Duration) {
-        for passage in kept.passages.into_iter().flatten() {
-            self.remember(passage, automatic, tcp_flags, now);
-        }
-        for change in kept.changes {
-            self.hold(change, tcp_flags, now);
-        }
-    }
-
-    /// The same for a packet that doesn't come out: what a NAT gateway has chosen nobody has seen, unless it was before.
-    fn keep_unseen(&mut self, kept: Kept, automatic: bool, tcp_flags: u8, now: Duration) {
-        let new = kept.changes.iter().filter_map(|change| match change {
-            Change::Mapping { client, .. } => Some(*client),
-            Change::EgressOnly { .. } => None,
-        });
-        let new: Vec<_> = new.filter(|client| !self.is_seen(client, tcp_flags, now)).collect();
-        self.keep(kept, automatic, tcp_flags, now);
-        for client in new {
-            self.mappings.guessed(&client);
-        }
-    }
-
-    fn is_seen(&self, client: &Client, tcp_flags: u8, now: Duration) -> bool {
-        let known = self.mappings.of_client(&self.world, client, tcp_flags, now);
-        known.is_some() && !self.mappings.is_guess(client)
-    }
-
-    /// A gateway remembers a packet.
-    fn hold(&mut self, change: Change, tcp_flags: u8, now: Duration) {
-        match change {
-            Change::Mapping {
-                client,
-                chosen,
-                outward,
-            } => self.mappings.saw(client, chosen, outward, tcp_flags, now),
-            Change::EgressOnly {
-                gateway,
-                tuple,
-                outward,
-            } => {
-                let held = self.egress_only.entry((gateway, tuple)).or_default();
-                if !held.is_live(now) || outward && held.is_succeeded_by(tcp_flags) {
-                    *held = Held::default();
-                }
-                held.saw(outward, tcp_flags, now);
-            }
-        }
-    }
-
     /// A packet goes no further, and its sender may be told.
-    fn refused(&self, moment: Moment<'_>, from: Spot, sent: &Header, frame: &[u8], fault: &Fault) -> Verdict {
+    fn refused(&self, from: Spot, sent: &Header, frame: &[u8], (fault, now): (&Fault, Duration)) -> Verdict {
+        let moment = Moment {
+            model: self,
+            now,
+            seen: None,
+            guess: 0,
+        };
         let told = match (from, fault.answer) {
             (Spot::Eni(sender), Some(answer)) => answer::answer(moment, sender, sent, frame, answer),
             _ => None,
@@ -290,7 +281,11 @@ impl Model {
     }
 
     fn dropped(&self, fault: &Fault) -> Verdict {
-        Verdict::Dropped(Drop {
+        Verdict::Dropped(self.drop_of(fault))
+    }
+
+    fn drop_of(&self, fault: &Fault) -> Drop {
+        Drop {
             reason: fault.reason,
             at: match fault.at {
                 Spot::Eni(eni) => At::Eni(self.interface(eni).network_interface_id.clone()),
@@ -298,32 +293,7 @@ impl Model {
             },
             egress: fault.direction == Direction::Egress,
             rule: fault.rule,
-        })
-    }
-
-    /// A first fragment that has arrived notes its ports for those that follow.
-    fn note_ports(&mut self, from: Spot, header: &Header, now: Duration) {
-        if let Some(Fragment { id, first: true }) = header.fragment {
-            let (src, dst, protocol) = (header.src, header.dst, header.protocol);
-            let key = (from, Fragmented { src, dst, protocol, id });
-            self.notes.insert(key, (header.selector, now));
         }
-    }
-
-    /// A later fragment is judged by what was noted, if anything was.
-    fn recall_ports(&self, from: Spot, header: &mut Header, now: Duration) -> bool {
-        let Some(Fragment { id, first: false }) = header.fragment else {
-            return false;
-        };
-        let (src, dst, protocol) = (header.src, header.dst, header.protocol);
-        let key = (from, Fragmented { src, dst, protocol, id });
-        if let Some((selector, noted)) = self.notes.get(&key)
-            && now - *noted <= NOTED_FOR
-        {
-            header.selector = *selector;
-            return true;
-        }
-        false
     }
 
     /// A routed frame comes from the router and goes to the receiver; nothing else about it changes, not even its TTL
@@ -333,28 +303,6 @@ impl Model {
         frame[..6].copy_from_slice(&self.interface(to).mac_address.0);
         frame[6..12].copy_from_slice(&ROUTER_MAC);
         frame
-    }
-
-    fn remember(&mut self, passage: Passage, automatic: bool, tcp_flags: u8, now: Duration) {
-        if !passage.is_remembered {
-            return;
-        }
-        // 7.3: "Flows through: EIGW, NAT gateway" are tracked, whatever the rules say.
-        let wants_state = if automatic { Some(true) } else { passage.tracked };
-        let lives = self.knows(passage.eni, &passage.tuple, tcp_flags, now);
-        let key = (passage.eni, passage.tuple);
-        if !lives {
-            self.tracked.remove(&key);
-            if wants_state == Some(false) {
-                self.untracked.insert(key);
-            }
-            if wants_state != Some(true) || self.untracked.contains(&key) {
-                return;
-            }
-        }
-        let tracked = self.tracked.entry(key).or_insert_with(|| Tracked::new(&passage.tuple));
-        tracked.saw(passage.direction, tcp_flags, now);
-        tracked.is_automatic |= automatic;
     }
 
     /// Whether a packet belongs to a connection that an ENI tracks.

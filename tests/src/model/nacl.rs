@@ -1,9 +1,9 @@
 //! Network ACLs (semantics 8): "lowest number first; first match decides", and then the implicit deny.
 
 use super::address::icmp_of;
+use super::fault::Denial;
 use super::header::{Header, Selector};
 use super::reason::Reason;
-use super::walk::Denial;
 use groundplane::resources::{NetworkAclEntry, RuleAction};
 
 /// What one entry says of a packet.

@@ -7,12 +7,13 @@ pub(super) use mapping::{Chosen, Client, Mappings, Remote};
 
 use super::address::icmp_of;
 use super::bytes::{self, Side};
+use super::fault::{Answer, Fault};
 use super::header::{Header, Read, Selector, read};
 use super::held::opens;
 use super::nat64::{in_ip4, of_ip4};
 use super::reason::Reason;
 use super::tracking::{Direction, Tuple};
-use super::walk::{Answer, Fault, Moment, Spot, Walk};
+use super::walk::{Moment, Spot, Walk};
 use super::world::{Eni, VpcAt, World};
 use super::{Change, Gateway};
 use std::net::{IpAddr, Ipv4Addr};

@@ -1,8 +1,9 @@
 //! Peering connections (semantics 11.3).
 
 use super::Gateway;
+use super::fault::Fault;
 use super::reason::Reason;
-use super::walk::{End, Fault, Moment, Walk, arrive_at};
+use super::walk::{End, Moment, Walk, arrive_at};
 use super::world::VpcAt;
 
 /// 11.4: "9001 same Region; inter-Region 8500".

@@ -114,4 +114,26 @@ pub enum Reason {
     LargerThanThePath,
     /// 10.2, where "NAT gateway is visible as a hop" (3.1).
     HopLimitIsUsedUp,
+    /// 13.2: "Destination port/protocol must match a listener; otherwise silently dropped."
+    NobodyListens,
+    /// 13.2: "candidates: healthy targets in the node's own AZ", and there are none.
+    NoTargetIsThere,
+    /// 13.2: "ICMP other than type 3 dropped (no ping)"; and 13.1, where listeners have TCP and UDP.
+    BalancerDoesNotCarryIt,
+    /// 13.2: "neither a SYN nor part of a known connection: RST".
+    BalancerKnowsNoConnection,
+    /// 13.3: "overflow counted in PortAllocationErrorCount, connection fails".
+    BalancerHasNoPortLeft,
+    /// 13.3: "is selected itself sees src = dst = itself: times out".
+    TargetMeetsItself,
+    /// 7.7, where the ports say which listener is meant.
+    BalancerDropsFragments,
+    /// 14.3: "Packets pass only in Available."
+    EndpointIsNotAvailable,
+    /// 14.4: "protocol TCP or UDP?", and "ICMP is not transported".
+    EndpointDoesNotCarryIt,
+    /// 14.4: "MTU 8500, larger packets dropped, no ICMP frag-needed".
+    LargerThanTheEndpointTakes,
+    /// 14.3: "each endpoint ENI is bound to the NLB node in its own AZ", and there is none.
+    EndpointHasNoNode,
 }

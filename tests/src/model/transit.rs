@@ -2,10 +2,11 @@
 
 mod route;
 
+use super::fault::Fault;
 use super::header::Selector;
 use super::reason::Reason;
 use super::tracking::Direction;
-use super::walk::{Fault, Moment, Walk, ask_nacl};
+use super::walk::{Moment, Walk, ask_nacl};
 use super::world::{SubnetAt, VpcAttachment, World, zone};
 use super::{Gateway, address::as_words};
 use groundplane::resources::TransitGatewayRouteTable;

@@ -24,6 +24,36 @@ pub enum Verdict {
     Passed,
 }
 
+/// What was seen to become of a packet. From that it is learned what others than the specification choose.
+#[derive(Clone, Copy)]
+pub struct Seen<'a> {
+    /// The frame as it has come out, if it has.
+    pub frame: Option<&'a [u8]>,
+    /// Whether a drop is the one that was told of.
+    pub is_told: &'a dyn Fn(&Drop) -> bool,
+}
+
+impl<'a> Seen<'a> {
+    /// Nobody has looked.
+    pub const NOTHING: Self = Self {
+        frame: None,
+        is_told: &|_| true,
+    };
+
+    #[must_use]
+    pub const fn frame(frame: Option<&'a [u8]>) -> Self {
+        Self { frame, ..Self::NOTHING }
+    }
+}
+
+impl std::fmt::Debug for Seen<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Seen")
+            .field("frame", &self.frame)
+            .finish_non_exhaustive()
+    }
+}
+
 /// A drop and its cause.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Drop {
@@ -95,4 +125,15 @@ pub enum Gateway {
     PeeringBetweenRegions,
     Transit,
     TransitPeering,
+    /// By a node to a target, which sees the node, or the client.
+    Balanced,
+    BalancedPreserved,
+    /// A target's answer to the node's address, or to the client's.
+    BalancedBack,
+    BalancedBackPreserved,
+    /// An ICMP error about a packet that has passed a node.
+    BalancedError,
+    /// By an interface endpoint to its node, and an answer from there.
+    Endpoint,
+    EndpointBack,
 }

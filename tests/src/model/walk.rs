@@ -2,14 +2,18 @@
 
 use super::address::{is_link_local_service, is_nobodys, is_router};
 use super::bytes::{self, Side};
+use super::fault::Fault;
 use super::gate::{Asked, pass_groups};
 use super::header::{Header, Read, Selector, read};
 use super::reason::Reason;
 use super::tracking::Direction;
 use super::world::{Eni, SubnetAt, World};
-use super::{Change, Gateway, Model, Passage, ROUTER_MAC, internet, nacl, nat, nat64, peering, route, transit};
+use super::{
+    Change, Gateway, Model, Passage, ROUTER_MAC, endpoint, internet, load_balancer, nacl, nat, nat64, peering, route,
+    transit,
+};
 use groundplane::resources::RouteTarget;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::time::Duration;
 
 /// "inside a VPC 9001" (semantics 23).
@@ -24,8 +28,10 @@ const MOST_HOPS: usize = 8;
 pub(super) struct Moment<'a> {
     pub(super) model: &'a Model,
     pub(super) now: Duration,
-    /// The frame as it came out, from which a NAT gateway's choice is learned.
+    /// The frame as it came out, from which is learned what NAT gateways and load balancers have chosen.
     pub(super) seen: Option<&'a [u8]>,
+    /// Which target a load balancer has chosen, where nothing came out.
+    pub(super) guess: usize,
 }
 
 impl<'a> Moment<'a> {
@@ -77,6 +83,8 @@ pub(super) struct Walk {
     /// What is remembered although the packet doesn't arrive: it has become one of the other family.
     pub(super) kept: Option<Kept>,
     pub(super) gateways: Vec<Gateway>,
+    /// Among how many targets a load balancer could choose.
+    pub(super) choices: usize,
     hops: usize,
 }
 
@@ -85,54 +93,6 @@ pub(super) struct Walk {
 pub(super) struct Kept {
     pub(super) passages: [Option<Passage>; 2],
     pub(super) changes: Vec<Change>,
-}
-
-/// Why a packet goes no further, and where it is.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Fault {
-    pub(super) at: Spot,
-    pub(super) direction: Direction,
-    pub(super) reason: Reason,
-    pub(super) rule: Option<u16>,
-    /// What its sender is told.
-    pub(super) answer: Option<Answer>,
-}
-
-/// What the platform answers to a packet that goes no further.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Answer {
-    /// 10.3: "NAT gateway is visible as a hop with its private IP".
-    HopLimit { nat: Ipv4Addr },
-    /// 23: the path's MTU.
-    TooBig { mtu: usize, automatic: bool },
-    /// 10.5: "NAT gateway answers with RST".
-    Reset,
-}
-
-/// A NACL's rule that stops a packet.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Denial {
-    pub(super) reason: Reason,
-    pub(super) rule: u16,
-}
-
-impl Fault {
-    pub(super) fn at(at: Spot, direction: Direction, reason: Reason) -> Self {
-        Self {
-            at,
-            direction,
-            reason,
-            rule: None,
-            answer: None,
-        }
-    }
-
-    pub(super) fn answered(self, answer: Answer) -> Self {
-        Self {
-            answer: Some(answer),
-            ..self
-        }
-    }
 }
 
 impl Walk {
@@ -153,6 +113,7 @@ impl Walk {
             changes: Vec::new(),
             kept: None,
             gateways: Vec::new(),
+            choices: 0,
             hops: 0,
         }
     }
@@ -179,7 +140,7 @@ impl Walk {
     }
 
     /// Puts another address into the packet, and another port or identifier if there is one.
-    pub(super) fn translate(&mut self, side: Side, address: Ipv4Addr, port: Option<u16>) {
+    pub(super) fn translate(&mut self, side: Side, address: impl Into<IpAddr>, port: Option<u16>) {
         bytes::set_address(&mut self.frame, side, address);
         if let Some(port) = port {
             bytes::set_port(&mut self.frame, &self.header, side, port);
@@ -229,7 +190,7 @@ pub(super) fn leave(moment: Moment<'_>, eni: Eni, walk: &mut Walk) -> Result<End
     let left = pass_groups(moment, eni, Direction::Egress, &Asked::by(walk));
     walk.passages[0] = Some(left.map_err(|reason| walk.told(reason))?);
     walk.routed = walk.header.destination_mac == ROUTER_MAC;
-    if walk.routed {
+    if load_balancer::catch(moment, walk, eni)? || walk.routed {
         return go_on(moment, walk);
     }
     let owner = world.mac_owner(eni, walk.header.destination_mac);
@@ -356,7 +317,7 @@ fn follow(
     }
 }
 
-/// 4.3: "Ingress to an ENI". A NAT gateway's passes the packet on.
+/// 4.3: "Ingress to an ENI". That of a NAT gateway, a load balancer or an endpoint passes the packet on.
 pub(super) fn arrive_at(moment: Moment<'_>, walk: &mut Walk, eni: Eni) -> Result<Option<End>, Fault> {
     let world = moment.world();
     let told = |reason| Fault::at(Spot::Eni(eni), Direction::Ingress, reason);
@@ -371,6 +332,14 @@ pub(super) fn arrive_at(moment: Moment<'_>, walk: &mut Walk, eni: Eni) -> Result
     if world.is_nat_gateway(eni) {
         nat::pass(moment, walk, eni)?;
         walk.routed = true;
+        return Ok(None);
+    }
+    if world.is_node(eni) {
+        load_balancer::pass(moment, walk, eni)?;
+        return Ok(None);
+    }
+    if world.is_endpoint(eni) {
+        endpoint::pass(moment, walk, eni)?;
         return Ok(None);
     }
     let arrived = pass_groups(moment, eni, Direction::Ingress, &Asked::by(walk));

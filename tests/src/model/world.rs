@@ -1,8 +1,10 @@
 //! Resources by number instead of by name, since a name is asked for several times a packet.
 
 mod gateway;
+mod load_balancer;
 
 pub(super) use gateway::{VpcAttachment, zone};
+pub(super) use load_balancer::{Service, Target};
 
 use groundplane::resources::{
     InterfaceType, NetworkAclEntry, NetworkInterface, PrefixList, Resources, RouteTable, SecurityGroupRule, Subnet, Vpc,

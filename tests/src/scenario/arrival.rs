@@ -75,7 +75,9 @@ impl Arrival {
         let ends = (flow.server_address(topology), flow.client_address(topology));
         ensure!(ends == (arrived.src.0, arrived.dst.0), "it comes from {arrived:?}");
         let has_port = arrived.ports != (0, 0) && !is_error(&arrived);
+        let has_ports = has_port && !matches!(arrived.protocol, ICMP | ICMPV6);
         let is_port = !has_port || arrived.ports.1 == flow.client_port();
+        let is_port = is_port && (!has_ports || arrived.ports.0 == flow.port);
         ensure!(is_port, "it comes to {arrived:?}");
         Ok(())
     }

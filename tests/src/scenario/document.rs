@@ -52,6 +52,14 @@ pub fn refusals(topology: &Topology) -> Vec<&'static str> {
     }
 }
 
+/// The codes of what it is warned of, by the names that AWS's own service would refuse it under.
+#[must_use]
+pub fn warnings(topology: &Topology) -> Vec<&'static str> {
+    let parsed = groundplane::document::parse("scenario.yaml", document(topology).replace('$', "").as_bytes());
+    let warnings = parsed.map(|resolved| resolved.warnings.problems).unwrap_or_default();
+    warnings.iter().filter_map(|problem| problem.code).collect()
+}
+
 /// What a new group lets out.
 const NEW_EGRESS: [&str; 2] = [
     "IpProtocol: \"-1\", CidrIpv4: 0.0.0.0/0",
@@ -85,6 +93,9 @@ impl Writer<'_> {
     fn vpc(&self, text: &mut String, vpc: &Vpc) {
         let mut put = |words: std::fmt::Arguments<'_>| text.write_fmt(words).expect("a string takes everything");
         put(format_args!("  {}:\n    CidrBlock: {}\n", vpc.name, vpc.cidr_block));
+        if !vpc.details.owner_id.is_empty() {
+            put(format_args!("    account: \"{}\"\n", vpc.details.owner_id));
+        }
         for block in &vpc.ipv6_cidr_blocks {
             put(format_args!("    Ipv6CidrBlock: \"{block}\"\n"));
         }

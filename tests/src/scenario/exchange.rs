@@ -59,8 +59,10 @@ pub struct Flow {
     pub protocol: Protocol,
     pub client: String,
     pub server: String,
-    /// The server's port, where there are ports.
+    /// The port that the client speaks to, where there are ports.
     pub port: u16,
+    /// The server's own, if a load balancer makes it another.
+    own_port: Option<u16>,
     /// Tells the flows of a scenario apart; 0 as long as it is none of them.
     pub number: u16,
     pub is_ipv6: bool,
@@ -125,6 +127,7 @@ fn flow(protocol: Protocol, client: &str, server: &str, port: u16) -> Flow {
         client: client.to_owned(),
         server: server.to_owned(),
         port,
+        own_port: None,
         number: 0,
         is_ipv6: false,
         source: None,
@@ -149,6 +152,21 @@ impl Flow {
             target: Some(address(target)),
             ..self
         }
+    }
+
+    /// Where the server listens, to which a load balancer passes on what comes to it.
+    #[must_use]
+    pub fn at_port(self, port: u16) -> Self {
+        Self {
+            own_port: Some(port),
+            ..self
+        }
+    }
+
+    /// The server's own port.
+    #[must_use]
+    pub fn server_port(&self) -> u16 {
+        self.own_port.unwrap_or(self.port)
     }
 
     #[must_use]
@@ -243,13 +261,16 @@ impl Flow {
             Protocol::Ping => Packet::pong(seen.port),
             _ => self.packet(tcp_flags),
         };
-        packet.ip_from(seen.server, self.port).ip_to(seen.client, seen.port)
+        let packet = packet.ip_from(seen.server, self.server_port());
+        packet.ip_to(seen.client, seen.port)
     }
 
     /// An ICMP error from the server about what it has seen.
     pub(super) fn objection(&self, seen: Seen) -> Packet {
         let about = self.packet(flag::ACK).dont_fragment();
-        let about = about.ip_from(seen.client, seen.port).ip_to(seen.server, self.port);
+        let about = about
+            .ip_from(seen.client, seen.port)
+            .ip_to(seen.server, self.server_port());
         let error = Packet::icmp_error(3, 4, &about).mtu(1400);
         error.ip_from(seen.server, 0).ip_to(seen.client, 0)
     }

@@ -31,6 +31,12 @@ pub mod code {
     pub const TRANSIT_NO_ASSOCIATION: &str = "TGW_ATTACH_MISSING_TGW_RTB_ASSOCIATION";
     pub const TRANSIT_NO_ROUTE: &str = "TGW_RTB_NO_ROUTE_TO_TGW_ATTACHMENT";
     pub const TRANSIT_BLACKHOLE: &str = "X_TGW_BLACKHOLE";
+    pub const NO_LISTENER: &str = "X_NLB_NO_LISTENER";
+    pub const NO_TARGET: &str = "X_NLB_NO_TARGET";
+    pub const UNKNOWN_FLOW: &str = "X_NLB_UNKNOWN_FLOW_RST";
+    pub const HAIRPIN: &str = "ELBV2_SOURCE_ADDRESS_PRESERVATION";
+    pub const ENDPOINT_STATE: &str = "X_ENDPOINT_NOT_AVAILABLE";
+    pub const ENDPOINT_PROTOCOL: &str = "X_ENDPOINT_PROTOCOL";
     /// Nobody has a code for a link-local service that isn't there.
     pub const NONE: &str = "";
 }

@@ -6,13 +6,12 @@ use super::exchange::Seen;
 use super::expected::{Dropped, INTERNET};
 use super::{Act, Exchange, Expected, Flow, Owner, Stage, X};
 use crate::conversation::relay;
-use crate::model::{At, Model, Verdict};
+use crate::model::{self, At, Model, Verdict};
 use crate::packet::{BROADCAST, Packet, Parsed, ROUTER};
 use crate::reasons;
 use crate::topology::Topology;
-use crate::twin::{Heard, Twin, compile};
+use crate::twin::{Heard, Twin, component_on};
 use anyhow::{Context as _, Result, bail, ensure};
-use groundplane::resources::InterfaceType;
 use groundplane_abi::nacl::direction;
 use groundplane_abi::{Device, DropReason};
 use std::collections::HashMap;
@@ -220,6 +219,8 @@ impl Running {
         }
         let mut enis = resources.network_interfaces.iter();
         let neighbour = enis.find(|eni| eni.subnet_id == sender.subnet_id && eni.has(to));
+        // Who has no guest is spoken to by way of the router.
+        let neighbour = neighbour.filter(|eni| !eni.requester_managed);
         neighbour.map_or(ROUTER, |eni| eni.mac_address.0)
     }
 
@@ -247,15 +248,12 @@ impl Running {
 
     /// One frame of somebody's, to model and datapath at once.
     fn judge(&mut self, from: &str, frame: &[u8]) -> Result<Delivery> {
-        let (said, heard) = if from == X {
-            let (heard, _) = self.twin.send(Device::INTERNET, frame, false);
-            (self.model.arrive(frame, false, self.now), heard)
-        } else {
-            let interface = self.topology.interface(from).network_interface_id.clone();
-            let (heard, _) = self.twin.send(self.topology.guest(from).device, frame, false);
-            let said = self.model.leave(&interface, frame, false, self.now, heard.frame());
-            (said, heard)
+        let device = match from {
+            X => Device::INTERNET,
+            guest => self.topology.guest(guest).device,
         };
+        let (heard, _) = self.twin.send(device, frame, false);
+        let said = self.said(from, frame, &heard);
         match (said, heard) {
             (Verdict::Delivered { eni, frame: expected }, Heard::Delivered { to, frame })
                 if self.topology.bindings[&eni].device == to && expected == frame =>
@@ -274,27 +272,25 @@ impl Running {
         }
     }
 
-    fn lost(&self, drop: &crate::model::Drop, answer: Option<Vec<u8>>) -> Result<Delivery> {
-        let (expected, told) = (self.loss(drop), self.told()?);
-        ensure!(expected == told, "the model says {expected:?}, the datapath {told:?}");
-        Ok(Delivery::Nowhere(Fate::Lost(told, answer)))
+    /// What the model says of a frame, with what was heard of it.
+    fn said(&mut self, from: &str, frame: &[u8], heard: &Heard) -> Verdict {
+        let told = self.told().ok();
+        let topology = &self.topology;
+        let seen = model::Seen {
+            frame: heard.frame(),
+            is_told: &|drop| Some(loss(topology, drop)) == told,
+        };
+        if from == X {
+            return self.model.arrive(frame, false, self.now, seen);
+        }
+        let interface = &self.topology.interface(from).network_interface_id;
+        self.model.leave(interface, frame, false, self.now, seen)
     }
 
-    fn loss(&self, drop: &crate::model::Drop) -> Loss {
-        let name = |id: &String| {
-            let mut enis = self.topology.resources.network_interfaces.iter();
-            let eni = enis.find(|eni| eni.network_interface_id == *id);
-            eni.map_or_else(|| id.clone(), |eni| eni.name.clone())
-        };
-        Loss {
-            at: match &drop.at {
-                At::Eni(id) => name(id),
-                At::Internet => INTERNET.to_owned(),
-            },
-            egress: drop.egress,
-            reason: reasons::of(drop.reason),
-            rule: drop.rule,
-        }
+    fn lost(&self, drop: &model::Drop, answer: Option<Vec<u8>>) -> Result<Delivery> {
+        let (expected, told) = (loss(&self.topology, drop), self.told()?);
+        ensure!(expected == told, "the model says {expected:?}, the datapath {told:?}");
+        Ok(Delivery::Nowhere(Fate::Lost(told, answer)))
     }
 
     fn told(&self) -> Result<Loss> {
@@ -312,7 +308,7 @@ impl Running {
             return Ok(INTERNET.to_owned());
         }
         let Some(id) = self.topology.eni_on(device) else {
-            return self.nat_gateway_on(device);
+            return self.component_on(device);
         };
         let mut enis = self.topology.resources.network_interfaces.iter();
         let eni = enis
@@ -321,16 +317,28 @@ impl Running {
         Ok(eni.name.clone())
     }
 
-    /// Which NAT gateway's ENI has a device of the plan's own.
-    fn nat_gateway_on(&self, device: Device) -> Result<String> {
-        let plan = compile(&self.topology);
-        let mut addresses = plan.ip4.addresses.iter();
-        let row = addresses.find(|(_, entry)| entry.device == device);
-        let ((key, _), _) = row.context("a device without an ENI")?;
-        let address = IpAddr::V4(Ipv4Addr::from(key.address.0));
-        let mut enis = self.topology.resources.network_interfaces.iter();
-        let eni = enis.find(|eni| eni.interface_type == InterfaceType::NatGateway && eni.has(address));
+    /// Which ENI, that no guest has, has a device of the plan's own.
+    fn component_on(&self, device: Device) -> Result<String> {
+        let eni = component_on(&self.topology, device);
         Ok(eni.context("a device without an ENI")?.name.clone())
+    }
+}
+
+/// A drop of the model's, with the names of the topology.
+fn loss(topology: &Topology, drop: &model::Drop) -> Loss {
+    let name = |id: &String| {
+        let mut enis = topology.resources.network_interfaces.iter();
+        let eni = enis.find(|eni| eni.network_interface_id == *id);
+        eni.map_or_else(|| id.clone(), |eni| eni.name.clone())
+    };
+    Loss {
+        at: match &drop.at {
+            At::Eni(id) => name(id),
+            At::Internet => INTERNET.to_owned(),
+        },
+        egress: drop.egress,
+        reason: reasons::of(drop.reason),
+        rule: drop.rule,
     }
 }
 

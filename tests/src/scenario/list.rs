@@ -50,6 +50,7 @@ macro_rules! for_each_gateway_scenario {
     ($macro:ident) => {
         $macro! {
             s11_a_public_address_carries_no_membership
+            s21_a_session_by_a_load_balancer_is_tracked_whatever_the_rules
             s24_an_error_about_a_nat_gateways_flow_needs_no_rule
             s34_a_nacl_sees_the_outside_source_and_the_private_destination
             s35_a_longer_route_to_a_transit_gateway_wins_over_a_peering
@@ -63,6 +64,7 @@ macro_rules! for_each_gateway_scenario {
             s50_the_internet_takes_1500_bytes
             s51_blocked_public_access_leaves_the_nat_gateway_or_nothing
             s52_an_egress_only_gateway_lets_in_what_was_asked_for
+            s53_nothing_from_the_internet_reaches_an_endpoint
             s54_nobody_outside_has_an_address_of_the_inside
             s55_a_connection_goes_out_by_the_nat_gateway_and_its_answers_come_back
             s56_an_idle_connection_is_reset_towards_the_inside_alone
@@ -80,7 +82,23 @@ macro_rules! for_each_gateway_scenario {
             s69_vpcs_of_one_cidr_are_never_peers
             s70_a_reference_reaches_over_an_active_peering
             s71_a_peering_that_is_not_accepted_is_a_blackhole
+            s72_an_endpoint_is_reached_over_a_peering
             s73_the_answer_follows_the_route_and_not_the_request
+            s74_the_target_sees_the_node_and_the_client_sees_the_endpoint
+            s75_nothing_of_the_provider_reaches_the_consumer
+            s76_an_endpoints_groups_admit_requests_and_let_out_nothing
+            s77_an_endpoint_that_is_not_available_carries_nothing
+            s78_an_endpoint_has_the_ports_of_listeners_and_answers_no_ping
+            s79_a_zone_without_targets_needs_those_of_others
+            s80_a_target_admits_the_node_and_never_sees_the_client
+            s82_a_load_balancers_groups_see_the_client_where_they_are_asked
+            s83_an_idle_connection_by_an_endpoint_is_reset
+            s84_what_is_no_connection_is_reset_and_what_nobody_listens_to_is_not
+            s85_a_target_admits_a_load_balancer_by_its_group
+            s86_a_target_reaches_itself_only_as_somebody_else
+            s87_an_endpoint_needs_a_principal_and_a_zone_that_are_allowed
+            s88_an_endpoint_takes_8500_bytes_and_tells_nobody
+            s89_a_target_that_goes_keeps_its_connections_and_gets_no_new_ones
             s101_a_transit_gateway_is_entered_in_the_senders_zone
             s102_a_transit_gateway_needs_association_and_route
             s103_an_attachments_inbound_rules_are_asked_of_what_leaves

@@ -18,7 +18,7 @@ use drops::Drops;
 use ear::{Ear, Heard};
 use end::{Ends, Listener};
 use groundplane::install::Datapath;
-use groundplane::resources::{InterfaceType, NetworkInterface, Resources};
+use groundplane::resources::{NetworkInterface, Resources};
 use groundplane_abi::Mac;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
@@ -135,10 +135,10 @@ impl Namespaces {
     }
 }
 
-/// Whoever has a namespace; a NAT gateway has none.
+/// Whoever has a namespace; what AWS makes for itself has none.
 fn guests(topology: &Topology) -> impl Iterator<Item = &NetworkInterface> {
     let enis = topology.resources.network_interfaces.iter();
-    enis.filter(|eni| eni.interface_type != InterfaceType::NatGateway)
+    enis.filter(|eni| !eni.requester_managed)
 }
 
 impl Stage for Namespaces {

@@ -41,10 +41,10 @@ impl Topology {
         topology
     }
 
-    /// The base topology T0 of semantics 32.0, as far as it consists of what there is: no endpoints, no load balancer.
+    /// The base topology T0 of semantics 32.0, as far as it consists of what there is: nothing on-premises, no service list.
     /// A1, A2, A3 and APUB have a table each, which is the same as the shared ones as long as all say the same.
     ///
-    /// VPC-A comes last: what a test adds is in VPC-A. VPC-P's targets are ENIs like others.
+    /// VPC-A comes last: what a test adds is in VPC-A.
     #[must_use]
     pub fn t0() -> Self {
         let mut topology = Self::new();
@@ -83,7 +83,20 @@ impl Topology {
         for (subnet, zone) in T0_ZONES {
             topology.zone(subnet, zone);
         }
+        topology.private_link();
+        topology.within("APUB");
         topology
+    }
+
+    /// T0's load balancer, service and endpoint.
+    fn private_link(&mut self) {
+        self.load_balancer("nlb-P", &[("P1", "10.0.1.50"), ("P3", "10.0.3.50")])
+            .target_group("targets-P", "ip", "TCP", 8443)
+            .target("targets-P", "t1")
+            .target("targets-P", "t3")
+            .listener("nlb-P", "TCP", 443, "targets-P")
+            .endpoint_service("svc-P", &["nlb-P"])
+            .endpoint("vpce-1", "svc-P", &[("A1", "10.0.1.70"), ("A3", "10.0.3.70")]);
     }
 
     /// The middlebox of several of T0's scenarios (semantics S10): `fw` in a subnet of its own, its check off.

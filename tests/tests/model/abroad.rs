@@ -5,21 +5,21 @@
 //! configuration of a conversation stays as it is.
 
 mod reach;
-mod speech;
+pub(crate) mod speech;
 mod world;
 
 use groundplane::simulate::Capacity;
 use groundplane_abi::Device;
 use groundplane_abi::nacl::direction;
 use groundplane_tests::conversation::relay;
-use groundplane_tests::model::{At, Drop, Model, Verdict};
+use groundplane_tests::model::{At, Drop, Model, Seen, Verdict};
 use groundplane_tests::packet::Parsed;
 use groundplane_tests::reasons;
 use groundplane_tests::topology::Topology;
-use groundplane_tests::twin::{self, Heard, Twin};
+use groundplane_tests::twin::{self, Heard, Twin, component_on};
 use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
-pub(crate) use reach::{REASONS, Reach};
+pub(crate) use reach::{BALANCER_REASONS, REASONS, Reach};
 use speech::Heap;
 use std::time::Duration;
 
@@ -34,7 +34,7 @@ const SMALL: Capacity = Capacity {
 };
 
 /// One conversation, with both listening.
-struct Room {
+pub(crate) struct Room {
     topology: Topology,
     model: Model,
     twin: Twin,
@@ -47,13 +47,7 @@ struct Room {
 pub(crate) fn listen(seed: u64, index: u64, reach: &mut Reach) -> Result<(), String> {
     let mut random = ChaCha8Rng::seed_from_u64(seed ^ index.rotate_left(32));
     let topology = world::topology(&mut random);
-    let mut room = Room {
-        model: Model::new(topology.resources.clone()),
-        twin: Twin::of(&twin::compile(&topology), SMALL),
-        topology,
-        now: Duration::ZERO,
-        story: Vec::new(),
-    };
+    let mut room = Room::new(topology);
     let mut heap = Heap::new(&room.topology);
     for _ in 0..STEPS {
         if random.random_bool(0.1) {
@@ -77,17 +71,40 @@ pub(crate) fn listen(seed: u64, index: u64, reach: &mut Reach) -> Result<(), Str
 }
 
 impl Room {
-    fn wait(&mut self, time: Duration) {
+    pub(crate) fn new(topology: Topology) -> Self {
+        Self {
+            model: Model::new(topology.resources.clone()),
+            twin: Twin::of(&twin::compile(&topology), SMALL),
+            topology,
+            now: Duration::ZERO,
+            story: Vec::new(),
+        }
+    }
+
+    /// Another configuration is put in force.
+    pub(crate) fn configure(&mut self, topology: &Topology) {
+        self.model.configure(topology.resources.clone());
+        self.twin.configure(topology);
+        self.topology = topology.clone();
+        self.story.push("another configuration".to_owned());
+    }
+
+    pub(crate) fn wait(&mut self, time: Duration) {
         self.now += time;
         self.twin.wait(time);
         self.story.push(format!("{time:?} later"));
     }
 
     /// One packet. Where it has arrived, if it has; the outside is a place, too.
-    fn packet(&mut self, from: Device, frame: &[u8], reach: &mut Reach) -> Result<Option<(Device, Vec<u8>)>, String> {
+    pub(crate) fn packet(
+        &mut self,
+        from: Device,
+        frame: &[u8],
+        reach: &mut Reach,
+    ) -> Result<Option<(Device, Vec<u8>)>, String> {
         let (heard, path) = self.twin.send(from, frame, false);
         let told = self.told(&heard);
-        let (expected, expected_told) = self.expected(from, frame, heard.frame());
+        let (expected, expected_told) = self.expected(from, frame, (&heard, told.as_ref()));
         if (&expected, &expected_told) != (&heard, &told) {
             return Err(format!(
                 "from {}: {}: the model says {} {expected_told:?} {:?}, the datapath {} {told:?} ({path:?})\n{expected:02x?}\n{heard:02x?}",
@@ -115,12 +132,25 @@ impl Room {
         })
     }
 
-    fn expected(&mut self, from: Device, frame: &[u8], seen: Option<&[u8]>) -> (Heard, Option<Told>) {
+    /// What the model says, with what was heard and told.
+    fn expected(
+        &mut self,
+        from: Device,
+        frame: &[u8],
+        (heard, told): (&Heard, Option<&Told>),
+    ) -> (Heard, Option<Told>) {
+        let topology = &self.topology;
+        let is_reason =
+            |reason| matches!(heard, Heard::Dropped(it) | Heard::Refused { reason: it, .. } if *it == reason);
+        let seen = Seen {
+            frame: heard.frame(),
+            is_told: &|drop| is_reason(reasons::of(drop.reason)) && Some(&expected_drop(topology, drop)) == told,
+        };
         let verdict = if from == Device::INTERNET {
-            self.model.arrive(frame, false, self.now)
+            self.model.arrive(frame, false, self.now, seen)
         } else {
-            let eni = self.topology.eni_on(from).expect("guests hang on devices").to_owned();
-            self.model.leave(&eni, frame, false, self.now, seen)
+            let eni = topology.eni_on(from).expect("guests hang on devices");
+            self.model.leave(eni, frame, false, self.now, seen)
         };
         match verdict {
             Verdict::Delivered { eni, frame } => {
@@ -132,28 +162,15 @@ impl Room {
             Verdict::Answered(frame) => (Heard::Answered(frame), None),
             Verdict::Refused { drop, answer } => {
                 let reason = reasons::of(drop.reason);
-                (Heard::Refused { reason, answer }, Some(self.expected_drop(&drop)))
+                (
+                    Heard::Refused { reason, answer },
+                    Some(expected_drop(&self.topology, &drop)),
+                )
             }
             Verdict::Dropped(drop) => (
                 Heard::Dropped(reasons::of(drop.reason)),
-                Some(self.expected_drop(&drop)),
+                Some(expected_drop(&self.topology, &drop)),
             ),
-        }
-    }
-
-    fn expected_drop(&self, drop: &Drop) -> Told {
-        let at = match &drop.at {
-            At::Internet => Place::Internet,
-            At::Eni(id) => self
-                .topology
-                .bindings
-                .get(id)
-                .map_or(Place::NatGateway, |it| Place::Guest(it.device)),
-        };
-        Told {
-            at,
-            egress: drop.egress,
-            rule: drop.rule.unwrap_or(0),
         }
     }
 
@@ -166,7 +183,7 @@ impl Room {
         let at = match event.at {
             Device::INTERNET => Place::Internet,
             device if self.topology.eni_on(device).is_some() => Place::Guest(device),
-            _ => Place::NatGateway,
+            device => Place::Component(component_on(&self.topology, device)?.network_interface_id.clone()),
         };
         Some(Told {
             at,
@@ -175,10 +192,25 @@ impl Room {
         })
     }
 
-    fn tell(&self, wrong: &str) -> String {
+    pub(crate) fn tell(&self, wrong: &str) -> String {
         let last = self.story.len().saturating_sub(60);
         let story = self.story[last..].join("\n");
         format!("\n{story}\n{wrong}")
+    }
+}
+
+fn expected_drop(topology: &Topology, drop: &Drop) -> Told {
+    let at = match &drop.at {
+        At::Internet => Place::Internet,
+        At::Eni(id) => {
+            let binding = topology.bindings.get(id);
+            binding.map_or_else(|| Place::Component(id.clone()), |it| Place::Guest(it.device))
+        }
+    };
+    Told {
+        at,
+        egress: drop.egress,
+        rule: drop.rule.unwrap_or(0),
     }
 }
 
@@ -210,15 +242,16 @@ fn became(heard: &Heard) -> String {
     }
 }
 
-/// Where a drop is told of. There is one NAT gateway.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Where a drop is told of.
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Place {
     Internet,
-    NatGateway,
+    /// The ENI of what no guest has.
+    Component(String),
     Guest(Device),
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Told {
     at: Place,
     egress: bool,

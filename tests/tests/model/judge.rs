@@ -7,7 +7,7 @@ use groundplane_abi::Device;
 use groundplane_abi::eni::DropKey;
 use groundplane_abi::nacl::direction;
 use groundplane_tests::conversation::{Conversation, Step, relay};
-use groundplane_tests::model::{At, Drop, Model, Verdict};
+use groundplane_tests::model::{At, Drop, Model, Seen, Verdict};
 use groundplane_tests::packet::Parsed;
 use groundplane_tests::reasons;
 use groundplane_tests::topology::Topology;
@@ -119,7 +119,7 @@ impl<'a> Room<'a> {
     }
 
     fn expected(&mut self, eni: &str, frame: &[u8], tagged: bool, seen: Option<&[u8]>) -> (Heard, Option<Told>) {
-        match self.model.leave(eni, frame, tagged, self.now, seen) {
+        match self.model.leave(eni, frame, tagged, self.now, Seen::frame(seen)) {
             Verdict::Delivered { eni, frame } => {
                 let to = self.topology.bindings[&eni].device;
                 (Heard::Delivered { to, frame }, None)
@@ -230,7 +230,7 @@ fn retell(
 ) -> (String, Option<(Device, Vec<u8>)>) {
     let eni = topology.eni_on(from).expect("guests hang on devices");
     let read = Parsed::read(frame).map_or_else(|error| format!("{error}"), |packet| summary(&packet));
-    let (became, onward) = match model.leave(eni, frame, tagged, now, None) {
+    let (became, onward) = match model.leave(eni, frame, tagged, now, Seen::NOTHING) {
         Verdict::Delivered { eni, frame } => {
             let to = topology.bindings[&eni].device;
             let onward = relay(topology, to, &frame).map(|frame| (to, frame));

@@ -6,11 +6,13 @@
 //! conversation's index, `GROUNDPLANE_CONVERSATION`, gives it again.
 
 mod abroad;
+mod balanced;
 mod books;
 mod coverage;
 mod judge;
 mod reasons;
 
+use abroad::Reach;
 use coverage::Coverage;
 use groundplane_tests::conversation;
 use std::io::Write;
@@ -85,18 +87,26 @@ fn model_and_datapath_say_the_same_of_every_packet() {
     coverage.check_floors();
 }
 
-/// A quarter as many packets, under the same seed: these are played one after the other.
 #[test]
 fn model_and_datapath_say_the_same_of_every_packet_across_gateways() {
+    play_in_turn(Reach::across_gateways(), abroad::listen);
+}
+
+#[test]
+fn model_and_datapath_say_the_same_of_every_packet_by_load_balancers() {
+    play_in_turn(Reach::by_balancers(), balanced::listen);
+}
+
+/// A quarter as many packets, under the same seed: these are played one after the other.
+fn play_in_turn(mut reach: Reach, listen: impl Fn(u64, u64, &mut Reach) -> Result<(), String>) {
     let (packets, seed) = (
         number("GROUNDPLANE_PACKETS", PACKETS) / 4,
         number("GROUNDPLANE_SEED", SEED),
     );
     let first = number("GROUNDPLANE_CONVERSATION", 0);
-    let mut reach = abroad::Reach::default();
     let mut next = first;
     while reach.packets() < packets {
-        if let Err(disagreement) = abroad::listen(seed, next, &mut reach) {
+        if let Err(disagreement) = listen(seed, next, &mut reach) {
             panic!("GROUNDPLANE_SEED={seed} GROUNDPLANE_CONVERSATION={next}: {disagreement}");
         }
         next += 1;

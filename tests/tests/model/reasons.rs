@@ -3,7 +3,7 @@
 use groundplane_abi::DropReason;
 
 /// Reasons that no packet of these conversations can have, and why.
-pub(crate) const IMPOSSIBLE: [(DropReason, &str); 12] = [
+pub(crate) const IMPOSSIBLE: [(DropReason, &str); 15] = [
     (
         DropReason::TOO_MANY_HOPS,
         "nothing here goes round in circles; the semantics suite writes the rows by hand",
@@ -28,6 +28,18 @@ pub(crate) const IMPOSSIBLE: [(DropReason, &str); 12] = [
     (
         DropReason::NAT_PORTS_EXHAUSTED,
         "a conversation is shorter than 55,000 connections; scenario S58 is as long",
+    ),
+    (
+        DropReason::BALANCER_PORTS_EXHAUSTED,
+        "a conversation is shorter than 55,000 connections; the model's own tests are as long",
+    ),
+    (
+        DropReason::GATEWAY_ENDPOINT_PROTOCOL,
+        "there are no gateway endpoints yet",
+    ),
+    (
+        DropReason::GATEWAY_ENDPOINT_SOURCE,
+        "there are no gateway endpoints yet",
     ),
     (DropReason::NO_UPLINK, "the host's twin has an uplink"),
     (DropReason::HOST_PACKET, "the guard's, on the other hook"),

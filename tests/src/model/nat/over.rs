@@ -2,10 +2,11 @@
 //!
 //! The gateway remembers what it has carried over, whatever becomes of it beyond.
 
+use super::super::fault::{Answer, Fault};
 use super::super::nat64::{Ends, carried, in_ip4, in_ip6};
 use super::super::reason::Reason;
 use super::super::tracking::Direction;
-use super::super::walk::{Answer, Fault, Kept, Moment, Spot, Walk};
+use super::super::walk::{Kept, Moment, Spot, Walk};
 use super::super::world::Eni;
 use super::super::{Change, Gateway, bytes};
 use super::{Chosen, Client, is_dropped_fragment, object, speak};

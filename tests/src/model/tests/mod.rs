@@ -1,12 +1,14 @@
 //! The model by itself: scenarios of semantics 32 as packets, with what comes out of them written down.
 
 mod answers;
+mod endpoint;
 mod internet;
+mod load_balancer;
 mod nat;
 mod peering;
 mod transit;
 
-use super::{At, Drop, Model, Reason, Verdict};
+use super::{At, Drop, Model, Reason, Seen, Verdict};
 use crate::packet::{Packet, ROUTER};
 use crate::topology::{OUTSIDE, Topology, address};
 use std::net::{IpAddr, Ipv4Addr};
@@ -60,12 +62,13 @@ impl Room {
         let frame = self.by(guest, packet);
         let seen = seen.map(|packet| self.by(guest, packet));
         let id = &self.topology.interface(guest).network_interface_id;
-        self.model.leave(id, &frame, false, self.now, seen.as_deref())
+        let seen = Seen::frame(seen.as_deref());
+        self.model.leave(id, &frame, false, self.now, seen)
     }
 
     fn come(&mut self, packet: Packet) -> Verdict {
         let frame = packet.from_mac(BEYOND).to_mac(BEYOND).build();
-        self.model.arrive(&frame, false, self.now)
+        self.model.arrive(&frame, false, self.now, Seen::NOTHING)
     }
 
     /// These bytes reach a guest from the router.

@@ -8,12 +8,13 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 
 /// What follows from other objects, of which the document says it: whose network interface it is, and the blocks of VPCs.
-const DERIVED: [&str; 6] = [
+const DERIVED: [&str; 7] = [
     "AssociationId",
     "CidrBlock",
     "CidrBlockSet",
     "Ipv6CidrBlockSet",
     "NetworkInterfaceId",
+    "NetworkInterfaceIds",
     "PrivateIpAddress",
 ];
 
@@ -63,13 +64,10 @@ fn named(mut fields: Map<String, Value>, kind: &Kind, paths: &HashMap<&str, Stri
 fn rename(value: &mut Value, paths: &HashMap<&str, String>) {
     match value {
         Value::String(text) => {
-            // Of an ARN the last part is an id.
-            let id = if text.starts_with("arn:") {
-                text.rsplit('/').next()
-            } else {
-                Some(&**text)
-            };
-            if let Some(path) = id.and_then(|id| paths.get(id)) {
+            // Some ids are ARNs; of another ARN the last part is an id.
+            let last = text.rsplit('/').next().filter(|_| text.starts_with("arn:"));
+            let path = paths.get(&**text).or_else(|| paths.get(last?));
+            if let Some(path) = path {
                 *text = path.clone();
             }
         }

@@ -145,12 +145,13 @@ impl Heard {
             Whose::Client => ((dst, self.parsed.ports.1), (src, self.parsed.ports.0)),
             Whose::Server => ((src, self.parsed.ports.0), (dst, self.parsed.ports.1)),
         };
+        let is_port = [flow.port, flow.server_port()].contains(&server.1);
         let is_server = [own.server, flow.server_address(topology)].contains(&server.0);
         // Whose address isn't the client's own is translated, and its port may be.
         let is_own = client.0 == own.client;
         let is_said = match flow.protocol {
-            Protocol::Tcp => (self.parsed.protocol, server.1) == (6, flow.port) && (!is_own || client.1 == own.port),
-            Protocol::Udp => (self.parsed.protocol, server.1) == (17, flow.port) && (!is_own || client.1 == own.port),
+            Protocol::Tcp => self.parsed.protocol == 6 && is_port && (!is_own || client.1 == own.port),
+            Protocol::Udp => self.parsed.protocol == 17 && is_port && (!is_own || client.1 == own.port),
             Protocol::Ping => self.is_echo(flow, sender) && (!is_own || port(&self.parsed) == own.port),
             Protocol::Other(number) => self.parsed.protocol == number,
         };

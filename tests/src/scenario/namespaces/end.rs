@@ -135,7 +135,7 @@ pub(super) fn client(flow: &Flow, topology: &Topology) -> Result<Socket> {
 
 /// The server's end of anything but TCP.
 pub(super) fn server(flow: &Flow, topology: &Topology) -> Result<Socket> {
-    datagram(flow, (flow.untranslated(topology).server, flow.port))
+    datagram(flow, (flow.untranslated(topology).server, flow.server_port()))
 }
 
 fn datagram(flow: &Flow, (address, port): (IpAddr, u16)) -> Result<Socket> {

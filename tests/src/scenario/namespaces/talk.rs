@@ -122,9 +122,11 @@ impl Namespaces {
 
     fn connect(&mut self, flow: &Flow, patience: Duration) -> Result<bool> {
         let address = flow.untranslated(&self.topology).server;
-        let key = (flow.server.clone(), address, flow.port);
+        let key = (flow.server.clone(), address, flow.server_port());
         if !self.listeners.contains_key(&key) {
-            let listener = self.lab.inside(&flow.server, || Listener::start(address, flow.port))?;
+            let listener = self
+                .lab
+                .inside(&flow.server, || Listener::start(address, flow.server_port()))?;
             self.listeners.insert(key.clone(), listener);
         }
         let listener = self.listeners.get(&key).context("it was just made")?;

@@ -1,4 +1,4 @@
-//! What the conversations across gateways have reached, and how often at least they must.
+//! What the conversations across gateways, and those by load balancers, have reached, and how often at least they must.
 
 use groundplane_abi::DropReason;
 use groundplane_tests::model::{Gateway, Way};
@@ -6,16 +6,14 @@ use groundplane_tests::twin::Heard;
 use std::collections::BTreeMap;
 use std::fmt;
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Reach {
+    /// What conversations there are.
+    name: &'static str,
+    /// What must be reached.
+    wanted: Vec<String>,
     packets: u64,
-    left: u64,
-    delivered: u64,
-    refused: u64,
-    passed: u64,
-    clamped: u64,
-    gateways: BTreeMap<Gateway, u64>,
-    dropped: BTreeMap<DropReason, u64>,
+    times: BTreeMap<String, u64>,
 }
 
 const GATEWAYS: [Gateway; 17] = [
@@ -37,6 +35,16 @@ const GATEWAYS: [Gateway; 17] = [
     Gateway::Transit,
     Gateway::TransitPeering,
 ];
+
+/// What else happens across gateways.
+const ABROAD: [&str; 5] = [LEFT, DELIVERED, REFUSED, PASSED, CLAMPED];
+const LEFT: &str = "left by the uplink";
+const DELIVERED: &str = "delivered";
+const REFUSED: &str = "dropped, and its sender told";
+const PASSED: &str = "from the outside and not ours";
+const CLAMPED: &str = "its MSS lowered";
+const BY_NOTE: &str = "fragment that came by a note";
+const CHANGED: &str = "configuration changed";
 
 /// What only gateways drop for, and conversations without them can't have.
 pub(crate) const REASONS: [DropReason; 24] = [
@@ -66,27 +74,87 @@ pub(crate) const REASONS: [DropReason; 24] = [
     DropReason::NAT64_CONTENT,
 ];
 
+const BALANCERS: [Gateway; 7] = [
+    Gateway::Balanced,
+    Gateway::BalancedPreserved,
+    Gateway::BalancedBack,
+    Gateway::BalancedBackPreserved,
+    Gateway::BalancedError,
+    Gateway::Endpoint,
+    Gateway::EndpointBack,
+];
+
+/// What else happens by load balancers.
+const BALANCED: [&str; 5] = [DELIVERED, REFUSED, CLAMPED, BY_NOTE, CHANGED];
+
+/// What only load balancers and endpoints drop for, and conversations without them can't have.
+pub(crate) const BALANCER_REASONS: [DropReason; 10] = [
+    DropReason::NO_LISTENER,
+    DropReason::NO_TARGET,
+    DropReason::BALANCER_PROTOCOL,
+    DropReason::BALANCER_RESET,
+    DropReason::BALANCER_HAIRPIN,
+    DropReason::BALANCER_FRAGMENT,
+    DropReason::ENDPOINT_NOT_AVAILABLE,
+    DropReason::ENDPOINT_PROTOCOL,
+    DropReason::ENDPOINT_MTU,
+    DropReason::ENDPOINT_NO_NODE,
+];
+
 impl Reach {
+    pub(crate) fn across_gateways() -> Self {
+        Self::of("across gateways", &ABROAD, &GATEWAYS, &REASONS)
+    }
+
+    pub(crate) fn by_balancers() -> Self {
+        Self::of("by load balancers", &BALANCED, &BALANCERS, &BALANCER_REASONS)
+    }
+
+    fn of(name: &'static str, what: &[&str], gateways: &[Gateway], reasons: &[DropReason]) -> Self {
+        let what = what.iter().map(|what| (*what).to_owned());
+        let gateways = gateways.iter().map(|gateway| passed(*gateway));
+        let reasons = reasons.iter().map(|reason| dropped(*reason));
+        Self {
+            name,
+            wanted: what.chain(gateways).chain(reasons).collect(),
+            packets: 0,
+            times: BTreeMap::new(),
+        }
+    }
+
+    fn add(&mut self, what: impl Into<String>) {
+        *self.times.entry(what.into()).or_default() += 1;
+    }
+
     pub(crate) fn heard(&mut self, heard: &Heard) {
         self.packets += 1;
         match heard {
-            Heard::Left(_) => self.left += 1,
-            Heard::Delivered { .. } => self.delivered += 1,
-            Heard::Passed => self.passed += 1,
+            Heard::Left(_) => self.add(LEFT),
+            Heard::Delivered { .. } => self.add(DELIVERED),
+            Heard::Passed => self.add(PASSED),
             Heard::Answered(_) => {}
-            Heard::Dropped(reason) => *self.dropped.entry(*reason).or_default() += 1,
+            Heard::Dropped(reason) => self.add(dropped(*reason)),
             Heard::Refused { reason, .. } => {
-                self.refused += 1;
-                *self.dropped.entry(*reason).or_default() += 1;
+                self.add(REFUSED);
+                self.add(dropped(*reason));
             }
         }
     }
 
     pub(crate) fn passed(&mut self, way: &Way) {
         for gateway in &way.gateways {
-            *self.gateways.entry(*gateway).or_default() += 1;
+            self.add(passed(*gateway));
         }
-        self.clamped += u64::from(way.clamped);
+        if way.clamped {
+            self.add(CLAMPED);
+        }
+        if way.by_note {
+            self.add(BY_NOTE);
+        }
+    }
+
+    pub(crate) fn changed(&mut self) {
+        self.add(CHANGED);
     }
 
     pub(crate) fn packets(&self) -> u64 {
@@ -96,28 +164,27 @@ impl Reach {
     /// Everything has happened once in two thousand packets.
     pub(crate) fn check_floors(&self) {
         let floor = self.packets / 2000;
-        let low: Vec<_> = self.rows().into_iter().filter(|(_, times)| *times < floor).collect();
+        let low: Vec<_> = self.rows().filter(|(_, times)| *times < floor).collect();
         assert!(low.is_empty(), "reached less than {floor} times: {low:?}");
     }
 
-    fn rows(&self) -> Vec<(String, u64)> {
-        let mut rows = vec![
-            ("left by the uplink".to_owned(), self.left),
-            ("delivered".to_owned(), self.delivered),
-            ("dropped, and its sender told".to_owned(), self.refused),
-            ("from the outside and not ours".to_owned(), self.passed),
-            ("its MSS lowered".to_owned(), self.clamped),
-        ];
-        let times = |times: Option<&u64>| times.copied().unwrap_or_default();
-        rows.extend(GATEWAYS.map(|gateway| (format!("passed {gateway:?}"), times(self.gateways.get(&gateway)))));
-        rows.extend(REASONS.map(|reason| (format!("dropped {reason}"), times(self.dropped.get(&reason)))));
-        rows
+    fn rows(&self) -> impl Iterator<Item = (&str, u64)> {
+        let wanted = self.wanted.iter();
+        wanted.map(|what| (&**what, self.times.get(what).copied().unwrap_or_default()))
     }
+}
+
+fn passed(gateway: Gateway) -> String {
+    format!("passed {gateway:?}")
+}
+
+fn dropped(reason: DropReason) -> String {
+    format!("dropped {reason}")
 }
 
 impl fmt::Display for Reach {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{:>9} packets across gateways", self.packets)?;
+        writeln!(f, "{:>9} packets {}", self.packets, self.name)?;
         for (what, times) in self.rows() {
             writeln!(f, "{times:>9} {what}")?;
         }

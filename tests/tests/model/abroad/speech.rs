@@ -58,7 +58,7 @@ const IN_IP4: [&str; 6] = [
     "64:ff9b::192.168.5.5",
 ];
 /// What a protocol that nobody reads says. Errors quote eight bytes of a packet (RFC 792), so it has no less.
-const OPAQUE: &[u8; 8] = b"whatever";
+pub(crate) const OPAQUE: &[u8; 8] = b"whatever";
 /// Answers are given to one of so many packets.
 const REMEMBERED: usize = 24;
 
@@ -202,7 +202,7 @@ fn new(src: IpAddr, dst: IpAddr, random: &mut ChaCha8Rng) -> Packet {
 }
 
 /// Of another size, hop limit or in pieces, as it seldom is.
-fn shaped(packet: Packet, random: &mut ChaCha8Rng) -> Packet {
+pub(crate) fn shaped(packet: Packet, random: &mut ChaCha8Rng) -> Packet {
     match random.random_range(0..30) {
         0 => packet.payload(&[7; 1600]).dont_fragment(),
         1 => packet.payload(&[7; 8600]).dont_fragment(),
@@ -214,7 +214,7 @@ fn shaped(packet: Packet, random: &mut ChaCha8Rng) -> Packet {
     }
 }
 
-fn answer(arrived: &Parsed, random: &mut ChaCha8Rng) -> Packet {
+pub(crate) fn answer(arrived: &Parsed, random: &mut ChaCha8Rng) -> Packet {
     let (first, second) = arrived.ports;
     let packet = match (arrived.protocol, first >> 8) {
         (6, _) => {
@@ -243,7 +243,7 @@ fn answer(arrived: &Parsed, random: &mut ChaCha8Rng) -> Packet {
 }
 
 /// An ICMP error about what has arrived.
-fn object(arrived: &Parsed, random: &mut ChaCha8Rng) -> Packet {
+pub(crate) fn object(arrived: &Parsed, random: &mut ChaCha8Rng) -> Packet {
     let (first, second) = arrived.ports;
     let about = match (arrived.protocol, first >> 8) {
         (6, _) => Packet::tcp().flags(arrived.tcp_flags).payload(&arrived.payload),

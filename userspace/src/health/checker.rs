@@ -192,15 +192,28 @@ impl Board {
         }
     }
 
+    /// On which these stand. For tests.
+    #[cfg(test)]
+    pub(super) fn of(subjects: &[Subject]) -> Self {
+        let board = Self::default();
+        let charge = |subject: &Subject| Charge {
+            subject: subject.clone(),
+            alias: Ipv4Addr::UNSPECIFIED,
+        };
+        let charges = subjects.iter().map(charge);
+        board.keep(&charges.map(|charge| (charge.subject.target.clone(), charge)).collect());
+        board
+    }
+
     fn due(&self, target: &TargetId) -> Option<Instant> {
         self.checks().get(target).map(Check::due)
     }
 
-    fn begin(&self, subject: &Subject) {
+    pub(super) fn begin(&self, subject: &Subject) {
         self.change(subject, |check, settings| check.begin(Instant::now(), settings));
     }
 
-    fn note(&self, subject: &Subject, outcome: Outcome) {
+    pub(super) fn note(&self, subject: &Subject, outcome: Outcome) {
         self.change(subject, |check, settings| check.note(outcome, settings));
     }
 

@@ -19,6 +19,6 @@ mod tls;
 pub use check::{Cause, Check, Health, Outcome};
 pub use checker::{Board, Charge, Checker};
 pub use matcher::Matcher;
-pub use report::{DescribedTarget, TargetHealthReport};
+pub use report::{DescribedTarget, Found, TargetHealthReport};
 pub use settings::{Protocol, Settings};
 pub use subject::{Standing, Subject, TargetId, subjects, with_health};

@@ -6,6 +6,16 @@ use super::settings::port_of;
 use super::subject::{Standing, TargetId};
 use crate::resources::{Resources, Target, TargetGroup, TargetHealth, TargetHealthDescription, TargetZone};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+
+/// What has been found out about targets.
+#[derive(Clone, Copy, Debug)]
+pub enum Found<'a> {
+    /// By an agent that runs.
+    ByAgent(&'a Board),
+    /// By one that has ended: these are unhealthy, and stay so until an agent runs again.
+    Before(&'a BTreeSet<TargetId>),
+}
 
 /// All registered targets, or those of one group.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,15 +39,14 @@ pub struct DescribedTarget {
 }
 
 impl TargetHealthReport {
-    /// By what an agent has found out. Without one nobody has.
     #[must_use]
-    pub fn of(all: &Resources, found: Option<&Board>) -> Self {
+    pub fn of(all: &Resources, found: Found<'_>) -> Self {
         let registered = all.target_groups.iter().flat_map(|group| {
             let targets = group.target_health_descriptions.iter();
             targets.map(move |described| (group, described))
         });
         Self {
-            is_checked: found.is_some(),
+            is_checked: matches!(found, Found::ByAgent(_)),
             target_health_descriptions: registered
                 .map(|(group, described)| describe(all, group, described, found))
                 .collect(),
@@ -49,7 +58,7 @@ fn describe(
     all: &Resources,
     group: &TargetGroup,
     described: &TargetHealthDescription,
-    found: Option<&Board>,
+    found: Found<'_>,
 ) -> DescribedTarget {
     let port = described.target.port.or(group.port);
     let zone = all.target(group, described).map(|place| match place.zone {
@@ -73,7 +82,7 @@ fn describe(
     }
 }
 
-fn health(standing: Standing<'_>, found: Option<&Board>) -> TargetHealth {
+fn health(standing: Standing<'_>, found: Found<'_>) -> TargetHealth {
     match standing {
         Standing::Said(said) => with_reason(said),
         Standing::Unchecked => told("healthy", "", "Health checks are disabled for this target group"),
@@ -89,8 +98,13 @@ fn health(standing: Standing<'_>, found: Option<&Board>) -> TargetHealth {
         ),
         Standing::Nowhere => told("unused", "Target.InvalidState", "Target is not there"),
         Standing::Checked(subject) => match found {
-            Some(board) => found_out(&subject.target, subject.address.is_ipv4(), board),
-            None => told(
+            Found::ByAgent(board) => found_out(&subject.target, subject.address.is_ipv4(), board),
+            Found::Before(unhealthy) if unhealthy.contains(&subject.target) => told(
+                "unhealthy",
+                "Target.FailedHealthChecks",
+                "Was found unhealthy, and no agent runs that would check it again",
+            ),
+            Found::Before(_) => told(
                 "healthy",
                 "",
                 "No agent runs, so nobody checks it, and it takes connections",
@@ -156,5 +170,113 @@ fn told(state: &str, reason: &str, description: &str) -> TargetHealth {
         state: word(state),
         reason: word(reason),
         description: word(description),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::health::Outcome;
+    use crate::health::subject::{Subject, subjects};
+    use crate::resources::{Action, Listener, provider};
+
+    fn all() -> Resources {
+        let mut all = provider();
+        all.listeners = vec![Listener {
+            load_balancer_arn: Some("arn".to_owned()),
+            default_actions: vec![Action {
+                target_group_arn: Some("group".to_owned()),
+                ..Action::default()
+            }],
+            ..Listener::default()
+        }];
+        all
+    }
+
+    /// State and reason.
+    fn words(health: &TargetHealth) -> [String; 2] {
+        [&health.state, &health.reason].map(|word| word.clone().unwrap_or_default())
+    }
+
+    fn is(health: &TargetHealth, state: &str, reason: &str) -> bool {
+        words(health) == [state, reason]
+    }
+
+    #[test]
+    fn every_state_has_the_reason_that_aws_gives() {
+        let all = all();
+        let subject: Subject = subjects(&all).remove(0);
+        let board = Board::of(std::slice::from_ref(&subject));
+        let now = || {
+            let report = TargetHealthReport::of(&all, Found::ByAgent(&board));
+            report.target_health_descriptions[0].target_health.clone()
+        };
+        assert!(is(&now(), "initial", "Elb.RegistrationInProgress"));
+        board.begin(&subject);
+        assert!(is(&now(), "initial", "Elb.InitialHealthChecking"));
+        for (cause, reason) in [
+            (Cause::Timeout, "Target.Timeout"),
+            (Cause::Broken, "Target.FailedHealthChecks"),
+            (Cause::Code(503), "Target.ResponseCodeMismatch"),
+        ] {
+            for _ in 0..2 {
+                board.note(&subject, Outcome::Failed(cause));
+            }
+            assert!(is(&now(), "unhealthy", reason), "{:?}", now());
+        }
+        let description = now().description;
+        assert_eq!(
+            description.as_deref(),
+            Some("Health checks failed with these codes: [503]")
+        );
+        for _ in 0..5 {
+            board.note(&subject, Outcome::Passed);
+        }
+        assert!(is(&now(), "healthy", "") && now().description.is_none());
+    }
+
+    #[test]
+    fn without_an_agent_what_the_last_one_has_found_out_is_told() {
+        let all = all();
+        let unhealthy = BTreeSet::from([subjects(&all).remove(0).target]);
+        let report = TargetHealthReport::of(&all, Found::Before(&unhealthy));
+        assert!(!report.is_checked);
+        let [first, second] = [0, 1].map(|at| &report.target_health_descriptions[at].target_health);
+        assert!(is(first, "unhealthy", "Target.FailedHealthChecks"));
+        assert!(is(second, "healthy", ""));
+    }
+
+    #[test]
+    fn what_a_document_says_gets_the_usual_reason_if_it_says_none() {
+        let said = |state: &str, reason: Option<&str>| TargetHealth {
+            state: Some(state.to_owned()),
+            reason: reason.map(str::to_owned),
+            description: None,
+        };
+        let draining = with_reason(&said("draining", None));
+        assert!(is(&draining, "draining", "Target.DeregistrationInProgress"));
+        let unused = with_reason(&said("unused", Some("Target.InvalidState")));
+        assert!(is(&unused, "unused", "Target.InvalidState"));
+        assert!(is(&with_reason(&said("healthy", None)), "healthy", ""));
+    }
+
+    #[test]
+    fn a_target_is_described_as_aws_does() {
+        let all = all();
+        let report = TargetHealthReport::of(&all, Found::Before(&BTreeSet::new()));
+        let json = serde_json::to_value(&report).expect("JSON");
+        let first = &json["TargetHealthDescriptions"][0];
+        assert_eq!(
+            first["Target"],
+            serde_json::json!({ "Id": "10.0.1.10", "Port": 80, "AvailabilityZone": "eu-central-1a" })
+        );
+        assert_eq!(
+            (&first["HealthCheckPort"], &first["TargetHealth"]["State"]),
+            (&"80".into(), &"healthy".into())
+        );
+        assert_eq!(
+            serde_json::from_value::<TargetHealthReport>(json).expect("the same"),
+            report
+        );
     }
 }

@@ -161,3 +161,122 @@ pub fn with_health(all: &Arc<Resources>, unhealthy: &BTreeSet<TargetId>) -> Arc<
     }
     Arc::new(all)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::resources::{Action, Listener, TargetUse, provider};
+
+    /// The load balancer of two zones, with a listener that forwards to its group.
+    fn all() -> Resources {
+        let mut all = provider();
+        all.listeners = vec![Listener {
+            load_balancer_arn: Some("arn".to_owned()),
+            default_actions: vec![Action {
+                target_group_arn: Some("group".to_owned()),
+                ..Action::default()
+            }],
+            ..Listener::default()
+        }];
+        all
+    }
+
+    /// Addresses of those who are looked after, and the nodes that do.
+    fn looked_after(all: &Resources) -> Vec<(String, String)> {
+        let subjects = subjects(all).into_iter();
+        subjects
+            .map(|subject| (subject.address.to_string(), subject.node))
+            .collect()
+    }
+
+    fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+        let owned = |(a, b): &(&str, &str)| ((*a).to_owned(), (*b).to_owned());
+        pairs.iter().map(owned).collect()
+    }
+
+    /// How it stands with the targets.
+    fn standings(all: &Resources) -> Vec<Standing<'_>> {
+        let group = &all.target_groups[0];
+        let targets = group.target_health_descriptions.iter();
+        targets.map(|described| Standing::of(all, group, described)).collect()
+    }
+
+    #[test]
+    fn a_target_is_asked_by_the_node_of_its_zone_else_by_the_first() {
+        let mut all = all();
+        assert_eq!(looked_after(&all), pairs(&[("10.0.1.10", "n1"), ("10.0.2.10", "n2")]));
+        let target = &mut all.target_groups[0].target_health_descriptions[1];
+        target.target.id = "t2".to_owned();
+        assert_eq!(looked_after(&all), pairs(&[("10.0.1.10", "n1"), ("10.0.2.10", "n2")]));
+        // The zone's node isn't there.
+        all.network_interfaces.retain(|eni| eni.network_interface_id != "n2");
+        assert_eq!(looked_after(&all), pairs(&[("10.0.1.10", "n1"), ("10.0.2.10", "n1")]));
+        let target = &mut all.target_groups[0].target_health_descriptions[1];
+        (target.target.id, target.target.availability_zone) = ("192.168.0.1".to_owned(), Some("all".to_owned()));
+        assert_eq!(looked_after(&all)[1], pairs(&[("192.168.0.1", "n1")])[0]);
+    }
+
+    #[test]
+    fn who_is_registered_with_two_ports_is_two_targets() {
+        let mut all = all();
+        let targets = &mut all.target_groups[0].target_health_descriptions;
+        let (mut other, same) = (targets[0].clone(), targets[0].clone());
+        other.target.port = Some(81);
+        targets.extend([other, same]);
+        let ports: Vec<_> = subjects(&all)
+            .iter()
+            .map(|it| (it.target.id.clone(), it.target.port))
+            .collect();
+        let wanted = [("10.0.1.10", 80), ("10.0.2.10", 80), ("10.0.1.10", 81)];
+        assert_eq!(ports, wanted.map(|(id, port)| (id.to_owned(), port)));
+    }
+
+    #[test]
+    fn who_is_not_looked_after_is_so_for_a_reason() {
+        let mut all = all();
+        all.target_groups[0].target_health_descriptions[1].target_health.state = Some("draining".to_owned());
+        assert!(matches!(standings(&all)[..], [Standing::Checked(_), Standing::Said(_)]));
+        all.target_groups[0].target_health_descriptions[1].target_health.state = None;
+        all.target_groups[0].target_health_descriptions[0].target.id = "i-gone".to_owned();
+        assert!(matches!(standings(&all)[..], [Standing::Nowhere, Standing::Checked(_)]));
+        all.load_balancers[0].availability_zones.pop();
+        assert!(matches!(standings(&all)[1], Standing::OtherZone));
+        all.listeners.clear();
+        assert_eq!(standings(&all), [Standing::NoListener, Standing::NoListener]);
+        all.target_groups[0].health_check_enabled = Some(false);
+        assert_eq!(standings(&all), [Standing::Unchecked, Standing::Unchecked]);
+    }
+
+    #[test]
+    fn what_was_found_out_is_laid_over_and_what_is_said_stands() {
+        let mut all = all();
+        all.target_groups[0].target_health_descriptions[1].target_health.state = Some("healthy".to_owned());
+        let all = Arc::new(all);
+        assert!(Arc::ptr_eq(&all, &with_health(&all, &BTreeSet::new())));
+        let unhealthy: BTreeSet<_> = ["10.0.1.10", "10.0.2.10", "gone"]
+            .map(|id| TargetId {
+                group: "group".to_owned(),
+                id: id.to_owned(),
+                port: 80,
+            })
+            .into();
+        let uses = |all: &Resources| -> Vec<_> { all.targets(&all.target_groups[0]).map(|it| it.takes).collect() };
+        assert_eq!(
+            uses(&with_health(&all, &unhealthy)),
+            [TargetUse::Unhealthy, TargetUse::All]
+        );
+        let mut unchecked = Resources::clone(&all);
+        unchecked.target_groups[0].health_check_enabled = Some(false);
+        let unchecked = with_health(&Arc::new(unchecked), &unhealthy);
+        assert_eq!(uses(&unchecked), [TargetUse::All, TargetUse::All]);
+    }
+
+    #[test]
+    fn where_all_are_found_unhealthy_all_take_connections() {
+        let all = Arc::new(all());
+        let ids = subjects(&all).into_iter().map(|subject| subject.target);
+        let overlaid = with_health(&all, &ids.collect());
+        let (balancer, group) = (&overlaid.load_balancers[0], &overlaid.target_groups[0]);
+        assert_eq!(overlaid.takers(balancer, "eu-central-1a", group).len(), 1);
+    }
+}

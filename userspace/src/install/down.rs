@@ -55,7 +55,7 @@ pub(super) fn remove(state: &State, progress: &dyn Progress) -> Result<()> {
     }
     let mut errors = Vec::new();
     errors.extend(uplink::remove(&state.pins, &state.uplinks).err());
-    for annex in [&state.cutter, &state.service].into_iter().flatten() {
+    for annex in state.annexes() {
         errors.extend(annex.remove(&state.pins).err());
     }
     errors.extend(remove_guests(&state.pins, &state.guests, false, progress).err());

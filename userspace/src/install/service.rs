@@ -5,7 +5,7 @@
 //! It is there while there are targets to be looked after, also where no agent runs.
 
 use crate::health::{self, Subject};
-use crate::install::annex::{self, Annex, Purpose};
+use crate::install::annex::{self, Annex, AnnexState, Purpose};
 use crate::install::error::Result;
 use crate::install::guest::set;
 use crate::install::kernel::Datapath;
@@ -90,6 +90,11 @@ impl ServicePort<'_> {
         }
         Ok(finding)
     }
+}
+
+/// Whether it is there, up, and runs the program.
+pub(crate) fn is_whole(port: &AnnexState, datapath: &Datapath, netlink: &Netlink) -> Result<bool> {
+    port.is_whole(&SERVICE, datapath, netlink)
 }
 
 /// Whether it is as it is to be.

@@ -241,6 +241,11 @@ impl State {
         self.guests.iter().chain(&self.passing)
     }
 
+    /// The namespaces in which nobody lives.
+    pub fn annexes(&self) -> impl Iterator<Item = &AnnexState> {
+        self.cutter.iter().chain(&self.service)
+    }
+
     /// What is to be removed of the guests that are passing: a device may pass from one ENI to another with its programs.
     pub(super) fn leftovers(&self) -> Vec<GuestState> {
         let pins: BTreeSet<_> = self.guests.iter().map(|guest| &*guest.pin).collect();

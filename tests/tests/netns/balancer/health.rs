@@ -2,9 +2,11 @@
 
 use super::{Connection, DOCUMENT, ENDPOINT, Server, document, shares};
 use anyhow::{Context, Result, bail, ensure};
-use groundplane_tests::netns::{Agent, Lab};
+use groundplane::install::names;
+use groundplane_tests::netns::{Agent, Lab, eventually};
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// As short as AWS has them: two looks in a row take ten seconds.
@@ -136,10 +138,19 @@ fn who_is_not_well_is_told_with_the_reason_and_serves_where_nobody_is() -> Resul
     std::thread::sleep(Duration::from_secs(1));
     let shares_now = shares(&lab, "client", ENDPOINT, super::NODE)?;
     ensure!(shares_now.len() == 2, "{shares_now:?}");
-    // What an agent that has ended has found out isn't known any more.
-    agent.stop()?;
+    // What was found out stays in force when the agent ends, however it does, until the next one begins anew.
+    agent.kill()?;
     let without = lab.groundplane(&["show", "target-health"])?.success()?.stdout;
     ensure!(without.contains("No agent runs"), "{without}");
+    ensure!(health(&lab, &[])?.values().all(|(state, _)| state == "unhealthy"));
+    let agent = lab.agent(&[])?;
+    let initial = ("initial", "Elb.RegistrationInProgress");
+    until(&lab, Duration::from_millis(500), [initial, initial]).or_else(|_| {
+        let checking = ("initial", "Elb.InitialHealthChecking");
+        until(&lab, TWO_LOOKS, [checking, checking])
+    })?;
+    ensure!(!agent.log().contains("WARN"), "{}", agent.log());
+    agent.stop()?;
     ensure!(health(&lab, &[])?.values().all(|(state, _)| state == "healthy"));
     lab.down()
 }
@@ -147,9 +158,79 @@ fn who_is_not_well_is_told_with_the_reason_and_serves_where_nobody_is() -> Resul
 #[test]
 fn what_a_document_says_of_a_target_stands() -> Result<()> {
     let text = DOCUMENT.replace("$state", "available").replace("$preserve", "false");
-    let (lab, _agent) = lab_with_agent(&text.replace("$health", "draining"))?;
+    let (lab, agent) = lab_with_agent(&text.replace("$health", "draining"))?;
     let _servers = super::servers(&lab)?;
     let draining = ("draining", "Target.DeregistrationInProgress");
     let initial = ("initial", "Elb.RegistrationInProgress");
-    until(&lab, TWO_LOOKS, [initial, draining]).map(drop)
+    until(&lab, TWO_LOOKS, [initial, draining])?;
+    agent.stop()?;
+    lab.down()
+}
+
+#[test]
+fn a_target_is_asked_over_tls_whoever_has_signed_its_certificate() -> Result<()> {
+    let https = "HealthCheckProtocol: HTTPS\n    HealthCheckInterval";
+    let (lab, agent) = lab_with_agent(&unsaid().replacen("HealthCheckInterval", https, 1))?;
+    let [key, certificate] = ["key.pem", "certificate.pem"].map(|name| lab.dir().join(name));
+    let [key, certificate] = [key.to_string_lossy(), certificate.to_string_lossy()];
+    let sign = "openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=nobody -days 1 -keyout";
+    let sign: Vec<_> = sign.split(' ').chain([&*key, "-out", &*certificate]).collect();
+    lab.run("web1", &sign)?.success()?;
+    let serve = [
+        "openssl",
+        "s_server",
+        "-accept",
+        "80",
+        "-www",
+        "-key",
+        &*key,
+        "-cert",
+        &*certificate,
+    ];
+    let _tls = lab.start("web1", &serve)?;
+    // What speaks no TLS isn't well.
+    let _plain = Server::start(&lab, "web2", "10.0.3.60")?;
+    until(&lab, TWO_LOOKS, [HEALTHY, ("unhealthy", "Target.FailedHealthChecks")])?;
+    agent.stop()?;
+    lab.down()
+}
+
+#[test]
+fn the_service_port_is_there_while_it_is_needed_and_made_again_when_it_is_gone() -> Result<()> {
+    let (lab, _agent) = lab_with_agent(&unsaid())?;
+    let name = names::service(&lab.state_dir());
+    let namespace = Path::new("/run/netns").join(&name);
+    ensure!(namespace.exists());
+    let _servers = super::servers(&lab)?;
+    until(&lab, TWO_LOOKS, [HEALTHY, HEALTHY])?;
+    // Somebody removes the namespace, or the device.
+    lab.on_host(&["ip", "netns", "delete", &name])?.success()?;
+    eventually(|| Ok(namespace.exists()))?;
+    lab.on_host(&["ip", "link", "delete", &name])?.success()?;
+    let is_there = || Ok(lab.on_host(&["ip", "link", "show", &name])?.code == Some(0));
+    eventually(is_there)?;
+    // Looks go on, from the new one.
+    std::thread::sleep(Duration::from_secs(12));
+    until(&lab, Duration::from_secs(1), [HEALTHY, HEALTHY])?;
+    let doctor = lab.groundplane(&["doctor"])?.stdout;
+    ensure!(doctor.contains("service port"), "{doctor}");
+    // Nothing is to be looked after where all is said.
+    let said = document("available", "healthy", false).replacen(
+        "10.0.1.60 }",
+        "10.0.1.60 }, TargetHealth: { State: healthy }",
+        1,
+    );
+    let apply = lab.document(&said)?;
+    let socket = lab.socket();
+    lab.groundplane(&["apply", &apply.to_string_lossy(), "--socket", &socket.to_string_lossy()])?
+        .success()?;
+    ensure!(!namespace.exists() && !is_there()?);
+    let apply = lab.document(&unsaid())?;
+    lab.groundplane(&["apply", &apply.to_string_lossy(), "--socket", &socket.to_string_lossy()])?
+        .success()?;
+    ensure!(namespace.exists() && is_there()?);
+    lab.groundplane(&["down", "--socket", &socket.to_string_lossy()])?
+        .success()?;
+    ensure!(!namespace.exists() && !is_there()?);
+    Ok(())
 }

@@ -6,12 +6,13 @@ use crate::cli::exit::{Ended, Stop};
 use crate::cli::output::Output;
 use crate::cli::table::{Column, table};
 use anyhow::anyhow;
-use groundplane::health::{DescribedTarget, TargetHealthReport};
+use groundplane::health::{DescribedTarget, Found, TargetHealthReport};
+use groundplane::install::store;
 use std::path::Path;
 
 /// What is told below the table where nobody looks after targets.
-const NOT_CHECKED: &str = "No agent runs, so nobody checks targets: all of which the document says no state count as healthy. \
-                           `groundplane agent` checks them.";
+const NOT_CHECKED: &str = "No agent runs, so nobody checks targets: they count as healthy unless the document, or an agent \
+                           that has ended, says otherwise. `groundplane agent` checks them.";
 
 pub(super) fn run(arguments: &Arguments, state_dir: &Path, output: &Output) -> Ended {
     let mut report = report(arguments, state_dir)?;
@@ -28,17 +29,14 @@ pub(super) fn run(arguments: &Arguments, state_dir: &Path, output: &Output) -> E
 
 /// What the agent says, if there is one.
 fn report(arguments: &Arguments, state_dir: &Path) -> Result<TargetHealthReport, Stop> {
-    let agent = match arguments.from.is_of_documents() {
-        true => None,
-        false => arguments.socket.agent(state_dir)?,
-    };
-    match agent {
-        Some(agent) => Ok(agent.get("/v1/target-health")?),
-        None => {
-            let resources = arguments.from.read(state_dir)?.resources;
-            Ok(TargetHealthReport::of(&resources, None))
-        }
+    let is_in_force = !arguments.from.is_of_documents();
+    if is_in_force && let Some(agent) = arguments.socket.agent(state_dir)? {
+        return Ok(agent.get("/v1/target-health")?);
     }
+    let state = if is_in_force { store::read(state_dir)? } else { None };
+    let unhealthy = state.map(|state| state.unhealthy).unwrap_or_default();
+    let resources = arguments.from.read(state_dir)?.resources;
+    Ok(TargetHealthReport::of(&resources, Found::Before(&unhealthy)))
 }
 
 fn text(report: &TargetHealthReport) -> String {

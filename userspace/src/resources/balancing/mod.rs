@@ -7,7 +7,7 @@
 mod endpoint;
 mod target;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use target::{TargetPlace, TargetUse, TargetZone};
 

@@ -147,7 +147,7 @@ mod tests {
             let server = tokio::spawn(async move {
                 let (mut stream, _) = listener.accept().await?;
                 let mut heard = [0; 512];
-                stream.read(&mut heard).await?;
+                let _some = stream.read(&mut heard).await?;
                 match says {
                     Some(says) => stream.write_all(says).await,
                     None => std::future::pending().await,

@@ -119,11 +119,13 @@ mod tests {
 
     #[test]
     fn a_deployment_has_a_cutter_and_a_service_port_of_its_own() {
-        let all: [(&str, fn(&Path) -> String); 2] = [("gpx", cutter), ("gps", service)];
-        for (prefix, named) in all {
-            let name = named(Path::new("/var/lib/groundplane"));
+        let (host, other) = (Path::new("/var/lib/groundplane"), Path::new("/tmp/state"));
+        for (prefix, name, others) in [
+            ("gpx", cutter(host), cutter(other)),
+            ("gps", service(host), service(other)),
+        ] {
             assert!(name.starts_with(prefix) && name.len() <= 15, "{name}");
-            assert_ne!(name, named(Path::new("/tmp/state")));
+            assert_ne!(name, others);
         }
     }
 

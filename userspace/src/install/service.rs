@@ -4,7 +4,7 @@
 //!
 //! It is there while there are targets to be looked after, also where no agent runs.
 
-use crate::health::{self, Subject};
+use crate::health::{self, Charge, Subject};
 use crate::install::annex::{self, Annex, AnnexState, Purpose};
 use crate::install::error::Result;
 use crate::install::guest::set;
@@ -16,9 +16,9 @@ use crate::install::store::Store;
 use crate::plan::{self, Bindings};
 use crate::resources::Resources;
 use groundplane_abi::service::AliasEntry;
-use groundplane_abi::{Ip4, Mac};
+use groundplane_abi::{Device, Ip4, Mac};
 use ipnet::{IpNet, Ipv4Net};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 
 /// What the agent's sockets are seen as in there, and by nobody else.
@@ -111,38 +111,47 @@ pub(super) fn is_needed(resources: &Resources) -> bool {
 }
 
 /// What an alias stands for: the device of a node, and a target's address.
-type Meaning = (u32, Ip4);
+type Meaning = (Device, Ip4);
 
-/// The aliases of targets, as the datapath knows them, and those who are to be looked after, with their aliases. Who has no
-/// node that is there, and who has no address of IPv4, has none.
-pub(super) fn aliases(
-    resources: &Resources,
-    bindings: &Bindings,
-) -> (BTreeMap<Ip4, AliasEntry<Ip4>>, Vec<(Subject, Option<Ipv4Addr>)>) {
-    let devices = plan::devices(resources, bindings);
-    let subjects = health::subjects(resources);
-    let meaning = |subject: &Subject| match subject.address {
-        IpAddr::V4(address) => Some((devices.get(&subject.node)?.0, Ip4::from(address))),
-        IpAddr::V6(_) => None,
-    };
-    let given = give_out(subjects.iter().filter_map(meaning));
-    let entries = given.iter().map(|(&(from, address), &alias)| {
-        let from = groundplane_abi::Device(from);
-        (Ip4::from(alias), AliasEntry { from, address })
-    });
-    let entries = entries.collect();
-    let with_alias = subjects.into_iter().map(|subject| {
-        let alias = meaning(&subject).and_then(|meaning| given.get(&meaning).copied());
-        (subject, alias)
-    });
-    (entries, with_alias.collect())
+/// Who is to be looked after by the service port.
+#[derive(Debug, Default)]
+pub(super) struct Aliases {
+    /// What each alias stands for, as the datapath has it.
+    pub(super) entries: BTreeMap<Ip4, AliasEntry<Ip4>>,
+    /// Whom the agent looks after. Who has no node that is there, or no address of IPv4, isn't among them.
+    pub(super) charges: Vec<Charge>,
+}
+
+impl Aliases {
+    pub(super) fn of(resources: &Resources, bindings: &Bindings) -> Self {
+        let devices = plan::devices(resources, bindings);
+        let subjects = health::subjects(resources);
+        let meaning = |subject: &Subject| match subject.address {
+            IpAddr::V4(address) => Some((*devices.get(&subject.node)?, Ip4::from(address))),
+            IpAddr::V6(_) => None,
+        };
+        let given = give_out(subjects.iter().filter_map(meaning));
+        let entries = given.iter().map(|(&(from, address), &alias)| {
+            let entry = AliasEntry { from, address };
+            (Ip4::from(alias), entry)
+        });
+        let entries = entries.collect();
+        let charges = subjects.into_iter().filter_map(|subject| {
+            let alias = *given.get(&meaning(&subject)?)?;
+            Some(Charge { subject, alias })
+        });
+        Self {
+            entries,
+            charges: charges.collect(),
+        }
+    }
 }
 
 /// An alias for each meaning. Each is a hash of it, so that it goes on to mean the same whatever comes or goes, for a connection
 /// by it may still be known.
 fn give_out(meanings: impl Iterator<Item = Meaning>) -> BTreeMap<Meaning, Ipv4Addr> {
-    let sorted: std::collections::BTreeSet<_> = meanings.collect();
-    let mut taken = std::collections::BTreeSet::new();
+    let sorted: BTreeSet<_> = meanings.collect();
+    let mut taken = BTreeSet::new();
     let alias = |meaning: Meaning| {
         let first = hash(meaning) % ROOM;
         let mut places = (0..ROOM).map(|step| (first + step) % ROOM);
@@ -154,7 +163,7 @@ fn give_out(meanings: impl Iterator<Item = Meaning>) -> BTreeMap<Meaning, Ipv4Ad
 
 /// FNV-1a, as for all numbers of the plan.
 fn hash((device, address): Meaning) -> u32 {
-    let bytes = device.to_be_bytes().into_iter().chain(address.0);
+    let bytes = device.0.to_be_bytes().into_iter().chain(address.0);
     bytes.fold(0x811c_9dc5, |hash, byte| {
         (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
     })
@@ -166,7 +175,7 @@ mod tests {
 
     #[test]
     fn an_alias_goes_on_to_mean_the_same_when_others_come() {
-        let meaning = |device: u32, last: u8| (device, Ip4([10, 0, 0, last]));
+        let meaning = |device: u32, last: u8| (Device(device), Ip4([10, 0, 0, last]));
         let few = give_out([meaning(1, 4), meaning(2, 4)].into_iter());
         let many = give_out((0..250).flat_map(|last| [meaning(1, last), meaning(2, last)]));
         assert_eq!(many.len(), 500);

@@ -7,9 +7,9 @@ use crate::install::change::{Wanted, bindings};
 use crate::install::error::Result;
 use crate::install::netlink::Netlink;
 use crate::install::progress::Progress;
-use crate::install::service::{self, ServicePort};
+use crate::install::service::{self, Aliases, ServicePort};
 use crate::install::state::Stage;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 impl Engine {
     /// Sees to it that there is a service port if one is needed. Says what was not as it should be.
@@ -49,13 +49,12 @@ impl Engine {
             return Ok(Vec::new());
         };
         let bindings = bindings(state.guests.iter());
-        let (aliases, subjects) = match &state.service {
-            Some(_) => service::aliases(&applied.deployment.resources, &bindings),
-            None => (BTreeMap::new(), Vec::new()),
+        let Aliases { entries, charges } = match &state.service {
+            Some(_) => Aliases::of(&applied.deployment.resources, &bindings),
+            None => Aliases::default(),
         };
-        datapath.set_aliases(&aliases)?;
-        let charge = |(subject, alias): (_, Option<_>)| alias.map(|alias| Charge { subject, alias });
-        Ok(subjects.into_iter().filter_map(charge).collect())
+        datapath.set_aliases(&entries)?;
+        Ok(charges)
     }
 
     /// Puts it in force that these targets are unhealthy, and no others are that the document says nothing of.

@@ -4,7 +4,7 @@ use super::gateway::Gateways;
 use super::number::{Numbers, components, scopes, zones};
 use super::problem::{PlanProblem, Problems};
 use super::security_group::GroupSets;
-use super::{Binding, Bindings, GuestKind, balancer};
+use super::{Binding, Bindings, GuestKind};
 use crate::resources::{InterfaceType, NetworkInterface, PrefixList, Resources, SecurityGroup, Subnet};
 use crate::resources::{VpcBlockPublicAccessExclusion, VpcBlockPublicAccessOptions};
 use groundplane_abi::{Device, ScopeId};
@@ -23,9 +23,7 @@ pub(super) struct Lookup<'a> {
     pub(super) security_groups: Numbers<'a>,
     /// By ARN.
     pub(super) target_groups: Numbers<'a>,
-    /// ENIs that are targets which see their clients, by id.
-    pub(super) balanced: BTreeSet<&'a str>,
-    /// By which answers of such targets are recognised in each VPC with load balancers.
+    /// By which answers of targets that see their clients are recognised, in each VPC with load balancers.
     pub(super) returns: BTreeMap<&'a str, Device>,
     /// VPCs' attachments to transit gateways.
     pub(super) attachments: Numbers<'a>,
@@ -81,7 +79,6 @@ impl<'a> Lookup<'a> {
         Self {
             all,
             target_groups,
-            balanced: balancer::balanced(all),
             returns,
             attachments,
             enis: enis(all),

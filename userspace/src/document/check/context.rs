@@ -8,7 +8,7 @@ use crate::resources::{
     SecurityGroupRule, Subnet, Vpc, kinds,
 };
 use ipnet::IpNet;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 pub(super) use crate::resources::says;
 
@@ -16,6 +16,8 @@ pub(in crate::document) struct Context<'a> {
     pub(super) all: &'a Resources,
     pub(super) quotas: &'a Quotas,
     pub(super) places: &'a Places<'a>,
+    /// The ids of objects out of dumps.
+    dumped: &'a HashSet<String>,
     /// The name of each object by its id.
     names: HashMap<&'a str, &'a str>,
     vpcs: HashMap<&'a str, &'a Vpc>,
@@ -38,7 +40,12 @@ pub(super) type Field<'a> = (&'a str, &'a [&'a str]);
 pub(super) struct Usual(pub(super) &'static str, pub(super) Option<&'static str>);
 
 impl<'a> Context<'a> {
-    pub(in crate::document) fn new(all: &'a Resources, quotas: &'a Quotas, places: &'a Places<'a>) -> Self {
+    pub(in crate::document) fn new(
+        all: &'a Resources,
+        quotas: &'a Quotas,
+        places: &'a Places<'a>,
+        dumped: &'a HashSet<String>,
+    ) -> Self {
         let objects = kinds().iter().flat_map(|kind| all.objects(kind));
         let mut subnets_of: HashMap<_, Vec<_>> = HashMap::new();
         for subnet in &all.subnets {
@@ -53,6 +60,7 @@ impl<'a> Context<'a> {
             all,
             quotas,
             places,
+            dumped,
             names: objects.map(|object| (object.id, object.name)).collect(),
             vpcs: by_id(&all.vpcs, |vpc| &vpc.vpc_id),
             subnets: by_id(&all.subnets, |subnet| &subnet.subnet_id),
@@ -68,6 +76,11 @@ impl<'a> Context<'a> {
     /// Whether there is such an object, be it one that is wrong.
     pub(super) fn has(&self, id: &str) -> bool {
         self.names.contains_key(id) || self.places.object(id).is_some()
+    }
+
+    /// Whether an object is as AWS tells it, so that it has been taken once.
+    pub(super) fn is_dumped(&self, id: &str) -> bool {
+        self.dumped.contains(id)
     }
 
     pub(super) fn vpc(&self, id: &str) -> Option<&'a Vpc> {

@@ -1,9 +1,10 @@
 //! VPC endpoints and the services behind them (semantics 14 to 16; M31, M33 to M36, M45, M49, M64).
 
 use super::context::{Context, says};
-use crate::document::diagnostic::Problems;
+use super::load_balancer;
+use crate::document::diagnostic::{Problems, quote};
 use crate::document::quotas::Quota;
-use crate::resources::VpcEndpoint;
+use crate::resources::{Subnet, VpcEndpoint, VpcEndpointService};
 use std::collections::HashMap;
 
 /// How long a policy may be, in characters (semantics 29).
@@ -17,6 +18,7 @@ pub(super) fn check(all: &Context<'_>, problems: &mut Problems) {
         subnets(all, endpoint, problems);
         service_type(all, endpoint, problems);
         policy(all, endpoint, problems);
+        admission(all, endpoint, problems);
         let id = &*endpoint.vpc_endpoint_id;
         let service = endpoint.service_name.as_deref().unwrap_or_default();
         if endpoint.private_dns_enabled == Some(true)
@@ -146,6 +148,12 @@ fn fields_of_others(all: &Context<'_>, endpoint: &VpcEndpoint, problems: &mut Pr
     refuse("SubnetIds", has_subnets, "a gateway endpoint is in no subnet");
     let has_groups = (gateway || balancer) && !endpoint.groups.is_empty();
     refuse("Groups", has_groups, "only an interface endpoint has security groups");
+    let has_addresses = !endpoint.is_interface() && !endpoint.subnet_configurations.is_empty();
+    refuse(
+        "SubnetConfigurations",
+        has_addresses,
+        "only an interface endpoint chooses addresses",
+    );
     let has_names = balancer && endpoint.private_dns_enabled == Some(true);
     refuse(
         "PrivateDnsEnabled",
@@ -175,6 +183,17 @@ fn subnets(all: &Context<'_>, endpoint: &VpcEndpoint, problems: &mut Problems) {
         &endpoint.subnet_ids,
         problems,
     );
+    for (index, group) in endpoint.groups.iter().enumerate() {
+        let Some(group) = group.group_id.as_deref().and_then(|id| all.group(id)) else {
+            continue;
+        };
+        if endpoint.vpc_id.as_ref().is_some_and(|vpc| *vpc != group.vpc_id) {
+            let message = format!("security group {} is in another VPC", all.name(&group.group_id));
+            let field: &[&str] = &["Groups", &index.to_string()];
+            let help = "name groups of the endpoint's VPC";
+            all.refuse((id, field), "InvalidGroup.NotFound", message, help, problems);
+        }
+    }
     let needs_ipv6 =
         says(endpoint.ip_address_type.as_deref(), "dualstack") || says(endpoint.ip_address_type.as_deref(), "ipv6");
     let mut subnets = endpoint.subnet_ids.iter().filter_map(|subnet| all.subnet(subnet));
@@ -224,7 +243,7 @@ fn service_type(all: &Context<'_>, endpoint: &VpcEndpoint, problems: &mut Proble
     };
     let is_name = name.split('.').count() >= 3 && name.split('.').all(|part| !part.is_empty());
     if !is_name && !is_resource(endpoint) && all.all.service(endpoint).is_none() {
-        let message = format!("there is no service {}", crate::document::diagnostic::quote(name));
+        let message = format!("there is no service {}", quote(name));
         let help = "write a name such as com.amazonaws.eu-central-1.s3, or that of an endpoint service";
         all.refuse((id, &["ServiceName"]), "InvalidServiceName", message, help, problems);
         return;
@@ -233,7 +252,9 @@ fn service_type(all: &Context<'_>, endpoint: &VpcEndpoint, problems: &mut Proble
         return;
     };
     let of_gateway_balancers = !service.gateway_load_balancer_arns.is_empty();
-    if of_gateway_balancers != is_load_balancer(endpoint) {
+    // That it is of both kinds is told of the service.
+    let is_of_one_kind = !of_gateway_balancers || service.network_load_balancer_arns.is_empty();
+    if is_of_one_kind && of_gateway_balancers != is_load_balancer(endpoint) {
         let needed = if of_gateway_balancers {
             "GatewayLoadBalancer"
         } else {
@@ -252,6 +273,57 @@ fn service_type(all: &Context<'_>, endpoint: &VpcEndpoint, problems: &mut Proble
             problems,
         );
     }
+}
+
+/// Whether an endpoint can be made: what a dump has was. Who isn't allowed is told that there is no such service.
+fn admission(all: &Context<'_>, endpoint: &VpcEndpoint, problems: &mut Problems) {
+    let id = &*endpoint.vpc_endpoint_id;
+    let Some(service) = all.all.service(endpoint).filter(|_| !all.is_dumped(id)) else {
+        return;
+    };
+    if let Some(account) = stranger(all, endpoint, service) {
+        let name = quote(endpoint.service_name.as_deref().unwrap_or_default());
+        let message = format!("there is no service {name} for account {account}");
+        let help = format!("add arn:aws:iam::{account}:root to the service's AllowedPrincipals");
+        let field: (&str, &[&str]) = (id, &["ServiceName"]);
+        all.refuse(field, "InvalidServiceName", message, &help, problems);
+    }
+    for (index, subnet) in zones_without(all, endpoint, service) {
+        let message = format!(
+            "service {} isn't in {}, where subnet {} is",
+            all.name(&service.service_id),
+            subnet.availability_zone_id,
+            all.name(&subnet.subnet_id)
+        );
+        let help = "choose a subnet of another zone, or add the zone to the service's load balancer";
+        let field: &[&str] = &["SubnetIds", &index.to_string()];
+        all.refuse((id, field), "InvalidParameter", message, help, problems);
+    }
+}
+
+/// The account of an endpoint whose service doesn't allow it.
+pub(super) fn stranger<'a>(all: &Context<'a>, endpoint: &VpcEndpoint, service: &VpcEndpointService) -> Option<&'a str> {
+    let consumer = &*all.vpc(endpoint.vpc_id.as_deref()?)?.details.owner_id;
+    let provider = load_balancer::vpc_of(all, &service.network_load_balancer_arns)?;
+    (!service.allows(consumer, &provider.details.owner_id)).then_some(consumer)
+}
+
+/// The subnets of an endpoint that are in zones without the service, and their places in its list. In another Region they
+/// may be in any.
+pub(super) fn zones_without<'a>(
+    all: &Context<'a>,
+    endpoint: &VpcEndpoint,
+    service: &VpcEndpointService,
+) -> Vec<(usize, &'a Subnet)> {
+    let zones = load_balancer::zones(all, &service.network_load_balancer_arns);
+    if zones.is_empty() || all.all.is_of_another_region(endpoint) {
+        return Vec::new();
+    }
+    let subnets = endpoint.subnet_ids.iter().enumerate();
+    let known = subnets.filter_map(|(index, id)| Some((index, all.subnet(id)?)));
+    known
+        .filter(|(_, subnet)| !zones.contains(&*subnet.availability_zone_id))
+        .collect()
 }
 
 fn is_resource(endpoint: &VpcEndpoint) -> bool {

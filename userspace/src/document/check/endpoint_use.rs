@@ -1,7 +1,7 @@
 //! Endpoints that are there and can't be used (semantics 14 to 16; M31, M33 to M36, M45, M49, M64).
 
 use super::context::{Context, Usual, says};
-use super::endpoint::{is_gateway, is_load_balancer, there};
+use super::endpoint::{is_gateway, is_load_balancer, stranger, there, zones_without};
 use super::load_balancer;
 use super::security_group::admits;
 use crate::document::diagnostic::Problems;
@@ -145,7 +145,8 @@ fn not_let_out(all: &Context<'_>, endpoint: &VpcEndpoint, problems: &mut Problem
     }
 }
 
-/// What of a service of this configuration keeps an endpoint from working (M33, M35).
+/// What of a service of this configuration keeps an endpoint from working (M33), or would keep it from being made again
+/// (M35): what is in a dump was made once, and principals of dumps aren't always known.
 fn of_service(all: &Context<'_>, endpoint: &VpcEndpoint, service: &VpcEndpointService, problems: &mut Problems) {
     let field: (&str, &[&str]) = (&endpoint.vpc_endpoint_id, &["ServiceName"]);
     let name = all.name(&service.service_id);
@@ -162,41 +163,23 @@ fn of_service(all: &Context<'_>, endpoint: &VpcEndpoint, service: &VpcEndpointSe
             problems,
         );
     }
-    let consumer = endpoint.vpc_id.as_deref().and_then(|id| all.vpc(id));
-    let consumer = consumer.map(|vpc| &*vpc.details.owner_id);
-    let provider = load_balancer::vpc_of(all, balancers).map(|vpc| &*vpc.details.owner_id);
-    let is_allowed = |account: &str| {
-        let principals = service.allowed_principals.iter();
-        let mut principals = principals.filter_map(|one| one.principal.as_deref());
-        principals.any(|principal| principal == "*" || principal.contains(account))
-    };
-    if let (Some(consumer), Some(provider)) = (consumer, provider)
-        && consumer != provider
-        && !is_allowed(consumer)
-    {
-        let message = format!("service {name} doesn't allow account {consumer}");
+    if let Some(account) = stranger(all, endpoint, service) {
+        let message = format!("service {name} doesn't allow account {account}");
         let what = Usual("M35", Some("InvalidServiceName"));
         let help = "add the account to the service's AllowedPrincipals";
         all.warn(field, what, message, help, problems);
     }
 }
 
-/// A zone in which the service has no load balancer (M36).
+/// A zone in which the service has no load balancer (M36), as a dump has it.
 fn other_zones(all: &Context<'_>, endpoint: &VpcEndpoint, service: &VpcEndpointService, problems: &mut Problems) {
-    let zones = load_balancer::zones(all, &service.network_load_balancer_arns);
-    if zones.is_empty() || endpoint.service_region.is_some() {
-        return;
-    }
-    for (index, subnet) in endpoint.subnet_ids.iter().enumerate() {
-        let Some(subnet) = all.subnet(subnet) else { continue };
-        let zone = &*subnet.availability_zone_id;
-        if !zones.contains(zone) {
-            let (service, subnet) = (all.name(&service.service_id), all.name(&subnet.subnet_id));
-            let message = format!("service {service} isn't in {zone}, where subnet {subnet} is");
-            let help = "choose a subnet of another zone, or add the zone to the service's load balancer";
-            let what = Usual("M36", Some("VPCE_SERVICE_NOT_INSTALLED_IN_AZ"));
-            let field: &[&str] = &["SubnetIds", &index.to_string()];
-            all.warn((&endpoint.vpc_endpoint_id, field), what, message, help, problems);
-        }
+    for (index, subnet) in zones_without(all, endpoint, service) {
+        let zone = &subnet.availability_zone_id;
+        let (service, subnet) = (all.name(&service.service_id), all.name(&subnet.subnet_id));
+        let message = format!("service {service} isn't in {zone}, where subnet {subnet} is");
+        let help = "choose a subnet of another zone, or add the zone to the service's load balancer";
+        let what = Usual("M36", Some("VPCE_SERVICE_NOT_INSTALLED_IN_AZ"));
+        let field: &[&str] = &["SubnetIds", &index.to_string()];
+        all.warn((&endpoint.vpc_endpoint_id, field), what, message, help, problems);
     }
 }

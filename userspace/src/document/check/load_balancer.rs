@@ -1,13 +1,13 @@
 //! Load balancers, their listeners and targets (semantics 13; M37, M38, M40, M42).
 
-use super::context::{Context, Usual, is_there, says};
+use super::attribute;
+use super::context::{Context, Usual, attached, says};
 use super::endpoint::one_of_each_zone;
 use super::security_group::{admits, admits_from};
 use crate::document::diagnostic::Problems;
-use crate::resources::{Listener, LoadBalancer, NetworkInterface, TargetGroup, Vpc};
+use crate::resources::{LoadBalancer, LoadBalancerZone, NetworkInterface, TargetGroup, Vpc};
 use ipnet::IpNet;
-use std::collections::{BTreeSet, HashMap};
-use std::net::IpAddr;
+use std::collections::BTreeSet;
 
 pub(super) fn check(all: &Context<'_>, problems: &mut Problems) {
     for balancer in &all.all.load_balancers {
@@ -15,101 +15,83 @@ pub(super) fn check(all: &Context<'_>, problems: &mut Problems) {
         let subnets: Vec<_> = zones.filter_map(|zone| zone.subnet_id.clone()).collect();
         let (id, vpc) = (&balancer.load_balancer_arn, balancer.vpc_id.as_deref());
         one_of_each_zone(all, (id, "AvailabilityZones"), vpc, &subnets, problems);
-    }
-    let mut ports = HashMap::new();
-    for listener in &all.all.listeners {
-        let id = &*listener.listener_arn;
-        let (balancer, port) = (listener.load_balancer_arn.as_deref(), listener.port);
-        let transport = listener.protocol.as_deref().map(|protocol| protocol.contains("UDP"));
-        if let Some(other) = port.and_then(|port| ports.insert((balancer, port, transport), id)) {
-            let message = format!("listener {} has this port already", all.name(other));
-            all.refuse(
-                (id, &["Port"]),
-                "DuplicateListener",
-                message,
-                "choose another port",
-                problems,
-            );
+        if balancer.is_network() {
+            attribute::check(all, id, &balancer.attributes, attribute::OF_BALANCERS, problems);
+            shape(all, balancer, problems);
+            public(all, balancer, problems);
         }
-        for group in targets_of(all, listener) {
-            pairing(all, listener, group, problems);
-        }
-    }
-    for group in &all.all.target_groups {
-        targets(all, group, problems);
     }
 }
 
-/// Which protocols of targets go with a listener's (semantics 13.1).
-fn pairing(all: &Context<'_>, listener: &Listener, group: &TargetGroup, problems: &mut Problems) {
-    let (Some(protocol), Some(other)) = (listener.protocol.as_deref(), group.protocol.as_deref()) else {
-        return;
-    };
-    let allowed: &[&str] = match protocol {
-        "TCP" => &["TCP", "TCP_UDP"],
-        "TLS" => &["TCP", "TLS"],
-        "UDP" => &["UDP", "TCP_UDP"],
-        "TCP_UDP" => &["TCP_UDP"],
-        _ => return,
-    };
-    if !allowed.contains(&other) {
-        let message = format!(
-            "a {protocol} listener can't forward to the {other} target group {}",
-            all.name(&group.target_group_arn)
-        );
-        let help = format!("forward to one of protocol {}", allowed.join(" or "));
-        all.refuse(
-            (&listener.listener_arn, &["DefaultActions"]),
-            "InvalidConfigurationRequest",
-            message,
-            &help,
-            problems,
-        );
-    }
-}
-
-/// Addresses of the VPC, or private ones (semantics 13.4).
-fn targets(all: &Context<'_>, group: &TargetGroup, problems: &mut Problems) {
-    if !says(group.target_type.as_deref(), "ip") {
-        return;
-    }
-    let vpc = group.vpc_id.as_deref().and_then(|id| all.vpc(id));
-    for (index, target) in group.target_health_descriptions.iter().enumerate() {
-        let Ok(address) = target.target.id.parse::<IpAddr>() else {
-            continue;
-        };
-        let in_vpc = vpc.is_some_and(|vpc| vpc.blocks().any(|block| block.contains(&address)));
-        let is_private = match address {
-            IpAddr::V4(address) => {
-                address.is_private() || address.octets()[0] == 100 && (64..128).contains(&address.octets()[1])
-            }
-            IpAddr::V6(_) => false,
-        };
-        if vpc.is_some() && !in_vpc && !is_private {
-            let message = format!("{address} is neither of the VPC nor private");
-            let field: &[&str] = &["TargetHealthDescriptions", &index.to_string(), "Target", "Id"];
-            let help = "a target is in the VPC, or in 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16 or 100.64.0.0/10";
+/// What every Network Load Balancer has.
+fn shape(all: &Context<'_>, balancer: &LoadBalancer, problems: &mut Problems) {
+    let id = &*balancer.load_balancer_arn;
+    for (field, value, words) in [
+        ("Scheme", &balancer.scheme, ["internet-facing", "internal"]),
+        ("IpAddressType", &balancer.ip_address_type, ["ipv4", "dualstack"]),
+    ] {
+        if let Some(value) = value.as_deref().filter(|value| !words.contains(value)) {
+            let message = format!("{field} is {} or {}, not {value}", words[0], words[1]);
+            let field: (&str, &[&str]) = (id, &[field]);
             all.refuse(
-                (&group.target_group_arn, field),
-                "InvalidTarget",
+                field,
+                "InvalidParameterValue",
                 message,
-                help,
+                "choose one of the two",
                 problems,
             );
         }
+    }
+    for (index, group) in balancer.security_groups.iter().enumerate() {
+        let vpc = all.group(group).map(|group| &group.vpc_id);
+        if vpc.is_some() && vpc != balancer.vpc_id.as_ref() {
+            let message = format!("security group {} is in another VPC", all.name(group));
+            let field: &[&str] = &["SecurityGroups", &index.to_string()];
+            let help = "name groups of the load balancer's VPC";
+            all.refuse((id, field), "InvalidSecurityGroup", message, help, problems);
+        }
+    }
+    for (index, zone) in balancer.availability_zones.iter().enumerate() {
+        if zone.load_balancer_addresses.len() > 1 {
+            let message = "a zone's node has one address of each family";
+            let field: &[&str] = &["AvailabilityZones", &index.to_string(), "LoadBalancerAddresses", "1"];
+            let help = "leave one entry in LoadBalancerAddresses";
+            all.refuse((id, field), "InvalidConfigurationRequest", message, help, problems);
+        }
+    }
+}
+
+/// What faces the internet is in a VPC with a way to it; what doesn't has no public address.
+fn public(all: &Context<'_>, balancer: &LoadBalancer, problems: &mut Problems) {
+    let id = &*balancer.load_balancer_arn;
+    if says(balancer.scheme.as_deref(), "internal") {
+        let zones = balancer.availability_zones.iter();
+        let is_public = |zone: &LoadBalancerZone| {
+            let mut addresses = zone.load_balancer_addresses.iter();
+            addresses.any(|address| address.allocation_id.is_some() || address.ip_address.is_some())
+        };
+        for (index, _) in zones.enumerate().filter(|(_, zone)| is_public(zone)) {
+            let message = "an internal load balancer has no public addresses";
+            let field: &[&str] = &["AvailabilityZones", &index.to_string(), "LoadBalancerAddresses"];
+            let help = "remove AllocationId, or write Scheme: internet-facing";
+            all.refuse((id, field), "InvalidConfigurationRequest", message, help, problems);
+        }
+        return;
+    }
+    let gateways = all.all.internet_gateways.iter();
+    let mut attached = gateways.flat_map(|gateway| attached(&gateway.attachments));
+    let vpc = balancer.vpc_id.as_deref().and_then(|id| all.vpc(id));
+    if let Some(vpc) = vpc.filter(|vpc| !attached.any(|id| id == vpc.vpc_id)) {
+        let message = format!("VPC {} has no internet gateway", all.name(&vpc.vpc_id));
+        let help = "attach one, or write Scheme: internal; a load balancer that says none faces the internet";
+        all.refuse((id, &["Scheme"]), "InvalidSubnet", message, help, problems);
     }
 }
 
 pub(super) fn warn(all: &Context<'_>, problems: &mut Problems) {
-    let networks = all
-        .all
-        .load_balancers
-        .iter()
-        .filter(|one| says(one.load_balancer_type.as_deref(), "network"));
-    for balancer in networks.filter(|one| is_there(one.state.as_ref().and_then(|state| state.code.as_deref()))) {
-        let listeners = all.all.listeners.iter();
-        let listeners = listeners.filter(|one| one.load_balancer_arn.as_ref() == Some(&balancer.load_balancer_arn));
-        for group in listeners.flat_map(|listener| targets_of(all, listener)) {
+    for balancer in all.all.load_balancers.iter().filter(|one| one.is_network_and_there()) {
+        let listeners = all.all.listeners_of(balancer);
+        for group in listeners.filter_map(|listener| all.all.target_group(listener)) {
             zones_without_targets(all, balancer, group, problems);
             closed_targets(all, balancer, group, problems);
         }
@@ -119,22 +101,14 @@ pub(super) fn warn(all: &Context<'_>, problems: &mut Problems) {
 
 /// A zone whose node has nobody to forward to (M40).
 fn zones_without_targets(all: &Context<'_>, balancer: &LoadBalancer, group: &TargetGroup, problems: &mut Problems) {
-    if group.is_cross_zone(balancer) || group.target_health_descriptions.is_empty() {
-        return;
-    }
-    let targets: BTreeSet<_> = interfaces(all, group)
-        .filter_map(|eni| Some(&*all.subnet(&eni.subnet_id)?.availability_zone))
-        .collect();
-    if targets.is_empty() {
+    let targets: Vec<_> = all.all.targets(group).map(|target| target.zone).collect();
+    if group.is_cross_zone(balancer) || targets.is_empty() {
         return;
     }
     for (index, zone) in balancer.availability_zones.iter().enumerate() {
-        let name = zone
-            .subnet_id
-            .as_deref()
-            .and_then(|id| all.subnet(id))
-            .map(|subnet| &*subnet.availability_zone);
-        if let Some(name) = name.filter(|name| !targets.contains(name)) {
+        let subnet = zone.subnet_id.as_deref().and_then(|id| all.subnet(id));
+        let name = subnet.map(|subnet| &*subnet.availability_zone);
+        if let Some(name) = name.filter(|name| !targets.iter().any(|target| target.is_in(name))) {
             let message = format!(
                 "target group {} has no target in {name}, and the zone's node forwards to no other zone",
                 all.name(&group.target_group_arn)
@@ -282,39 +256,7 @@ pub(super) fn vpc_of<'a>(all: &Context<'a>, balancers: &[String]) -> Option<&'a 
     all.vpc(found.vpc_id.as_deref()?)
 }
 
-fn targets_of<'a>(all: &Context<'a>, listener: &'a Listener) -> impl Iterator<Item = &'a TargetGroup> {
-    let forwards = listener.default_actions.iter().flat_map(|action| {
-        let several = action.forward_config.iter().flat_map(|config| &config.target_groups);
-        let several = several.filter_map(|group| group.target_group_arn.as_deref());
-        action.target_group_arn.as_deref().into_iter().chain(several)
-    });
-    let arns: BTreeSet<_> = forwards.collect();
-    all.all
-        .target_groups
-        .iter()
-        .filter(move |group| arns.contains(&*group.target_group_arn))
-}
-
-/// The ENIs that are a group's targets, by their addresses.
-fn interfaces<'a>(all: &Context<'a>, group: &TargetGroup) -> impl Iterator<Item = &'a NetworkInterface> {
-    let targets = group.target_health_descriptions.iter();
-    let addresses: Vec<IpAddr> = targets.filter_map(|target| target.target.id.parse().ok()).collect();
-    let instances: BTreeSet<_> = group
-        .target_health_descriptions
-        .iter()
-        .map(|target| target.target.id.clone())
-        .collect();
-    let vpc = group.vpc_id.clone();
-    all.all.network_interfaces.iter().filter(move |eni| {
-        let instance = eni
-            .attachment
-            .as_ref()
-            .and_then(|attachment| attachment.instance_id.as_ref());
-        let primary = eni
-            .attachment
-            .as_ref()
-            .is_none_or(|attachment| attachment.device_index.unwrap_or(0) == 0);
-        let by_instance = primary && instance.is_some_and(|id| instances.contains(id));
-        Some(&eni.vpc_id) == vpc.as_ref() && (by_instance || addresses.iter().any(|address| eni.has(*address)))
-    })
+/// The ENIs that are a group's targets.
+fn interfaces<'a>(all: &Context<'a>, group: &'a TargetGroup) -> impl Iterator<Item = &'a NetworkInterface> {
+    all.all.targets(group).filter_map(|target| target.interface)
 }

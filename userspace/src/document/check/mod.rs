@@ -4,12 +4,15 @@
 //! Warnings are looked for only where nothing else is wrong, so that one mistake isn't told twice.
 
 mod address;
+mod attribute;
 mod client_vpn;
 mod context;
 mod endpoint;
+mod endpoint_service;
 mod endpoint_use;
 mod gateway;
 mod ipam;
+mod listener;
 mod load_balancer;
 mod middlebox;
 mod names;
@@ -21,6 +24,7 @@ mod quota;
 mod reference;
 mod route;
 mod security_group;
+mod target_group;
 mod transit_gateway;
 mod view;
 mod vpn;
@@ -47,8 +51,11 @@ pub(super) fn configuration(all: &Context<'_>, problems: &mut Problems) {
         nat_gateway::check,
         peering::check,
         endpoint::check,
+        endpoint_service::check,
         transit_gateway::check,
         load_balancer::check,
+        listener::check,
+        target_group::check,
         vpn::check,
         client_vpn::check,
         names::check,

@@ -63,7 +63,7 @@ pub(super) fn merge(parts: Vec<Arc<Part>>, outside: Output, with: &Together<'_>,
     give_macs(&parts, &mut resources, &places, problems);
     check_defaults(&resources, &places, problems);
     resources.sort();
-    let checked = check::Context::new(&resources, &context.quotas, &places);
+    let checked = check::Context::new(&resources, &context.quotas, &places, &outside.dumped);
     check::configuration(&checked, problems);
     // After the checks, which tell what the document says from what follows.
     derive::settle(&mut resources);

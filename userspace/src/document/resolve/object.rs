@@ -105,44 +105,44 @@ pub(super) fn resolve(
     problems: &mut Problems,
 ) {
     for (object, id) in objects.iter().zip(ids) {
-        let Object {
-            kind,
-            name,
-            node,
-            is_dumped,
-        } = *object;
-        let known_by = if is_connection(object) {
-            connection(id)
-        } else {
-            id.clone()
+        let Object { kind, name, .. } = *object;
+        let known_by = match is_connection(object) {
+            true => connection(id),
+            false => id.clone(),
         };
         out.places.add(kind.section, &known_by, name.span);
-        if is_dumped {
+        if object.is_dumped {
             out.dumped.insert(known_by);
-            let mut said = json::object(node, problems);
+            let mut said = json::object(object.node, problems);
             let label = take_name(kind, name.value, &mut said);
             put(object, label, Value::Object(said.clone()), &said, out, problems);
-            continue;
+        } else {
+            written((object, id), registry, out, problems);
         }
-        let owner = format!("{} {}", kind.name, quote(name.value));
-        let Some(mut fields) = Fields::of(node, owner, name.span, problems) else {
-            continue;
-        };
-        if is_connection(object) {
-            check_connection(object, id, registry, problems);
-        }
-        let label = fields.any_text("Name", problems).unwrap_or(name.value).to_owned();
-        let tags = fields.tags(problems);
-        let rest = fields.rest(problems);
-        let mut said = said((object, id), registry, problems);
-        if !tags.is_empty() {
-            said.insert("Tags".to_owned(), labels(&tags));
-        }
-        let label = name_in_field(kind, label, &mut said);
-        let from = Value::Object(said.clone());
-        lay_over(&mut said, &rest);
-        put(object, label, from, &said, out, problems);
     }
+}
+
+/// Reads an object in the document's words.
+fn written((object, id): (&Object<'_>, &str), registry: &Registry<'_>, out: &mut Output, problems: &mut Problems) {
+    let Object { kind, name, node, .. } = *object;
+    let owner = format!("{} {}", kind.name, quote(name.value));
+    let Some(mut fields) = Fields::of(node, owner, name.span, problems) else {
+        return;
+    };
+    if is_connection(object) {
+        check_connection(object, id, registry, problems);
+    }
+    let label = fields.any_text("Name", problems).unwrap_or(name.value).to_owned();
+    let tags = fields.tags(problems);
+    let rest = fields.rest(problems);
+    let mut said = said((object, id), registry, problems);
+    if !tags.is_empty() {
+        said.insert("Tags".to_owned(), labels(&tags));
+    }
+    let label = name_in_field(kind, label, &mut said);
+    let from = Value::Object(said.clone());
+    lay_over(&mut said, &rest);
+    put(object, label, from, &said, out, problems);
 }
 
 /// What people call an object of a dump: what its own field for that says, or else the tag `Name`, which is no other tag

@@ -55,6 +55,16 @@ fn the_documentations_examples_are_right() {
 }
 
 #[test]
+fn the_documentations_load_balancer_is_right() {
+    let (_, after) = include_str!("../../../../docs/document.md")
+        .split_once("## Load balancers and PrivateLink")
+        .expect("it");
+    let (_, example) = after.split_once("```yaml\n").expect("an example");
+    let (example, _) = example.split_once("```").expect("its end");
+    assert_eq!(accept(example).warnings.problems, []);
+}
+
+#[test]
 fn a_vpc_comes_with_a_main_table_a_default_nacl_and_a_default_group() {
     let Resolved { resources, .. } = accept("vpcs: { blue: { CidrBlock: 10.0.0.0/16 } }");
     let vpc = &resources.vpcs[0];

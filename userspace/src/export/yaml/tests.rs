@@ -41,7 +41,13 @@ fn example(name: &str) -> Resolved {
 
 #[test]
 fn examples_come_back_as_they_were() {
-    for name in ["two-vpcs.yaml", "groups.yaml", "inspection.yaml", "aws"] {
+    for name in [
+        "two-vpcs.yaml",
+        "groups.yaml",
+        "inspection.yaml",
+        "privatelink.yaml",
+        "aws",
+    ] {
         check(&example(name));
     }
 }
@@ -170,7 +176,7 @@ const OUTSIDE: &[(&str, &[&str])] = &[
         "internet_gateways",
         &[
             "g: { Attachments: [{ VpcId: other, State: available }], tags: { a: \"1\" } }",
-            "h: { Attachments: [{ VpcId: v1 }] }",
+            "!h: { Attachments: [{ VpcId: v1 }] }",
         ],
     ),
     (
@@ -178,8 +184,31 @@ const OUTSIDE: &[(&str, &[&str])] = &[
         &[
             "lb: { Type: network, rest: { Future: { A: [{}] } } }",
             "lc: { Name: \"x y\", LoadBalancerArn: \"arn:1\" }",
+            "!nlb: { Type: network, Scheme: internal, IpAddressType: dualstack, AvailabilityZones: [{ SubnetId: v1/s }] }",
+            "front: { Type: network, AvailabilityZones: [{ SubnetId: v1/t, LoadBalancerAddresses: [{ PrivateIPv4Address: 10.10.1.9 }] }] }",
+            "elastic: { Type: network, AvailabilityZones: [{ SubnetId: v1/t, LoadBalancerAddresses: [{ AllocationId: ip }] }] }",
         ],
     ),
+    (
+        "listeners",
+        &[
+            "li: { LoadBalancerArn: nlb, Port: 53, Protocol: TCP_UDP, DefaultActions: [{ Type: forward, TargetGroupArn: tg }] }",
+        ],
+    ),
+    (
+        "target_groups",
+        &["!tg: { VpcId: v1, Protocol: TCP_UDP, Port: 53, TargetHealthDescriptions: [{ Target: { Id: v1/w } }] }"],
+    ),
+    ("vpc_endpoint_services", &["!svc: { NetworkLoadBalancerArns: [nlb] }"]),
+    (
+        "vpc_endpoints",
+        &[
+            "!nlb: { VpcEndpointType: Interface, VpcId: v1, ServiceName: svc, IpAddressType: dualstack, SubnetIds: [v1/s] }",
+            "own: { VpcEndpointType: Interface, VpcId: v1, ServiceName: svc, SubnetConfigurations: [{ SubnetId: v1/s, Ipv4: 10.10.0.77 }] }",
+            "sqs: { VpcEndpointType: Interface, VpcId: v1, ServiceName: com.amazonaws.us-east-1.sqs, SubnetIds: [v1/t], Groups: [{ GroupId: v1/default }] }",
+        ],
+    ),
+    ("vpc_endpoint_connections", &["nlb: { VpcEndpointState: rejected }"]),
     ("dhcp_options", &["!d:"]),
     (
         "addresses",

@@ -11,6 +11,7 @@ use aya::maps::ProgramArray;
 use aya::programs::{ProgramError, ProgramInfo, SchedClassifier, Xdp};
 use aya::{Ebpf, EbpfLoader};
 use groundplane_abi::{map, program};
+use nix::sys::signal::{SigSet, SigmaskHow};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -194,9 +195,18 @@ fn program_of<'a>(object: &'a mut Ebpf, name: &'static str) -> Result<&'a mut Sc
     bpf(program.try_into(), || format!("take program {name}"))
 }
 
-/// Loads a program. The kernel gives up verifying when a signal comes in, which says nothing about the program; then it
-/// is asked again.
+/// Loads a program. The kernel gives up verifying when a signal comes in, which says nothing about the program. So this
+/// thread takes none meanwhile, not even that of another thread's child that has ended; and should it be told to look up for
+/// another reason, the kernel is asked again.
 fn load(mut load: impl FnMut() -> std::result::Result<(), ProgramError>) -> std::result::Result<(), ProgramError> {
+    let before = SigSet::all().thread_swap_mask(SigmaskHow::SIG_BLOCK);
+    let loaded = attempt(&mut load);
+    // A mask that came from the kernel is one that it takes.
+    let _ = before.map(|before| before.thread_set_mask());
+    loaded
+}
+
+fn attempt(mut load: impl FnMut() -> std::result::Result<(), ProgramError>) -> std::result::Result<(), ProgramError> {
     const ATTEMPTS: u32 = 10;
     for _ in 1..ATTEMPTS {
         match load() {

@@ -23,6 +23,16 @@ impl VpcEndpoint {
     }
 }
 
+impl VpcEndpointService {
+    /// Whether an account may make endpoints of it: the owner's own, or one of whom it allows somebody (semantics 14.3).
+    #[must_use]
+    pub fn allows(&self, account: &str, owner: &str) -> bool {
+        let principals = self.allowed_principals.iter();
+        let mut principals = principals.filter_map(|one| one.principal.as_deref());
+        account == owner || principals.any(|principal| principal == "*" || principal.split(':').any(|it| it == account))
+    }
+}
+
 impl Resources {
     /// The service of the configuration that an endpoint is of.
     #[must_use]

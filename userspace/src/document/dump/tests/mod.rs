@@ -175,6 +175,25 @@ fn what_nobody_is_bound_to_compiles_to_a_plan() {
 }
 
 #[test]
+fn nodes_and_endpoints_are_the_network_interfaces_of_the_dumps() {
+    let sources = every_kind();
+    let all = resolved(&sources).resources;
+    let said = together(&sources)["NetworkInterfaces"].as_array().map(Vec::len);
+    assert_eq!(said, Some(all.network_interfaces.len()));
+    let front = all.load_balancers.iter().find(|one| one.is_network()).expect("one");
+    let ids = |enis: Vec<&crate::resources::NetworkInterface>| -> Vec<_> {
+        enis.iter().map(|eni| eni.network_interface_id.clone()).collect()
+    };
+    let nodes = ids(all.nodes(front).collect());
+    assert_eq!(nodes, ["eni-000000b0000000004", "eni-000000b0000000005"]);
+    let endpoint = &all.vpc_endpoints[0];
+    let own: Vec<_> = all.interfaces_of(endpoint).collect();
+    let behind = all.node_behind(endpoint, own[0]).map(|(_, node)| node);
+    assert_eq!(ids(own), ["eni-000000b0000000006"]);
+    assert_eq!(ids(behind.into_iter().collect()), ["eni-000000b0000000004"]);
+}
+
+#[test]
 fn an_ordinary_network_has_no_warnings() {
     assert_eq!(resolved(&examples()).warnings.to_string(), "");
 }

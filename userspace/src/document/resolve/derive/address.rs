@@ -184,7 +184,7 @@ fn holder(ledger: &Ledger<'_>, address: &Address) -> Result<Option<usize>, Refus
     })
 }
 
-/// What instances choose for their primary addresses.
+/// What instances and nodes of load balancers choose for their primary addresses.
 fn wished(ledger: &mut Ledger<'_>, wishes: Vec<&Wish>, places: &Places<'_>, problems: &mut Problems) {
     for wish in wishes {
         let Some(eni) = ledger.eni(&wish.network_interface_id) else {
@@ -207,7 +207,10 @@ fn wished(ledger: &mut Ledger<'_>, wishes: Vec<&Wish>, places: &Places<'_>, prob
             },
             public::Wanted::AnyLent => continue,
         };
-        if let Err(refusal) = ledger.associate(eni, wanted) {
+        // A name that is nobody's has been told.
+        if let Err(refusal) = ledger.associate(eni, wanted)
+            && !problems.is_told(wish.span)
+        {
             problems.report(refusal.at(wish.span));
         }
     }

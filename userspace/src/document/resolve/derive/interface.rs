@@ -9,7 +9,7 @@ use crate::document::resolve::address::{Addresses, Home, Owner, Refusal};
 use crate::document::resolve::reserved::Reserved;
 use crate::resources::{Details, EniAttachment, InterfaceType, NetworkInterface, Resources, Subnet};
 use ipnet::IpNet;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// A network interface that an object wants in a subnet.
@@ -42,7 +42,7 @@ pub(super) struct Seat {
 }
 
 /// By the ids of the object and of the subnet.
-pub(super) type Seats = HashMap<(String, String), Seat>;
+pub(super) type Seats = BTreeMap<(String, String), Seat>;
 
 /// Finds or makes the network interfaces; those that are made are among the resources afterwards.
 pub(super) fn seat(

@@ -109,7 +109,7 @@ fn a_load_balancer_listens_once_at_a_port_and_forwards_what_goes_together() {
     check(
         &[(
             "[{ SubnetId: front }, { SubnetId: back }]",
-            "[{ SubnetId: front }, { SubnetId: a/web }]",
+            "[{ SubnetId: front }, { SubnetId: back }, { SubnetId: a/web }]",
         )],
         &["InvalidParameterValue: subnet \"web\" is in VPC \"a\""],
     );

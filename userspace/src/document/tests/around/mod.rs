@@ -4,7 +4,9 @@
 mod addresses;
 mod endpoints;
 mod gateways;
+mod load_balancers;
 mod peers;
+mod private_link;
 mod usual_services;
 mod usual_ways;
 mod vpns;

@@ -37,7 +37,8 @@ fn m33_to_m38_endpoint_services_that_dont_serve() {
         "  p:\n    CidrBlock",
         "  p:\n    account: \"111122223333\"\n    CidrBlock",
     );
-    check(&[account], &["M35: service \"svc\" doesn't allow account 000000000000"]);
+    let stranger = "InvalidServiceName: there is no service \"com.amazonaws.vpce.us-east-1.vpce-svc-0123456789abcdef0\" for account 000000000000";
+    check(&[account], &[stranger]);
     let allowed = (
         "AcceptanceRequired: false",
         "AcceptanceRequired: false, AllowedPrincipals: [{ Principal: \"arn:aws:iam::000000000000:root\" }]",
@@ -45,7 +46,7 @@ fn m33_to_m38_endpoint_services_that_dont_serve() {
     check(&[account, allowed], &[]);
     check(
         &[("[{ SubnetId: front }, { SubnetId: back }]", "[{ SubnetId: front }]")],
-        &["M36: service \"svc\" isn't in use1-az2, where subnet \"db\" is"],
+        &["InvalidParameter: service \"svc\" isn't in use1-az2, where subnet \"db\" is"],
     );
     check(
         &[(
@@ -73,6 +74,47 @@ fn m33_to_m38_endpoint_services_that_dont_serve() {
 }
 
 #[test]
+fn m35_and_m36_endpoints_of_dumps_that_couldnt_be_made_again() {
+    let account = (
+        "  p:\n    CidrBlock",
+        "  p:\n    account: \"111122223333\"\n    CidrBlock",
+    );
+    let allowed = (
+        "AcceptanceRequired: false",
+        "AcceptanceRequired: false, AllowedPrincipals: [{ Principal: \"*\" }]",
+    );
+    let resolved = parse("good.yaml", exchanged(&[account, allowed]).as_bytes()).expect("a configuration");
+    let warned = |change: &dyn Fn(&mut serde_json::Map<String, serde_json::Value>)| {
+        let mut answers = crate::export::aws(&resolved.resources);
+        change(&mut answers);
+        let bytes = serde_json::to_vec(&answers).expect("JSON");
+        let dumped = read(&[Source::new("all.json", bytes)], None);
+        let dumped = dumped.unwrap_or_else(|problems| panic!("{problems}"));
+        let warnings = dumped.warnings.problems.into_iter();
+        warnings
+            .filter(|warning| matches!(warning.number, Some("M35" | "M36")))
+            .map(|warning| warning.message)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(warned(&|_| {}), [""; 0]);
+    let principals = |answers: &mut serde_json::Map<String, serde_json::Value>| {
+        answers["ServiceConfigurations"][0]["AllowedPrincipals"] = serde_json::json!([]);
+    };
+    assert_eq!(
+        warned(&principals),
+        ["service \"svc\" doesn't allow account 000000000000"]
+    );
+    let zones = |answers: &mut serde_json::Map<String, serde_json::Value>| {
+        let zones = answers["LoadBalancers"][0]["AvailabilityZones"].as_array_mut();
+        _ = zones.expect("zones").pop();
+    };
+    assert_eq!(
+        warned(&zones),
+        ["service \"svc\" isn't in use1-az2, where subnet \"db\" is"]
+    );
+}
+
+#[test]
 fn m40_and_m42_load_balancers_and_their_targets() {
     check(
         &[(", { Target: { Id: 10.2.2.60, Port: 8443 } }", "")],
@@ -85,7 +127,14 @@ fn m40_and_m42_load_balancers_and_their_targets() {
     check(&[(", { Target: { Id: 10.2.2.60, Port: 8443 } }", ""), cross], &[]);
     let preserving = [
         ("    Scheme: internal\n", "    Scheme: internet-facing\n"),
-        ("NetworkLoadBalancerArns: [front]", "NetworkLoadBalancerArns: []"),
+        (
+            "  door: { Attachments: [{ VpcId: a }] }\n",
+            "  door: { Attachments: [{ VpcId: a }] }\n  other: { Attachments: [{ VpcId: p }] }\n",
+        ),
+        (
+            "vpc_endpoint_services:\n  svc: { ServiceName: com.amazonaws.vpce.us-east-1.vpce-svc-0123456789abcdef0, NetworkLoadBalancerArns: [front], AcceptanceRequired: false }\n",
+            "",
+        ),
         (
             "    TargetType: ip\n",
             "    TargetType: ip\n    Attributes: [{ Key: preserve_client_ip.enabled, Value: \"true\" }]\n",

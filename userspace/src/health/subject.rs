@@ -67,7 +67,7 @@ impl<'a> Standing<'a> {
         if group.health_check_enabled == Some(false) {
             return Self::Unchecked;
         }
-        let mut balancers = balancers(all, group).peekable();
+        let mut balancers = all.forwarding_to(group).peekable();
         if balancers.peek().is_none() {
             return Self::NoListener;
         }
@@ -85,16 +85,6 @@ impl<'a> Standing<'a> {
             })),
         }
     }
-}
-
-/// The load balancers whose listeners forward to a group.
-fn balancers<'a>(all: &'a Resources, group: &'a TargetGroup) -> impl Iterator<Item = &'a LoadBalancer> {
-    let forwards = move |balancer: &&LoadBalancer| {
-        let mut listeners = all.listeners_of(balancer);
-        listeners.any(|listener| listener.forwards_to() == Some(&group.target_group_arn))
-    };
-    let there = all.load_balancers.iter().filter(|one| one.is_network_and_there());
-    there.filter(forwards)
 }
 
 /// The node that asks a target: one in its zone, else the first, if the target's zone is one of the load balancer's.

@@ -175,6 +175,16 @@ impl Resources {
         self.listeners.iter().filter(is_its)
     }
 
+    /// The load balancers that are there and whose listeners forward to a target group.
+    pub fn forwarding_to<'a>(&'a self, group: &'a TargetGroup) -> impl Iterator<Item = &'a LoadBalancer> {
+        let forwards = |balancer: &&LoadBalancer| {
+            let mut listeners = self.listeners_of(balancer);
+            listeners.any(|listener| listener.forwards_to() == Some(&group.target_group_arn))
+        };
+        let there = self.load_balancers.iter().filter(|one| one.is_network_and_there());
+        there.filter(forwards)
+    }
+
     /// The target group that a listener forwards to.
     #[must_use]
     pub fn target_group(&self, listener: &Listener) -> Option<&TargetGroup> {

@@ -17,6 +17,7 @@ pub use tool::{Background, Output, eventually};
 pub use wire::Wire;
 
 use anyhow::{Context, Result, bail, ensure};
+use groundplane::install::names;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -253,7 +254,17 @@ fn remove(lab: &str) {
             eprintln!("{name}: {error:#}");
         }
     }
-    for dir in [Path::new(BPFFS).join(lab), std::env::temp_dir().join(lab)] {
+    let (pins, dir) = (Path::new(BPFFS).join(lab), std::env::temp_dir().join(lab));
+    // What a killed run's host has made is named after its state directory.
+    let state_dir = dir.join("state");
+    for name in [names::cutter(&state_dir), names::service(&state_dir)] {
+        if Path::new(NAMESPACES).join(&name).exists()
+            && let Err(error) = remove_namespace(&name)
+        {
+            eprintln!("{name}: {error:#}");
+        }
+    }
+    for dir in [pins, dir] {
         if dir.exists()
             && let Err(error) = fs::remove_dir_all(&dir)
         {

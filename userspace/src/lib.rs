@@ -7,6 +7,7 @@ pub mod doctor;
 pub mod document;
 pub mod export;
 pub mod flows;
+pub mod health;
 pub mod install;
 pub mod monitor;
 pub mod object;

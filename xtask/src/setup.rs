@@ -65,6 +65,12 @@ const TOOLS: &[Tool] = &[
         purposes: &[Up, Test],
     },
     Tool {
+        command: "openssl",
+        package: "openssl",
+        why: "tests: health checks over TLS",
+        purposes: &[Test],
+    },
+    Tool {
         command: "nft",
         package: "nftables",
         why: "an uplink to the host",

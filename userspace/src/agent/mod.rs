@@ -23,6 +23,7 @@ pub use config::Config;
 pub use socket::SocketError;
 
 use crate::api::Failure;
+use crate::health::Board;
 use crate::install::{self, Adopted, EngineOptions};
 use changes::Changes;
 use report::Report;
@@ -100,7 +101,9 @@ async fn live(config: &Config, options: EngineOptions) -> Result<(), AgentError>
     // Before anything else: whoever is second must not wait for the first one's hold on the host.
     let socket = Socket::bind(&config.socket, config.group.as_deref())?;
     let stop = Arc::new(AtomicBool::new(false));
-    let (worker, found, thread) = Worker::start(options, Arc::clone(&stop))?;
+    let board = Board::default();
+    let (worker, found, thread) = Worker::start(options, board.clone(), Arc::clone(&stop))?;
+    tokio::spawn(follow(board, worker.clone()));
     let (stopped, stopping) = watch::channel(false);
     let shared = Shared {
         worker,
@@ -173,6 +176,16 @@ fn watch(worker: Worker) -> io::Result<()> {
         None => ControlFlow::Break(()),
     };
     changes.watch(look)
+}
+
+/// Has every change of targets' health put in force. Those that come meanwhile are one.
+async fn follow(board: Board, worker: Worker) {
+    loop {
+        board.news().await;
+        while worker.ask(work::see_to_health).await.is_err() {
+            tokio::time::sleep(worker::BUSY).await;
+        }
+    }
 }
 
 async fn carry_out(shared: &Shared, job: Job) -> Result<serde_json::Value, Failure> {

@@ -27,6 +27,7 @@ pub(super) fn routes(shared: Shared) -> Router {
         .route("/v1/config", get(config))
         .route("/v1/resources", get(resources))
         .route("/v1/generations", get(generations))
+        .route("/v1/target-health", get(target_health))
         .route("/v1/flows", get(flows))
         .route("/v1/events", get(events::events))
         .route("/v1/plan", post(plan))
@@ -91,6 +92,11 @@ async fn resources(State(shared): State<Shared>) -> Answer {
 async fn generations(State(shared): State<Shared>) -> Answer {
     let generations = ask(&shared, work::generations).await?;
     Ok(answer::value(&json!({ "generations": generations })))
+}
+
+/// How targets of load balancers are.
+async fn target_health(State(shared): State<Shared>) -> Answer {
+    Ok(answer::value(&ask(&shared, work::target_health).await?))
 }
 
 /// Live connections, one on a line.

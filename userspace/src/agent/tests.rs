@@ -8,6 +8,7 @@ use super::worker::Worker;
 use super::{BODIES, LISTENERS, Shared};
 use crate::api::client::{Client, Error};
 use crate::api::{ApplyRequest, Code, MAX_BODY, Source};
+use crate::health::Board;
 use crate::install::{EngineOptions, LoadOptions};
 use proptest::prelude::*;
 use serde_json::Value;
@@ -79,7 +80,7 @@ fn shared(state_dir: &Path, stop: &watch::Receiver<bool>) -> Shared {
         pins: None,
         load: LoadOptions::default(),
     };
-    let (worker, _, _) = Worker::start(options, Arc::new(AtomicBool::new(false))).unwrap();
+    let (worker, _, _) = Worker::start(options, Board::default(), Arc::new(AtomicBool::new(false))).unwrap();
     Shared {
         worker,
         report: Report::new(state_dir),

@@ -5,6 +5,7 @@ use super::worker::Hand;
 use crate::api::{self, ApplyRequest, Code, Failure, Line, PlanRequest, RollbackRequest};
 use crate::document::{self, Diagnostics};
 use crate::export;
+use crate::health::{Found, TargetHealthReport};
 use crate::install::kernel::Upgrade;
 use crate::install::{Applied, ApplyOptions, Candidate, Engine, Error, Manifest, Rebound, Whereabouts};
 use crate::preview::Preview;
@@ -183,12 +184,37 @@ pub(super) fn reconcile(hand: &mut Hand) {
     }
 }
 
-/// Looks whether the uplinks have all that they need, and tells of what they lacked.
-pub(super) fn see_to_uplinks(hand: &mut Hand) {
-    match hand.engine().and_then(Engine::see_to_uplinks) {
+/// Looks whether the uplinks and the service port have all that they need, and tells of what they lacked.
+pub(super) fn see_to_surroundings(hand: &mut Hand) {
+    match hand.engine().and_then(Engine::see_to_surroundings) {
         Ok(findings) => findings.iter().for_each(|finding| tracing::warn!("{finding}")),
-        Err(error) => tracing::error!(%error, "the uplinks can't be seen to"),
+        Err(error) => tracing::error!(%error, "the uplinks and the service port can't be seen to"),
     }
+}
+
+/// Puts in force which targets are unhealthy.
+pub(super) fn see_to_health(hand: &mut Hand) {
+    let (unhealthy, progress) = (hand.board().unhealthy(), hand.progress(None));
+    let count = unhealthy.len();
+    let done = hand
+        .engine()
+        .and_then(|engine| engine.set_unhealthy(unhealthy, &progress));
+    match done {
+        Ok(()) => tracing::info!(unhealthy = count, "the health of targets is in force"),
+        // Who ends the agent wants nothing changed any more.
+        Err(Error::Interrupted) => {}
+        Err(error) => tracing::error!(%error, "the health of targets can't be put in force"),
+    }
+}
+
+/// How the targets in force are.
+pub(super) fn target_health(hand: &mut Hand) -> Result<TargetHealthReport, Failure> {
+    let board = hand.board().clone();
+    let applied = hand.engine().map_err(failure)?.applied().ok_or_else(nothing)?;
+    Ok(TargetHealthReport::of(
+        &applied.deployment.resources,
+        Found::ByAgent(&board),
+    ))
 }
 
 fn tell_rebound(rebound: &Rebound) {

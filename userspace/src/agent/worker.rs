@@ -3,6 +3,8 @@
 
 use super::{systemd, work};
 use crate::api::{Code, Failure, Line};
+use crate::health::{Board, Checker};
+use crate::install::netns::Identity;
 use crate::install::state::Stage;
 use crate::install::{self, Adopted, Engine, EngineOptions, Progress};
 use std::io;
@@ -21,7 +23,7 @@ const WAITING: usize = 8;
 const IDLE: Duration = Duration::from_secs(10);
 
 /// How long to wait until there is room for what has to be done.
-const BUSY: Duration = Duration::from_millis(200);
+pub(super) const BUSY: Duration = Duration::from_millis(200);
 
 type Work = Box<dyn FnOnce(&mut Hand) + Send>;
 
@@ -41,12 +43,22 @@ pub(super) struct Worker {
 pub(super) struct Hand {
     options: EngineOptions,
     engine: Option<Engine>,
+    checker: Checker,
+    /// What the checker was last told by.
+    charged: Option<Charged>,
     stop: Arc<AtomicBool>,
 }
 
+/// A generation, and the namespace of the service port.
+type Charged = (u64, Option<Identity>);
+
 impl Worker {
     /// Takes the host over on a thread of its own. What was found is told first; without an engine, the thread ends.
-    pub(super) fn start(options: EngineOptions, stop: Arc<AtomicBool>) -> io::Result<(Self, Found, JoinHandle<()>)> {
+    pub(super) fn start(
+        options: EngineOptions,
+        board: Board,
+        stop: Arc<AtomicBool>,
+    ) -> io::Result<(Self, Found, JoinHandle<()>)> {
         let (work, waiting) = sync_channel(WAITING);
         let (tell, found) = oneshot::channel();
         let (lives, alive) = watch::channel(());
@@ -55,6 +67,8 @@ impl Worker {
             let mut hand = Hand {
                 options,
                 engine: None,
+                checker: Checker::new(board),
+                charged: None,
                 stop,
             };
             let opened = hand.open();
@@ -144,18 +158,43 @@ impl Hand {
     fn look_around(&mut self) {
         match self.engine.as_ref().and_then(Engine::state) {
             Some(state) if state.stage == Stage::Changing => work::reconcile(self),
-            Some(_) => work::see_to_uplinks(self),
+            Some(_) => work::see_to_surroundings(self),
             None => {}
         }
+        self.charge();
     }
 
     /// Does what was left for when nobody waits.
     fn rest(&mut self) {
+        self.charge();
         if let Some(engine) = &mut self.engine
             && let Err(error) = engine.catch_up()
         {
             tracing::warn!(%error, "what the next change needs can't be prepared; it will take longer");
         }
+    }
+
+    /// Tells the checker whom to look after, if that may have changed.
+    fn charge(&mut self) {
+        let engine = self.engine.as_ref();
+        let port = engine.and_then(Engine::service_port);
+        let generation = engine
+            .and_then(Engine::applied)
+            .map_or(0, |applied| applied.manifest.generation);
+        let now = (generation, port.and_then(|port| port.identity));
+        if self.charged == Some(now) {
+            return;
+        }
+        let charges = engine.map_or_else(|| Ok(Vec::new()), Engine::charges);
+        match charges.and_then(|charges| self.checker.look_after(port, charges)) {
+            Ok(()) => self.charged = Some(now),
+            Err(error) => tracing::error!(%error, "targets can't be looked after"),
+        }
+    }
+
+    /// What is known of targets.
+    pub(super) const fn board(&self) -> &Board {
+        self.checker.board()
     }
 
     fn is_stopping(&self) -> bool {

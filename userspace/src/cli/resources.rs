@@ -14,6 +14,10 @@ pub(super) struct From {
 }
 
 impl From {
+    pub(super) const fn is_of_documents(&self) -> bool {
+        !self.from.is_empty()
+    }
+
     pub(super) fn read(&self, state_dir: &Path) -> Result<Resolved, Stop> {
         read(&self.from, state_dir)
     }

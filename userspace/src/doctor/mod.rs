@@ -1,5 +1,6 @@
 //! What this host has and lacks, and what that means.
 
+mod annex;
 mod files;
 mod host;
 mod kernel;

@@ -1,7 +1,7 @@
 //! Groundplane's own: the programs, the agent, what is up and what is left over.
 
 use super::files::size;
-use super::{Check, Patient, uplink};
+use super::{Check, Patient, annex, uplink};
 use crate::api::Client;
 use crate::api::client;
 use crate::install::kernel::{Datapath, LoadOptions};
@@ -33,6 +33,7 @@ pub(super) fn checks(patient: &Patient<'_>, is_root: bool) -> Vec<Check> {
     if let Some(state) = &state {
         checks.extend(enforced(patient.state_dir));
         checks.extend(uplink::checks(state, patient.state_dir));
+        checks.extend(annex::service_port(state));
     }
     checks.extend(left_over(state.as_ref()));
     checks
@@ -241,10 +242,10 @@ fn left_over(state: Option<&State>) -> Option<Check> {
         .flat_map(State::all_guests)
         .map(|guest| &*guest.device);
     let uplinks = state.into_iter().flat_map(|state| &state.uplinks);
-    let cutter = state.and_then(|state| state.cutter.as_ref());
+    let annexes = state.into_iter().flat_map(State::annexes);
     let made = uplinks
         .map(|uplink| &*uplink.device)
-        .chain(cutter.map(|cutter| &*cutter.device));
+        .chain(annexes.map(|annex| &*annex.device));
     let known: BTreeSet<_> = guests.chain(made).collect();
     // As `ip -d link` shows them.
     let devices = std::fs::read_dir("/sys/class/net").ok()?.flatten();

@@ -1,11 +1,11 @@
 //! What an uplink takes of the host, if the configuration has any.
 
-use super::Check;
 use super::files::line;
-use crate::install::kernel::Datapath;
+use super::{Check, annex};
+use crate::install::AnnexState;
 use crate::install::netlink::Netlink;
 use crate::install::state::State;
-use crate::install::uplink::{self, CutterState, HostLink, UplinkState, tool};
+use crate::install::uplink::{self, HostLink, UplinkState, tool};
 use crate::status::{self, UplinkStatus};
 use std::net::IpAddr;
 use std::path::Path;
@@ -46,23 +46,13 @@ fn condition(uplink: &UplinkStatus, is_only: bool) -> Check {
     }
 }
 
-/// What keeps it from being told is told of the tables.
-fn cutter(cutter: &CutterState, state: &State) -> Option<Check> {
-    const NAME: &str = "cutter";
-    let (datapath, netlink) = (Datapath::open(&state.pins).ok()?, Netlink::open().ok()?);
-    let found = cutter.device.clone();
-    Some(match uplink::is_whole(cutter, &datapath, &netlink) {
-        Ok(true) => Check::ok(NAME, found, "what is too large for an uplink leaves in fragments"),
-        told => Check::failure(
-            NAME,
-            told.map_or_else(
-                |error| error.to_string(),
-                |_| format!("{found} is gone, or a part of it"),
-            ),
-            "what is too large for an uplink and may be fragmented doesn't leave",
-            "groundplane up with the same documents makes it again",
-        ),
-    })
+fn cutter(cutter: &AnnexState, state: &State) -> Option<Check> {
+    annex::check(
+        ("cutter", cutter, uplink::is_whole),
+        state,
+        "what is too large for an uplink leaves in fragments",
+        "what is too large for an uplink and may be fragmented doesn't leave",
+    )
 }
 
 fn of_host(uplink: &UplinkState) -> Vec<Check> {

@@ -6,6 +6,7 @@
 //! guest changes nothing is said, and nothing but the tables is touched.
 
 use crate::document::Source;
+use crate::health::with_health;
 use crate::install::arrangement::{Arrangement, Fate, Member};
 use crate::install::deployment::{Deployment, binding};
 use crate::install::down::remove_guests;
@@ -102,7 +103,7 @@ impl Changing<'_> {
     }
 
     fn compile(&self, bindings: Bindings) -> Result<Compiled> {
-        let resources = self.wanted.deployment.resources.clone();
+        let resources = with_health(&self.wanted.deployment.resources, &self.state.unhealthy);
         self.compiled.next(resources, &bindings).map_err(Error::Plan)
     }
 

@@ -55,7 +55,9 @@ pub(super) fn remove(state: &State, progress: &dyn Progress) -> Result<()> {
     }
     let mut errors = Vec::new();
     errors.extend(uplink::remove(&state.pins, &state.uplinks).err());
-    errors.extend(uplink::remove_cutter(&state.pins, state.cutter.as_ref()).err());
+    for annex in state.annexes() {
+        errors.extend(annex.remove(&state.pins).err());
+    }
     errors.extend(remove_guests(&state.pins, &state.guests, false, progress).err());
     errors.extend(remove_guests(&state.pins, &state.leftovers(), true, progress).err());
     errors.extend(Datapath::unload(&state.pins).err());

@@ -262,10 +262,14 @@ impl Datapath {
         self.tables.enis.get(EniKey { bank, device })
     }
 
-    /// What people call whoever packets are dropped at that is no guest: the outside, a component, or the cutter.
+    /// What people call whoever packets are dropped at that is no guest: the outside, the service port, a component, or the
+    /// cutter.
     pub fn gateway(&self, device: Device) -> Result<Option<String>> {
         if device == Device::INTERNET {
             return Ok(Some("the internet".to_owned()));
+        }
+        if device == Device::SERVICE {
+            return Ok(Some("the service port".to_owned()));
         }
         if !device.is_component() {
             let is_cutter = self.leads_to_cutter(device)?;

@@ -1,5 +1,6 @@
 //! Plans to a running host: network namespaces, devices, programs, tables. The only module that touches the host.
 
+mod annex;
 mod arrangement;
 pub mod bpffs;
 mod change;
@@ -18,12 +19,14 @@ pub mod netlink;
 pub mod netns;
 pub mod progress;
 mod resolver;
+pub mod service;
 pub mod state;
 pub mod store;
 mod survey;
 pub mod tap;
 pub mod uplink;
 
+pub use annex::AnnexState;
 pub use deployment::Deployment;
 pub use down::{down, probe_directory};
 pub use engine::{Adopted, Applied, ApplyOptions, Candidate, Engine, EngineOptions, Outcome, Rebound, Whereabouts};

@@ -53,6 +53,13 @@ pub fn cutter(state_dir: &Path) -> String {
     format!("gpx{:011x}", fnv1a(deployment, b"\0cutter") >> 20)
 }
 
+/// The same for the service port. Nor is `s`.
+#[must_use]
+pub fn service(state_dir: &Path) -> String {
+    let deployment = fnv1a(FNV_OFFSET, state_dir.as_os_str().as_encoded_bytes());
+    format!("gps{:011x}", fnv1a(deployment, b"\0service") >> 20)
+}
+
 /// The alias by which `down` knows a device for one that `up` made.
 #[must_use]
 pub fn alias(eni_id: &str) -> String {
@@ -111,10 +118,15 @@ mod tests {
     }
 
     #[test]
-    fn a_deployment_has_a_cutter_of_its_own() {
-        let name = cutter(Path::new("/var/lib/groundplane"));
-        assert!(name.starts_with("gpx") && name.len() <= 15, "{name}");
-        assert_ne!(name, cutter(Path::new("/tmp/state")));
+    fn a_deployment_has_a_cutter_and_a_service_port_of_its_own() {
+        let (host, other) = (Path::new("/var/lib/groundplane"), Path::new("/tmp/state"));
+        for (prefix, name, others) in [
+            ("gpx", cutter(host), cutter(other)),
+            ("gps", service(host), service(other)),
+        ] {
+            assert!(name.starts_with(prefix) && name.len() <= 15, "{name}");
+            assert_ne!(name, others);
+        }
     }
 
     #[test]

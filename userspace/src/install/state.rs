@@ -1,11 +1,13 @@
 //! The journal of what is up. It is written before anything is made, so that whatever a killed `up` leaves behind has
 //! a name in it.
 
+use crate::health::TargetId;
+use crate::install::annex::AnnexState;
 use crate::install::error::{Doing as _, Result};
 use crate::install::guest::Addressing;
 use crate::install::names::GUEST_DEVICE;
 use crate::install::netns::Identity;
-use crate::install::uplink::{CutterState, UplinkState};
+use crate::install::uplink::UplinkState;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
@@ -35,7 +37,13 @@ pub struct State {
     pub uplinks: Vec<UplinkState>,
     /// What makes fragments of what is larger than they take, if there is one.
     #[serde(default)]
-    pub cutter: Option<CutterState>,
+    pub cutter: Option<AnnexState>,
+    /// By which the agent speaks with guests, if there is need.
+    #[serde(default)]
+    pub service: Option<AnnexState>,
+    /// The targets that the rows in force say are unhealthy.
+    #[serde(default)]
+    pub unhealthy: BTreeSet<TargetId>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -223,12 +231,19 @@ impl State {
             passing: Vec::new(),
             uplinks: Vec::new(),
             cutter: None,
+            service: None,
+            unhealthy: BTreeSet::new(),
         })
     }
 
     /// Every guest for which anything may have been made.
     pub fn all_guests(&self) -> impl Iterator<Item = &GuestState> {
         self.guests.iter().chain(&self.passing)
+    }
+
+    /// The namespaces in which nobody lives.
+    pub fn annexes(&self) -> impl Iterator<Item = &AnnexState> {
+        self.cutter.iter().chain(&self.service)
     }
 
     /// What is to be removed of the guests that are passing: a device may pass from one ENI to another with its programs.

@@ -141,6 +141,15 @@ impl<'a> Lookup<'a> {
     }
 }
 
+/// The device that stands for each ENI in the rows, those of ENIs without a guest included, by id.
+#[must_use]
+pub fn devices(resources: &Resources, bindings: &Bindings) -> BTreeMap<String, Device> {
+    // Whoever compiles has reported what is wrong.
+    let (usable, _) = usable_bindings(resources, bindings, &mut Problems::default());
+    let devices = usable.into_iter();
+    devices.map(|(id, binding)| (id.to_owned(), binding.device)).collect()
+}
+
 fn enis(all: &Resources) -> BTreeMap<&str, Vec<&NetworkInterface>> {
     let mut by_vpc: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for eni in &all.network_interfaces {

@@ -27,6 +27,7 @@ mod transit;
 mod uplink;
 
 pub use family::{Family, FamilyRows};
+pub use lookup::devices;
 pub use parts::{Compiled, Parts, merged};
 pub use problem::PlanProblem;
 pub use scope::changed_scopes;

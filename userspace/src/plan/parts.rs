@@ -7,7 +7,7 @@ use super::{
     Bindings, Plan, PlanProblem, balancer, door, eni, internet, limits, nacl, nat, peering, route, security_group,
     transit,
 };
-use crate::resources::{PrefixList, Resources};
+use crate::resources::{PrefixList, Resources, TargetGroup, TargetHealth};
 use groundplane_abi::ScopeId;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -41,7 +41,8 @@ impl Compiled {
             let lookup = Lookup::new(&resources, bindings, &mut problems);
             let before = Objects::by_vpc(&self.resources);
             let all = Objects::by_vpc(&resources);
-            let edges_stay = have_same_edges(&self.resources, &resources);
+            let groups = TargetGroups::between(&self.resources, &resources);
+            let edges_stay = groups.stay && have_same_edges(&self.resources, &resources);
             let changed = changed(&before, &all);
             let lists_before: BTreeMap<_, _> = by_id(&self.resources);
             for (vpc_id, objects) in all {
@@ -52,8 +53,11 @@ impl Compiled {
                 };
                 // What is beyond its gateways may be in its rows, too.
                 let stay = || edges_stay && lookup.gateways.known_by(vpc_id).is_disjoint(&changed);
-                let is_same =
-                    !changed.contains(vpc_id) && lists() && stay() && self.outside.get(vpc_id) == Some(&outside);
+                let is_same = !changed.contains(vpc_id)
+                    && !groups.judged_anew.contains(vpc_id)
+                    && lists()
+                    && stay()
+                    && self.outside.get(vpc_id) == Some(&outside);
                 let part = match self.parts.get(vpc_id).filter(|_| is_same) {
                     Some(part) => part.clone(),
                     None => Arc::new(part(&lookup, &objects, &mut problems)),
@@ -115,6 +119,43 @@ fn shared(before: &Parts, parts: Parts) -> Parts {
     parts.into_iter().map(old).collect()
 }
 
+/// What has changed about target groups. How targets are changes often, and only the VPCs of the load balancers that forward to
+/// them have rows that depend on it.
+#[derive(Debug)]
+struct TargetGroups<'a> {
+    /// Whether they are the same but for how their targets are.
+    stay: bool,
+    /// The VPCs of load balancers some of whose targets have another state.
+    judged_anew: BTreeSet<&'a str>,
+}
+
+impl<'a> TargetGroups<'a> {
+    fn between(old: &Resources, new: &'a Resources) -> Self {
+        let mut groups = Self {
+            stay: old.target_groups.len() == new.target_groups.len(),
+            judged_anew: BTreeSet::new(),
+        };
+        let pairs = old.target_groups.iter().zip(&new.target_groups);
+        for (old, group) in pairs.filter(|(old, new)| old != new) {
+            groups.stay &= without_health(old) == without_health(group);
+            let vpcs = new
+                .forwarding_to(group)
+                .filter_map(|balancer| balancer.vpc_id.as_deref());
+            groups.judged_anew.extend(vpcs);
+        }
+        groups
+    }
+}
+
+fn without_health(group: &TargetGroup) -> TargetGroup {
+    let mut group = group.clone();
+    let targets = &mut group.target_health_descriptions;
+    targets
+        .iter_mut()
+        .for_each(|it| it.target_health = TargetHealth::default());
+    group
+}
+
 /// Whether nothing has changed around the VPCs.
 fn have_same_edges(old: &Resources, new: &Resources) -> bool {
     old.internet_gateways == new.internet_gateways
@@ -122,7 +163,6 @@ fn have_same_edges(old: &Resources, new: &Resources) -> bool {
         && old.nat_gateways == new.nat_gateways
         && old.load_balancers == new.load_balancers
         && old.listeners == new.listeners
-        && old.target_groups == new.target_groups
         && old.vpc_endpoints == new.vpc_endpoints
         && old.vpc_endpoint_services == new.vpc_endpoint_services
         && old.vpc_peering_connections == new.vpc_peering_connections

@@ -1,6 +1,8 @@
 //! Load balancers and PrivateLink with real sockets: a provider and a consumer with the same blocks, two web servers behind a
 //! load balancer, an endpoint that has to be accepted.
 
+mod health;
+
 use anyhow::{Context, Result, ensure};
 use groundplane_tests::netns::Lab;
 use std::collections::BTreeMap;

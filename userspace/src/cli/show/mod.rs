@@ -2,9 +2,11 @@
 
 mod detail;
 mod list;
+mod target_health;
 
 use super::exit::Ended;
 use super::get::{answer, ids};
+use super::host::SocketArguments;
 use super::output::{Format, Output};
 use super::resources::{From, kind};
 use super::table::{Column, table};
@@ -19,18 +21,21 @@ use std::path::Path;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// What: subnets, route-tables, enis, nat-gateways …, or tables, or generations; left out, all kinds there are
+    /// What: subnets, route-tables, enis, nat-gateways …, or tables, generations, or target-health; left out, all kinds there are
     kind: Option<String>,
     /// One of them with its rules, routes or entries: its name, VPC/NAME, or its id
     name: Option<String>,
     #[command(flatten)]
     from: From,
+    #[command(flatten)]
+    socket: SocketArguments,
 }
 
 pub(super) fn run(arguments: &Arguments, state_dir: &Path, output: &Output) -> Ended {
     match (arguments.kind.as_deref(), &arguments.name) {
         (Some("tables"), None) => return tables(state_dir, output),
         (Some("generations"), None) => return generations(state_dir, output),
+        (Some("target-health"), _) => return target_health::run(arguments, state_dir, output),
         _ => {}
     }
     let resources = arguments.from.read(state_dir)?.resources;

@@ -2,6 +2,7 @@
 //! before the host was started anew.
 
 use super::{Adopted, Applied, Engine};
+use crate::health::with_health;
 use crate::install::arrangement::{Arrangement, Fate, Missing, staying};
 use crate::install::change::{Wanted, bindings, settle};
 use crate::install::error::{Error, Result};
@@ -13,6 +14,7 @@ use crate::install::progress::Progress;
 use crate::install::state::{GuestState, Place, Stage, State};
 use crate::install::survey::Survey;
 use crate::plan::Parts;
+use std::collections::BTreeSet;
 
 impl Engine {
     pub(super) fn adopt(&mut self, progress: &dyn Progress) -> Result<Adopted> {
@@ -71,9 +73,13 @@ impl Engine {
             other => other?,
         }
         // What is in force is so without them.
-        match self.see_to_uplinks() {
+        match self.see_to_surroundings() {
             Ok(more) => findings.extend(more),
             Err(error) => findings.push(error.to_string()),
+        }
+        // Whoever looked after targets has ended.
+        if let Err(error) = self.set_unhealthy(BTreeSet::new(), progress) {
+            findings.push(error.to_string());
         }
         self.note_manifest();
         Ok(Adopted {
@@ -206,7 +212,7 @@ impl Engine {
         let (Some(applied), Some(state), Some(datapath)) = (&self.applied, &self.state, &mut self.datapath) else {
             return Err(Error::NothingUp);
         };
-        let resources = applied.deployment.resources.clone();
+        let resources = with_health(&applied.deployment.resources, &state.unhealthy);
         let compiled = self.compiled.next(resources, &bindings(state.guests.iter()));
         self.compiled = compiled.map_err(Error::Plan)?;
         Ok(datapath.learn(&self.compiled.parts)?.in_force)

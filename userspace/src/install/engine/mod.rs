@@ -1,6 +1,7 @@
 //! The one way to change a host: what is up, what a configuration would change, and putting it in force.
 
 mod adopt;
+mod health;
 mod put;
 mod reconcile;
 
@@ -41,7 +42,7 @@ pub struct Engine {
     datapath: Option<Datapath>,
     applied: Option<Applied>,
     cache: Cache,
-    /// What the rows in force were made of.
+    /// What the rows in force were made of: the resources with the health of targets laid over them.
     compiled: Compiled,
     /// Pins of guests that lacked something when they were last looked at.
     damaged: BTreeSet<String>,

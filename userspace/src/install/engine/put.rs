@@ -2,6 +2,7 @@
 
 use super::{Applied, ApplyOptions, Change, Engine, Outcome};
 use crate::document::Source;
+use crate::health::with_health;
 use crate::install::arrangement::{Arrangement, Fate, Member, Missing, staying};
 use crate::install::bpffs;
 use crate::install::change::{Changing, Wanted, bindings, with_cleanup};
@@ -47,8 +48,8 @@ impl Engine {
         });
         let change = change?;
         progress.step("seeing to the uplinks");
-        let uplinks = self.see_to_uplinks();
-        uplinks.map_err(|error| Error::Unfinished(Box::new(error)))?;
+        let surroundings = self.see_to_surroundings();
+        surroundings.map_err(|error| Error::Unfinished(Box::new(error)))?;
         let cut = options.cut.then(|| self.cut(progress)).transpose()?;
         Ok(Outcome {
             generation,
@@ -151,7 +152,7 @@ impl Engine {
         let (Some(state), Some(datapath)) = (&self.state, &mut self.datapath) else {
             return Err(Error::NothingUp);
         };
-        let resources = wanted.deployment.resources.clone();
+        let resources = with_health(&wanted.deployment.resources, &state.unhealthy);
         let compiled = self.compiled.next(resources, &bindings(state.guests.iter()));
         let compiled = compiled.map_err(Error::Plan)?;
         if progress.is_interrupted() {

@@ -3,7 +3,7 @@
 use super::Engine;
 use crate::install::arrangement::{Arrangement, Fate, Missing};
 use crate::install::change::Wanted;
-use crate::install::error::Result;
+use crate::install::error::{Error, Result};
 use crate::install::netlink::Netlink;
 use crate::install::progress::Progress;
 use crate::install::state::GuestState;
@@ -44,6 +44,9 @@ impl Engine {
         if !uplink::stand(state, datapath, &netlink)? {
             self.see_to_uplinks()?;
         }
+        if !self.has_service_port(&netlink)? {
+            self.see_to_service_port()?;
+        }
         let (Some(applied), Some(state)) = (&self.applied, &self.state) else {
             return Ok(Vec::new());
         };
@@ -66,9 +69,24 @@ impl Engine {
         done.map(|()| rebound)
     }
 
+    /// Sees to it that what is there beside the guests is as it is to be. Says what was not.
+    pub fn see_to_surroundings(&mut self) -> Result<Vec<String>> {
+        let (uplinks, service) = (self.see_to_uplinks(), self.see_to_service_port());
+        let (mut findings, mut errors) = (Vec::new(), Vec::new());
+        match uplinks {
+            Ok(found) => findings.extend(found),
+            Err(error) => errors.push(error),
+        }
+        match service {
+            Ok(found) => findings.extend(found),
+            Err(error) => errors.push(error),
+        }
+        Error::collect(errors).map(|()| findings)
+    }
+
     /// Sees to it that the uplinks of the configuration in force are there with all they need of the host, which others
     /// change as well: whoever loads their own rules may have thrown ours away. Says what was not as it should be.
-    pub fn see_to_uplinks(&mut self) -> Result<Vec<String>> {
+    pub(super) fn see_to_uplinks(&mut self) -> Result<Vec<String>> {
         let (Some(applied), Some(state), Some(datapath)) = (&self.applied, &mut self.state, &self.datapath) else {
             return Ok(Vec::new());
         };

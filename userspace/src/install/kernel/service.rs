@@ -7,6 +7,7 @@ use aya::maps::{Array, HashMap, MapData, MapError};
 use groundplane_abi::control::Settings;
 use groundplane_abi::service::{AliasEntry, AliasKey};
 use groundplane_abi::{Device, Ip4, map};
+use std::collections::BTreeMap;
 use std::slice;
 
 impl Datapath {
@@ -47,6 +48,21 @@ impl Datapath {
             Err(MapError::KeyNotFound) => Ok(()),
             other => bpf(other, || format!("delete from table {}", map::ip4::ALIASES)),
         }
+    }
+
+    /// Has exactly these aliases stand for something. What goes is taken out first, so that there is room.
+    pub fn set_aliases(&self, wanted: &BTreeMap<Ip4, AliasEntry<Ip4>>) -> Result<()> {
+        let rows = self.aliases()?;
+        let found = rows.iter().collect::<std::result::Result<Vec<_>, _>>();
+        let found = bpf(found, || format!("read table {}", map::ip4::ALIASES))?;
+        let found: BTreeMap<_, _> = found.into_iter().map(|(key, entry)| (key.address, entry)).collect();
+        for alias in found.keys().filter(|alias| !wanted.contains_key(alias)) {
+            self.remove_alias(*alias)?;
+        }
+        for (alias, entry) in wanted.iter().filter(|(alias, entry)| found.get(alias) != Some(entry)) {
+            self.set_alias(*alias, *entry)?;
+        }
+        Ok(())
     }
 
     fn aliases(&self) -> Result<HashMap<MapData, AliasKey<Ip4>, AliasEntry<Ip4>>> {

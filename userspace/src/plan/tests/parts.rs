@@ -1,6 +1,9 @@
 //! A plan made of what differs from another one is the plan made of everything.
 
 use super::*;
+use crate::resources::{
+    Action, Listener, LoadBalancer, LoadBalancerAddress, LoadBalancerZone, Target, TargetGroup, TargetHealthDescription,
+};
 use std::sync::Arc;
 
 /// What can happen to a configuration, drawn by numbers.
@@ -107,4 +110,78 @@ fn the_parts_of_vpcs_that_do_not_change_are_the_same_in_memory() {
     let after = before.next(Arc::new(changed), &bindings).expect("a plan");
     assert!(Arc::ptr_eq(&before.parts["green"], &after.parts["green"]));
     assert!(!Arc::ptr_eq(&before.parts["blue"], &after.parts["blue"]));
+}
+
+#[test]
+fn how_targets_are_concerns_the_vpcs_of_their_load_balancers_alone() {
+    let (mut resources, bindings) = twins();
+    balance("blue", &mut resources);
+    let compiled = |before: &Compiled, resources: &Resources| {
+        let next = before.next(Arc::new(resources.clone()), &bindings).expect("a plan");
+        assert_eq!(next.plan(), compile(resources, &bindings).expect("a plan"));
+        next
+    };
+    let before = compiled(&Compiled::default(), &resources);
+    resources.target_groups[0].target_health_descriptions[0]
+        .target_health
+        .state = Some("unhealthy".to_owned());
+    let after = compiled(&before, &resources);
+    assert!(Arc::ptr_eq(&before.parts["green"], &after.parts["green"]));
+    assert_ne!(before.parts["blue"], after.parts["blue"]);
+    // Whoever is added may be anybody's concern.
+    let added = resources.target_groups[0].target_health_descriptions[0].clone();
+    resources.target_groups[0].target_health_descriptions.push(added);
+    let more = compiled(&after, &resources);
+    assert!(!Arc::ptr_eq(&after.parts["green"], &more.parts["green"]));
+}
+
+/// A load balancer of a VPC, with a node and two targets.
+fn balance(vpc: &str, resources: &mut Resources) {
+    let subnet = format!("subnet-{vpc}");
+    let node: std::net::Ipv4Addr = "10.0.1.50".parse().expect("an address");
+    let target = |id: &str| TargetHealthDescription {
+        target: Target {
+            id: id.to_owned(),
+            ..Target::default()
+        },
+        ..TargetHealthDescription::default()
+    };
+    resources.network_interfaces.push(NetworkInterface {
+        network_interface_id: format!("eni-{vpc}-node"),
+        private_ip_addresses: vec![node],
+        interface_type: InterfaceType::NetworkLoadBalancer,
+        ..eni(vpc, 50)
+    });
+    resources.load_balancers.push(LoadBalancer {
+        load_balancer_arn: "balancer".to_owned(),
+        load_balancer_type: Some("network".to_owned()),
+        vpc_id: Some(vpc.to_owned()),
+        availability_zones: vec![LoadBalancerZone {
+            subnet_id: Some(subnet),
+            load_balancer_addresses: vec![LoadBalancerAddress {
+                private_ipv4_address: Some(node),
+                ..LoadBalancerAddress::default()
+            }],
+            ..LoadBalancerZone::default()
+        }],
+        ..LoadBalancer::default()
+    });
+    resources.listeners.push(Listener {
+        load_balancer_arn: Some("balancer".to_owned()),
+        port: Some(80),
+        protocol: Some("TCP".to_owned()),
+        default_actions: vec![Action {
+            target_group_arn: Some("targets".to_owned()),
+            ..Action::default()
+        }],
+        ..Listener::default()
+    });
+    resources.target_groups.push(TargetGroup {
+        target_group_arn: "targets".to_owned(),
+        port: Some(80),
+        vpc_id: Some(vpc.to_owned()),
+        target_type: Some("ip".to_owned()),
+        target_health_descriptions: vec![target("10.0.1.10"), target("10.0.1.11")],
+        ..TargetGroup::default()
+    });
 }

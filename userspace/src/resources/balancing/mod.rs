@@ -7,7 +7,7 @@
 mod endpoint;
 mod target;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use target::{TargetPlace, TargetUse, TargetZone};
 
@@ -173,6 +173,16 @@ impl Resources {
     pub fn listeners_of<'a>(&'a self, balancer: &'a LoadBalancer) -> impl Iterator<Item = &'a Listener> {
         let is_its = |one: &&Listener| one.load_balancer_arn.as_ref() == Some(&balancer.load_balancer_arn);
         self.listeners.iter().filter(is_its)
+    }
+
+    /// The load balancers that are there and whose listeners forward to a target group.
+    pub fn forwarding_to<'a>(&'a self, group: &'a TargetGroup) -> impl Iterator<Item = &'a LoadBalancer> {
+        let forwards = |balancer: &&LoadBalancer| {
+            let mut listeners = self.listeners_of(balancer);
+            listeners.any(|listener| listener.forwards_to() == Some(&group.target_group_arn))
+        };
+        let there = self.load_balancers.iter().filter(|one| one.is_network_and_there());
+        there.filter(forwards)
     }
 
     /// The target group that a listener forwards to.

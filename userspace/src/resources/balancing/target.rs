@@ -66,7 +66,13 @@ impl Resources {
         registered.filter_map(|target| self.target(group, target))
     }
 
-    fn target<'a>(&'a self, group: &'a TargetGroup, described: &'a TargetHealthDescription) -> Option<TargetPlace<'a>> {
+    /// Where a registered target is.
+    #[must_use]
+    pub fn target<'a>(
+        &'a self,
+        group: &'a TargetGroup,
+        described: &'a TargetHealthDescription,
+    ) -> Option<TargetPlace<'a>> {
         let target = &described.target;
         let interface = self.target_interface(group, target);
         let address = match target.id.parse() {

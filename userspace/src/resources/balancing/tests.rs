@@ -66,7 +66,7 @@ fn target(id: &str, state: Option<&str>) -> TargetHealthDescription {
 }
 
 /// A load balancer in two zones of VPC p with a node and a target in each, and an endpoint in VPC c.
-fn provider() -> Resources {
+pub(crate) fn provider() -> Resources {
     let subnets = [
         ("p-1", "10.0.1.0/24", "a"),
         ("p-2", "10.0.2.0/24", "b"),

@@ -1,0 +1,90 @@
+//! The service port, who is looked after by it, and what comes of that.
+
+use super::Engine;
+use crate::health::{Charge, TargetId, with_health};
+use crate::install::AnnexState;
+use crate::install::change::{Wanted, bindings};
+use crate::install::error::Result;
+use crate::install::netlink::Netlink;
+use crate::install::progress::Progress;
+use crate::install::service::{self, Aliases, ServicePort};
+use crate::install::state::Stage;
+use std::collections::BTreeSet;
+
+impl Engine {
+    /// Sees to it that there is a service port if one is needed. Says what was not as it should be.
+    pub(super) fn see_to_service_port(&mut self) -> Result<Option<String>> {
+        let (Some(applied), Some(state), Some(datapath)) = (&self.applied, &mut self.state, &self.datapath) else {
+            return Ok(None);
+        };
+        let is_needed = service::is_needed(&applied.deployment.resources);
+        let netlink = &Netlink::open()?;
+        let port = ServicePort {
+            store: &self.store,
+            state,
+            datapath,
+            netlink,
+        };
+        port.settle(is_needed)
+    }
+
+    /// Whether there is one as far as it is needed.
+    pub(super) fn has_service_port(&self, netlink: &Netlink) -> Result<bool> {
+        let (Some(applied), Some(state), Some(datapath)) = (&self.applied, &self.state, &self.datapath) else {
+            return Ok(true);
+        };
+        let is_needed = service::is_needed(&applied.deployment.resources);
+        service::stands(is_needed, state, datapath, netlink)
+    }
+
+    /// The service port, if there is one.
+    #[must_use]
+    pub fn service_port(&self) -> Option<&AnnexState> {
+        self.state.as_ref()?.service.as_ref()
+    }
+
+    /// Who is to be looked after by the service port, where the datapath now knows them.
+    pub fn charges(&self) -> Result<Vec<Charge>> {
+        let (Some(applied), Some(state), Some(datapath)) = (&self.applied, &self.state, &self.datapath) else {
+            return Ok(Vec::new());
+        };
+        let bindings = bindings(state.guests.iter());
+        let Aliases { entries, charges } = match &state.service {
+            Some(_) => Aliases::of(&applied.deployment.resources, &bindings),
+            None => Aliases::default(),
+        };
+        datapath.set_aliases(&entries)?;
+        Ok(charges)
+    }
+
+    /// Puts it in force that these targets are unhealthy, and no others are that the document says nothing of.
+    pub fn set_unhealthy(&mut self, unhealthy: BTreeSet<TargetId>, progress: &dyn Progress) -> Result<()> {
+        let (Some(applied), Some(state)) = (self.applied.clone(), &mut self.state) else {
+            return Ok(());
+        };
+        if state.unhealthy == unhealthy || self.datapath.is_none() {
+            return Ok(());
+        }
+        let resources = with_health(&applied.deployment.resources, &unhealthy);
+        let is_in_force = *resources == *self.compiled.resources;
+        let before = std::mem::replace(&mut state.unhealthy, unhealthy);
+        // A change that was left half done brings it along when it is finished.
+        let waits = state.stage != Stage::Up;
+        self.store.write(state)?;
+        if is_in_force || waits {
+            return Ok(());
+        }
+        match self.change_tables(&Wanted::again(&applied), progress) {
+            Err(error) if !error.is_in_force() => {
+                if let Some(state) = &mut self.state {
+                    state.unhealthy = before;
+                    self.store.write(state)?;
+                }
+                return Err(error);
+            }
+            done => done?,
+        };
+        self.note_manifest();
+        Ok(())
+    }
+}

@@ -1,0 +1,188 @@
+//! The service port: an annex in which the agent itself speaks with guests. Whatever a guest's address is, and whoever else has
+//! it, in there it is an *alias*, which the datapath makes what the load balancer's node sends to the guest. So an ordinary
+//! socket reaches any tenant, as far as groups, NACLs and routes let the node.
+//!
+//! It is there while there are targets to be looked after, also where no agent runs.
+
+use crate::health::{self, Charge, Subject};
+use crate::install::annex::{self, Annex, AnnexState, Purpose};
+use crate::install::error::Result;
+use crate::install::guest::set;
+use crate::install::kernel::Datapath;
+use crate::install::names;
+use crate::install::netlink::Netlink;
+use crate::install::state::State;
+use crate::install::store::Store;
+use crate::plan::{self, Bindings};
+use crate::resources::Resources;
+use groundplane_abi::service::AliasEntry;
+use groundplane_abi::{Device, Ip4, Mac};
+use ipnet::{IpNet, Ipv4Net};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv4Addr};
+
+/// What the agent's sockets are seen as in there, and by nobody else.
+const OWN: Ipv4Addr = Ipv4Addr::new(100, 64, 0, 1);
+/// The neighbour behind whom all aliases are, since the kernel has to be told one MAC for them.
+const ROUTER: Ipv4Addr = Ipv4Addr::new(100, 64, 0, 2);
+/// Where aliases are: RFC 6598's addresses between a provider and its customers.
+const BLOCK: Ipv4Addr = Ipv4Addr::new(100, 64, 0, 0);
+const BLOCK_LEN: u8 = 10;
+/// The first alias, and how many there may be.
+const FIRST: Ipv4Addr = Ipv4Addr::new(100, 64, 1, 0);
+const ROOM: u32 = (1 << 22) - 256;
+
+static SERVICE: Purpose = Purpose {
+    name: "service port",
+    end: "service",
+    mac: Mac::SERVICE,
+    named: names::service,
+    attach: Datapath::attach_service,
+    is_attached: Datapath::is_service,
+    settle,
+    noted: |state| &mut state.service,
+};
+
+/// An own address, and one neighbour behind whom all aliases are.
+fn settle() -> Result<()> {
+    for device in ["all", SERVICE.end] {
+        set(device, "ipv4", "forwarding", "0")?;
+    }
+    let netlink = Netlink::open()?;
+    netlink.set_up(SERVICE.end)?;
+    let end = netlink.get(SERVICE.end)?;
+    netlink.add_address(&end, IpNet::from(IpAddr::V4(OWN)))?;
+    netlink.set_neighbour(&end, ROUTER.into(), Mac::ROUTER)?;
+    let aliases = Ipv4Net::new_assert(BLOCK, BLOCK_LEN).into();
+    netlink.add_route(&end, aliases, ROUTER.into(), OWN.into(), true)
+}
+
+/// Whoever sees to the service port.
+pub(super) struct ServicePort<'a> {
+    pub(super) store: &'a Store,
+    pub(super) state: &'a mut State,
+    pub(super) datapath: &'a Datapath,
+    pub(super) netlink: &'a Netlink,
+}
+
+impl ServicePort<'_> {
+    /// Makes it what it is to be. Says what was not as the journal says.
+    pub(super) fn settle(self, is_needed: bool) -> Result<Option<String>> {
+        let Self {
+            store,
+            state,
+            datapath,
+            netlink,
+        } = self;
+        let mut annex = Annex {
+            purpose: &SERVICE,
+            store,
+            state,
+            datapath,
+            netlink,
+        };
+        let (device, finding) = if is_needed { annex.ensure()? } else { Default::default() };
+        if datapath.service()? != device {
+            datapath.set_service(device)?;
+        }
+        if !is_needed {
+            annex.remove()?;
+        }
+        Ok(finding)
+    }
+}
+
+/// Whether it is there, up, and runs the program.
+pub(crate) fn is_whole(port: &AnnexState, datapath: &Datapath, netlink: &Netlink) -> Result<bool> {
+    port.is_whole(&SERVICE, datapath, netlink)
+}
+
+/// Whether it is as it is to be.
+pub(super) fn stands(is_needed: bool, state: &State, datapath: &Datapath, netlink: &Netlink) -> Result<bool> {
+    let standing = annex::standing(&SERVICE, is_needed, state.service.as_ref(), datapath, netlink)?;
+    Ok(standing == Some(datapath.service()?))
+}
+
+/// Whether there is anybody to be looked after by it.
+pub(super) fn is_needed(resources: &Resources) -> bool {
+    health::subjects(resources)
+        .iter()
+        .any(|subject| subject.address.is_ipv4())
+}
+
+/// What an alias stands for: the device of a node, and a target's address.
+type Meaning = (Device, Ip4);
+
+/// Who is to be looked after by the service port.
+#[derive(Debug, Default)]
+pub(super) struct Aliases {
+    /// What each alias stands for, as the datapath has it.
+    pub(super) entries: BTreeMap<Ip4, AliasEntry<Ip4>>,
+    /// Whom the agent looks after. Who has no node that is there, or no address of IPv4, isn't among them.
+    pub(super) charges: Vec<Charge>,
+}
+
+impl Aliases {
+    pub(super) fn of(resources: &Resources, bindings: &Bindings) -> Self {
+        let devices = plan::devices(resources, bindings);
+        let subjects = health::subjects(resources);
+        let meaning = |subject: &Subject| match subject.address {
+            IpAddr::V4(address) => Some((*devices.get(&subject.node)?, Ip4::from(address))),
+            IpAddr::V6(_) => None,
+        };
+        let given = give_out(subjects.iter().filter_map(meaning));
+        let entries = given.iter().map(|(&(from, address), &alias)| {
+            let entry = AliasEntry { from, address };
+            (Ip4::from(alias), entry)
+        });
+        let entries = entries.collect();
+        let charges = subjects.into_iter().filter_map(|subject| {
+            let alias = *given.get(&meaning(&subject)?)?;
+            Some(Charge { subject, alias })
+        });
+        Self {
+            entries,
+            charges: charges.collect(),
+        }
+    }
+}
+
+/// An alias for each meaning. Each is a hash of it, so that it goes on to mean the same whatever comes or goes, for a connection
+/// by it may still be known.
+fn give_out(meanings: impl Iterator<Item = Meaning>) -> BTreeMap<Meaning, Ipv4Addr> {
+    let sorted: BTreeSet<_> = meanings.collect();
+    let mut taken = BTreeSet::new();
+    let alias = |meaning: Meaning| {
+        let first = hash(meaning) % ROOM;
+        let mut places = (0..ROOM).map(|step| (first + step) % ROOM);
+        let place = places.find(|place| taken.insert(*place))?;
+        Some((meaning, Ipv4Addr::from(u32::from(FIRST) + place)))
+    };
+    sorted.into_iter().filter_map(alias).collect()
+}
+
+/// FNV-1a, as for all numbers of the plan.
+fn hash((device, address): Meaning) -> u32 {
+    let bytes = device.0.to_be_bytes().into_iter().chain(address.0);
+    bytes.fold(0x811c_9dc5, |hash, byte| {
+        (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_alias_goes_on_to_mean_the_same_when_others_come() {
+        let meaning = |device: u32, last: u8| (Device(device), Ip4([10, 0, 0, last]));
+        let few = give_out([meaning(1, 4), meaning(2, 4)].into_iter());
+        let many = give_out((0..250).flat_map(|last| [meaning(1, last), meaning(2, last)]));
+        assert_eq!(many.len(), 500);
+        for (meaning, alias) in few {
+            assert_eq!(many.get(&meaning), Some(&alias));
+        }
+        let block = Ipv4Net::new_assert(BLOCK, BLOCK_LEN);
+        assert!(many.values().all(|alias| block.contains(alias) && *alias >= FIRST));
+    }
+}

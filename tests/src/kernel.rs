@@ -93,6 +93,8 @@ impl LoadedKernel {
             capacities: vec![
                 (map::ip4::FLOWS, flows),
                 (map::ip4::RING, ring_slots),
+                (map::ip4::BINDINGS, flows.max(131_072)),
+                (map::ip4::BINDING_COUNTS, flows.max(131_072) / 2),
                 (map::ip6::FLOWS, flows),
                 (map::ip6::RING, ring_slots),
             ],

@@ -11,7 +11,7 @@ use groundplane_datapath::verdict::rewrite::is_answer;
 use groundplane_datapath::{
     FlowTable, Frame as _, Stages, Tables as _, TablesOf, Verdict, commit, fast, judge, nat64, parse, rewrite,
 };
-use std::net::{IpAddr, Ipv4Addr};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// What became of a frame.
@@ -179,7 +179,7 @@ impl Twin {
             key.src() == packet.src && ports == (packet.src_port, packet.dst_port)
                 || key.dst() == packet.src && ports == (packet.dst_port, packet.src_port)
         };
-        tables.iter().flat_map(std::collections::BTreeMap::keys).any(is_its)
+        tables.iter().flat_map(BTreeMap::keys).any(is_its)
     }
 
     /// What [`Simulation::send`] does, step by step, to see which way the packet takes.
@@ -234,17 +234,22 @@ impl Twin {
     }
 }
 
-/// Which ENI, that no guest has, has a device of the plan's own.
+/// The ENIs that no guest has, by the devices that the plan gives them.
 #[must_use]
-pub fn component_on(topology: &Topology, device: Device) -> Option<&NetworkInterface> {
+pub fn components(topology: &Topology) -> BTreeMap<Device, &NetworkInterface> {
     let plan = compile(topology);
-    let mut addresses = plan.ip4.addresses.iter();
-    let ((key, _), _) = addresses.find(|(_, entry)| entry.device == device)?;
-    let vpc = plan.vpcs.iter().find(|(vpc, _)| vpc.vpc == key.vpc);
-    let scope = vpc.map(|(_, entry)| entry.scope)?;
-    let address = IpAddr::V4(Ipv4Addr::from(key.address.0));
-    let mut enis = topology.resources.network_interfaces.iter();
-    enis.find(|eni| eni.requester_managed && plan.scopes.get(&eni.vpc_id) == Some(&scope) && eni.has(address))
+    let enis = topology.resources.network_interfaces.iter();
+    let enis = enis.filter(|eni| eni.requester_managed);
+    let found = enis.filter_map(|eni| {
+        let scope = plan.scopes.get(&eni.vpc_id)?;
+        let mut vpcs = plan.vpcs.iter();
+        let vpc = vpcs.find(|(_, entry)| entry.scope == *scope)?.0.vpc;
+        let address = Ip4::from(*eni.private_ip_addresses.first()?);
+        let mut rows = plan.ip4.addresses.iter();
+        let row = rows.find(|((key, _), _)| key.vpc == vpc && key.address == address);
+        row.map(|(_, entry)| (entry.device, eni))
+    });
+    found.collect()
 }
 
 /// The plan of a topology.

@@ -78,7 +78,9 @@ pub struct TargetKey<I> {
     pub group: TargetGroupId,
     pub address: I,
     pub port: Port,
-    pub reserved: u16,
+    /// TCP or UDP.
+    pub protocol: u8,
+    pub reserved: u8,
 }
 
 /// A target whose connections go on.

@@ -49,7 +49,8 @@ pub mod eni_flag {
     pub const BALANCER: u16 = 64;
     /// The ENI of an interface endpoint: what arrives goes on to a node.
     pub const ENDPOINT: u16 = 128;
-    /// A target that sees its clients' addresses: its answers go back to the node, whoever has those.
+    /// There are load balancers in its VPC, of which it may be a target that sees its clients' addresses: its answers go back
+    /// to the node, whoever has those.
     pub const BALANCED: u16 = 256;
 }
 

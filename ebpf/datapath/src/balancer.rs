@@ -43,6 +43,14 @@ pub struct Passage {
     pub reserved: u32,
 }
 
+impl Passage {
+    /// Whether the node listens to what the packet is for. No target group has the number 0.
+    #[inline(always)]
+    const fn is_listened_to(&self) -> bool {
+        self.listener.group.0 != 0
+    }
+}
+
 /// What is left to be done with a packet at a load balancer.
 mod step {
     /// It goes to the client.
@@ -126,17 +134,24 @@ pub fn come_in<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Resul
             return answer(stages, walk);
         }
     }
+    let node = if is_endpoint { node_behind(stages, walk) } else { door };
+    let port = walk.packet.dst_port;
+    walk.passage.listener = listener(stages, walk, node, port).unwrap_or_default();
     // Nobody can tell whose a later fragment is.
-    let is_known = !walk.packet.has(packet_flag::LATER_FRAGMENT)
+    let is_mapped = !walk.packet.has(packet_flag::LATER_FRAGMENT)
         && nat::is_mapped(stages, walk, &forward_key(walk, door))
         && !nat::is_succeeded(walk);
-    if !is_known {
+    let is_known = is_mapped && goes_on(stages, walk);
+    walk.passage.step = if is_known { step::GO_ON } else { step::CONNECT };
+    // Where the target is gone, the next packet begins a connection of the node's; what can't begin one ends with the old.
+    let is_new = !is_mapped || !is_known && begins(walk);
+    let is_asked = if is_endpoint { !is_mapped } else { is_new };
+    if is_asked {
         security_group::admit(stages, walk)?;
     }
     if is_endpoint {
-        cross(stages, walk, is_known)?;
+        cross(stages, walk, is_new)?;
     }
-    walk.passage.step = if is_known { step::GO_ON } else { step::CONNECT };
     if walk.packet.has(packet_flag::ICMP_ERROR) {
         return if is_known {
             Ok(())
@@ -144,28 +159,31 @@ pub fn come_in<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Resul
             Err(DropReason::BALANCER_PROTOCOL)
         };
     }
-    listen(stages, walk)
+    listen(walk)
 }
 
 /// Whether somebody listens, and the connection goes on or begins.
 #[inline(always)]
-fn listen<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<(), DropReason> {
+fn listen<I: Family>(walk: &Walk<I>) -> Result<(), DropReason> {
     if !has_ports(walk.packet.protocol) {
         return Err(DropReason::BALANCER_PROTOCOL);
     }
     if walk.packet.has(packet_flag::LATER_FRAGMENT) {
         return Err(DropReason::BALANCER_FRAGMENT);
     }
-    let port = walk.packet.dst_port;
-    walk.passage.listener = listener(stages, walk, walk.far_device, port).ok_or(DropReason::NO_LISTENER)?;
-    if walk.passage.step == step::GO_ON && goes_on(stages, walk) {
-        return Ok(());
+    if !walk.passage.is_listened_to() {
+        return Err(DropReason::NO_LISTENER);
     }
-    walk.passage.step = step::CONNECT;
-    if walk.packet.protocol == protocol::TCP && !walk.packet.opens() {
+    if walk.passage.step == step::CONNECT && !begins(walk) {
         return Err(DropReason::BALANCER_RESET);
     }
     Ok(())
+}
+
+/// Whether a connection may begin with the packet.
+#[inline(always)]
+const fn begins<I: Family>(walk: &Walk<I>) -> bool {
+    walk.packet.protocol != protocol::TCP || walk.packet.opens()
 }
 
 /// Sends the packet to the target of the mapping in the walk, as from an ENI with the node's groups (semantics 4.1, 13.8).
@@ -183,7 +201,10 @@ pub fn forward<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Resul
     }
     let groups = walk.far.group_set;
     go_on(stages, walk, groups)?;
-    security_group::let_out(stages, walk, groups)
+    if walk.passage.step == step::CONNECT {
+        security_group::let_out(stages, walk, groups)?;
+    }
+    Ok(())
 }
 
 /// By what answers are known: at the node itself, or in the VPC of a target that sees its clients.
@@ -208,9 +229,19 @@ fn forward_key<I: Family>(walk: &Walk<I>, door: Device) -> FlowKey<I> {
     }
 }
 
+/// The node that the endpoint at which the walk is leads to; none if there is none.
+#[inline(always)]
+fn node_behind<I: Family, S: Stages<I>>(stages: &S, walk: &Walk<I>) -> Device {
+    let bank = walk.generation.bank();
+    let device = walk.far_device;
+    stages
+        .endpoint(&EniKey { bank, device })
+        .map_or(Device::NONE, |endpoint| endpoint.node)
+}
+
 /// From an endpoint to the node behind it, in the VPC of the service. Nothing between the two sees the packet.
 #[inline(always)]
-fn cross<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>, is_known: bool) -> Result<(), DropReason> {
+fn cross<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>, is_new: bool) -> Result<(), DropReason> {
     let bank = walk.generation.bank();
     let device = walk.far_device;
     let endpoint = stages.endpoint(&EniKey { bank, device }).ok_or(DropReason::NO_ENI)?;
@@ -229,7 +260,7 @@ fn cross<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>, is_known: bool
     }
     move_to(stages, walk, node)?;
     narrow(walk);
-    if !is_known && endpoint.flags & endpoint_flag::ENFORCED != 0 {
+    if is_new && endpoint.flags & endpoint_flag::ENFORCED != 0 {
         // No group of the consumer's is known to the provider's.
         walk.identity = GroupSetId::NONE;
         security_group::admit(stages, walk)?;
@@ -260,15 +291,19 @@ fn listener<I: Family, T: TablesOf<I>>(tables: &T, walk: &Walk<I>, node: Device,
     })
 }
 
-/// Whether the target of the mapping in the walk is still there.
+/// Whether the target of the mapping in the walk is still there; and if nobody listens any more, that is what is told.
 #[inline(always)]
 fn goes_on<I: Family, T: TablesOf<I>>(tables: &T, walk: &Walk<I>) -> bool {
     let target = &walk.mapping.becomes;
+    if !walk.passage.is_listened_to() {
+        return true;
+    }
     tables.is_target(&TargetKey {
         bank: walk.generation.bank(),
         group: walk.passage.listener.group,
         address: target.dst(),
         port: target.dst_port(),
+        protocol: target.protocol(),
         reserved: 0,
     })
 }

@@ -336,7 +336,9 @@ fn insert_embryo<I: Family, S: Stages<I>>(stages: &S, entry: &FlowEntry<I>) {
 /// connection (semantics 5.1: a route changes the path, not the state). It stays as an embryo until that ENI's own next
 /// packet makes it an entry again, or it is forgotten.
 pub fn replace<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I>) {
+    // With another mapping it is another connection, to which nobody answers by the old one.
     let left = scratch.old.twin_key != scratch.twin.key
+        && scratch.old.born == scratch.entry.born
         && conntrack::copy(stages, FlowTable::Main, &scratch.old.twin_key, &mut scratch.back.found);
     insert_embryos(stages, scratch);
     if left {

@@ -4,7 +4,7 @@ mod choice;
 mod error;
 mod flow;
 
-pub(super) use flow::{Flow, Flows, Leg, Source};
+pub(super) use flow::{By, Flow, Flows, Leg, Source};
 
 use super::bytes::Side;
 use super::fault::{Answer, Fault};
@@ -60,7 +60,9 @@ pub(super) fn pass(moment: Moment<'_>, walk: &mut Walk, node: Eni) -> Result<(),
 /// From a client to a target.
 pub(super) fn go_there(moment: Moment<'_>, walk: &mut Walk, entrance: Entrance) -> Result<(), Fault> {
     let going = go_on(moment, &walk.header, entrance)?;
+    let is_guess = going.is_some_and(|(flow, _)| moment.model.flows.is_guess(&flow));
     let (flow, leg) = match going {
+        Some((flow, leg)) if is_guess => (flow, learn(moment, walk, entrance, flow).unwrap_or(leg)),
         Some(going) => going,
         None => begin(moment, walk, entrance)?,
     };
@@ -78,7 +80,10 @@ pub(super) fn go_there(moment: Moment<'_>, walk: &mut Walk, entrance: Entrance) 
     walk.changes.push(Change::Balanced {
         flow,
         leg,
-        outward: true,
+        by: match (is_guess || going.is_none()) && !choice::tells_port(moment) {
+            true => By::ClientUnseen,
+            false => By::Client,
+        },
     });
     go_on_from(moment, walk, node);
     if going.is_none() && moment.world().has_groups(node) {
@@ -87,6 +92,12 @@ pub(super) fn go_there(moment: Moment<'_>, walk: &mut Walk, entrance: Entrance) 
         left.map_err(|reason| walk.told(reason))?;
     }
     Ok(())
+}
+
+/// What a node has chosen before, of which nobody has seen all.
+fn learn(moment: Moment<'_>, walk: &mut Walk, entrance: Entrance, flow: Flow) -> Option<Leg> {
+    let service = moment.world().service(entrance.node, flow.protocol, flow.port)?;
+    choice::choose(moment, walk, &service, entrance, flow).ok()
 }
 
 /// A connection that is known goes on, as long as there is its listener, and its target. Else it is over, and what is no
@@ -232,7 +243,7 @@ fn go_back(moment: Moment<'_>, walk: &mut Walk, flow: Flow, leg: Leg) -> Result<
     walk.changes.push(Change::Balanced {
         flow,
         leg,
-        outward: false,
+        by: By::Target,
     });
     walk.gateways.push(match leg.is_preserved(&flow) {
         true => Gateway::BalancedBackPreserved,

@@ -2,7 +2,7 @@
 
 use super::header::{Fragment, Header};
 use super::held::Held;
-use super::load_balancer::{Flow, Leg, Source};
+use super::load_balancer::{By, Flow, Leg, Source};
 use super::nat::{Chosen, Client};
 use super::tracking::{Direction, Tracked, Tuple};
 use super::walk::{Kept, Spot};
@@ -34,7 +34,7 @@ pub(super) enum Change {
     Balanced {
         flow: Flow,
         leg: Leg,
-        outward: bool,
+        by: By,
     },
     Stuck {
         source: Source,
@@ -104,8 +104,8 @@ impl Model {
                 chosen,
                 outward,
             } => self.mappings.saw(client, chosen, outward, tcp_flags, now),
-            Change::Balanced { flow, leg, outward } => {
-                self.flows.saw(&self.world, (flow, leg), outward, tcp_flags, now);
+            Change::Balanced { flow, leg, by } => {
+                self.flows.saw(&self.world, (flow, leg), by, tcp_flags, now);
             }
             Change::Stuck {
                 source,

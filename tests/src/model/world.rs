@@ -9,7 +9,7 @@ pub(super) use load_balancer::{Service, Target};
 use groundplane::resources::{
     InterfaceType, NetworkAclEntry, NetworkInterface, PrefixList, Resources, RouteTable, SecurityGroupRule, Subnet, Vpc,
 };
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 
 /// An ENI's number, which it keeps from one configuration to the next.
@@ -33,6 +33,9 @@ pub(super) struct World {
     subnets: Vec<Around>,
     /// By NACL: its inbound and its outbound list, lowest number first.
     acls: Vec<[Vec<NetworkAclEntry>; 2]>,
+    /// The load balancers of nodes, and the endpoints of ENIs, by where they are in their lists.
+    nodes: BTreeMap<Eni, usize>,
+    endpoints: BTreeMap<Eni, usize>,
 }
 
 #[derive(Clone, Debug)]
@@ -83,6 +86,8 @@ impl World {
         let around = |subnet| Around::find(&resources, subnet);
         self.subnets = resources.subnets.iter().map(around).collect();
         self.resources = resources;
+        self.nodes = self.find_nodes();
+        self.endpoints = self.find_endpoints();
     }
 
     pub(super) fn eni_named(&self, id: &str) -> Eni {

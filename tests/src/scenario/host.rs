@@ -10,7 +10,7 @@ use crate::model::{self, At, Model, Verdict};
 use crate::packet::{BROADCAST, Packet, Parsed, ROUTER};
 use crate::reasons;
 use crate::topology::Topology;
-use crate::twin::{Heard, Twin, component_on};
+use crate::twin::{Heard, Twin, components};
 use anyhow::{Context as _, Result, bail, ensure};
 use groundplane_abi::nacl::direction;
 use groundplane_abi::{Device, DropReason};
@@ -319,7 +319,8 @@ impl Running {
 
     /// Which ENI, that no guest has, has a device of the plan's own.
     fn component_on(&self, device: Device) -> Result<String> {
-        let eni = component_on(&self.topology, device);
+        let components = components(&self.topology);
+        let eni = components.get(&device);
         Ok(eni.context("a device without an ENI")?.name.clone())
     }
 }

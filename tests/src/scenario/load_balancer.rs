@@ -5,8 +5,10 @@ use super::{Flow, Scene, Told, accepted, code, dropped_arriving, only, tcp};
 use crate::packet::{Packet, flag};
 use crate::topology::{Topology, address, tcp as tcp_to};
 
-/// The node of VPC-A's load balancer, in A1, and that of T0's in P1.
-const NODE: &str = "10.0.1.50";
+/// The node of VPC-A's load balancer, in A1.
+const NODE: &str = "10.0.1.51";
+/// That of T0's in P1.
+const T0_NODE: &str = "10.0.1.50";
 
 /// A load balancer inside of VPC-A, with targets as instances or by their addresses.
 fn balance(t0: &mut Topology, target_type: &str, targets: &[&str]) {
@@ -44,7 +46,7 @@ pub fn s21_a_session_by_a_load_balancer_is_tracked_whatever_the_rules(scene: &mu
 pub fn s84_what_is_no_connection_is_reset_and_what_nobody_listens_to_is_not(scene: &mut Scene) {
     let segment = |port| {
         let packet = Packet::tcp().flags(flag::ACK);
-        packet.ip_from(address("10.0.3.60"), 4000).ip_to(address(NODE), port)
+        packet.ip_from(address("10.0.3.60"), 4000).ip_to(address(T0_NODE), port)
     };
     scene
         .when(only("t3", "t1", segment(443)))

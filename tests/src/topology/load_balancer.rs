@@ -1,11 +1,11 @@
 //! Load balancers of a topology, what they pass packets on to, and the endpoints that lead to them.
 
-use super::shorthand::address4;
+use super::shorthand::{address4, address6};
 use super::{Groups, Topology};
 use groundplane::resources::{
     Action, AllowedPrincipal, Attribute, EndpointGroup, InterfaceType, Listener, LoadBalancer, LoadBalancerAddress,
-    LoadBalancerZone, NetworkInterface, Target, TargetGroup, TargetHealth, TargetHealthDescription, VpcEndpoint,
-    VpcEndpointService,
+    LoadBalancerZone, NetworkInterface, SubnetConfiguration, Target, TargetGroup, TargetHealth,
+    TargetHealthDescription, VpcEndpoint, VpcEndpointService,
 };
 
 /// Where the objects of a topology are that have ARNs.
@@ -63,14 +63,29 @@ impl Topology {
     }
 
     fn nodes_mut(&mut self, name: &str) -> impl Iterator<Item = &mut NetworkInterface> {
-        let zones = &named!(self, load_balancers, name).availability_zones;
-        let addresses = zones.iter().flat_map(|zone| &zone.load_balancer_addresses);
-        let addresses: Vec<_> = addresses.filter_map(|it| it.private_ipv4_address).collect();
+        let zones = named!(self, load_balancers, name).availability_zones.clone();
         let enis = self.resources.network_interfaces.iter_mut();
         enis.filter(move |eni| {
-            let is_node = eni.interface_type == InterfaceType::NetworkLoadBalancer;
-            is_node && addresses.contains(&eni.private_ip_addresses[0])
+            let is_in = |zone: &LoadBalancerZone| {
+                let address = zone.load_balancer_addresses[0].private_ipv4_address;
+                zone.subnet_id.as_ref() == Some(&eni.subnet_id) && address == Some(eni.private_ip_addresses[0])
+            };
+            eni.interface_type == InterfaceType::NetworkLoadBalancer && zones.iter().any(is_in)
         })
+    }
+
+    /// The IPv6 address of a load balancer's node in a subnet.
+    pub fn balancer6(&mut self, name: &str, subnet: &str, address: &str) -> &mut Self {
+        self.within(subnet)
+            .secondary_address(&format!("{name}-{subnet}"), address);
+        let subnet_id = self.resources.subnets[self.subnet].subnet_id.clone();
+        let balancer = named!(self, load_balancers, name);
+        balancer.ip_address_type = Some("dualstack".to_owned());
+        let zones = balancer.availability_zones.iter_mut();
+        for zone in zones.filter(|zone| zone.subnet_id.as_ref() == Some(&subnet_id)) {
+            zone.load_balancer_addresses[0].ipv6_address = Some(address6(address));
+        }
+        self
     }
 
     /// Whether a load balancer's groups are asked about what comes by endpoints.
@@ -152,6 +167,16 @@ impl Topology {
     /// Registers an ENI with a group, by its address or as an instance.
     pub fn target(&mut self, group: &str, eni: &str) -> &mut Self {
         let id = self.target_id(group, eni);
+        self.register(group, id)
+    }
+
+    /// By its IPv6 address.
+    pub fn target6(&mut self, group: &str, eni: &str) -> &mut Self {
+        let id = self.interface(eni).ipv6_addresses[0].to_string();
+        self.register(group, id)
+    }
+
+    fn register(&mut self, group: &str, id: String) -> &mut Self {
         let target = TargetHealthDescription {
             target: Target {
                 id,
@@ -243,8 +268,13 @@ impl Topology {
             let eni = self.interface(&eni);
             endpoint.vpc_id = Some(eni.vpc_id.clone());
             endpoint.subnet_ids.push(eni.subnet_id.clone());
+            endpoint.subnet_configurations.push(SubnetConfiguration {
+                subnet_id: Some(eni.subnet_id.clone()),
+                ipv4: Some(address4(address)),
+                ipv6: None,
+            });
             endpoint.network_interface_ids.push(eni.network_interface_id.clone());
-            endpoint.groups = eni.groups.iter().map(of_group).collect();
+            endpoint.groups = eni.groups.iter().map(|id| of_group(id)).collect();
         }
         self.resources.vpc_endpoints.push(endpoint);
         self
@@ -252,7 +282,19 @@ impl Topology {
 
     /// An IPv6 address of an endpoint's ENI. 14.4: "Endpoint ENIs have DenyAllIgwTraffic=true for IPv6."
     pub fn endpoint6(&mut self, eni: &str, address: &str) -> &mut Self {
-        self.secondary_address(eni, address).deny_all_igw_traffic(eni, true)
+        self.secondary_address(eni, address).deny_all_igw_traffic(eni, true);
+        let (id, subnet_id) = (
+            self.interface(eni).network_interface_id.clone(),
+            self.interface(eni).subnet_id.clone(),
+        );
+        let mut endpoints = self.resources.vpc_endpoints.iter_mut();
+        let endpoint = endpoints.find(|it| it.network_interface_ids.contains(&id));
+        let endpoint = endpoint.unwrap_or_else(|| panic!("no endpoint with {eni}"));
+        endpoint.ip_address_type = Some("dualstack".to_owned());
+        let mut subnets = endpoint.subnet_configurations.iter_mut();
+        let subnet = subnets.find(|it| it.subnet_id.as_ref() == Some(&subnet_id));
+        subnet.expect("every ENI has a subnet").ipv6 = Some(address6(address));
+        self
     }
 
     /// `available`, `pendingAcceptance`, `rejected` and the like.
@@ -265,7 +307,7 @@ impl Topology {
     pub fn endpoint_groups(&mut self, name: &str, groups: &[&str]) -> &mut Self {
         let groups: Vec<_> = groups.iter().map(|group| self.group_id(group)).collect();
         let endpoint = named!(self, vpc_endpoints, name);
-        endpoint.groups = groups.iter().map(of_group).collect();
+        endpoint.groups = groups.iter().map(|id| of_group(id)).collect();
         let ids = endpoint.network_interface_ids.clone();
         let enis = self.resources.network_interfaces.iter_mut();
         for eni in enis.filter(|eni| ids.contains(&eni.network_interface_id)) {
@@ -280,9 +322,9 @@ impl Topology {
     }
 }
 
-fn of_group(id: &String) -> EndpointGroup {
+fn of_group(id: &str) -> EndpointGroup {
     EndpointGroup {
-        group_id: Some(id.clone()),
+        group_id: Some(id.to_owned()),
         group_name: None,
     }
 }

@@ -84,24 +84,24 @@ impl Topology {
             .public_address("p1", "203.0.113.10")
             .public_address("p2", "203.0.113.11")
             .nat_gateway("nat-A", "10.0.10.200", Some("203.0.113.200"));
-        for (subnet, zone) in T0_ZONES {
-            topology.zone(subnet, zone);
-        }
         topology.service_list(S3, &["192.0.2.0/24"]);
         topology.private_link();
-        topology.within("APUB");
         topology
     }
 
-    /// T0's load balancer, service and endpoint.
+    /// T0's zones, load balancer, service and endpoint.
     fn private_link(&mut self) {
+        for (subnet, zone) in T0_ZONES {
+            self.zone(subnet, zone);
+        }
         self.load_balancer("nlb-P", &[("P1", "10.0.1.50"), ("P3", "10.0.3.50")])
             .target_group("targets-P", "ip", "TCP", 8443)
             .target("targets-P", "t1")
             .target("targets-P", "t3")
             .listener("nlb-P", "TCP", 443, "targets-P")
             .endpoint_service("svc-P", &["nlb-P"])
-            .endpoint("vpce-1", "svc-P", &[("A1", "10.0.1.70"), ("A3", "10.0.3.70")]);
+            .endpoint("vpce-1", "svc-P", &[("A1", "10.0.1.70"), ("A3", "10.0.3.70")])
+            .within("APUB");
     }
 
     /// The middlebox of several of T0's scenarios (semantics S10): `fw` in a subnet of its own, its check off.

@@ -4,7 +4,7 @@ use groundplane::resources::{
     Destination, NetworkAclEntry, Route, RouteOrigin, RouteState, RouteTarget, RuleAction, Vpc,
 };
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 pub(super) fn local_routes(vpc: &Vpc) -> Vec<Route> {
     vpc.blocks().map(local_route).collect()
@@ -81,6 +81,10 @@ pub(super) fn net6(cidr: &str) -> Ipv6Net {
 #[must_use]
 pub fn address(text: &str) -> IpAddr {
     text.parse().expect("an address")
+}
+
+pub(super) fn address6(text: &str) -> Ipv6Addr {
+    text.parse().expect("an IPv6 address")
 }
 
 pub(super) fn address4(text: &str) -> Ipv4Addr {

@@ -4,6 +4,7 @@
 //! Needs root and BPF, and fails where it has neither.
 
 mod allowance;
+mod balancer;
 mod churn;
 mod differential;
 mod exhaustion;

@@ -16,11 +16,12 @@ use groundplane_tests::model::{At, Drop, Model, Seen, Verdict};
 use groundplane_tests::packet::Parsed;
 use groundplane_tests::reasons;
 use groundplane_tests::topology::Topology;
-use groundplane_tests::twin::{self, Heard, Twin, component_on};
+use groundplane_tests::twin::{self, Heard, Twin, components};
 use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 pub(crate) use reach::{BALANCER_REASONS, REASONS, Reach};
 use speech::Heap;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Packets and pauses of a conversation.
@@ -38,6 +39,8 @@ pub(crate) struct Room {
     topology: Topology,
     model: Model,
     twin: Twin,
+    /// The ids of the ENIs that no guest has, by their devices.
+    components: BTreeMap<Device, String>,
     now: Duration,
     /// What has happened, a line each.
     story: Vec<String>,
@@ -75,6 +78,7 @@ impl Room {
         Self {
             model: Model::new(topology.resources.clone()),
             twin: Twin::of(&twin::compile(&topology), SMALL),
+            components: ids(&topology),
             topology,
             now: Duration::ZERO,
             story: Vec::new(),
@@ -86,6 +90,7 @@ impl Room {
         self.model.configure(topology.resources.clone());
         self.twin.configure(topology);
         self.topology = topology.clone();
+        self.components = ids(topology);
         self.story.push("another configuration".to_owned());
     }
 
@@ -183,7 +188,7 @@ impl Room {
         let at = match event.at {
             Device::INTERNET => Place::Internet,
             device if self.topology.eni_on(device).is_some() => Place::Guest(device),
-            device => Place::Component(component_on(&self.topology, device)?.network_interface_id.clone()),
+            device => Place::Component(self.components.get(&device)?.clone()),
         };
         Some(Told {
             at,
@@ -197,6 +202,13 @@ impl Room {
         let story = self.story[last..].join("\n");
         format!("\n{story}\n{wrong}")
     }
+}
+
+fn ids(topology: &Topology) -> BTreeMap<Device, String> {
+    let components = components(topology).into_iter();
+    components
+        .map(|(device, eni)| (device, eni.network_interface_id.clone()))
+        .collect()
 }
 
 fn expected_drop(topology: &Topology, drop: &Drop) -> Told {

@@ -32,6 +32,7 @@ pub(crate) fn listen(seed: u64, index: u64, reach: &mut Reach) -> Result<(), Str
             8..11 => {
                 world::change(&mut topology, &mut random);
                 room.configure(&topology);
+                heap.changed();
                 is_changed = true;
                 reach.changed();
             }

@@ -11,6 +11,7 @@ mod fragment;
 mod gateways;
 mod half_open;
 mod icmp_error;
+mod load_balancer;
 mod malformed;
 mod nacl;
 mod neighbor;

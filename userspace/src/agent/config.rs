@@ -164,8 +164,24 @@ impl Tables {
     #[must_use]
     pub fn capacities(&self) -> Vec<(&'static str, u32)> {
         use map::{ip4, ip6};
-        let names4 = [ip4::FLOWS, ip4::RING, ip4::EMBRYOS, ip4::ADDRESSES, ip4::ROUTES];
-        let names6 = [ip6::FLOWS, ip6::RING, ip6::EMBRYOS, ip6::ADDRESSES, ip6::ROUTES];
+        let names4 = [
+            ip4::FLOWS,
+            ip4::RING,
+            ip4::BINDINGS,
+            ip4::BINDING_COUNTS,
+            ip4::EMBRYOS,
+            ip4::ADDRESSES,
+            ip4::ROUTES,
+        ];
+        let names6 = [
+            ip6::FLOWS,
+            ip6::RING,
+            ip6::BINDINGS,
+            ip6::BINDING_COUNTS,
+            ip6::EMBRYOS,
+            ip6::ADDRESSES,
+            ip6::ROUTES,
+        ];
         let families = [(self.ipv4, names4), (self.ipv6, names6)];
         families
             .into_iter()
@@ -174,17 +190,24 @@ impl Tables {
     }
 }
 
+/// Rows of mappings, however few connections there may be: one NAT gateway's address has 55,000 to a destination.
+const FEWEST_BINDINGS: u32 = 131_072;
+
 impl FamilyTables {
-    fn of(self, names: [&'static str; 5]) -> impl Iterator<Item = (&'static str, u32)> {
+    fn of(self, names: [&'static str; 7]) -> impl Iterator<Item = (&'static str, u32)> {
         // A connection is two entries, and the ring that lists connections fits the table.
         let flows = self
             .connections
             .map(|Entries(connections)| connections.saturating_mul(2));
         let ring = flows.map(|flows| Capacity { flows, embryos: 0 }.ring_slots());
+        // Any of them may pass a NAT gateway or a load balancer, which has two rows of it; a few pass two.
+        let bindings = flows.map(|flows| flows.max(FEWEST_BINDINGS));
         let entries = |entries: Option<Entries>| entries.map(|Entries(number)| number);
         let sizes = [
             flows,
             ring,
+            bindings,
+            bindings.map(|bindings| bindings / 2),
             entries(self.half_open),
             entries(self.addresses),
             entries(self.routes),

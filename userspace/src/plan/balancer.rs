@@ -7,7 +7,7 @@ use super::lookup::Lookup;
 use super::objects::Objects;
 use super::{Family, Plan, nat};
 use crate::resources::{
-    InterfaceType, Listener, LoadBalancer, NetworkInterface, Resources, Subnet, TargetGroup, TargetPlace, TargetUse,
+    InterfaceType, Listener, LoadBalancer, NetworkInterface, Subnet, TargetGroup, TargetPlace, TargetUse,
 };
 use groundplane_abi::balancer::{
     EndpointEntry, ListenerEntry, ListenerKey, PLACES, Place, PlacesKey, TargetEntry, TargetKey, endpoint_flag,
@@ -17,20 +17,6 @@ use groundplane_abi::eni::EniKey;
 use groundplane_abi::wire::protocol;
 use groundplane_abi::{Bank, Device, Ip4, Ip6, Port, TargetGroupId};
 use ipnet::IpNet;
-use std::collections::BTreeSet;
-
-/// The ENIs of targets that see their clients, by id: their answers go to a node, whoever has the client's address.
-pub(super) fn balanced(all: &Resources) -> BTreeSet<&str> {
-    let balancers = all.load_balancers.iter().filter(|one| one.is_network_and_there());
-    let listeners = balancers.flat_map(|balancer| all.listeners_of(balancer));
-    let groups = listeners.filter_map(|listener| all.target_group(listener));
-    let targets = groups
-        .filter(|group| group.preserves_client())
-        .flat_map(|group| all.targets(group));
-    targets
-        .filter_map(|target| Some(&*target.interface?.network_interface_id))
-        .collect()
-}
 
 pub(super) fn compile(lookup: &Lookup<'_>, vpc: &Objects<'_>, plan: &mut Plan) {
     for eni in &vpc.network_interfaces {
@@ -107,6 +93,16 @@ impl Node<'_, '_> {
             reserved: 0,
         };
         let rows = I::rows_mut(plan);
+        for (row, places) in (0..).zip(places.chunks(PLACES as usize)) {
+            let key = PlacesKey {
+                bank: Bank(0),
+                group: self.group,
+                zone,
+                row,
+            };
+            let entry = rows.places.entry(key).or_default();
+            entry.places.iter_mut().zip(places).for_each(|(to, from)| *to = *from);
+        }
         let protocols = [
             (protocol::TCP, listener.takes_tcp()),
             (protocol::UDP, listener.takes_udp()),
@@ -120,18 +116,8 @@ impl Node<'_, '_> {
                 reserved: 0,
             };
             rows.listeners.insert(key, entry);
+            self.insert_targets(group, protocol, rows);
         }
-        for (row, places) in (0..).zip(places.chunks(PLACES as usize)) {
-            let key = PlacesKey {
-                bank: Bank(0),
-                group: self.group,
-                zone,
-                row,
-            };
-            let entry = rows.places.entry(key).or_default();
-            entry.places.iter_mut().zip(places).for_each(|(to, from)| *to = *from);
-        }
-        self.insert_targets(group, rows);
     }
 
     /// Who takes new connections of the node, and of which zone these are: none if of all.
@@ -163,8 +149,8 @@ impl Node<'_, '_> {
         })
     }
 
-    /// All targets whose connections go on.
-    fn insert_targets<I: Family>(&self, group: &TargetGroup, rows: &mut super::FamilyRows<I>) {
+    /// All targets whose connections go on. Those of UDP do with an unhealthy one (semantics 13.5).
+    fn insert_targets<I: Family>(&self, group: &TargetGroup, protocol: u8, rows: &mut super::FamilyRows<I>) {
         let all = self.lookup.all;
         let zones: Vec<_> = all.zones_of(self.balancer).collect();
         let is_open = zones
@@ -173,7 +159,7 @@ impl Node<'_, '_> {
             .any(|target| target.takes == TargetUse::Unhealthy);
         let goes_on = |target: &TargetPlace<'_>| match target.takes {
             TargetUse::All | TargetUse::Known => true,
-            TargetUse::Unhealthy => is_open || !group.resets_unhealthy(),
+            TargetUse::Unhealthy => is_open || protocol == protocol::UDP || !group.resets_unhealthy(),
             TargetUse::Nothing => false,
         };
         for target in all.targets(group).filter(goes_on) {
@@ -185,6 +171,7 @@ impl Node<'_, '_> {
                 group: self.group,
                 address,
                 port: Port::new(target.port),
+                protocol,
                 reserved: 0,
             };
             rows.targets.insert(key, TargetEntry::default());

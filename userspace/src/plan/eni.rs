@@ -77,7 +77,7 @@ pub(super) fn compile_enis(lookup: &Lookup<'_>, vpc: &Objects<'_>, plan: &mut Pl
     for eni in &vpc.network_interfaces {
         check_alone(eni, problems);
         if let Some(numbered) = number(lookup, eni, problems) {
-            insert_eni(&numbered, lookup.balanced.contains(&*eni.network_interface_id), plan);
+            insert_eni(&numbered, lookup.returns.contains_key(&*eni.vpc_id), plan);
             insert_mac(&numbered, plan, &mut owners.macs, problems);
             insert_addresses(&numbered, plan, &mut owners.ip4, problems);
             insert_addresses(&numbered, plan, &mut owners.ip6, problems);

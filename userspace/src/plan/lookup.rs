@@ -4,7 +4,7 @@ use super::gateway::Gateways;
 use super::number::{Numbers, components, scopes, zones};
 use super::problem::{PlanProblem, Problems};
 use super::security_group::GroupSets;
-use super::{Binding, Bindings, GuestKind, balancer, gateway};
+use super::{Binding, Bindings, GuestKind, gateway};
 use crate::resources::{InterfaceType, NetworkInterface, PrefixList, Resources, SecurityGroup, Subnet};
 use crate::resources::{VpcBlockPublicAccessExclusion, VpcBlockPublicAccessOptions};
 use groundplane_abi::{Device, ScopeId};
@@ -23,9 +23,8 @@ pub(super) struct Lookup<'a> {
     pub(super) security_groups: Numbers<'a>,
     /// By ARN.
     pub(super) target_groups: Numbers<'a>,
-    /// ENIs that are targets which see their clients, by id.
-    pub(super) balanced: BTreeSet<&'a str>,
-    /// By which each VPC with load balancers or gateway endpoints knows answers: of such targets, and of services outside.
+    /// By which each VPC with load balancers or gateway endpoints knows answers: of targets that see their clients, and of
+    /// services outside.
     pub(super) returns: BTreeMap<&'a str, Device>,
     /// VPCs' attachments to transit gateways.
     pub(super) attachments: Numbers<'a>,
@@ -81,7 +80,6 @@ impl<'a> Lookup<'a> {
         Self {
             all,
             target_groups,
-            balanced: balancer::balanced(all),
             returns,
             attachments,
             enis: enis(all),

@@ -20,7 +20,8 @@ const PORTS: u32 = 64_512;
 /// tell the next port, and the same packet finds the same one.
 pub fn find_port<I: Family, T: TablesOf<I>>(tables: &T, walk: &mut Walk<I>) -> bool {
     let nat = walk.at;
-    let seed = seed(tables.secret(), &walk.packet);
+    // The same addresses and ports may be of guests of many VPCs, which an endpoint or a transit gateway leads here.
+    let seed = seed(tables.secret() ^ u64::from(walk.near_device.0), &walk.packet);
     if !find_address(tables, walk, nat, seed as u32) {
         return false;
     }

@@ -17,7 +17,8 @@ pub(crate) struct Stream<'a> {
     lab: &'a Lab,
     client: &'static str,
     address: String,
-    _server: Background,
+    /// None where another stream has it.
+    _server: Option<Background>,
 }
 
 /// How much a stream carries: a fifth of a second at the rates of namespaces, beside which getting going is nothing.
@@ -35,7 +36,7 @@ impl<'a> Stream<'a> {
             lab,
             client,
             address: address.to_string(),
-            _server: lab.start(server, &["iperf3", "--server"])?,
+            _server: Some(lab.start(server, &["iperf3", "--server"])?),
         };
         eventually(|| {
             Ok(!lab
@@ -46,6 +47,16 @@ impl<'a> Stream<'a> {
         })
         .with_context(|| format!("iperf3 doesn't listen in {server}"))?;
         Ok(stream)
+    }
+
+    /// One to the same server from another client, by another address.
+    pub(crate) fn from(&self, client: &'static str, address: Ipv4Addr) -> Self {
+        Self {
+            lab: self.lab,
+            client,
+            address: address.to_string(),
+            _server: None,
+        }
     }
 
     /// One run of the client: what the receiver has got.

@@ -1,5 +1,5 @@
-//! What one TCP stream reaches between two guests in different subnets, against a bare `bpf_redirect_peer` between two
-//! namespaces that differ from the guests in nothing.
+//! What one TCP stream reaches between two guests in different subnets, and by PrivateLink between two VPCs, against a bare
+//! `bpf_redirect_peer` between two namespaces that differ from the guests in nothing.
 
 use crate::Options;
 use crate::program::{load, object};
@@ -31,10 +31,39 @@ vpcs:
     subnets:
       front: { CidrBlock: 10.0.1.0/24 }
       back: { CidrBlock: 10.0.2.0/24 }
+    security_groups: { open: { ingress: [{ IpProtocol: \"-1\", CidrIpv4: 0.0.0.0/0 }] } }
     instances:
       web: { subnet: front, PrivateIpAddress: 10.0.1.10, namespace: $web }
       web2: { subnet: front, PrivateIpAddress: 10.0.1.11, namespace: $web2 }
-      db: { subnet: back, PrivateIpAddress: 10.0.2.10, namespace: $db }
+      db: { subnet: back, PrivateIpAddress: 10.0.2.10, groups: [default, open], namespace: $db }
+  blue:
+    CidrBlock: 10.0.0.0/16
+    subnets: { front: { CidrBlock: 10.0.1.0/24 } }
+    instances:
+      buyer: { subnet: front, PrivateIpAddress: 10.0.1.10, namespace: $buyer }
+load_balancers:
+  till:
+    Type: network
+    Scheme: internal
+    AvailabilityZones: [{ SubnetId: red/back, LoadBalancerAddresses: [{ PrivateIPv4Address: 10.0.2.50 }] }]
+target_groups:
+  shelves:
+    VpcId: red
+    Protocol: TCP
+    Port: 5201
+    TargetType: ip
+    TargetHealthDescriptions: [{ Target: { Id: 10.0.2.10 } }]
+listeners:
+  sale: { LoadBalancerArn: till, Port: 5201, Protocol: TCP, DefaultActions: [{ Type: forward, TargetGroupArn: shelves }] }
+vpc_endpoint_services:
+  sale: { NetworkLoadBalancerArns: [till], AcceptanceRequired: false }
+vpc_endpoints:
+  sale:
+    VpcEndpointType: Interface
+    VpcId: blue
+    ServiceName: sale
+    SubnetConfigurations: [{ SubnetId: blue/front, Ipv4: 10.0.1.70 }]
+    Groups: [{ GroupId: blue/default }]
 ";
 
 /// The two ends of the other side: the same addresses in the same subnets.
@@ -55,6 +84,9 @@ const ENDS: [End; 2] = [
     },
 ];
 
+/// Of the service in the buyer's VPC.
+const ENDPOINT: Ipv4Addr = Ipv4Addr::new(10, 0, 1, 70);
+
 struct End {
     namespace: &'static str,
     device: &'static str,
@@ -73,16 +105,23 @@ pub(crate) fn measure(options: &Options) -> Result<Vec<Row>> {
         Stream::new(&ours, "web", ("db", ENDS[1].address))?,
         Stream::new(&theirs, "left", ("right", ENDS[1].address))?,
     ];
-    let mut figures = [Vec::new(), Vec::new()];
+    let private_link = streams[0].from("buyer", ENDPOINT);
+    let streams = [&streams[0], &streams[1], &private_link];
+    let mut figures = [Vec::new(), Vec::new(), Vec::new()];
     for _ in 0..rounds(options) {
         for (stream, figures) in streams.iter().zip(&mut figures) {
             figures.push(stream.gbit_per_second(Direction::FromClient)?);
         }
     }
-    let [ours, theirs] = figures;
-    let theirs = ("bare redirect_peer", Sample::of(theirs)?);
-    let what = "TCP, one stream, across subnets".to_owned();
-    Ok(vec![Row::new(what, "Gbit/s", Sample::of(ours)?, theirs, BAR)?])
+    let [ours, theirs, private_link] = figures;
+    let theirs = || Ok::<_, anyhow::Error>(("bare redirect_peer", Sample::of(theirs.clone())?));
+    [("across subnets", ours), ("by PrivateLink", private_link)]
+        .into_iter()
+        .map(|(way, ours)| {
+            let what = format!("TCP, one stream, {way}");
+            Row::new(what, "Gbit/s", Sample::of(ours)?, theirs()?, BAR)
+        })
+        .collect()
 }
 
 /// Makes the other side.

@@ -11,6 +11,7 @@ use groundplane_tests::twin::Heard;
 use std::net::IpAddr;
 
 const OUTSIDE: [u8; 4] = [198, 51, 100, 7];
+const ENDPOINT: [u8; 4] = [10, 0, 1, 70];
 /// The port that is spoken to.
 const SERVER: u16 = 8_080;
 /// The port that is spoken from; connections between the same two need another one each.
@@ -30,7 +31,8 @@ pub(crate) struct Way {
 }
 
 /// `shop` reaches `partner` over a peering connection, `depot` by a transit gateway, and the internet: `web` by its own
-/// public address, `app` through the NAT gateway, as `depot` does by way of the transit gateway.
+/// public address, `app` through the NAT gateway, as `depot` does by way of the transit gateway. `buyer`, in a VPC with the
+/// same block, reaches `shelf` in `supplier` by PrivateLink.
 fn topology() -> Topology {
     let mut topology = Topology::new();
     topology.vpc("partner", "10.1.0.0/16");
@@ -61,6 +63,7 @@ fn topology() -> Topology {
         .eni("db", "10.0.3.10")
         .groups("db", Groups::INBOUND);
     connect(&mut topology);
+    private_link(&mut topology);
     topology
 }
 
@@ -88,6 +91,27 @@ fn connect(topology: &mut Topology) {
     }
 }
 
+/// A service of one VPC, and an endpoint of it in another with the same block.
+fn private_link(topology: &mut Topology) {
+    topology.vpc("supplier", "10.0.0.0/16");
+    topology
+        .subnet("supplier", "10.0.1.0/24")
+        .eni("shelf", "10.0.1.10")
+        .groups("shelf", Groups::INBOUND);
+    topology
+        .load_balancer("till", &[("supplier", "10.0.1.50")])
+        .target_group("shelves", "ip", "TCP", SERVER)
+        .target("shelves", "shelf")
+        .listener("till", "TCP", SERVER, "shelves")
+        .endpoint_service("sale", &["till"]);
+    topology.vpc("buyer", "10.0.0.0/16");
+    topology
+        .subnet("buyer", "10.0.1.0/24")
+        .eni("buyer", "10.0.1.10")
+        .groups("buyer", Groups::OUTBOUND)
+        .endpoint("sale", "sale", &[("buyer", "10.0.1.70")]);
+}
+
 /// Puts the topology in force and opens a connection of every kind.
 pub(crate) fn ways(kernel: &mut LoadedKernel) -> Result<Vec<Way>> {
     let topology = topology();
@@ -102,6 +126,7 @@ pub(crate) fn ways(kernel: &mut LoadedKernel) -> Result<Vec<Way>> {
     let central = open("stock", OUTSIDE, CLIENT)?;
     let kept = open("app", OUTSIDE, CLIENT + 1)?;
     kept.keep_ports(kernel)?;
+    let private_link = open("buyer", ENDPOINT, CLIENT)?;
     Ok(vec![
         local.there.named("inside of a VPC", None),
         peering.there.named("peering", Some("inside of a VPC")),
@@ -118,6 +143,10 @@ pub(crate) fn ways(kernel: &mut LoadedKernel) -> Result<Vec<Way>> {
         central
             .back
             .named("transit and NAT gateway, in", Some("NAT gateway, in")),
+        private_link.there.named("PrivateLink, to the service", None),
+        private_link
+            .back
+            .named("PrivateLink, to the client", Some("PrivateLink, to the service")),
     ])
 }
 

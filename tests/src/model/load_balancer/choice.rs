@@ -39,24 +39,23 @@ pub(super) fn choose(
             target,
         });
     }
-    let between = Between {
-        node: entrance.node,
-        protocol: flow.protocol,
-        source: flow.client,
-        target,
-    };
     if service.preserves_client() && !entrance.is_endpoint() {
-        if target.address == flow.client {
-            return Err(Reason::TargetMeetsItself);
-        }
-        let source_port = flow.client_port;
-        // Who answers whom would be nobody's to tell.
-        let is_free = is_nobody_elses(moment, &between, source_port, &flow);
-        return is_free
-            .then_some(Leg { between, source_port })
-            .ok_or(Reason::BalancerHasNoPortLeft);
+        return as_client(moment, entrance, flow, target);
     }
+    let between = Between::of(entrance.node, flow, target);
     behind_node(moment, between, flow, seen.as_ref())
+}
+
+/// The target sees the client: "client IP and port".
+fn as_client(moment: Moment<'_>, entrance: Entrance, flow: Flow, target: Target) -> Result<Leg, Reason> {
+    if target.address == flow.client {
+        return Err(Reason::TargetMeetsItself);
+    }
+    let (between, source_port) = (Between::of(entrance.node, flow, target), flow.client_port);
+    // Who answers whom would be nobody's to tell.
+    let is_free = is_nobody_elses(moment, &between, source_port, &flow);
+    let leg = Leg { between, source_port };
+    is_free.then_some(leg).ok_or(Reason::BalancerHasNoPortLeft)
 }
 
 /// Whether no other client speaks to a target from the same address and port by another node.
@@ -99,10 +98,24 @@ fn header_of(frame: &[u8]) -> Option<Header> {
     }
 }
 
-fn is_to(seen: &Header, target: &Target) -> bool {
-    let port = match seen.selector {
-        Selector::Ports { dst, .. } => Some(dst),
+/// Where it comes from, unless it is a later fragment.
+fn port_of(seen: &Header) -> Option<u16> {
+    match seen.selector {
+        Selector::Ports { src, .. } => Some(src),
         _ => None,
-    };
-    seen.dst == target.address && port == Some(target.port)
+    }
+}
+
+/// Whether what was seen says which port of its own the node has chosen.
+pub(super) fn tells_port(moment: Moment<'_>) -> bool {
+    moment
+        .seen
+        .and_then(header_of)
+        .is_some_and(|seen| port_of(&seen).is_some())
+}
+
+fn is_to(seen: &Header, target: &Target) -> bool {
+    // A later fragment doesn't say to which port.
+    let is_port = !matches!(seen.selector, Selector::Ports { dst, .. } if dst != target.port);
+    seen.dst == target.address && is_port
 }

@@ -55,6 +55,17 @@ struct Known {
     idle: Duration,
     /// How often it has begun after it was over.
     era: u64,
+    /// The node's port is made up.
+    is_guess: bool,
+}
+
+/// Who has sent a packet of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in super::super) enum By {
+    Client,
+    /// And the port that the node has chosen isn't in what came out.
+    ClientUnseen,
+    Target,
 }
 
 /// Whose a port is, and since when.
@@ -76,6 +87,16 @@ pub(in super::super) struct Flows {
 pub(in super::super) type Source = (Eni, String, IpAddr);
 
 impl Between {
+    /// Where a client is seen as it is.
+    pub(super) fn of(node: Eni, flow: Flow, target: Target) -> Self {
+        Self {
+            node,
+            protocol: flow.protocol,
+            source: flow.client,
+            target,
+        }
+    }
+
     /// As a target's packet says it, to whom it sees.
     pub(super) fn of_answer(node: Eni, protocol: u8, (address, port): (IpAddr, u16), source: IpAddr) -> Self {
         Self {
@@ -100,6 +121,10 @@ impl Flows {
         let is_there = world.interface(flow.door).has(flow.address);
         let lives = known.held.is_live_for(known.idle, now) && !known.held.is_succeeded_by(tcp_flags);
         (is_there && lives).then_some(known.leg)
+    }
+
+    pub(super) fn is_guess(&self, flow: &Flow) -> bool {
+        self.by_flow.get(flow).is_some_and(|known| known.is_guess)
     }
 
     /// The connection that a target speaks of. One that goes on with another target, because its own has gone, may still be
@@ -136,10 +161,11 @@ impl Flows {
         &mut self,
         world: &World,
         (flow, leg): (Flow, Leg),
-        outward: bool,
+        by: By,
         tcp_flags: u8,
         now: Duration,
     ) {
+        let outward = by != By::Target;
         let lives = self
             .leg_of(world, &flow, if outward { tcp_flags } else { 0 }, now)
             .is_some();
@@ -149,6 +175,7 @@ impl Flows {
             held: Held::default(),
             idle: Duration::ZERO,
             era: 0,
+            is_guess: false,
         });
         if !lives {
             (known.held, known.era) = (Held::default(), known.era + 1);
@@ -157,6 +184,7 @@ impl Flows {
         known.idle = service.map(|service| service.idle()).unwrap_or_default();
         if outward {
             known.leg = leg;
+            known.is_guess = by == By::ClientUnseen;
             let port = Port { flow, era: known.era };
             self.by_port
                 .entry(leg.between)

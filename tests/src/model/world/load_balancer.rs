@@ -5,6 +5,7 @@ use groundplane::resources::{
     Attribute, InterfaceType, Listener, LoadBalancer, TargetGroup, TargetHealthDescription, VpcEndpoint,
     VpcEndpointService,
 };
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -70,8 +71,14 @@ impl World {
 
     /// The load balancer whose node an ENI is.
     fn balancer_of(&self, eni: Eni) -> Option<&LoadBalancer> {
-        let mut balancers = self.resources.load_balancers.iter().filter(|it| balances(it));
-        balancers.find(|balancer| self.nodes_of(balancer).any(|node| node == eni))
+        self.nodes.get(&eni).map(|at| &self.resources.load_balancers[*at])
+    }
+
+    pub(super) fn find_nodes(&self) -> BTreeMap<Eni, usize> {
+        let balancers = self.resources.load_balancers.iter().enumerate();
+        let balancers = balancers.filter(|(_, it)| balances(it));
+        let nodes = balancers.flat_map(|(at, it)| self.nodes_of(it).map(move |eni| (eni, at)));
+        nodes.collect()
     }
 
     /// The nodes of a load balancer: of each zone the ENI in its subnet with its address.
@@ -88,8 +95,7 @@ impl World {
     }
 
     pub(in super::super) fn nodes(&self) -> impl Iterator<Item = Eni> + '_ {
-        let balancers = self.resources.load_balancers.iter().filter(|it| balances(it));
-        balancers.flat_map(|balancer| self.nodes_of(balancer))
+        self.nodes.keys().copied()
     }
 
     /// Whether an ENI is one that a node's targets may have: in the VPC, or in one that it is peered with (13.3).
@@ -151,11 +157,16 @@ impl World {
     }
 
     fn endpoint_of(&self, eni: Eni) -> Option<&VpcEndpoint> {
-        let interface = self.interface(eni);
-        let is_its = |endpoint: &&VpcEndpoint| endpoint.network_interface_ids.contains(&interface.network_interface_id);
-        let mut endpoints = self.resources.vpc_endpoints.iter();
-        let found = endpoints.find(is_its);
-        found.filter(|_| interface.interface_type == InterfaceType::VpcEndpoint)
+        self.endpoints.get(&eni).map(|at| &self.resources.vpc_endpoints[*at])
+    }
+
+    pub(super) fn find_endpoints(&self) -> BTreeMap<Eni, usize> {
+        let endpoints = self.resources.vpc_endpoints.iter().enumerate();
+        let enis = endpoints.flat_map(|(at, it)| {
+            let enis = it.network_interface_ids.iter();
+            enis.filter_map(move |id| Some((self.eni_of_id(id)?, at)))
+        });
+        enis.collect()
     }
 
     /// 14.3: "Packets pass only in Available."

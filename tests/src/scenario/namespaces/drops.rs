@@ -68,16 +68,22 @@ impl Drops {
     }
 }
 
-/// What a scenario calls whoever isn't a guest: a NAT gateway is told by its address.
+/// What a scenario calls whoever isn't a guest: what AWS has made is told by its address.
 fn place(told: &str, topology: &Topology) -> String {
-    let address = told
-        .strip_prefix("NAT gateway ")
-        .and_then(|it| it.parse::<IpAddr>().ok());
-    let Some(address) = address else {
+    let kinds = [
+        ("NAT gateway ", InterfaceType::NatGateway),
+        ("load balancer ", InterfaceType::NetworkLoadBalancer),
+        ("endpoint ", InterfaceType::VpcEndpoint),
+    ];
+    let mut found = kinds.into_iter().filter_map(|(name, kind)| {
+        let address = told.strip_prefix(name)?.parse::<IpAddr>().ok()?;
+        Some((kind, address))
+    });
+    let Some((kind, address)) = found.next() else {
         return INTERNET.to_owned();
     };
     let mut enis = topology.resources.network_interfaces.iter();
-    let eni = enis.find(|eni| eni.interface_type == InterfaceType::NatGateway && eni.has(address));
+    let eni = enis.find(|eni| eni.interface_type == kind && eni.has(address));
     eni.map_or_else(|| told.to_owned(), |eni| eni.name.clone())
 }
 

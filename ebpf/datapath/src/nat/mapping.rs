@@ -6,7 +6,7 @@ use crate::family::Family;
 use crate::scratch::Scratch;
 use crate::stages::Stages;
 use crate::walk::Walk;
-use crate::{TablesOf, reclaim};
+use crate::{FlowTable, TablesOf, reclaim};
 use groundplane_abi::flow::{FlowKey, state};
 use groundplane_abi::nat::MAPPINGS;
 use groundplane_abi::{Device, DropReason, Ip, Port};
@@ -129,6 +129,9 @@ fn bind_one<I: Family, S: Stages<I>>(
         if !insert(stages, walk, &wanted, (flow, born)) {
             return Err(wanted.refusal());
         }
+        if wanted.answer.device() == Device::GATEWAY_ENDPOINTS {
+            take_over(stages, walk, &wanted, flow);
+        }
         place += 1;
     }
     walk.wanted.len = 0;
@@ -179,6 +182,17 @@ fn give_way<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>, wanted: &Ma
     }
     if walk.mapping.becomes == wanted.answered() || !stages.is_live(walk) {
         stages.unbind(walk);
+    }
+}
+
+/// Takes out what stands in the way of answers from outside: the pair of another ENI's connection that the row was before,
+/// which no row speaks of any more.
+#[inline(never)]
+fn take_over<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>, wanted: &Mapping<I>, flow: &FlowKey<I>) {
+    let key = wanted.answer.at(Device::INTERNET);
+    let is_there = conntrack::copy(stages, FlowTable::Main, &key, &mut walk.found);
+    if is_there && walk.found.twin_device != flow.device() {
+        stages.retire(&key, walk.found.stamp as u32);
     }
 }
 

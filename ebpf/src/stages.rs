@@ -14,7 +14,7 @@ use groundplane_datapath::packet::{Packet, packet_flag};
 use groundplane_datapath::scratch::{Scratch, resumed};
 use groundplane_datapath::walk::{self, Walk};
 use groundplane_datapath::{
-    Answer, Family, Stages, balancer, commit, eni, internet, nacl, nat, parse, peering, reclaim, refuse,
+    Answer, Family, Stages, balancer, commit, eni, gateway_endpoint, internet, nacl, nat, parse, peering, reclaim, refuse,
     security_group, transit, translate, uplink,
 };
 
@@ -88,7 +88,7 @@ const NO_SCRATCH: u32 = DropReason::NO_SCRATCH.0 as u32;
 
 macro_rules! family {
     ($ip:ty, $walk:ident $leave:ident $group_egress:ident $group_ingress:ident $classify:ident $nacl:ident
-     $internet_out:ident $internet_in:ident $nat_out:ident $nat_in:ident $nat_send:ident $balance:ident $probe:ident $choose:ident $connect:ident $forward:ident $return_to_node:ident $answer_nat:ident $is_live:ident
+     $internet_out:ident $internet_in:ident $endpoint_out:ident $endpoint_in:ident $answers_client:ident $nat_out:ident $nat_in:ident $nat_send:ident $balance:ident $probe:ident $choose:ident $connect:ident $forward:ident $return_to_node:ident $answer_nat:ident $is_live:ident
      $find_port:ident $bind:ident $unbind:ident $cross:ident $transit:ident $refuse:ident $write_refusal:ident
      $translate:ident $clamp:ident $resume:ident $commit:ident $promote:ident $replace:ident $displace:ident
      $examine:ident $reclaim:ident $retire:ident $neighbor:ident $options:ident $quote:ident $parse:ident) => {
@@ -100,6 +100,9 @@ macro_rules! family {
         wrapper!($nacl, Walk<$ip>, nacl::evaluate, NO_SCRATCH);
         wrapper!($internet_out, Walk<$ip>, internet::out, NO_SCRATCH);
         wrapper!($internet_in, Walk<$ip>, internet::come_in, NO_SCRATCH);
+        wrapper!($endpoint_out, Walk<$ip>, gateway_endpoint::out, NO_SCRATCH);
+        wrapper!($endpoint_in, Walk<$ip>, gateway_endpoint::come_in, NO_SCRATCH);
+        wrapper!($answers_client, Walk<$ip>, gateway_endpoint::answers, 0);
         wrapper!($nat_out, Walk<$ip>, nat::out, NO_SCRATCH);
         wrapper!($nat_in, Walk<$ip>, nat::come_in, NO_SCRATCH);
         wrapper!($nat_send, Walk<$ip>, nat::send, NO_SCRATCH);
@@ -261,6 +264,21 @@ macro_rules! family {
             #[inline(always)]
             fn internet_in(&self, walk: &mut Walk<$ip>) -> DropReason {
                 reason($internet_in(walk))
+            }
+
+            #[inline(always)]
+            fn gateway_endpoint_out(&self, walk: &mut Walk<$ip>) -> DropReason {
+                reason($endpoint_out(walk))
+            }
+
+            #[inline(always)]
+            fn gateway_endpoint_in(&self, walk: &mut Walk<$ip>) -> DropReason {
+                reason($endpoint_in(walk))
+            }
+
+            #[inline(always)]
+            fn answers_client(&self, walk: &mut Walk<$ip>) -> bool {
+                $answers_client(walk) != 0
             }
 
             #[inline(always)]
@@ -438,13 +456,13 @@ macro_rules! family {
 
 family!(
     Ip4, walk4 leave4 group_egress4 group_ingress4 classify4 nacl4
-    internet_out4 internet_in4 nat_out4 nat_in4 nat_send4 balance4 probe4 choose4 connect4 forward4 return_to_node4 answer_nat4 is_live4 find_port4 bind4 unbind4 cross4
+    internet_out4 internet_in4 endpoint_out4 endpoint_in4 answers_client4 nat_out4 nat_in4 nat_send4 balance4 probe4 choose4 connect4 forward4 return_to_node4 answer_nat4 is_live4 find_port4 bind4 unbind4 cross4
     transit4 refuse4 write_refusal4 translate4 clamp4 resume4 commit4 promote4 replace4 displace4
     examine4 reclaim4 retire4 neighbor4 options4 quote4 parse4
 );
 family!(
     Ip6, walk6 leave6 group_egress6 group_ingress6 classify6 nacl6
-    internet_out6 internet_in6 nat_out6 nat_in6 nat_send6 balance6 probe6 choose6 connect6 forward6 return_to_node6 answer_nat6 is_live6 find_port6 bind6 unbind6 cross6
+    internet_out6 internet_in6 endpoint_out6 endpoint_in6 answers_client6 nat_out6 nat_in6 nat_send6 balance6 probe6 choose6 connect6 forward6 return_to_node6 answer_nat6 is_live6 find_port6 bind6 unbind6 cross6
     transit6 refuse6 write_refusal6 translate6 clamp6 resume6 commit6 promote6 replace6 displace6
     examine6 reclaim6 retire6 neighbor6 options6 quote6 parse6
 );

@@ -76,5 +76,8 @@ pub fn of(reason: Reason) -> DropReason {
         Reason::EndpointDoesNotCarryIt => DropReason::ENDPOINT_PROTOCOL,
         Reason::LargerThanTheEndpointTakes => DropReason::ENDPOINT_MTU,
         Reason::EndpointHasNoNode => DropReason::ENDPOINT_NO_NODE,
+        Reason::GatewayEndpointDoesNotCarryIt => DropReason::GATEWAY_ENDPOINT_PROTOCOL,
+        Reason::GatewayEndpointServesItsVpc => DropReason::GATEWAY_ENDPOINT_SOURCE,
+        Reason::AnswersAreSomebodyElses => DropReason::GATEWAY_ENDPOINT_TAKEN,
     }
 }

@@ -18,6 +18,7 @@ mod arrival;
 mod document;
 mod exchange;
 mod expected;
+mod gateway_endpoint;
 pub mod host;
 mod internet;
 mod list;
@@ -48,8 +49,8 @@ use std::time::Duration;
 
 /// The scenarios that are played, each a function of a scene.
 pub mod played {
-    pub use super::{internet::*, load_balancer::*, nacl::*, nat_gateway::*, peering::*, private_link::*, routing::*};
-    pub use super::{subnet::*, tracking::*, transit_gateway::*};
+    pub use super::{gateway_endpoint::*, internet::*, load_balancer::*, nacl::*, nat_gateway::*, peering::*};
+    pub use super::{private_link::*, routing::*, subnet::*, tracking::*, transit_gateway::*};
 }
 
 /// Where a scenario is played.

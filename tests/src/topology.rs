@@ -16,7 +16,7 @@ mod transit;
 
 pub use interface::Guest;
 pub use rule::{Rule, all, icmp, icmpv6, protocol, tcp, udp};
-pub use samples::OUTSIDE;
+pub use samples::{OUTSIDE, S3, S3_ADDRESS};
 pub use shorthand::{address, anywhere, anywhere6, nacl_rule, nacl_rule6, net, open_nacl};
 
 use groundplane::plan::Bindings;

@@ -122,6 +122,7 @@ reasons! {
     81 ENDPOINT_NO_NODE     "EndpointNoNode" "endpoint" "VPCE_SERVICE_NOT_INSTALLED_IN_AZ" "the service's load balancer has no node in the zone of the endpoint's network interface"
     82 GATEWAY_ENDPOINT_PROTOCOL "GatewayEndpointProtocol" "endpoint" "VPCE_GATEWAY_PROTOCOL_RESTRICTION" "a gateway endpoint carries TCP and ICMP echo alone"
     83 GATEWAY_ENDPOINT_SOURCE "GatewayEndpointSource" "endpoint" "VPCE_GATEWAY_EGRESS_SOURCE_ADDRESS_RESTRICTION" "a gateway endpoint serves its own VPC alone"
+    84 GATEWAY_ENDPOINT_TAKEN "GatewayEndpointTaken" "endpoint" "" "another VPC of this host has a client with the same address and port, and the service's answers to the two couldn't be told apart"
 }
 
 impl DropReason {

@@ -53,6 +53,8 @@ pub mod target {
     pub const ATTACHMENT: u32 = 11;
     /// In a table of a transit gateway: to another one, whose table the id is; 0 if it has none for what comes this way.
     pub const TRANSIT_TABLE: u32 = 12;
+    /// To a service outside, by the VPC's gateway endpoint (semantics 15).
+    pub const GATEWAY_ENDPOINT: u32 = 13;
 }
 
 /// A route with its target as a type.
@@ -69,6 +71,7 @@ pub enum Target {
     Transit(AttachmentId),
     Attachment(AttachmentId),
     TransitTable(RouteTableId),
+    GatewayEndpoint,
 }
 
 impl RouteEntry {
@@ -86,6 +89,7 @@ impl RouteEntry {
             Target::Transit(attachment) => (target::TRANSIT, attachment.0),
             Target::Attachment(attachment) => (target::ATTACHMENT, attachment.0),
             Target::TransitTable(table) => (target::TRANSIT_TABLE, table.0),
+            Target::GatewayEndpoint => (target::GATEWAY_ENDPOINT, 0),
         };
         Self { target, id }
     }
@@ -112,6 +116,7 @@ impl RouteEntry {
             target::TRANSIT => Ok(Target::Transit(AttachmentId(self.id))),
             target::ATTACHMENT => Ok(Target::Attachment(AttachmentId(self.id))),
             target::TRANSIT_TABLE => Ok(Target::TransitTable(RouteTableId(self.id))),
+            target::GATEWAY_ENDPOINT => Ok(Target::GatewayEndpoint),
             target::BLACKHOLE => Err(DropReason::BLACKHOLE_ROUTE),
             _ => Err(DropReason::UNUSABLE_TARGET),
         }

@@ -20,8 +20,8 @@ pub struct VpcEntry {
     /// Where answers to NAT gateways of peered VPCs go, whatever the tables of the subnets say (semantics 10.6): a table
     /// of routes to the addresses of those; 0 if there are none.
     pub return_table: RouteTableId,
-    /// By which answers of load balancers' targets are recognised whose clients' addresses are preserved; none if there are
-    /// no such targets.
+    /// By which the VPC's own answers are recognised that are no ENI's: of load balancers' targets whose clients' addresses are
+    /// preserved, and to clients of gateway endpoints. None if it has neither load balancers nor gateway endpoints.
     pub returns: Device,
     /// [`vpc_flag`] bits.
     pub flags: u16,
@@ -32,6 +32,8 @@ pub struct VpcEntry {
 pub mod vpc_flag {
     /// An internet gateway is attached.
     pub const INTERNET_GATEWAY: u16 = 1;
+    /// There is a gateway endpoint that can be used.
+    pub const GATEWAY_ENDPOINT: u16 = 2;
 }
 
 plain!(VpcKey = 8, VpcEntry = 16);

@@ -65,9 +65,16 @@ impl Pulse {
         entry: &FlowEntry<I>,
         now: u64,
     ) -> Self {
-        let (twin_seen, twin_packets) = tables
-            .look_up(table, entry.twin_key(), |twin| (twin.last_seen, twin.packets))
-            .unwrap_or((0, 0));
+        let device = entry.key.device();
+        // Where two connections' twins have one key, the one in the table may be the other's, which says nothing.
+        let look = |twin: &FlowEntry<I>| {
+            if twin.twin_device == device {
+                (twin.last_seen, twin.packets)
+            } else {
+                (0, 0)
+            }
+        };
+        let (twin_seen, twin_packets) = tables.look_up(table, entry.twin_key(), look).unwrap_or((0, 0));
         let last_seen = entry.last_seen.max(twin_seen);
         let fewer = entry.packets.min(twin_packets);
         Self {

@@ -12,14 +12,14 @@ use crate::walk::{Walk, route};
 use crate::{Tables, TablesOf, uplink};
 use groundplane_abi::eni::{EniKey, SubnetEntry, SubnetKey, eni_flag, subnet_flag};
 use groundplane_abi::flow::{FlowKey, state};
-use groundplane_abi::internet::PublicKey;
+use groundplane_abi::internet::{PublicKey, public_flag};
 use groundplane_abi::nacl::direction;
 use groundplane_abi::route::{Target, target};
 use groundplane_abi::vpc::{VpcKey, vpc_flag};
 use groundplane_abi::{Device, DropReason, GroupSetId, Mac, RouteTableId, ScopeId, SubnetId};
 
 /// Semantics 23.
-const MTU: u16 = 1500;
+pub(crate) const MTU: u16 = 1500;
 
 /// How long an egress-only gateway remembers an idle connection: this project's choice, that of a NAT gateway.
 const EGRESS_ONLY_IDLE: u16 = 350;
@@ -80,13 +80,18 @@ pub fn come_in<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Resul
 /// Whether the destination is a public address of this host.
 #[inline(always)]
 pub(crate) fn is_public<I: Family, T: TablesOf<I>>(tables: &T, walk: &Walk<I>) -> bool {
-    tables.public(&public_key(walk)).is_some()
+    flags_of(tables, walk, walk.packet.dst) & public_flag::PUBLIC != 0
+}
+
+/// What an address is to the outside: [`public_flag`] bits.
+#[inline(always)]
+pub(crate) fn flags_of<I: Family, T: TablesOf<I>>(tables: &T, walk: &Walk<I>, address: I) -> u32 {
+    tables.public(&public_key(walk, address)).map_or(0, |row| row.flags)
 }
 
 #[inline(always)]
-fn public_key<I: Family>(walk: &Walk<I>) -> PublicKey<I> {
+fn public_key<I: Family>(walk: &Walk<I>, address: I) -> PublicKey<I> {
     let bank = walk.generation.bank();
-    let address = walk.packet.dst;
     PublicKey {
         bank,
         reserved: 0,
@@ -99,7 +104,8 @@ fn public_key<I: Family>(walk: &Walk<I>) -> PublicKey<I> {
 fn enter<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<(), DropReason> {
     I::check_outside_source(walk.packet.src)?;
     let row = stages
-        .public(&public_key(walk))
+        .public(&public_key(walk, walk.packet.dst))
+        .filter(|row| row.flags & public_flag::PUBLIC != 0)
         .ok_or(DropReason::NOBODYS_PUBLIC_ADDRESS)?;
     let public = walk.packet.dst;
     let private = if row.private == I::default() {

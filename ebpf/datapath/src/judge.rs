@@ -9,6 +9,7 @@ use crate::walk::Walk;
 use crate::{flow, internet, refuse};
 use groundplane_abi::eni::SubnetEntry;
 use groundplane_abi::flow::kind;
+use groundplane_abi::internet::public_flag;
 use groundplane_abi::{Device, DropReason, Mac};
 
 /// How many seconds a note of a first fragment is good for (semantics 7.7).
@@ -42,13 +43,15 @@ fn decide<I: Family, S: Stages<I>>(
 ) -> Result<Verdict, DropReason> {
     let walk = &mut scratch.there;
     let parsed = stages.parse(frame, &mut walk.packet);
+    let mut flags = 0;
     if walk.is_from_outside() {
         // What isn't for us is the host's, whatever it is.
         if parsed.is_none() && walk.packet.has(packet_flag::NEIGHBOR) {
             let answer = stages.neighbor(frame, walk);
             return Ok(answer.map_or(Verdict::pass(), |answer| Verdict::answer(Device::INTERNET, answer)));
         }
-        if !parsed.is_none() || !internet::is_public(stages, walk) {
+        flags = internet::flags_of(stages, walk, walk.packet.dst);
+        if !parsed.is_none() || flags == 0 {
             return Ok(Verdict::pass());
         }
         walk.packet.src_mac = Mac([0; 6]);
@@ -58,22 +61,37 @@ fn decide<I: Family, S: Stages<I>>(
     if walk.packet.has(packet_flag::NEIGHBOR) {
         return Ok(Verdict::answer(walk.near_device, stages.neighbor(frame, walk)?));
     }
-    if walk.packet.has(packet_flag::OPTIONS) {
-        stages.options(frame, walk.packet.header_len).check()?;
-    }
-    if walk.packet.has(packet_flag::ICMP_ERROR) {
-        stages.quote(frame, walk);
-    }
-    if walk.packet.has(packet_flag::LATER_FRAGMENT) {
+    let is_later = walk.packet.has(packet_flag::LATER_FRAGMENT);
+    if is_later {
         recall_ports(stages, walk);
     } else {
         scratch.first_fragment = u32::from(walk.packet.has(packet_flag::FRAGMENT));
+    }
+    if walk.is_from_outside() && !is_ours(stages, walk, flags) {
+        scratch.first_fragment = 0;
+        return Ok(Verdict::pass());
+    }
+    if walk.packet.has(packet_flag::OPTIONS) {
+        stages.options(frame, walk.packet.header_len).check()?;
+    }
+    if walk.packet.has(packet_flag::ICMP_ERROR) && !is_later {
+        stages.quote(frame, walk);
     }
     match flow::slow(stages, scratch) {
         Ok(()) => Ok(deliver(scratch)),
         Err(DropReason::LINK_LOCAL_SERVICE) => serve(&scratch.there),
         Err(reason) => Err(reason),
     }
+}
+
+/// Whether a packet from outside is for an address of ours, or for a client of a gateway endpoint.
+#[inline(always)]
+fn is_ours<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>, flags: u32) -> bool {
+    if flags & public_flag::CLIENTS != 0 && stages.answers_client(walk) {
+        walk.is_by_endpoint = 1;
+        return true;
+    }
+    flags & public_flag::PUBLIC != 0
 }
 
 /// What becomes of a packet that arrives. One that is larger than an uplink takes leaves in fragments.

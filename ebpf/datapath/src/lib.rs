@@ -26,6 +26,7 @@ pub mod family;
 pub mod filter;
 pub mod flow;
 pub mod frame;
+pub mod gateway_endpoint;
 pub mod internet;
 mod ip4;
 mod ip6;

@@ -11,9 +11,9 @@ use crate::scratch::Scratch;
 use crate::verdict::Answer;
 use crate::walk::Walk;
 use crate::{
-    Frame, TablesOf, balancer, commit, eni, flow, internet, nacl, nat, parse, peering, reclaim, refuse, security_group,
+    Frame, TablesOf, balancer, commit, eni, flow, gateway_endpoint, internet, nacl, nat, parse, peering, reclaim, refuse,
 };
-use crate::{transit, translate, walk};
+use crate::{security_group, transit, translate, walk};
 use groundplane_abi::DropReason;
 use groundplane_abi::flow::FlowKey;
 
@@ -87,6 +87,21 @@ pub trait Stages<I: Family>: TablesOf<I> + Sized {
     /// See [`internet::come_in`].
     fn internet_in(&self, walk: &mut Walk<I>) -> DropReason {
         reason(internet::come_in(self, walk))
+    }
+
+    /// See [`gateway_endpoint::out`].
+    fn gateway_endpoint_out(&self, walk: &mut Walk<I>) -> DropReason {
+        reason(gateway_endpoint::out(self, walk))
+    }
+
+    /// See [`gateway_endpoint::come_in`].
+    fn gateway_endpoint_in(&self, walk: &mut Walk<I>) -> DropReason {
+        reason(gateway_endpoint::come_in(self, walk))
+    }
+
+    /// See [`gateway_endpoint::answers`].
+    fn answers_client(&self, walk: &mut Walk<I>) -> bool {
+        gateway_endpoint::answers(self, walk)
     }
 
     /// See [`nat::out`].

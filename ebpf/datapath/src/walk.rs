@@ -76,6 +76,8 @@ pub struct Walk<I: Ip> {
     pub is_elsewhere: u8,
     /// The entry of the packet's key says that the component on the path remembers the connection.
     pub is_remembered: u8,
+    /// It goes out by a gateway endpoint, or answers what has.
+    pub is_by_endpoint: u8,
     /// On the way to an egress-only internet gateway rather than to an internet gateway.
     pub is_egress_only: u32,
     /// It has ended at the ENI of a NAT gateway, which sends the packet on in the other family.
@@ -149,6 +151,7 @@ impl<I: Family> Walk<I> {
         self.is_silent = 0;
         self.is_elsewhere = 0;
         self.is_remembered = 0;
+        self.is_by_endpoint = 0;
         self.is_egress_only = 0;
         self.is_carried = 0;
         self.returned = Device::NONE;
@@ -187,6 +190,7 @@ impl<I: Family> Walk<I> {
         };
         // Both entries depend on what either way does.
         self.scopes = there.scopes;
+        self.is_by_endpoint = there.is_by_endpoint;
         nat::expect(self, there);
         self.near_gate = there.far_gate;
         self.origin = there.near_device;
@@ -269,7 +273,9 @@ impl<I: Family> Walk<I> {
 
 /// Walks a packet from where it comes from to where it arrives.
 pub fn walk<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<(), DropReason> {
-    if walk.is_from_outside() {
+    if walk.is_from_outside() && walk.is_by_endpoint != 0 {
+        stages.gateway_endpoint_in(walk).check()?;
+    } else if walk.is_from_outside() {
         stages.internet_in(walk).check()?;
     } else if walk.near_device == Device::SERVICE {
         balancer::launch(stages, walk)?;
@@ -358,6 +364,7 @@ fn depart<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<(),
             stages.nat_out(walk).check()?;
         }
         Target::Internet => stages.internet_out(walk).check()?,
+        Target::GatewayEndpoint => stages.gateway_endpoint_out(walk).check()?,
         Target::EgressOnly => {
             walk.is_egress_only = 1;
             stages.internet_out(walk).check()?;

@@ -46,6 +46,12 @@ pub(super) enum Change {
         tuple: Tuple,
         outward: bool,
     },
+    /// By a gateway endpoint.
+    Asked {
+        tuple: Tuple,
+        vpc_id: String,
+        outward: bool,
+    },
 }
 
 /// An ENI that a packet passes, and what that ENI will remember of it if the packet arrives.
@@ -76,7 +82,7 @@ impl Model {
     pub(super) fn keep_unseen(&mut self, kept: Kept, automatic: bool, tcp_flags: u8, now: Duration) {
         let new = kept.changes.iter().filter_map(|change| match change {
             Change::Mapping { client, .. } => Some(*client),
-            Change::EgressOnly { .. } | Change::Balanced { .. } | Change::Stuck { .. } => None,
+            Change::EgressOnly { .. } | Change::Balanced { .. } | Change::Stuck { .. } | Change::Asked { .. } => None,
         });
         let new: Vec<_> = new.filter(|client| !self.is_seen(client, tcp_flags, now)).collect();
         self.keep(kept, automatic, tcp_flags, now);
@@ -117,6 +123,7 @@ impl Model {
                 }
                 held.saw(outward, tcp_flags, now);
             }
+            Change::Asked { tuple, vpc_id, outward } => self.saw_asked(tuple, vpc_id, outward, (tcp_flags, now)),
         }
     }
 

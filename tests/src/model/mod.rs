@@ -1,4 +1,4 @@
-//! The reference model: what semantics sections 2 to 14, 18 and 23 say, as naively as they can be said.
+//! The reference model: what semantics sections 2 to 15, 18 and 23 say, as naively as they can be said.
 //!
 //! It reads resources and nothing else: it knows neither the tables nor the code that judges packets in the kernel,
 //! and shares nothing with either. Every packet is judged from the documents' sentences by searching lists; the only
@@ -13,6 +13,7 @@ mod endpoint;
 mod error;
 mod fault;
 mod gate;
+mod gateway_endpoint;
 mod header;
 mod held;
 mod internet;
@@ -39,6 +40,7 @@ pub use tracking::{Connection, limits};
 pub use verdict::{At, Drop, Gateway, Pass, Seen, Verdict, Way};
 
 use fault::{Answer, Fault};
+use gateway_endpoint::Asked;
 use groundplane::resources::{NetworkInterface, Resources};
 use header::{Header, Read, Selector, check_options};
 use held::Held;
@@ -69,6 +71,8 @@ pub struct Model {
     flows: Flows,
     /// The connections that egress-only gateways hold, by gateway and by the packet as it leaves.
     egress_only: HashMap<(String, Tuple), Held>,
+    /// The connections that have gone out by gateway endpoints, by the packet as it leaves.
+    asked: HashMap<Tuple, Asked>,
     way: Option<Way>,
 }
 
@@ -124,11 +128,18 @@ impl Model {
     pub fn arrive(&mut self, frame: &[u8], tagged: bool, now: Duration, seen: Seen<'_>) -> Verdict {
         self.way = None;
         match header::read(frame, tagged) {
-            Ok(Read::Ip(header)) if internet::is_ours(&self.world, header.dst) => {
+            Ok(Read::Ip(header)) if self.is_expected(&header, now) => {
                 self.judge(Spot::Outside, header, frame, now, seen)
             }
             _ => Verdict::Passed,
         }
+    }
+
+    /// Whether a packet from the outside is for an address of ours, or for a client of a gateway endpoint.
+    fn is_expected(&self, header: &Header, now: Duration) -> bool {
+        let mut noted = header.clone();
+        self.recall_ports(Spot::Outside, &mut noted, now);
+        internet::is_ours(&self.world, header.dst) || gateway_endpoint::answered(self, &noted, now).is_some()
     }
 
     /// How the last packet came out, if it did.

@@ -136,4 +136,11 @@ pub enum Reason {
     LargerThanTheEndpointTakes,
     /// 14.3: "each endpoint ENI is bound to the NLB node in its own AZ", and there is none.
     EndpointHasNoNode,
+    /// 15: "Accepts only TCP and ICMP echo".
+    GatewayEndpointDoesNotCarryIt,
+    /// 15: "Usable only by sources inside the VPC".
+    GatewayEndpointServesItsVpc,
+    /// This project's choice: two VPCs of one host have a client with the same address and port, and nobody could tell
+    /// whose the answers are.
+    AnswersAreSomebodyElses,
 }

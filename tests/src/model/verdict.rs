@@ -136,4 +136,7 @@ pub enum Gateway {
     /// By an interface endpoint to its node, and an answer from there.
     Endpoint,
     EndpointBack,
+    /// By a gateway endpoint to a service outside, and an answer from there.
+    GatewayEndpoint,
+    GatewayEndpointBack,
 }

@@ -9,8 +9,8 @@ use super::reason::Reason;
 use super::tracking::Direction;
 use super::world::{Eni, SubnetAt, World};
 use super::{
-    Change, Gateway, Model, Passage, ROUTER_MAC, endpoint, internet, load_balancer, nacl, nat, nat64, peering, route,
-    transit,
+    Change, Gateway, Model, Passage, ROUTER_MAC, endpoint, gateway_endpoint, internet, load_balancer, nacl, nat, nat64,
+    peering, route, transit,
 };
 use groundplane::resources::RouteTarget;
 use std::net::IpAddr;
@@ -62,7 +62,8 @@ pub(super) struct Walk {
     /// As it was sent by whoever sent it last: a guest, or a NAT gateway in another family. Its checksums are their own.
     pub(super) sent: Vec<u8>,
     pub(super) header: Header,
-    /// The ENI that it left last.
+    /// Where it has come from in the first place, and the ENI that it left last.
+    pub(super) sender: Spot,
     pub(super) last: Spot,
     /// The subnet that it is in, if it is in any.
     pub(super) place: Option<SubnetAt>,
@@ -101,6 +102,7 @@ impl Walk {
             frame: frame.to_vec(),
             sent: frame.to_vec(),
             header,
+            sender: from,
             last: from,
             place: None,
             identity: None,
@@ -203,7 +205,11 @@ pub(super) fn leave(moment: Moment<'_>, eni: Eni, walk: &mut Walk) -> Result<End
 
 /// 4.5: "Entry from outside into a VPC".
 pub(super) fn arrive(moment: Moment<'_>, walk: &mut Walk) -> Result<End, Fault> {
-    match internet::come_in(moment, walk)? {
+    let came_in = match gateway_endpoint::answered(moment.model, &walk.header, moment.now) {
+        Some(vpc) => gateway_endpoint::come_in(moment, walk, vpc)?,
+        None => internet::come_in(moment, walk)?,
+    };
+    match came_in {
         Some(end) => Ok(end),
         None => go_on(moment, walk),
     }
@@ -284,7 +290,8 @@ fn follow(
             arrive_at(moment, walk, eni)
         }
         RouteTarget::Gateway(id) if world.is_internet_gateway_of(id, vpc) => internet::leave(moment, walk, id),
-        RouteTarget::Gateway(id) if id.starts_with("igw-") => Err(blackhole),
+        RouteTarget::Gateway(id) if world.is_gateway_endpoint_of(id, vpc) => gateway_endpoint::leave(moment, walk),
+        RouteTarget::Gateway(id) if id.starts_with("igw-") || id.starts_with("vpce-") => Err(blackhole),
         RouteTarget::NatGateway(id) => {
             let nat = world.nat_gateway(id).filter(|nat| world.vpc_of(*nat) == vpc);
             let nat = nat.ok_or(blackhole)?;

@@ -32,7 +32,11 @@ pub fn document(topology: &Topology) -> String {
     }
     for list in &topology.resources.prefix_lists {
         let entries = joined(list.entries.iter().map(|entry| format!("\"{entry}\"")));
-        let fields = format!("MaxEntries: {}, entries: [{entries}]", list.max_entries);
+        let account = match &*list.details.owner_id {
+            "" => String::new(),
+            owner => format!("account: {owner}, "),
+        };
+        let fields = format!("{account}MaxEntries: {}, entries: [{entries}]", list.max_entries);
         line(&mut text, 2, &list.name, &fields);
     }
     around::write(&mut text, &topology.resources);
@@ -251,6 +255,7 @@ impl Writer<'_> {
     fn target(&self, target: &RouteTarget) -> Option<String> {
         let (section, field, id) = match target {
             RouteTarget::NetworkInterface(id) => ("network_interfaces", "instance", id),
+            RouteTarget::Gateway(id) if id.starts_with("vpce-") => ("vpc_endpoints", "gateway_endpoint", id),
             RouteTarget::Gateway(id) => ("internet_gateways", "internet_gateway", id),
             RouteTarget::NatGateway(id) => ("nat_gateways", "nat_gateway", id),
             RouteTarget::EgressOnlyInternetGateway(id) => {

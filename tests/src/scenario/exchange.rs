@@ -1,7 +1,7 @@
 //! What guests say to each other.
 
 use crate::packet::{Packet, Parsed, flag};
-use crate::topology::{OUTSIDE, Topology, address};
+use crate::topology::{OUTSIDE, S3_ADDRESS, Topology, address};
 use std::fmt;
 use std::net::IpAddr;
 
@@ -211,6 +211,15 @@ impl Flow {
             .unwrap_or_else(|| address_of(topology, &self.server, self.is_ipv6))
     }
 
+    /// The server's own address: of the two that the outside has the one that it is spoken to by.
+    fn own_server_address(&self, topology: &Topology) -> IpAddr {
+        let service = address(S3_ADDRESS);
+        match self.target {
+            Some(target) if self.server == X && target == service => service,
+            _ => address_of(topology, &self.server, self.is_ipv6 && !self.is_nat64()),
+        }
+    }
+
     /// Whether the client speaks IPv6 to what IPv6 has IPv4 as (semantics 10.8).
     fn is_nat64(&self) -> bool {
         matches!(self.target, Some(IpAddr::V6(target)) if target.segments()[..6] == NAT64)
@@ -240,7 +249,7 @@ impl Flow {
         Seen {
             client: self.client_address(topology),
             port: self.client_port(),
-            server: address_of(topology, &self.server, self.is_ipv6 && !self.is_nat64()),
+            server: self.own_server_address(topology),
         }
     }
 

@@ -37,6 +37,7 @@ pub mod code {
     pub const HAIRPIN: &str = "ELBV2_SOURCE_ADDRESS_PRESERVATION";
     pub const ENDPOINT_STATE: &str = "X_ENDPOINT_NOT_AVAILABLE";
     pub const ENDPOINT_PROTOCOL: &str = "X_ENDPOINT_PROTOCOL";
+    pub const GATEWAY_ENDPOINT_PROTOCOL: &str = "VPCE_GATEWAY_PROTOCOL_RESTRICTION";
     /// Nobody has a code for a link-local service that isn't there.
     pub const NONE: &str = "";
 }

@@ -99,6 +99,11 @@ macro_rules! for_each_gateway_scenario {
             s87_an_endpoint_needs_a_principal_and_a_zone_that_are_allowed
             s88_an_endpoint_takes_8500_bytes_and_tells_nobody
             s89_a_target_that_goes_keeps_its_connections_and_gets_no_new_ones
+            s91_a_gateway_endpoint_needs_no_gateway_and_no_public_address
+            s92_a_gateway_endpoint_carries_tcp_and_pings
+            s93_a_peer_does_not_use_a_gateway_endpoint
+            s94_a_group_names_the_services_list
+            s95_a_static_route_to_the_same_block_wins_over_the_endpoints
             s101_a_transit_gateway_is_entered_in_the_senders_zone
             s102_a_transit_gateway_needs_association_and_route
             s103_an_attachments_inbound_rules_are_asked_of_what_leaves

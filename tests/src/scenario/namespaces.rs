@@ -24,11 +24,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::time::Duration;
 
-/// The host's addresses on its uplink, and those of `x` (semantics 32.0). It is by a link-local address that a router asks
+/// The host's addresses on its uplink, and those of `x` and of the service's server (semantics 32.0). It is by a link-local address that a router asks
 /// for its neighbours.
 const UPLINK_ADDRESSES: [&[&str]; 2] = [
     &["198.51.100.1/24", "2001:db8:ffff::1/64", "fe80::1/64"],
-    &["198.51.100.7/24", "2001:db8:ffff::7/64"],
+    &["198.51.100.7/24", "192.0.2.20/32", "2001:db8:ffff::7/64"],
 ];
 
 /// Guests in namespaces.
@@ -55,6 +55,8 @@ impl Namespaces {
             lab.run(X, &["ip", "route", "add", "default", "via", gateway])?
                 .success()?;
         }
+        let to_services = ["ip", "route", "add", "192.0.2.0/24", "via", "198.51.100.7"];
+        lab.run("host", &to_services)?.success()?;
         let mut stage = Self {
             lab,
             topology: Topology::default(),

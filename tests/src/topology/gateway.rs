@@ -6,7 +6,7 @@ use super::shorthand::address4;
 use groundplane::resources::{
     Address, CidrBlock, EgressOnlyInternetGateway, EniAssociation, GatewayAttachment, InterfaceType, InternetGateway,
     Ipv6CidrBlock, NatGateway, NatGatewayAddress, PeeringStatus, PeeringVpcInfo, RouteTarget, Vpc,
-    VpcBlockPublicAccessExclusion, VpcBlockPublicAccessOptions, VpcPeeringConnection,
+    VpcBlockPublicAccessExclusion, VpcBlockPublicAccessOptions, VpcEndpoint, VpcPeeringConnection,
 };
 
 impl Topology {
@@ -203,6 +203,41 @@ impl Topology {
         let mut gateways = self.resources.nat_gateways.iter_mut();
         let found = gateways.find(|gateway| gateway.name == name);
         found.unwrap_or_else(|| panic!("no NAT gateway {name}"))
+    }
+
+    /// What AWS says of the addresses that one of its services has.
+    pub fn service_list(&mut self, name: &str, entries: &[&str]) -> &mut Self {
+        self.prefix_list(name, entries);
+        let list = self.resources.prefix_lists.iter_mut().find(|list| list.name == name);
+        list.expect("just made").details.owner_id = "AWS".to_owned();
+        self
+    }
+
+    /// A gateway endpoint that leads some subnets of a VPC to a service, by routes in their tables.
+    pub fn gateway_endpoint(&mut self, name: &str, service: &str, subnets: &[&str]) -> &mut Self {
+        let vpc_endpoint_id = self.id("vpce");
+        let target = RouteTarget::Gateway(vpc_endpoint_id.clone());
+        let mut route_table_ids = Vec::new();
+        for subnet in subnets {
+            self.route_to(subnet, service, target.clone());
+            let table = self.subnet_mut(subnet).route_table_id.clone();
+            if !route_table_ids.contains(&table) {
+                route_table_ids.push(table);
+            }
+        }
+        let first = subnets.first().expect("some subnet");
+        let vpc_id = self.subnet_mut(first).vpc_id.clone();
+        self.resources.vpc_endpoints.push(VpcEndpoint {
+            name: name.to_owned(),
+            vpc_endpoint_id,
+            vpc_endpoint_type: Some("Gateway".to_owned()),
+            vpc_id: Some(vpc_id),
+            service_name: Some(service.to_owned()),
+            state: Some("available".to_owned()),
+            route_table_ids,
+            ..VpcEndpoint::default()
+        });
+        self
     }
 
     /// An active peering connection.

@@ -5,6 +5,10 @@ use super::Topology;
 /// The outside host `x` of T0, and its IPv6 address.
 pub const OUTSIDE: [&str; 2] = ["198.51.100.7", "2001:db8:ffff::7"];
 
+/// The service list of T0, which is named like the service, and an address of it. `x` has that as well.
+pub const S3: &str = "com.amazonaws.us-east-1.s3";
+pub const S3_ADDRESS: &str = "192.0.2.20";
+
 const T0_ZONES: [(&str, &str); 8] = [
     ("P1", "az1"),
     ("P3", "az2"),
@@ -41,7 +45,7 @@ impl Topology {
         topology
     }
 
-    /// The base topology T0 of semantics 32.0, as far as it consists of what there is: nothing on-premises, no service list.
+    /// The base topology T0 of semantics 32.0, as far as it consists of what there is: nothing on-premises.
     /// A1, A2, A3 and APUB have a table each, which is the same as the shared ones as long as all say the same.
     ///
     /// VPC-A comes last: what a test adds is in VPC-A.
@@ -80,6 +84,7 @@ impl Topology {
             .public_address("p1", "203.0.113.10")
             .public_address("p2", "203.0.113.11")
             .nat_gateway("nat-A", "10.0.10.200", Some("203.0.113.200"));
+        topology.service_list(S3, &["192.0.2.0/24"]);
         topology.private_link();
         topology
     }

@@ -136,6 +136,14 @@ impl Topology {
         self
     }
 
+    /// Takes a route to a block from the subnet's table.
+    pub fn no_route_to(&mut self, subnet: &str, destination: &str) -> &mut Self {
+        let destination = Destination::Cidr(net(destination));
+        let routes = &mut self.table_mut(subnet).routes;
+        routes.retain(|route| route.destination != destination);
+        self
+    }
+
     pub fn no_route(&mut self, subnet: &str) -> &mut Self {
         self.table_mut(subnet).routes.clear();
         self

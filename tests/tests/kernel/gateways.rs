@@ -7,7 +7,7 @@ use groundplane_abi::{Device, DropReason, Ip, Ip4, Ip6, Mac, map};
 use groundplane_datapath::FlowTable;
 use groundplane_tests::kernel::LoadedKernel;
 use groundplane_tests::packet::{Packet, Parsed, ROUTER, flag};
-use groundplane_tests::topology::Topology;
+use groundplane_tests::topology::{S3, Topology};
 use groundplane_tests::twin::{Heard, compile};
 use std::collections::BTreeMap;
 use std::net::Ipv6Addr;
@@ -36,6 +36,11 @@ fn topology() -> Topology {
         .route_out("B1", "10.0.0.0/16", "pcx-AB")
         .route_out("A3", "10.2.0.0/16", "tgw")
         .route_out("C1", "10.0.0.0/16", "tgw");
+    // Two VPCs of one CIDR, with a guest of one address in each.
+    topology.within("P1").eni("namesake", "10.0.1.10");
+    topology
+        .gateway_endpoint("vpce-A", S3, &["A1"])
+        .gateway_endpoint("vpce-P", S3, &["P1"]);
     topology
 }
 
@@ -190,7 +195,46 @@ fn kernel_and_host_agree_on_what_passes_gateways() {
     to_other_vpcs(&mut room);
     ipv6(&mut room);
     nat64(&mut room);
+    through_gateway_endpoints(&mut room);
     println!("{} packets through gateways", room.packets);
+}
+
+fn through_gateway_endpoints(room: &mut Room) {
+    const SERVICE: [u8; 4] = [192, 0, 2, 20];
+    let a1 = room.address("a1");
+    let (ask, answer) = (
+        |flags, port| tcp(flags, (a1, port), (SERVICE, 443)),
+        |flags, port| tcp(flags, (SERVICE, 443), (a1, port)),
+    );
+    assert_eq!(room.come(answer(flag::SYN | flag::ACK, 7000)), Heard::Passed);
+    for (guest, namesake, port) in [("a1", "namesake", 7000), ("namesake", "a1", 7001)] {
+        let out = left(room.leave(guest, ask(flag::SYN, port)));
+        assert_eq!(ends(&out), (a1, port, SERVICE, 443));
+        let taken = Heard::Dropped(DropReason::GATEWAY_ENDPOINT_TAKEN);
+        assert_eq!(room.leave(namesake, ask(flag::SYN, port)), taken);
+        let device = room.topology.guest(guest).device;
+        for flags in [flag::SYN | flag::ACK, flag::ACK, flag::ACK] {
+            let heard = room.come(answer(flags, port));
+            assert!(matches!(heard, Heard::Delivered { to, .. } if to == device), "{heard:?}");
+            left(room.leave(guest, ask(flag::ACK, port)));
+        }
+        assert_eq!(room.leave(namesake, ask(flag::ACK, port)), taken);
+    }
+    let udp = Packet::udp().ip_from(a1, 7000).ip_to(SERVICE, 443);
+    let refused = Heard::Dropped(DropReason::GATEWAY_ENDPOINT_PROTOCOL);
+    assert_eq!(room.leave("a1", udp), refused);
+    left(room.leave("a1", Packet::ping(9).ip_from(a1, 0).ip_to(SERVICE, 0)));
+    let pong = Packet::pong(9).ip_from(SERVICE, 0).ip_to(a1, 0);
+    assert!(matches!(room.come(pong), Heard::Delivered { .. }));
+    // Forgotten, and then somebody else's.
+    room.wait(400);
+    assert_eq!(room.come(answer(flag::ACK, 7000)), Heard::Passed);
+    left(room.leave("namesake", ask(flag::SYN, 7000)));
+    let heard = room.come(answer(flag::SYN | flag::ACK, 7000));
+    let device = room.topology.guest("namesake").device;
+    assert!(matches!(heard, Heard::Delivered { to, .. } if to == device), "{heard:?}");
+    let taken = Heard::Dropped(DropReason::GATEWAY_ENDPOINT_TAKEN);
+    assert_eq!(room.leave("a1", ask(flag::ACK, 7000)), taken);
 }
 
 fn through_the_internet_gateway(room: &mut Room) {

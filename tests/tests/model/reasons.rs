@@ -3,7 +3,7 @@
 use groundplane_abi::DropReason;
 
 /// Reasons that no packet of these conversations can have, and why.
-pub(crate) const IMPOSSIBLE: [(DropReason, &str); 15] = [
+pub(crate) const IMPOSSIBLE: [(DropReason, &str); 13] = [
     (
         DropReason::TOO_MANY_HOPS,
         "nothing here goes round in circles; the semantics suite writes the rows by hand",
@@ -32,14 +32,6 @@ pub(crate) const IMPOSSIBLE: [(DropReason, &str); 15] = [
     (
         DropReason::BALANCER_PORTS_EXHAUSTED,
         "a conversation is shorter than 55,000 connections; the model's own tests are as long",
-    ),
-    (
-        DropReason::GATEWAY_ENDPOINT_PROTOCOL,
-        "there are no gateway endpoints yet",
-    ),
-    (
-        DropReason::GATEWAY_ENDPOINT_SOURCE,
-        "there are no gateway endpoints yet",
     ),
     (DropReason::NO_UPLINK, "the host's twin has an uplink"),
     (DropReason::HOST_PACKET, "the guard's, on the other hook"),

@@ -20,7 +20,6 @@ use std::io::Write as _;
 pub(crate) enum Feature {
     VirtualPrivateGateway,
     ProxyProtocol,
-    GatewayEndpoints,
     GatewayLoadBalancers,
     VpcLinks,
     /// Of which the resolver is one.
@@ -29,7 +28,7 @@ pub(crate) enum Feature {
 }
 
 use Feature::{
-    FlowLogs, GatewayEndpoints, GatewayLoadBalancers, LinkLocalServices, ProxyProtocol, VirtualPrivateGateway, VpcLinks,
+    FlowLogs, GatewayLoadBalancers, LinkLocalServices, ProxyProtocol, VirtualPrivateGateway, VpcLinks,
 };
 
 /// A scenario's number, what of it waits, and for what.
@@ -52,11 +51,6 @@ pub(crate) const WAITING: &[Waiting] = &[
     Waiting(68, ALL, VirtualPrivateGateway),
     Waiting(81, ALL, ProxyProtocol),
     Waiting(90, ALL, LinkLocalServices),
-    Waiting(91, ALL, GatewayEndpoints),
-    Waiting(92, ALL, GatewayEndpoints),
-    Waiting(93, ALL, GatewayEndpoints),
-    Waiting(94, ALL, GatewayEndpoints),
-    Waiting(95, ALL, GatewayEndpoints),
     Waiting(96, ALL, GatewayLoadBalancers),
     Waiting(97, ALL, GatewayLoadBalancers),
     Waiting(98, ALL, GatewayLoadBalancers),
@@ -69,7 +63,6 @@ impl fmt::Display for Feature {
         f.write_str(match self {
             VirtualPrivateGateway => "virtual private gateway",
             ProxyProtocol => "proxy protocol",
-            GatewayEndpoints => "gateway endpoints",
             GatewayLoadBalancers => "Gateway Load Balancer",
             VpcLinks => "VPC links",
             LinkLocalServices => "resolver and instance metadata",
@@ -83,7 +76,6 @@ impl Feature {
         match self {
             VirtualPrivateGateway => leads_somewhere(RouteTarget::Gateway("vgw-A".to_owned())),
             ProxyProtocol => is_told_clients(),
-            GatewayEndpoints => leads_somewhere(RouteTarget::Gateway("vpce-s3".to_owned())),
             GatewayLoadBalancers => leads_somewhere(RouteTarget::VpcEndpoint("vpce-gwlb".to_owned())),
             VpcLinks => depended_on("vpc_links"),
             FlowLogs => depended_on("flow_logs"),

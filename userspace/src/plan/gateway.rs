@@ -4,7 +4,7 @@
 use super::lookup::Lookup;
 use crate::resources::{
     GatewayAttachment, NatGateway, Resources, RouteTarget, TransitGateway, TransitGatewayVpcAttachment, Vpc,
-    VpcPeeringConnection,
+    VpcEndpoint, VpcPeeringConnection,
 };
 use groundplane_abi::route::{RouteEntry, Target};
 use groundplane_abi::{AttachmentId, VpcId};
@@ -18,6 +18,8 @@ pub(super) struct Gateways<'a> {
     egress_only: BTreeMap<&'a str, BTreeSet<&'a str>>,
     nat: BTreeMap<&'a str, &'a NatGateway>,
     peerings: BTreeMap<&'a str, &'a VpcPeeringConnection>,
+    /// The gateway endpoints that can be used.
+    endpoints: BTreeMap<&'a str, &'a VpcEndpoint>,
     pub(super) transit: &'a [TransitGateway],
     pub(super) attachments: Vec<&'a TransitGatewayVpcAttachment>,
     pub(super) vpcs: BTreeMap<&'a str, &'a Vpc>,
@@ -45,6 +47,9 @@ impl<'a> Gateways<'a> {
                 .iter()
                 .map(|peering| (&*peering.vpc_peering_connection_id, peering))
                 .collect(),
+            endpoints: gateway_endpoints(all)
+                .map(|endpoint| (&*endpoint.vpc_endpoint_id, endpoint))
+                .collect(),
             transit: &all.transit_gateways,
             attachments: all
                 .transit_gateway_vpc_attachments
@@ -68,6 +73,12 @@ impl<'a> Gateways<'a> {
     /// Whether an internet gateway of this id is attached to a VPC.
     pub(super) fn is_internet(&self, id: &str, vpc_id: &str) -> bool {
         self.internet.get(id).is_some_and(|vpcs| vpcs.contains(vpc_id))
+    }
+
+    /// Whether a VPC has a gateway endpoint that can be used.
+    pub(super) fn has_endpoint(&self, vpc_id: &str) -> bool {
+        let mut endpoints = self.endpoints.values();
+        endpoints.any(|endpoint| endpoint.vpc_id.as_deref() == Some(vpc_id))
     }
 
     /// The VPCs that one is actively peered with.
@@ -148,10 +159,21 @@ pub(super) fn entry(lookup: &Lookup<'_>, vpc_id: &str, target: &RouteTarget) -> 
                 )?))
             })
         }
+        RouteTarget::Gateway(id) if id.starts_with("vpce-") => {
+            let endpoint = gateways.endpoints.get(&**id);
+            let is_usable = endpoint.is_some_and(|endpoint| endpoint.vpc_id.as_deref() == Some(vpc_id));
+            is_usable.then_some(Target::GatewayEndpoint)
+        }
         RouteTarget::Gateway(id) if id.starts_with("igw-") || gateways.internet.contains_key(&**id) => None,
         _ => return RouteEntry::UNUSABLE,
     };
     target.map_or(RouteEntry::BLACKHOLE, RouteEntry::new)
+}
+
+/// The gateway endpoints that can be used (semantics 15).
+pub(super) fn gateway_endpoints(all: &Resources) -> impl Iterator<Item = &VpcEndpoint> {
+    let endpoints = all.vpc_endpoints.iter();
+    endpoints.filter(|endpoint| endpoint.is_gateway() && endpoint.is_available())
 }
 
 fn nat(lookup: &Lookup<'_>, id: &str, vpc_id: &str) -> Option<Target> {

@@ -6,7 +6,7 @@ use super::objects::Objects;
 use super::{Family, Plan};
 use crate::resources::{Resources, Subnet, Vpc, VpcBlockPublicAccessExclusion};
 use groundplane_abi::eni::{AddressEntry, AddressKey, subnet_flag};
-use groundplane_abi::internet::{PublicEntry, PublicKey};
+use groundplane_abi::internet::{PublicEntry, PublicKey, public_flag};
 use groundplane_abi::vpc::{VpcEntry, VpcKey, vpc_flag};
 use groundplane_abi::{Bank, Device, Ip4, Ip6, RouteTableId, VpcId};
 use ipnet::IpNet;
@@ -22,7 +22,10 @@ pub(super) fn compile(lookup: &Lookup<'_>, objects: &Objects<'_>, plan: &mut Pla
         insert_block::<Ip4>(plan, number, block);
         insert_block::<Ip6>(plan, number, block);
         if lookup.gateways.is_outside_reached(&vpc.vpc_id) {
-            insert_public::<Ip6>(plan, block, number, Ip6::default());
+            let is_clients = lookup.gateways.has_endpoint(&vpc.vpc_id);
+            let flags = public_flag::PUBLIC | if is_clients { public_flag::CLIENTS } else { 0 };
+            let (vpc, private) = (number, Ip6::default());
+            insert_public(plan, block, PublicEntry { vpc, flags, private });
         }
     }
     let is_reached = lookup.gateways.has_internet(&vpc.vpc_id);
@@ -30,13 +33,15 @@ pub(super) fn compile(lookup: &Lookup<'_>, objects: &Objects<'_>, plan: &mut Pla
         let public = IpAddr::V4(association.public_ip).into();
         // Without a gateway it is ours and leads nowhere.
         let vpc = if is_reached { number } else { VpcId(0) };
-        insert_public::<Ip4>(plan, public, vpc, association.private_ip_address.into());
+        let private = Ip4::from(association.private_ip_address);
+        let flags = public_flag::PUBLIC;
+        insert_public(plan, public, PublicEntry { vpc, flags, private });
     }
     let entry = VpcEntry {
         edge_table: edge_table(lookup, objects),
         return_table: super::peering::return_table(lookup, objects.vpc_id),
         returns: lookup.returns.get(objects.vpc_id).copied().unwrap_or_default(),
-        flags: if is_reached { vpc_flag::INTERNET_GATEWAY } else { 0 },
+        flags: flags(lookup, objects.vpc_id),
         scope: lookup.scopes.get(objects.vpc_id).copied().unwrap_or_default(),
     };
     let bank = Bank(0);
@@ -46,7 +51,11 @@ pub(super) fn compile(lookup: &Lookup<'_>, objects: &Objects<'_>, plan: &mut Pla
 /// Elastic IPs that nobody has: they are ours all the same.
 pub(super) fn compile_unassociated(all: &Resources, plan: &mut Plan) {
     for address in unassociated(all) {
-        insert_public::<Ip4>(plan, IpAddr::V4(address).into(), VpcId(0), Ip4::UNSPECIFIED);
+        let nobodys = PublicEntry::<Ip4> {
+            flags: public_flag::PUBLIC,
+            ..PublicEntry::default()
+        };
+        insert_public(plan, IpAddr::V4(address).into(), nobodys);
     }
 }
 
@@ -72,18 +81,42 @@ fn insert_block<I: Family>(plan: &mut Plan, vpc: VpcId, block: IpNet) {
         .or_insert(AddressEntry { device, public });
 }
 
-fn insert_public<I: Family>(plan: &mut Plan, block: IpNet, vpc: VpcId, private: I) {
+fn insert_public<I: Family>(plan: &mut Plan, block: IpNet, row: PublicEntry<I>) {
     let Some((address, prefix_len)) = I::block(block) else {
         return;
     };
-    let bank = Bank(0);
     let key = PublicKey {
-        bank,
+        bank: Bank(0),
         reserved: 0,
         address,
     };
-    let row = (key, prefix_len);
-    I::rows_mut(plan).publics.insert(row, PublicEntry { vpc, private });
+    I::rows_mut(plan).publics.insert((key, prefix_len), row);
+}
+
+/// The blocks of VPCs whose clients are answered by gateway endpoints' services, as far as they aren't public anyway. Several
+/// VPCs may have one block, so they are no VPC's rows.
+pub(super) fn compile_clients(lookup: &Lookup<'_>, all: &Resources, plan: &mut Plan) {
+    for vpc in all.vpcs.iter().filter(|vpc| lookup.gateways.has_endpoint(&vpc.vpc_id)) {
+        for block in vpc.blocks() {
+            insert_public::<Ip4>(plan, block, clients());
+            if !lookup.gateways.is_outside_reached(&vpc.vpc_id) {
+                insert_public::<Ip6>(plan, block, clients());
+            }
+        }
+    }
+}
+
+fn clients<I: Family>() -> PublicEntry<I> {
+    PublicEntry {
+        flags: public_flag::CLIENTS,
+        ..PublicEntry::default()
+    }
+}
+
+fn flags(lookup: &Lookup<'_>, vpc_id: &str) -> u16 {
+    let flag = |flag: u16, is_set: bool| if is_set { flag } else { 0 };
+    flag(vpc_flag::INTERNET_GATEWAY, lookup.gateways.has_internet(vpc_id))
+        | flag(vpc_flag::GATEWAY_ENDPOINT, lookup.gateways.has_endpoint(vpc_id))
 }
 
 /// The route table that is associated with the VPC's internet gateway (semantics 5.5).

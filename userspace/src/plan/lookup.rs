@@ -4,7 +4,7 @@ use super::gateway::Gateways;
 use super::number::{Numbers, components, scopes, zones};
 use super::problem::{PlanProblem, Problems};
 use super::security_group::GroupSets;
-use super::{Binding, Bindings, GuestKind};
+use super::{Binding, Bindings, GuestKind, gateway};
 use crate::resources::{InterfaceType, NetworkInterface, PrefixList, Resources, SecurityGroup, Subnet};
 use crate::resources::{VpcBlockPublicAccessExclusion, VpcBlockPublicAccessOptions};
 use groundplane_abi::{Device, ScopeId};
@@ -23,7 +23,8 @@ pub(super) struct Lookup<'a> {
     pub(super) security_groups: Numbers<'a>,
     /// By ARN.
     pub(super) target_groups: Numbers<'a>,
-    /// By which answers of targets that see their clients are recognised, in each VPC with load balancers.
+    /// By which each VPC with load balancers or gateway endpoints knows answers: of targets that see their clients, and of
+    /// services outside.
     pub(super) returns: BTreeMap<&'a str, Device>,
     /// VPCs' attachments to transit gateways.
     pub(super) attachments: Numbers<'a>,
@@ -198,7 +199,7 @@ fn prefix_lists<'a>(resources: &'a Resources, problems: &mut Problems) -> BTreeM
 }
 
 /// The bindings of the ENIs there are, without those whose device can't stand in a row; and what VPCs with load balancers
-/// have beside them.
+/// or gateway endpoints have beside them.
 fn usable_bindings<'a>(
     resources: &'a Resources,
     bindings: &Bindings,
@@ -235,7 +236,8 @@ fn usable_bindings<'a>(
     let all = resources.network_interfaces.iter();
     let without_guest = all.clone().filter(is_component).map(|eni| &*eni.network_interface_id);
     let nodes = all.filter(|eni| eni.interface_type == InterfaceType::NetworkLoadBalancer);
-    let vpcs: BTreeSet<&str> = nodes.map(|eni| &*eni.vpc_id).collect();
+    let endpoints = gateway::gateway_endpoints(resources).filter_map(|endpoint| endpoint.vpc_id.as_deref());
+    let vpcs: BTreeSet<&str> = nodes.map(|eni| &*eni.vpc_id).chain(endpoints).collect();
     let mut devices = components(&without_guest.chain(vpcs.iter().copied()).collect());
     let returns = vpcs.into_iter().filter_map(|vpc| devices.remove_entry(vpc)).collect();
     let kind = GuestKind::Veth;

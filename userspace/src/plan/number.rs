@@ -101,7 +101,7 @@ pub(super) fn scopes<'a>(ids: &BTreeSet<&'a str>) -> BTreeMap<&'a str, ScopeId> 
 /// The device of each ENI without a guest, out of the numbers that no interface has.
 pub(super) fn components<'a>(ids: &BTreeSet<&'a str>) -> BTreeMap<&'a str, Device> {
     const FIRST: u32 = Device::FIRST_COMPONENT.0;
-    const ROOM: u32 = Device::SERVICE.0 - FIRST;
+    const ROOM: u32 = Device::GATEWAY_ENDPOINTS.0 - FIRST;
     let mut taken = BTreeSet::new();
     let device = |&id: &&'a str| {
         let first = hash([id]) % ROOM;

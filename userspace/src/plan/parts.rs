@@ -12,7 +12,8 @@ use groundplane_abi::ScopeId;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// The rows of each VPC and each transit gateway, by its id, and those of what is public and nobody's. Those that a change leaves alone are shared with the plan before it.
+/// The rows of each VPC and each transit gateway, by its id, and those that no VPC has alone. Those that a change leaves alone are shared
+/// with the plan before it.
 pub type Parts = BTreeMap<String, Arc<Plan>>;
 
 /// A plan, and what it was made of: enough to make the next one of what differs.
@@ -92,7 +93,7 @@ pub fn merged(parts: &Parts) -> Plan {
     whole
 }
 
-/// What is public and nobody's has a part of its own.
+/// What no VPC has alone, such as what is public and nobody's, has a part of its own.
 const INTERNET: &str = "internet";
 
 /// The parts that are no VPC's.
@@ -105,6 +106,7 @@ fn edges<'a>(lookup: &Lookup<'a>, resources: &'a Resources) -> Parts {
     }
     let mut plan = Plan::default();
     internet::compile_unassociated(resources, &mut plan);
+    internet::compile_clients(lookup, resources, &mut plan);
     door::compile_unassociated(resources, &mut plan);
     parts.insert(INTERNET.to_owned(), Arc::new(plan));
     parts

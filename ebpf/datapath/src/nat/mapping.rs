@@ -1,14 +1,15 @@
-//! The mappings of NAT gateways and load balancers: their rows, and how long they live (semantics 10.5, 13.6).
+//! The mappings of NAT gateways, load balancers and gateway endpoints: their rows, and how long they live (semantics 10.5,
+//! 13.6).
 
 use crate::conntrack::{self, Pulse, idle};
 use crate::family::Family;
 use crate::scratch::Scratch;
 use crate::stages::Stages;
 use crate::walk::Walk;
-use crate::{TablesOf, reclaim};
+use crate::{FlowTable, TablesOf, reclaim};
 use groundplane_abi::flow::{FlowKey, state};
 use groundplane_abi::nat::MAPPINGS;
-use groundplane_abi::{DropReason, Ip, Port};
+use groundplane_abi::{Device, DropReason, Ip, Port};
 
 /// Components with mappings that a packet passes on its way, at most.
 pub(crate) const MOST: usize = 2;
@@ -43,7 +44,23 @@ impl<I: Family> Mapping<I> {
     #[inline(always)]
     fn preserves_sender(&self) -> bool {
         let (answer, forward) = (&self.answer, &self.forward);
-        answer.dst().difference(forward.src()) == 0 && answer.dst_port() == forward.src_port()
+        // The identifier of an echo stands in the same place in either direction.
+        let port = if forward.protocol() == I::ICMP {
+            forward.dst_port()
+        } else {
+            forward.src_port()
+        };
+        answer.dst().difference(forward.src()) == 0 && answer.dst_port() == port
+    }
+
+    /// Why it isn't made, if somebody has what it takes.
+    #[inline(always)]
+    fn refusal(&self) -> DropReason {
+        if self.answer.device() == Device::GATEWAY_ENDPOINTS {
+            DropReason::GATEWAY_ENDPOINT_TAKEN
+        } else {
+            DropReason::NAT_PORTS_EXHAUSTED
+        }
     }
 
     /// The key that mappings of one address to one destination are counted by.
@@ -110,7 +127,10 @@ fn bind_one<I: Family, S: Stages<I>>(
             give_way(stages, walk, &wanted);
         }
         if !insert(stages, walk, &wanted, (flow, born)) {
-            return Err(DropReason::NAT_PORTS_EXHAUSTED);
+            return Err(wanted.refusal());
+        }
+        if wanted.answer.device() == Device::GATEWAY_ENDPOINTS {
+            take_over(stages, walk, &wanted, flow);
         }
         place += 1;
     }
@@ -162,6 +182,17 @@ fn give_way<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>, wanted: &Ma
     }
     if walk.mapping.becomes == wanted.answered() || !stages.is_live(walk) {
         stages.unbind(walk);
+    }
+}
+
+/// Takes out what stands in the way of answers from outside: the pair of another ENI's connection that the row was before,
+/// which no row speaks of any more.
+#[inline(never)]
+fn take_over<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>, wanted: &Mapping<I>, flow: &FlowKey<I>) {
+    let key = wanted.answer.at(Device::INTERNET);
+    let is_there = conntrack::copy(stages, FlowTable::Main, &key, &mut walk.found);
+    if is_there && walk.found.twin_device != flow.device() {
+        stages.retire(&key, walk.found.stamp as u32);
     }
 }
 

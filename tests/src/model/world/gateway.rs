@@ -4,7 +4,7 @@
 use super::{Eni, SubnetAt, VpcAt, World};
 use groundplane::resources::{
     GatewayAttachment, NatGateway, Resources, RouteTable, Subnet, TransitGatewayPeeringAttachment,
-    TransitGatewayRouteTable, TransitGatewayVpcAttachment, VpcPeeringConnection,
+    TransitGatewayRouteTable, TransitGatewayVpcAttachment, VpcEndpoint, VpcPeeringConnection,
 };
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -40,7 +40,7 @@ impl World {
         &self.resources
     }
 
-    fn vpc_with_id(&self, vpc_id: &str) -> Option<VpcAt> {
+    pub(in super::super) fn vpc_with_id(&self, vpc_id: &str) -> Option<VpcAt> {
         self.vpcs().find(|vpc| self.vpc(*vpc).vpc_id == vpc_id)
     }
 
@@ -110,6 +110,25 @@ impl World {
             |vpc: &VpcAt| self.internet_gateway(*vpc).is_some() || self.egress_only_gateway(*vpc).is_some();
         let mut vpcs = self.vpcs().filter(has_gateway);
         vpcs.find(|vpc| address.is_ipv6() && self.is_inside(*vpc, address))
+    }
+
+    /// "One route per service per table": a gateway endpoint of a VPC that can be used.
+    pub(in super::super) fn is_gateway_endpoint_of(&self, id: &str, vpc: VpcAt) -> bool {
+        let mut endpoints = self.gateway_endpoints(vpc);
+        endpoints.any(|endpoint| endpoint.vpc_endpoint_id == id)
+    }
+
+    pub(in super::super) fn has_gateway_endpoint(&self, vpc: VpcAt) -> bool {
+        self.gateway_endpoints(vpc).next().is_some()
+    }
+
+    fn gateway_endpoints(&self, vpc: VpcAt) -> impl Iterator<Item = &VpcEndpoint> {
+        let is_its = move |endpoint: &&VpcEndpoint| {
+            let kind = endpoint.vpc_endpoint_type.as_deref().unwrap_or("Gateway");
+            kind == "Gateway" && endpoint.vpc_id.as_ref() == Some(&self.vpc(vpc).vpc_id)
+        };
+        let endpoints = self.resources.vpc_endpoints.iter().filter(is_its);
+        endpoints.filter(|endpoint| is_available(endpoint.state.as_ref()))
     }
 
     /// The ENI of a NAT gateway that can be used.

@@ -46,9 +46,13 @@ fn paths(resources: &Resources) -> HashMap<&str, String> {
         let objects = resources.objects(kind).into_iter();
         paths.extend(objects.map(|object| (object.id, key(object.name, object.id).to_owned())));
     }
-    for subnet in &resources.subnets {
-        let vpc = paths.get(&*subnet.vpc_id).cloned().unwrap_or_default();
-        paths.insert(&subnet.subnet_id, format!("{vpc}/{}", subnet.name));
+    let subnets = resources.subnets.iter();
+    let subnets = subnets.map(|subnet| (&subnet.subnet_id, &subnet.vpc_id, &subnet.name));
+    let tables = resources.route_tables.iter();
+    let tables = tables.map(|table| (&table.route_table_id, &table.vpc_id, &table.name));
+    for (id, vpc_id, name) in subnets.chain(tables) {
+        let vpc = paths.get(&**vpc_id).cloned().unwrap_or_default();
+        paths.insert(id, format!("{vpc}/{name}"));
     }
     paths
 }

@@ -16,7 +16,7 @@ pub(crate) struct Reach {
     times: BTreeMap<String, u64>,
 }
 
-const GATEWAYS: [Gateway; 17] = [
+const GATEWAYS: [Gateway; 19] = [
     Gateway::Internet,
     Gateway::InternetBack,
     Gateway::Hairpin,
@@ -34,6 +34,8 @@ const GATEWAYS: [Gateway; 17] = [
     Gateway::PeeringBetweenRegions,
     Gateway::Transit,
     Gateway::TransitPeering,
+    Gateway::GatewayEndpoint,
+    Gateway::GatewayEndpointBack,
 ];
 
 /// What else happens across gateways.
@@ -47,7 +49,7 @@ const BY_NOTE: &str = "fragment that came by a note";
 const CHANGED: &str = "configuration changed";
 
 /// What only gateways drop for, and conversations without them can't have.
-pub(crate) const REASONS: [DropReason; 24] = [
+pub(crate) const REASONS: [DropReason; 27] = [
     DropReason::NO_PUBLIC_ADDRESS,
     DropReason::NOBODYS_PUBLIC_ADDRESS,
     DropReason::PRIVATE_DESTINATION,
@@ -72,6 +74,9 @@ pub(crate) const REASONS: [DropReason; 24] = [
     DropReason::PATH_MTU_EXCEEDED,
     DropReason::HOP_LIMIT,
     DropReason::NAT64_CONTENT,
+    DropReason::GATEWAY_ENDPOINT_PROTOCOL,
+    DropReason::GATEWAY_ENDPOINT_SOURCE,
+    DropReason::GATEWAY_ENDPOINT_TAKEN,
 ];
 
 const BALANCERS: [Gateway; 7] = [

@@ -2,7 +2,7 @@
 
 use groundplane_abi::Device;
 use groundplane_tests::packet::{Packet, Parsed, ROUTER, flag};
-use groundplane_tests::topology::{OUTSIDE, Topology, address};
+use groundplane_tests::topology::{OUTSIDE, S3_ADDRESS, Topology, address};
 use rand::Rng as _;
 use rand::seq::IndexedRandom as _;
 use rand_chacha::ChaCha8Rng;
@@ -10,7 +10,10 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 /// Whom guests speak to, apart from each other.
-const ABROAD: [&str; 16] = [
+const ABROAD: [&str; 19] = [
+    S3_ADDRESS,
+    S3_ADDRESS,
+    S3_ADDRESS,
     OUTSIDE[0],
     OUTSIDE[0],
     OUTSIDE[0],
@@ -33,7 +36,7 @@ const STRANGERS: [&str; 6] = [
     OUTSIDE[0],
     OUTSIDE[0],
     OUTSIDE[0],
-    "192.0.2.1",
+    "198.51.100.9",
     "10.0.1.10",
     "100.64.0.9",
 ];
@@ -47,6 +50,11 @@ const PUBLIC: [&str; 7] = [
     "203.0.113.201",
     "203.0.113.77",
 ];
+/// To whom a service speaks that wasn't asked. What it opens to a public address, and is answered by a gateway endpoint, nobody
+/// promises anything about.
+const CLIENTS: [&str; 3] = ["10.0.1.10", "10.0.10.10", "10.0.10.200"];
+/// Of a1 and its namesake, and of b1.
+const ASKERS: [[u8; 4]; 2] = [[10, 0, 1, 10], [10, 1, 1, 10]];
 const OUTSIDE6: [&str; 3] = [OUTSIDE[1], OUTSIDE[1], "2001:db8:a:1::10"];
 /// Whom guests with IPv6 speak to who have none.
 const IN_IP4: [&str; 6] = [
@@ -84,7 +92,7 @@ pub(super) fn pause(random: &mut ChaCha8Rng) -> Duration {
 
 impl Heap {
     pub(super) fn new(topology: &Topology) -> Self {
-        let names = ["a1", "a1x", "a2", "a3", "p1", "p2", "p3", "b1", "c1"];
+        let names = ["a1", "a1x", "a2", "a3", "p1", "p2", "p3", "b1", "c1", "namesake"];
         let guest = |name| {
             let guest = topology.guest(name);
             Guest {
@@ -128,8 +136,23 @@ impl Heap {
                 Device::INTERNET,
                 self.framed(Device::INTERNET, self.by_a_stranger(random)),
             ),
+            _ if random.random_bool(0.12) => self.by_an_asker(random),
             _ => self.by_a_guest(random),
         }
+    }
+
+    /// A service is asked by one of those who have the same address in different VPCs, or by a guest of VPC-B.
+    fn by_an_asker(&self, random: &mut ChaCha8Rng) -> (Device, Packet) {
+        let askers: Vec<_> = self.guests.iter().filter(|guest| ASKERS.contains(&guest.ip)).collect();
+        let guest = askers.choose(random).expect("some");
+        let service = address(S3_ADDRESS);
+        let packet = if random.random_bool(0.5) {
+            // So that two ask the same.
+            Packet::tcp().flags(flag::SYN).ip_from(guest.ip, 4000).ip_to(service, 80)
+        } else {
+            new(guest.ip.into(), service, random)
+        };
+        (guest.device, self.framed(guest.device, packet))
     }
 
     fn framed(&self, device: Device, packet: Packet) -> Packet {
@@ -143,6 +166,8 @@ impl Heap {
         let (src, dst): (IpAddr, IpAddr) = if random.random_bool(0.3) {
             let src = address(OUTSIDE6.choose(random).expect("some"));
             (src, (*with6.choose(random).expect("some")).into())
+        } else if random.random_bool(0.2) {
+            (address(S3_ADDRESS), address(CLIENTS.choose(random).expect("some")))
         } else {
             let src = address(STRANGERS.choose(random).expect("some"));
             (src, address(PUBLIC.choose(random).expect("some")))

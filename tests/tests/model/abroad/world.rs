@@ -1,7 +1,7 @@
 //! T0 with gateways of every kind, each used or not.
 
 use groundplane::resources::RuleAction;
-use groundplane_tests::topology::{Groups, Topology, nacl_rule, net, open_nacl, tcp};
+use groundplane_tests::topology::{Groups, S3, Topology, nacl_rule, net, open_nacl, tcp};
 use rand::Rng as _;
 use rand::seq::IndexedRandom as _;
 use rand_chacha::ChaCha8Rng;
@@ -13,6 +13,7 @@ pub(super) fn topology(random: &mut ChaCha8Rng) -> Topology {
     let mut topology = Topology::t0();
     connect(&mut topology, random);
     lead_out(&mut topology, random);
+    lead_to_services(&mut topology, random);
     lead_across(&mut topology, random);
     if random.random_bool(0.3) {
         stand_before(&mut topology, random);
@@ -46,7 +47,7 @@ fn connect(topology: &mut Topology, random: &mut ChaCha8Rng) {
         .transit_route("two", "10.0.0.0/15", Some("join"))
         .transit_references("tgw", random.random_bool(0.5));
     match random.random_range(0..8) {
-        0 => drop(topology.dissociate("att-A")),
+        0 | 7 => drop(topology.dissociate("att-A")),
         1 => drop(topology.no_propagation("tgw", "att-B").no_transit_routes("tgw")),
         2 | 3 => drop(topology.transit_route("tgw", "10.1.1.0/24", None)),
         _ => {}
@@ -75,10 +76,21 @@ fn lead_out(topology: &mut Topology, random: &mut ChaCha8Rng) {
     topology.route_out("B1", "0.0.0.0/0", of_b);
 }
 
+/// Gateway endpoints of two VPCs of one CIDR, in each of which a guest has the same address.
+fn lead_to_services(topology: &mut Topology, random: &mut ChaCha8Rng) {
+    topology.within("P1").eni("namesake", "10.0.1.10");
+    topology.gateway_endpoint("vpce-P", S3, &["P1"]);
+    if random.random_bool(0.8) {
+        // A3's guests get there by the NAT gateway, and VPC-B's by the transit gateway.
+        topology.gateway_endpoint("vpce-A", S3, &["A1", "A2", "APUB"]);
+    }
+    topology.within("APUB");
+}
+
 /// What leads to other VPCs. If VPC-A speaks to VPC-B by the NAT gateway, VPC-B has no way of its own to VPC-A: what comes
 /// from there directly and is answered by the NAT gateway nobody promises anything about.
 fn lead_across(topology: &mut Topology, random: &mut ChaCha8Rng) {
-    let is_hidden = random.random_bool(0.4);
+    let is_hidden = random.random_bool(0.5);
     for subnet in ["A1", "A2", "A3", "APUB"] {
         let to_b = *["pcx-AB", "tgw"].choose(random).expect("some");
         // A NAT gateway's own subnet doesn't lead back to it.

@@ -1,6 +1,7 @@
 //! Gateways with real sockets and tools: a network behind the host's uplink, a VPC with an internet gateway, a NAT
 //! gateway and an egress-only gateway, one beyond a peering connection and one beyond a transit gateway.
 
+mod endpoint;
 mod tools;
 
 use crate::stream;

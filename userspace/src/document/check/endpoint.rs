@@ -50,13 +50,13 @@ pub(super) fn check(all: &Context<'_>, problems: &mut Problems) {
 
 fn quotas(all: &Context<'_>, problems: &mut Problems) {
     let of_vpc = |endpoint: &'_ VpcEndpoint| endpoint.vpc_id.clone().unwrap_or_default();
-    let interfaces = there(all).filter(|endpoint| !is_gateway(endpoint));
+    let interfaces = there(all).filter(|endpoint| !endpoint.is_gateway());
     all.count(
         Quota::InterfaceEndpoints,
         interfaces.map(|one| (of_vpc(one), &*one.vpc_endpoint_id)),
         problems,
     );
-    let gateways = || there(all).filter(|endpoint| is_gateway(endpoint));
+    let gateways = || there(all).filter(|endpoint| endpoint.is_gateway());
     all.count(
         Quota::GatewayEndpointsOfVpc,
         gateways().map(|one| (of_vpc(one), &*one.vpc_endpoint_id)),
@@ -77,14 +77,6 @@ fn quotas(all: &Context<'_>, problems: &mut Problems) {
 
 pub(super) fn there<'a>(all: &Context<'a>) -> impl Iterator<Item = &'a VpcEndpoint> {
     all.all.vpc_endpoints.iter().filter(|endpoint| endpoint.is_there())
-}
-
-pub(super) fn is_gateway(endpoint: &VpcEndpoint) -> bool {
-    // What says no type is a gateway endpoint, as CreateVpcEndpoint has it.
-    endpoint
-        .vpc_endpoint_type
-        .as_deref()
-        .is_none_or(|kind| kind.eq_ignore_ascii_case("Gateway"))
 }
 
 pub(super) fn is_load_balancer(endpoint: &VpcEndpoint) -> bool {
@@ -134,7 +126,7 @@ fn shape(all: &Context<'_>, endpoint: &VpcEndpoint, problems: &mut Problems) {
 
 /// Each type has its own fields.
 fn fields_of_others(all: &Context<'_>, endpoint: &VpcEndpoint, problems: &mut Problems) {
-    let (gateway, balancer) = (is_gateway(endpoint), is_load_balancer(endpoint));
+    let (gateway, balancer) = (endpoint.is_gateway(), is_load_balancer(endpoint));
     let mut refuse = |field: &str, is_there: bool, message: &str| {
         if is_there {
             let field: (&str, &[&str]) = (&endpoint.vpc_endpoint_id, &[field]);
@@ -327,7 +319,7 @@ pub(super) fn zones_without<'a>(
 }
 
 fn is_resource(endpoint: &VpcEndpoint) -> bool {
-    !is_gateway(endpoint) && !endpoint.is_interface() && !is_load_balancer(endpoint)
+    !endpoint.is_gateway() && !endpoint.is_interface() && !is_load_balancer(endpoint)
 }
 
 fn policy(all: &Context<'_>, endpoint: &VpcEndpoint, problems: &mut Problems) {

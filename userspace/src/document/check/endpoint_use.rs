@@ -1,7 +1,7 @@
 //! Endpoints that are there and can't be used (semantics 14 to 16; M31, M33 to M36, M45, M49, M64).
 
 use super::context::{Context, Usual, says};
-use super::endpoint::{is_gateway, is_load_balancer, stranger, there, zones_without};
+use super::endpoint::{is_load_balancer, stranger, there, zones_without};
 use super::load_balancer;
 use super::security_group::admits;
 use crate::document::diagnostic::Problems;
@@ -18,7 +18,7 @@ pub(super) fn warn(all: &Context<'_>, problems: &mut Problems) {
         if is_load_balancer(endpoint) {
             looping(all, endpoint, problems);
         }
-        if is_gateway(endpoint) {
+        if endpoint.is_gateway() {
             not_let_out(all, endpoint, problems);
         }
         if let Some(service) = all.all.service(endpoint) {

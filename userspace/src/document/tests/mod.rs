@@ -5,6 +5,7 @@ mod api;
 mod around;
 mod broken;
 mod cache;
+mod gateway_endpoints;
 mod groups;
 mod listed;
 mod meaning;

@@ -7,6 +7,7 @@ internet_gateways:
   door: { Attachments: [{ VpcId: a, State: available }] }
 nat_gateways:
   nat: { SubnetId: a/a1, NatGatewayAddresses: [{ AllocationId: ip }], tags: { team: net } }
+prefix_lists: { s3: { Name: com.amazonaws.us-east-1.s3, MaxEntries: 1 } }
 addresses:
   ip: { PublicIp: 192.0.2.1, rest: { Carrier: { Ip: 7 } } }
 vpc_endpoints:
@@ -96,7 +97,7 @@ fn what_an_object_cant_be_is_told_at_its_place() {
     );
     assert_eq!(
         told("PublicIp: 192.0.2.1", "PublicIp: [1]"),
-        "7:9 InvalidParameterValue: Elastic IP \"ip\" isn't as it should be: invalid type: sequence, expected IPv4 address"
+        "8:9 InvalidParameterValue: Elastic IP \"ip\" isn't as it should be: invalid type: sequence, expected IPv4 address"
     );
     assert_eq!(told("door: {", "do or: {"), "3:3 \"do or\" can't be a name");
 }

@@ -9,6 +9,12 @@ impl VpcEndpoint {
         says(self.vpc_endpoint_type.as_deref(), "Interface")
     }
 
+    /// What says no type is a gateway endpoint, as `CreateVpcEndpoint` has it.
+    #[must_use]
+    pub fn is_gateway(&self) -> bool {
+        self.vpc_endpoint_type.is_none() || says(self.vpc_endpoint_type.as_deref(), "Gateway")
+    }
+
     /// Whether it has what an endpoint has, be it accepted or not. A provider can reject one, and can't delete it.
     #[must_use]
     pub fn is_there(&self) -> bool {

@@ -1,6 +1,7 @@
 //! What a configuration leaves out of the objects around its VPCs, filled in when all of them are known, so that nobody who
 //! reads resources has to guess: the network interfaces of NAT gateways, load balancers and endpoints, whose which public
-//! address is, the sides of peering connections, who is in which table of a transit gateway, and which routes are black holes.
+//! address is, the sides of peering connections, who is in which table of a transit gateway, the routes of gateway endpoints, and
+//! which routes are black holes.
 //!
 //! Ids come from the ids of what they are derived for, and whoever chooses no address gets the lowest that is free, after
 //! all that are chosen. What is said is never changed. Dumps say all there is, so of those nothing is filled in that AWS
@@ -8,6 +9,7 @@
 
 mod address;
 mod endpoint;
+mod gateway_endpoint;
 mod interface;
 mod ledger;
 mod load_balancer;
@@ -47,6 +49,7 @@ pub(super) fn complete(resources: &mut Resources, given: &Given<'_>, places: &mu
     nat_gateway::complete(resources, given, places, problems);
     load_balancer::settle(resources, given);
     endpoint::settle(resources, given, places, problems);
+    gateway_endpoint::complete(resources, given, places, problems);
     let mut wants = load_balancer::wants(resources);
     wants.extend(endpoint::wants(resources));
     let mut seats = interface::seat(wants, resources, given, places, problems);

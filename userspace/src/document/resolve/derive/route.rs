@@ -55,6 +55,8 @@ impl Usable {
         let attachments = it.transit_gateway_vpc_attachments.iter();
         let attachments = attachments.filter(|one| is_one_of(one.state.as_deref(), &["available"]));
         let attachments = attachments.filter_map(|one| Some((one.transit_gateway_id.clone()?, one.vpc_id.clone()?)));
+        let endpoints = it.vpc_endpoints.iter().filter(|one| one.is_gateway() && one.is_available());
+        let endpoints = endpoints.filter_map(|one| Some((one.vpc_endpoint_id.clone(), one.vpc_id.clone()?)));
         let everywhere: HashSet<String> = everywhere.cloned().collect();
         let nats = it.nat_gateways.iter().map(|nat| &nat.nat_gateway_id);
         let peerings = it
@@ -65,7 +67,7 @@ impl Usable {
         Self {
             unusable: unusable.collect(),
             everywhere,
-            from: gateways.chain(attachments).collect(),
+            from: gateways.chain(attachments).chain(endpoints).collect(),
         }
     }
 
@@ -80,7 +82,7 @@ impl Usable {
             RouteTarget::NetworkInterface(id) | RouteTarget::NatGateway(id) | RouteTarget::VpcPeeringConnection(id) => {
                 self.everywhere.contains(id)
             }
-            RouteTarget::Gateway(id) if !id.starts_with("igw-") => true,
+            RouteTarget::Gateway(id) if !id.starts_with("igw-") && !id.starts_with("vpce-") => true,
             RouteTarget::Gateway(id) | RouteTarget::EgressOnlyInternetGateway(id) | RouteTarget::TransitGateway(id) => {
                 self.from.contains(&(id.clone(), vpc_id.to_owned()))
             }

@@ -117,7 +117,7 @@ fn m12_to_m15_groups_that_are_named_from_elsewhere() {
     check(&[attachment, named], &[message]);
     let egress = (
         "group: web }] }\n    route_tables",
-        "group: web }], egress: [{ IpProtocol: -1, group: p/target }] }\n    route_tables",
+        "group: web }], egress: [{ IpProtocol: -1, group: p/target }, { IpProtocol: tcp, FromPort: 443, ToPort: 443, prefix_list: s3 }] }\n    route_tables",
     );
     check(
         &[egress],

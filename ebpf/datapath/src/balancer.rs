@@ -138,16 +138,19 @@ pub fn come_in<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Resul
     let port = walk.packet.dst_port;
     walk.passage.listener = listener(stages, walk, node, port).unwrap_or_default();
     // Nobody can tell whose a later fragment is.
-    let is_known = !walk.packet.has(packet_flag::LATER_FRAGMENT)
+    let is_mapped = !walk.packet.has(packet_flag::LATER_FRAGMENT)
         && nat::is_mapped(stages, walk, &forward_key(walk, door))
-        && !nat::is_succeeded(walk)
-        && goes_on(stages, walk);
+        && !nat::is_succeeded(walk);
+    let is_known = is_mapped && goes_on(stages, walk);
     walk.passage.step = if is_known { step::GO_ON } else { step::CONNECT };
-    if !is_known {
+    // Where the target is gone, the next packet begins a connection of the node's; what can't begin one ends with the old.
+    let is_new = !is_mapped || !is_known && begins(walk);
+    let is_asked = if is_endpoint { !is_mapped } else { is_new };
+    if is_asked {
         security_group::admit(stages, walk)?;
     }
     if is_endpoint {
-        cross(stages, walk, is_known)?;
+        cross(stages, walk, is_new)?;
     }
     if walk.packet.has(packet_flag::ICMP_ERROR) {
         return if is_known {
@@ -171,11 +174,16 @@ fn listen<I: Family>(walk: &Walk<I>) -> Result<(), DropReason> {
     if !walk.passage.is_listened_to() {
         return Err(DropReason::NO_LISTENER);
     }
-    let begins = walk.passage.step == step::CONNECT;
-    if begins && walk.packet.protocol == protocol::TCP && !walk.packet.opens() {
+    if walk.passage.step == step::CONNECT && !begins(walk) {
         return Err(DropReason::BALANCER_RESET);
     }
     Ok(())
+}
+
+/// Whether a connection may begin with the packet.
+#[inline(always)]
+const fn begins<I: Family>(walk: &Walk<I>) -> bool {
+    walk.packet.protocol != protocol::TCP || walk.packet.opens()
 }
 
 /// Sends the packet to the target of the mapping in the walk, as from an ENI with the node's groups (semantics 4.1, 13.8).
@@ -233,7 +241,7 @@ fn node_behind<I: Family, S: Stages<I>>(stages: &S, walk: &Walk<I>) -> Device {
 
 /// From an endpoint to the node behind it, in the VPC of the service. Nothing between the two sees the packet.
 #[inline(always)]
-fn cross<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>, is_known: bool) -> Result<(), DropReason> {
+fn cross<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>, is_new: bool) -> Result<(), DropReason> {
     let bank = walk.generation.bank();
     let device = walk.far_device;
     let endpoint = stages.endpoint(&EniKey { bank, device }).ok_or(DropReason::NO_ENI)?;
@@ -252,7 +260,7 @@ fn cross<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>, is_known: bool
     }
     move_to(stages, walk, node)?;
     narrow(walk);
-    if !is_known && endpoint.flags & endpoint_flag::ENFORCED != 0 {
+    if is_new && endpoint.flags & endpoint_flag::ENFORCED != 0 {
         // No group of the consumer's is known to the provider's.
         walk.identity = GroupSetId::NONE;
         security_group::admit(stages, walk)?;

@@ -200,9 +200,9 @@ pub(super) fn see_to_health(hand: &mut Hand) {
         .engine()
         .and_then(|engine| engine.set_unhealthy(unhealthy, &progress));
     match done {
-        Ok(()) => tracing::info!(unhealthy = count, "the health of targets is in force"),
+        Ok(true) => tracing::info!(unhealthy = count, "the health of targets is in force"),
         // Who ends the agent wants nothing changed any more.
-        Err(Error::Interrupted) => {}
+        Ok(false) | Err(Error::Interrupted) => {}
         Err(error) => tracing::error!(%error, "the health of targets can't be put in force"),
     }
 }

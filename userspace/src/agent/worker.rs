@@ -161,16 +161,25 @@ impl Hand {
             Some(_) => work::see_to_surroundings(self),
             None => {}
         }
-        self.charge();
+        self.see_to_targets();
     }
 
     /// Does what was left for when nobody waits.
     fn rest(&mut self) {
-        self.charge();
+        self.see_to_targets();
         if let Some(engine) = &mut self.engine
             && let Err(error) = engine.catch_up()
         {
             tracing::warn!(%error, "what the next change needs can't be prepared; it will take longer");
+        }
+    }
+
+    /// Tells the checker whom to look after, and has what it has found out in force: also what could not be put in force
+    /// when it was found.
+    fn see_to_targets(&mut self) {
+        self.charge();
+        if self.engine.is_some() {
+            work::see_to_health(self);
         }
     }
 

@@ -57,13 +57,13 @@ impl Engine {
         Ok(charges)
     }
 
-    /// Puts it in force that these targets are unhealthy, and no others are that the document says nothing of.
-    pub fn set_unhealthy(&mut self, unhealthy: BTreeSet<TargetId>, progress: &dyn Progress) -> Result<()> {
+    /// Puts it in force that these targets are unhealthy, and no others are that the document says nothing of. Whether it wasn't.
+    pub fn set_unhealthy(&mut self, unhealthy: BTreeSet<TargetId>, progress: &dyn Progress) -> Result<bool> {
         let (Some(applied), Some(state)) = (self.applied.clone(), &mut self.state) else {
-            return Ok(());
+            return Ok(false);
         };
         if state.unhealthy == unhealthy || self.datapath.is_none() {
-            return Ok(());
+            return Ok(false);
         }
         let resources = with_health(&applied.deployment.resources, &unhealthy);
         let is_in_force = *resources == *self.compiled.resources;
@@ -72,7 +72,7 @@ impl Engine {
         let waits = state.stage != Stage::Up;
         self.store.write(state)?;
         if is_in_force || waits {
-            return Ok(());
+            return Ok(false);
         }
         match self.change_tables(&Wanted::again(&applied), progress) {
             Err(error) if !error.is_in_force() => {
@@ -85,6 +85,6 @@ impl Engine {
             done => done?,
         };
         self.note_manifest();
-        Ok(())
+        Ok(true)
     }
 }

@@ -14,8 +14,8 @@ use groundplane_datapath::packet::{Packet, packet_flag};
 use groundplane_datapath::scratch::{Scratch, resumed};
 use groundplane_datapath::walk::{self, Walk};
 use groundplane_datapath::{
-    Answer, Family, Stages, balancer, commit, eni, gateway_endpoint, internet, nacl, nat, parse, peering, reclaim, refuse,
-    security_group, transit, translate, uplink,
+    Answer, Family, Stages, balancer, commit, eni, gateway_endpoint, internet, nacl, nat, parse, peering, reclaim,
+    refuse, security_group, transit, translate, uplink,
 };
 
 /// What a stage gives, as the number that a global function returns.

@@ -64,13 +64,11 @@ fn decide<I: Family, S: Stages<I>>(
     let is_later = walk.packet.has(packet_flag::LATER_FRAGMENT);
     if is_later {
         recall_ports(stages, walk);
-    } else {
-        scratch.first_fragment = u32::from(walk.packet.has(packet_flag::FRAGMENT));
     }
     if walk.is_from_outside() && !is_ours(stages, walk, flags) {
-        scratch.first_fragment = 0;
         return Ok(Verdict::pass());
     }
+    scratch.first_fragment = u32::from(!is_later && walk.packet.has(packet_flag::FRAGMENT));
     if walk.packet.has(packet_flag::OPTIONS) {
         stages.options(frame, walk.packet.header_len).check()?;
     }

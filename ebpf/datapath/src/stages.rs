@@ -11,7 +11,8 @@ use crate::scratch::Scratch;
 use crate::verdict::Answer;
 use crate::walk::Walk;
 use crate::{
-    Frame, TablesOf, balancer, commit, eni, flow, gateway_endpoint, internet, nacl, nat, parse, peering, reclaim, refuse,
+    Frame, TablesOf, balancer, commit, eni, flow, gateway_endpoint, internet, nacl, nat, parse, peering, reclaim,
+    refuse,
 };
 use crate::{security_group, transit, translate, walk};
 use groundplane_abi::DropReason;

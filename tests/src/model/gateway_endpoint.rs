@@ -106,13 +106,7 @@ pub(super) fn come_in(moment: Moment<'_>, walk: &mut Walk, vpc: VpcAt) -> Result
 
 impl Model {
     /// A packet to a service, or an answer from it, has passed.
-    pub(super) fn saw_asked(
-        &mut self,
-        tuple: Tuple,
-        vpc_id: String,
-        outward: bool,
-        (tcp_flags, now): (u8, Duration),
-    ) {
+    pub(super) fn saw_asked(&mut self, tuple: Tuple, vpc_id: String, outward: bool, (tcp_flags, now): (u8, Duration)) {
         let held = Held::default();
         let fresh = Asked { vpc_id, held };
         let asked = self.asked.entry(tuple).or_insert_with(|| fresh.clone());

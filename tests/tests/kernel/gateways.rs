@@ -215,7 +215,10 @@ fn through_gateway_endpoints(room: &mut Room) {
         let device = room.topology.guest(guest).device;
         for flags in [flag::SYN | flag::ACK, flag::ACK, flag::ACK] {
             let heard = room.come(answer(flags, port));
-            assert!(matches!(heard, Heard::Delivered { to, .. } if to == device), "{heard:?}");
+            assert!(
+                matches!(heard, Heard::Delivered { to, .. } if to == device),
+                "{heard:?}"
+            );
             left(room.leave(guest, ask(flag::ACK, port)));
         }
         assert_eq!(room.leave(namesake, ask(flag::ACK, port)), taken);
@@ -232,7 +235,10 @@ fn through_gateway_endpoints(room: &mut Room) {
     left(room.leave("namesake", ask(flag::SYN, 7000)));
     let heard = room.come(answer(flag::SYN | flag::ACK, 7000));
     let device = room.topology.guest("namesake").device;
-    assert!(matches!(heard, Heard::Delivered { to, .. } if to == device), "{heard:?}");
+    assert!(
+        matches!(heard, Heard::Delivered { to, .. } if to == device),
+        "{heard:?}"
+    );
     let taken = Heard::Dropped(DropReason::GATEWAY_ENDPOINT_TAKEN);
     assert_eq!(room.leave("a1", ask(flag::ACK, 7000)), taken);
 }

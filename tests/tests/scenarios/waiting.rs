@@ -27,9 +27,7 @@ pub(crate) enum Feature {
     FlowLogs,
 }
 
-use Feature::{
-    FlowLogs, GatewayLoadBalancers, LinkLocalServices, ProxyProtocol, VirtualPrivateGateway, VpcLinks,
-};
+use Feature::{FlowLogs, GatewayLoadBalancers, LinkLocalServices, ProxyProtocol, VirtualPrivateGateway, VpcLinks};
 
 /// A scenario's number, what of it waits, and for what.
 pub(crate) struct Waiting(pub(crate) u32, pub(crate) &'static str, pub(crate) Feature);

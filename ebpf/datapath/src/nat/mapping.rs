@@ -95,10 +95,13 @@ pub fn is_live<I: Family, T: TablesOf<I>>(tables: &T, walk: &mut Walk<I>) -> boo
     let (flow, born) = (walk.mapping.flow, walk.mapping.born);
     if let Some(table) = conntrack::standing(tables, &flow, &mut walk.found) {
         let entry = &walk.found;
-        if entry.born != born || entry.state == state::PROMOTED {
+        if entry.born == born && entry.state != state::PROMOTED {
+            return Pulse::take(tables, table, entry, walk.now).component_keeps(entry);
+        }
+        // One that is older than the mapping is about to be replaced by another core, which has just made the mapping.
+        if (born.wrapping_sub(entry.born) as i32) <= 0 {
             return false;
         }
-        return Pulse::take(tables, table, entry, walk.now).component_keeps(entry);
     }
     let age = (walk.now as u32).wrapping_sub(born);
     age <= idle::UNANSWERED * tables.ticks_per_second()

@@ -148,7 +148,10 @@ impl Heap {
         let service = address(S3_ADDRESS);
         let packet = if random.random_bool(0.5) {
             // So that two ask the same.
-            Packet::tcp().flags(flag::SYN).ip_from(guest.ip, 4000).ip_to(service, 80)
+            Packet::tcp()
+                .flags(flag::SYN)
+                .ip_from(guest.ip, 4000)
+                .ip_to(service, 80)
         } else {
             new(guest.ip.into(), service, random)
         };

@@ -32,7 +32,11 @@ fn as_made(endpoint: &mut VpcEndpoint, resources: &Resources) {
 
 /// A route to each of the service's addresses, in each table.
 fn make_routes(endpoint: &VpcEndpoint, resources: &mut Resources, places: &Places<'_>, problems: &mut Problems) {
-    let Some(service) = endpoint.service_name.as_deref().filter(|_| !endpoint.route_table_ids.is_empty()) else {
+    let Some(service) = endpoint
+        .service_name
+        .as_deref()
+        .filter(|_| !endpoint.route_table_ids.is_empty())
+    else {
         return;
     };
     let mut lists = resources.prefix_lists.iter();
@@ -42,11 +46,11 @@ fn make_routes(endpoint: &VpcEndpoint, resources: &mut Resources, places: &Place
         let help = "add a list of this name below prefix_lists, with account: AWS";
         return problems.report(problem.code("InvalidServiceName").help(help));
     };
-    let list = &*list;
     for (index, table_id) in endpoint.route_table_ids.iter().enumerate() {
         let mut tables = resources.route_tables.iter_mut();
         // Who names a table that isn't there, or another VPC's, is told by another check.
-        let table = tables.find(|table| table.route_table_id == *table_id && Some(&table.vpc_id) == endpoint.vpc_id.as_ref());
+        let table =
+            tables.find(|table| table.route_table_id == *table_id && Some(&table.vpc_id) == endpoint.vpc_id.as_ref());
         if let Some(table) = table {
             let place = || places.field(&endpoint.vpc_endpoint_id, &["RouteTableIds", &index.to_string()]);
             make_route(endpoint, list, table, &place, problems);

@@ -55,7 +55,10 @@ impl Usable {
         let attachments = it.transit_gateway_vpc_attachments.iter();
         let attachments = attachments.filter(|one| is_one_of(one.state.as_deref(), &["available"]));
         let attachments = attachments.filter_map(|one| Some((one.transit_gateway_id.clone()?, one.vpc_id.clone()?)));
-        let endpoints = it.vpc_endpoints.iter().filter(|one| one.is_gateway() && one.is_available());
+        let endpoints = it
+            .vpc_endpoints
+            .iter()
+            .filter(|one| one.is_gateway() && one.is_available());
         let endpoints = endpoints.filter_map(|one| Some((one.vpc_endpoint_id.clone(), one.vpc_id.clone()?)));
         let everywhere: HashSet<String> = everywhere.cloned().collect();
         let nats = it.nat_gateways.iter().map(|nat| &nat.nat_gateway_id);

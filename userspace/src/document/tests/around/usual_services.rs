@@ -167,10 +167,7 @@ fn m48_a_gateway_endpoint_of_a_peer() {
         "routes: [{ DestinationCidrBlock: 10.0.0.0/16, vpc_peering_connection: a-b }]",
         "routes: [{ DestinationCidrBlock: 10.0.0.0/16, vpc_peering_connection: a-b }, { prefix_list: s3, vpc_peering_connection: a-b }]",
     );
-    check(
-        &[route],
-        &["M48: VPC \"a\"'s gateway endpoint serves VPC \"a\" alone"],
-    );
+    check(&[route], &["M48: VPC \"a\"'s gateway endpoint serves VPC \"a\" alone"]);
 }
 
 #[test]

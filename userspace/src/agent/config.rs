@@ -250,11 +250,15 @@ mod tests {
             [
                 ("FLOWS4", 400_000),
                 ("RING4", 450_008),
+                ("BINDINGS4", 400_000),
+                ("BINDING_COUNTS4", 200_000),
                 ("EMBRYOS4", 100_000),
                 ("ADDRESSES4", 2_000),
                 ("ROUTES4", 3_000),
                 ("FLOWS6", 2_048),
                 ("RING6", 2_312),
+                ("BINDINGS6", 131_072),
+                ("BINDING_COUNTS6", 65_536),
             ]
         );
     }

@@ -5,27 +5,33 @@
 //! gateway's: by one of its rows the client's packets find the target, by the other one the answers find the client and the
 //! door that they come out of. So a connection stays with its target whatever becomes of the list.
 
+mod answer;
+mod choice;
+mod probe;
+
+use answer::answer;
+pub(crate) use answer::leave_target;
+pub use answer::returns;
+pub use choice::{choose, connect};
+pub(crate) use probe::launch;
+pub use probe::probe;
+
 use crate::family::Family;
-use crate::nat::{self, MOST};
-use crate::packet::{Packet, has_ports, packet_flag};
+use crate::nat;
+use crate::packet::{has_ports, packet_flag};
 use crate::security_group;
 use crate::stages::Stages;
 use crate::walk::Walk;
 use crate::{TablesOf, eni};
-use groundplane_abi::balancer::{
-    ListenerEntry, ListenerKey, PLACES, Place, PlacesKey, TargetKey, endpoint_flag, listener_flag,
-};
+use groundplane_abi::balancer::{ListenerEntry, ListenerKey, TargetKey, endpoint_flag};
 use groundplane_abi::eni::{EniKey, eni_flag};
 use groundplane_abi::flow::FlowKey;
 use groundplane_abi::nacl::direction;
-use groundplane_abi::vpc::VpcKey;
 use groundplane_abi::wire::protocol;
-use groundplane_abi::{Device, DropReason, GroupSetId, Mac, Port};
+use groundplane_abi::{Device, DropReason, GroupSetId, Port};
 
 /// Of an interface endpoint (semantics 14.4, 23).
 const ENDPOINT_MTU: u16 = 8500;
-/// Of what the agent asks targets.
-const PROBE_IDLE: u16 = 120;
 /// Of UDP, at any load balancer (semantics 13.6).
 const UDP_IDLE: u16 = 120;
 
@@ -85,40 +91,6 @@ fn go_to_target<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Resu
         stages.connect(walk).check()?;
     }
     stages.forward(walk).check()
-}
-
-/// From the agent, which looks after a target's health: out of a node, as what the node sends to the target (semantics 13.5).
-#[inline(always)]
-pub(crate) fn launch<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<(), DropReason> {
-    stages.probe(walk).check()?;
-    go_to_target(stages, walk)
-}
-
-/// Finds the node and the target that an alias stands for.
-pub fn probe<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<(), DropReason> {
-    walk.near.mac = Mac::SERVICE;
-    walk.near.flags = 0;
-    walk.source = Device::NONE;
-    if !has_ports(walk.packet.protocol) || walk.packet.has(packet_flag::LATER_FRAGMENT) {
-        return Err(DropReason::BALANCER_PROTOCOL);
-    }
-    let alias = stages.alias(walk.packet.dst).ok_or(DropReason::NO_OWNER)?;
-    move_to(stages, walk, alias.from)?;
-    walk.own_key = walk.packet.key(Device::SERVICE.of_mapping());
-    walk.passage.listener.idle = PROBE_IDLE;
-    walk.passage.door = Device::SERVICE;
-    walk.passage.returns = Device::NONE;
-    walk.passage.step = step::GO_ON;
-    let key = walk.own_key;
-    if nat::is_mapped(stages, walk, &key) && !nat::is_succeeded(walk) {
-        return Ok(());
-    }
-    walk.passage.step = step::CONNECT;
-    walk.packet.dst = alias.address;
-    if walk.packet.protocol == protocol::TCP && !walk.packet.opens() {
-        return Err(DropReason::BALANCER_RESET);
-    }
-    Ok(())
 }
 
 /// Finds out whose the packet is, and whether it may pass.
@@ -308,101 +280,6 @@ fn goes_on<I: Family, T: TablesOf<I>>(tables: &T, walk: &Walk<I>) -> bool {
     })
 }
 
-/// Chooses a target for what begins, and whether it sees the client.
-pub fn choose<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<(), DropReason> {
-    if walk.wanted.len >= MOST as u64 {
-        return Err(DropReason::TOO_MANY_HOPS);
-    }
-    let door = walk.passage.door;
-    // As it has come.
-    walk.own_key = forward_key(walk, door);
-    let target = taker(stages, walk).ok_or(DropReason::NO_TARGET)?;
-    walk.packet.dst = target.address;
-    walk.packet.dst_port = target.port;
-    let preserves = walk.passage.listener.flags & listener_flag::PRESERVES_CLIENT != 0;
-    walk.passage.returns = if preserves && door == walk.far_device {
-        target.returns
-    } else {
-        Device::NONE
-    };
-    if walk.passage.returns != Device::NONE && walk.packet.src.difference(walk.packet.dst) == 0 {
-        return Err(DropReason::BALANCER_HAIRPIN);
-    }
-    Ok(())
-}
-
-/// Wants the mapping of what begins, and leaves in the walk's what the packet becomes: that of the port that was found, or the
-/// client's own, if nobody speaks to the target with it by another way.
-pub fn connect<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<(), DropReason> {
-    let place = if walk.wanted.len == 0 { 0 } else { 1 };
-    let returns = walk.passage.returns;
-    let at = if returns == Device::NONE {
-        walk.far_device
-    } else {
-        returns
-    };
-    if returns != Device::NONE {
-        let answer = answer_to(&walk.packet, returns);
-        let is_taken = nat::is_mapped(stages, walk, &answer);
-        if is_taken && !is_own(walk) {
-            return Err(DropReason::BALANCER_PORTS_EXHAUSTED);
-        }
-        walk.mapping.becomes = walk.packet.key(returns);
-    }
-    walk.wanted.mappings[place].answer = walk.mapping.becomes.reversed(at);
-    walk.wanted.mappings[place].forward = walk.own_key;
-    walk.wanted.len += 1;
-    Ok(())
-}
-
-/// The key of the answer to a packet with ports, made at once: a key that is reversed is two on the stack.
-#[inline(always)]
-fn answer_to<I: Family>(packet: &Packet<I>, at: Device) -> FlowKey<I> {
-    FlowKey::new(
-        at,
-        packet.protocol,
-        packet.dst,
-        packet.src,
-        packet.dst_port,
-        packet.src_port,
-    )
-}
-
-/// Whether the mapping in the walk is of the very client whose packet this is, by the same door. Field by field, since a key
-/// takes stack that isn't there.
-#[inline(always)]
-fn is_own<I: Family>(walk: &Walk<I>) -> bool {
-    let (becomes, own) = (&walk.mapping.becomes, &walk.own_key);
-    becomes.device() == walk.passage.door
-        && becomes.src().difference(own.dst()) == 0
-        && becomes.dst().difference(own.src()) == 0
-        && (becomes.src_port(), becomes.dst_port()) == (own.dst_port(), own.src_port())
-}
-
-/// A target by a hash of the packet, or of its source alone.
-#[inline(always)]
-fn taker<I: Family, T: TablesOf<I>>(tables: &T, walk: &Walk<I>) -> Option<Place<I>> {
-    let listener = &walk.passage.listener;
-    let secret = tables.secret();
-    let hash = if listener.flags & listener_flag::STICKY == 0 {
-        nat::mixed(nat::seed(secret, &walk.packet))
-    } else {
-        nat::mixed(secret ^ u64::from(I::sum(walk.packet.src)))
-    };
-    // By multiplication, behind whose shift the verifier knows what a remainder hides from it.
-    let number = ((u64::from(hash) * u64::from(listener.places)) >> 32) as u32;
-    if listener.places == 0 {
-        return None;
-    }
-    let key = PlacesKey {
-        bank: walk.generation.bank(),
-        group: listener.group,
-        zone: listener.zone,
-        row: (number / PLACES) as u16,
-    };
-    tables.place(&key, number % PLACES)
-}
-
 /// Gives the packet the addresses and ports that the mapping in the walk says.
 #[inline(always)]
 fn become_of_mapping<I: Family>(walk: &mut Walk<I>) {
@@ -436,71 +313,6 @@ fn go_on<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>, identity: Grou
     eni::find_owner(stages, walk)
 }
 
-/// An answer, or an error about what was sent to the target, goes back to the client, by the door that it has spoken to.
-#[inline(always)]
-fn answer<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<(), DropReason> {
-    let (node, door) = (walk.far_device, walk.mapping.becomes.device());
-    let is_error = walk.packet.has(packet_flag::QUOTES);
-    if door == Device::SERVICE {
-        return answer_probe(walk);
-    }
-    if !is_error {
-        let port = walk.mapping.becomes.src_port();
-        let listener = listener(stages, walk, node, port).ok_or(DropReason::NO_LISTENER)?;
-        remember(walk, &listener);
-    }
-    if door != node {
-        come_out(stages, walk, door)?;
-    }
-    if is_error {
-        check_error(walk)?;
-        let becomes = walk.mapping.becomes;
-        walk.packet.src = becomes.src();
-        walk.packet.dst = becomes.dst();
-        walk.quoted = becomes.reversed(Device::NONE);
-    } else {
-        become_of_mapping(walk);
-    }
-    let identity = if door == node {
-        walk.far.group_set
-    } else {
-        GroupSetId::NONE
-    };
-    go_on(stages, walk, identity)
-}
-
-/// A target's answer to the agent.
-#[inline(always)]
-fn answer_probe<I: Family>(walk: &mut Walk<I>) -> Result<(), DropReason> {
-    if walk.packet.has(packet_flag::QUOTES) {
-        return Err(DropReason::BALANCER_PROTOCOL);
-    }
-    become_of_mapping(walk);
-    walk.component = PROBE_IDLE;
-    walk.is_elsewhere = 1;
-    walk.arrival = Device::SERVICE;
-    Ok(())
-}
-
-/// Out of an endpoint, to its VPC.
-#[inline(always)]
-fn come_out<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>, door: Device) -> Result<(), DropReason> {
-    let bank = walk.generation.bank();
-    let key = EniKey { bank, device: door };
-    let endpoint = stages.endpoint(&key).ok_or(DropReason::ENDPOINT_NOT_AVAILABLE)?;
-    if endpoint.flags & endpoint_flag::AVAILABLE == 0 {
-        return Err(DropReason::ENDPOINT_NOT_AVAILABLE);
-    }
-    if !has_ports(walk.packet.protocol) {
-        return Err(DropReason::ENDPOINT_PROTOCOL);
-    }
-    if walk.packet.size > ENDPOINT_MTU {
-        return Err(DropReason::ENDPOINT_MTU);
-    }
-    narrow(walk);
-    move_to(stages, walk, door)
-}
-
 /// What PrivateLink takes.
 #[inline(always)]
 fn narrow<I: Family>(walk: &mut Walk<I>) {
@@ -520,31 +332,4 @@ fn check_error<I: Family>(walk: &Walk<I>) -> Result<(), DropReason> {
     } else {
         Err(DropReason::BALANCER_PROTOCOL)
     }
-}
-
-/// Whether a guest's packet answers what a load balancer has sent it with the client's address: then it goes to the node,
-/// whoever has that address. Says so by where the packet is about to arrive.
-pub fn returns<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> bool {
-    let (bank, vpc) = (walk.generation.bank(), walk.vpc);
-    let returns = stages
-        .vpc(&VpcKey { bank, vpc })
-        .map_or(Device::NONE, |vpc| vpc.returns);
-    let key = nat::answer_key(walk, returns);
-    if returns == Device::NONE || !nat::is_known(stages, walk, &key) {
-        return false;
-    }
-    walk.returned = returns;
-    walk.arrival = walk.mapping.becomes.device();
-    true
-}
-
-/// Leaves the target's subnet for the node that the packet is about to arrive at.
-#[inline(always)]
-pub(crate) fn leave_target<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<(), DropReason> {
-    let (bank, device) = (walk.generation.bank(), walk.arrival);
-    let node = stages.eni(&EniKey { bank, device }).ok_or(DropReason::NO_ENI)?;
-    if node.subnet == walk.place_id {
-        return Ok(());
-    }
-    stages.judge_by_nacl(walk).check()
 }

@@ -23,7 +23,7 @@ use crate::security_group;
 use crate::stages::Stages;
 use crate::walk::Walk;
 use crate::{TablesOf, eni};
-use groundplane_abi::balancer::{ListenerEntry, ListenerKey, TargetKey, endpoint_flag};
+use groundplane_abi::balancer::{EndpointEntry, ListenerEntry, ListenerKey, TargetKey, endpoint_flag};
 use groundplane_abi::eni::{EniKey, eni_flag};
 use groundplane_abi::flow::FlowKey;
 use groundplane_abi::nacl::direction;
@@ -161,11 +161,7 @@ const fn begins<I: Family>(walk: &Walk<I>) -> bool {
 /// Sends the packet to the target of the mapping in the walk, as from an ENI with the node's groups (semantics 4.1, 13.8).
 pub fn forward<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<(), DropReason> {
     if walk.packet.has(packet_flag::ICMP_ERROR) {
-        check_error(walk)?;
-        let becomes = walk.mapping.becomes;
-        walk.packet.src = becomes.src();
-        walk.packet.dst = becomes.dst();
-        walk.quoted = becomes.reversed(Device::NONE);
+        become_error(walk)?;
     } else {
         become_of_mapping(walk);
         let listener = walk.passage.listener;
@@ -217,15 +213,7 @@ fn cross<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>, is_new: bool) 
     let bank = walk.generation.bank();
     let device = walk.far_device;
     let endpoint = stages.endpoint(&EniKey { bank, device }).ok_or(DropReason::NO_ENI)?;
-    if endpoint.flags & endpoint_flag::AVAILABLE == 0 {
-        return Err(DropReason::ENDPOINT_NOT_AVAILABLE);
-    }
-    if !has_ports(walk.packet.protocol) {
-        return Err(DropReason::ENDPOINT_PROTOCOL);
-    }
-    if walk.packet.size > ENDPOINT_MTU {
-        return Err(DropReason::ENDPOINT_MTU);
-    }
+    check_carried(walk, &endpoint)?;
     let node = endpoint.node;
     if node == Device::NONE {
         return Err(DropReason::ENDPOINT_NO_NODE);
@@ -313,12 +301,38 @@ fn go_on<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>, identity: Grou
     eni::find_owner(stages, walk)
 }
 
+/// Whether an endpoint carries the packet, either way (semantics 14.4).
+#[inline(always)]
+fn check_carried<I: Family>(walk: &Walk<I>, endpoint: &EndpointEntry) -> Result<(), DropReason> {
+    if endpoint.flags & endpoint_flag::AVAILABLE == 0 {
+        return Err(DropReason::ENDPOINT_NOT_AVAILABLE);
+    }
+    if !has_ports(walk.packet.protocol) {
+        return Err(DropReason::ENDPOINT_PROTOCOL);
+    }
+    if walk.packet.size > ENDPOINT_MTU {
+        return Err(DropReason::ENDPOINT_MTU);
+    }
+    Ok(())
+}
+
 /// What PrivateLink takes.
 #[inline(always)]
 fn narrow<I: Family>(walk: &mut Walk<I>) {
     walk.is_clamped = 1;
     walk.is_silent = 1;
     walk.narrow(ENDPOINT_MTU);
+}
+
+/// The same of an ICMP error: what it speaks of becomes what its receiver has sent.
+#[inline(always)]
+fn become_error<I: Family>(walk: &mut Walk<I>) -> Result<(), DropReason> {
+    check_error(walk)?;
+    let becomes = walk.mapping.becomes;
+    walk.packet.src = becomes.src();
+    walk.packet.dst = becomes.dst();
+    walk.quoted = becomes.reversed(Device::NONE);
+    Ok(())
 }
 
 /// Nothing of ICMP passes but that something can't be reached (semantics 13.2).

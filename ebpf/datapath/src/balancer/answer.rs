@@ -1,13 +1,12 @@
 //! What targets answer, and how it finds the client.
 
 use super::probe::answer_probe;
-use super::{ENDPOINT_MTU, become_of_mapping, check_error, go_on, listener, move_to, narrow, remember};
+use super::{become_error, become_of_mapping, check_carried, go_on, listener, move_to, narrow, remember};
 use crate::family::Family;
 use crate::nat;
-use crate::packet::{has_ports, packet_flag};
+use crate::packet::packet_flag;
 use crate::stages::Stages;
 use crate::walk::Walk;
-use groundplane_abi::balancer::endpoint_flag;
 use groundplane_abi::eni::EniKey;
 use groundplane_abi::vpc::VpcKey;
 use groundplane_abi::{Device, DropReason, GroupSetId};
@@ -29,11 +28,7 @@ pub(super) fn answer<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) ->
         come_out(stages, walk, door)?;
     }
     if is_error {
-        check_error(walk)?;
-        let becomes = walk.mapping.becomes;
-        walk.packet.src = becomes.src();
-        walk.packet.dst = becomes.dst();
-        walk.quoted = becomes.reversed(Device::NONE);
+        become_error(walk)?;
     } else {
         become_of_mapping(walk);
     }
@@ -51,15 +46,7 @@ fn come_out<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>, door: Devic
     let bank = walk.generation.bank();
     let key = EniKey { bank, device: door };
     let endpoint = stages.endpoint(&key).ok_or(DropReason::ENDPOINT_NOT_AVAILABLE)?;
-    if endpoint.flags & endpoint_flag::AVAILABLE == 0 {
-        return Err(DropReason::ENDPOINT_NOT_AVAILABLE);
-    }
-    if !has_ports(walk.packet.protocol) {
-        return Err(DropReason::ENDPOINT_PROTOCOL);
-    }
-    if walk.packet.size > ENDPOINT_MTU {
-        return Err(DropReason::ENDPOINT_MTU);
-    }
+    check_carried(walk, &endpoint)?;
     narrow(walk);
     move_to(stages, walk, door)
 }

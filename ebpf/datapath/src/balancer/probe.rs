@@ -1,12 +1,11 @@
 //! The agent, which looks after the health of targets, speaks as a node does (semantics 13.5).
 
-use super::{become_of_mapping, go_to_target, move_to, step};
+use super::{become_of_mapping, begins, go_to_target, move_to, step};
 use crate::family::Family;
 use crate::nat;
 use crate::packet::{has_ports, packet_flag};
 use crate::stages::Stages;
 use crate::walk::Walk;
-use groundplane_abi::wire::protocol;
 use groundplane_abi::{Device, DropReason, Mac};
 
 /// Of what the agent asks targets.
@@ -40,7 +39,7 @@ pub fn probe<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<
     }
     walk.passage.step = step::CONNECT;
     walk.packet.dst = alias.address;
-    if walk.packet.protocol == protocol::TCP && !walk.packet.opens() {
+    if !begins(walk) {
         return Err(DropReason::BALANCER_RESET);
     }
     Ok(())

@@ -45,7 +45,7 @@ impl Macs {
 
 /// FNV-1a with the finalizer of splitmix64 after it, which spreads what the last bytes did over all bits. Written out
 /// because the ids must never change with a library's version.
-fn hash(text: &str, seed: u64) -> u64 {
+pub(crate) fn hash(text: &str, seed: u64) -> u64 {
     let offset = 0xcbf2_9ce4_8422_2325_u64 ^ seed;
     let sum = text.bytes().fold(offset, |sum, byte| {
         (sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)

@@ -8,7 +8,7 @@ mod diagnostic;
 mod dump;
 mod family;
 mod fields;
-mod ids;
+pub(crate) mod ids;
 mod json;
 mod json_schema;
 mod names;

@@ -177,21 +177,8 @@ fn told(state: &str, reason: &str, description: &str) -> TargetHealth {
 mod tests {
     use super::*;
     use crate::health::Outcome;
+    use crate::health::subject::tests::all;
     use crate::health::subject::{Subject, subjects};
-    use crate::resources::{Action, Listener, provider};
-
-    fn all() -> Resources {
-        let mut all = provider();
-        all.listeners = vec![Listener {
-            load_balancer_arn: Some("arn".to_owned()),
-            default_actions: vec![Action {
-                target_group_arn: Some("group".to_owned()),
-                ..Action::default()
-            }],
-            ..Listener::default()
-        }];
-        all
-    }
 
     /// State and reason.
     fn words(health: &TargetHealth) -> [String; 2] {

@@ -153,12 +153,12 @@ pub fn with_health(all: &Arc<Resources>, unhealthy: &BTreeSet<TargetId>) -> Arc<
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::resources::{Action, Listener, TargetUse, provider};
 
     /// The load balancer of two zones, with a listener that forwards to its group.
-    fn all() -> Resources {
+    pub(in crate::health) fn all() -> Resources {
         let mut all = provider();
         all.listeners = vec![Listener {
             load_balancer_arn: Some("arn".to_owned()),

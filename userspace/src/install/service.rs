@@ -161,12 +161,9 @@ fn give_out(meanings: impl Iterator<Item = Meaning>) -> BTreeMap<Meaning, Ipv4Ad
     sorted.into_iter().filter_map(alias).collect()
 }
 
-/// FNV-1a, as for all numbers of the plan.
+/// As for all numbers of the plan.
 fn hash((device, address): Meaning) -> u32 {
-    let bytes = device.0.to_be_bytes().into_iter().chain(address.0);
-    bytes.fold(0x811c_9dc5, |hash, byte| {
-        (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
-    })
+    plan::fnv1a(device.0.to_be_bytes().into_iter().chain(address.0))
 }
 
 #[cfg(test)]

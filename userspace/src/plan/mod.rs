@@ -28,6 +28,7 @@ mod uplink;
 
 pub use family::{Family, FamilyRows};
 pub use lookup::devices;
+pub(crate) use number::fnv1a;
 pub use parts::{Compiled, Parts, merged};
 pub use problem::PlanProblem;
 pub use scope::changed_scopes;

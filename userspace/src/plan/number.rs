@@ -73,9 +73,13 @@ impl Taken {
 
 /// FNV-1a over ids, each with an end of its own.
 pub(super) fn hash<'a>(ids: impl IntoIterator<Item = &'a str>) -> u32 {
+    fnv1a(ids.into_iter().flat_map(|id| id.bytes().chain([0])))
+}
+
+/// FNV-1a.
+pub(crate) fn fnv1a(bytes: impl Iterator<Item = u8>) -> u32 {
     const OFFSET_BASIS: u32 = 0x811c_9dc5;
     const PRIME: u32 = 0x0100_0193;
-    let bytes = ids.into_iter().flat_map(|id| id.bytes().chain([0]));
     bytes.fold(OFFSET_BASIS, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(PRIME))
 }
 

@@ -5,6 +5,7 @@
 //! port mostly stay where they were.
 
 use super::Family;
+use crate::document::ids;
 use groundplane_abi::balancer::Place;
 
 /// How many places there are for so many targets: primes, so that any step visits all of them.
@@ -61,16 +62,10 @@ impl Iterator for Steps {
     }
 }
 
-/// FNV-1a over address and port, and the finalizer of SplitMix64, since neighbours must have nothing in common.
+/// Of address and port, as text. Neighbours have nothing in common.
 fn hash<I: Family>(target: &Place<I>) -> u64 {
     let address: std::net::IpAddr = target.address.into();
-    let text = format!("{address}:{}", target.port);
-    let fnv = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    });
-    let a = (fnv ^ fnv >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let b = (a ^ a >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-    b ^ b >> 31
+    ids::hash(&format!("{address}:{}", target.port), 0)
 }
 
 #[cfg(test)]

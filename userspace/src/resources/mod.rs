@@ -34,7 +34,7 @@ mod wire;
 pub use api_gateway::{RestVpcLink, VpcLink};
 #[cfg(test)]
 pub(crate) use balancing::tests::provider;
-pub use balancing::{BALANCED_UDP_IDLE, TargetPlace, TargetUse, TargetZone};
+pub use balancing::{BALANCED_UDP_IDLE, FlowStickiness, GENEVE_PORT, TargetPlace, TargetUse, TargetZone};
 pub use details::{Details, Rest, Tags};
 pub use direct_connect::{
     AssociatedGateway, BgpPeer, DirectConnectGateway, DirectConnectGatewayAssociation, RouteFilterPrefix,

@@ -178,6 +178,12 @@ impl InterfaceType {
         matches!(self, Self::NatGateway | Self::NetworkLoadBalancer | Self::VpcEndpoint)
     }
 
+    /// Whether it is a node of a load balancer that packets meet.
+    #[must_use]
+    pub const fn is_node(self) -> bool {
+        matches!(self, Self::NetworkLoadBalancer | Self::GatewayLoadBalancer)
+    }
+
     /// Whether no group ever applies to such an ENI, which may then be in none (semantics 10.1, 16.1, 18.5).
     #[must_use]
     pub const fn is_without_groups(self) -> bool {

@@ -1,4 +1,4 @@
-//! Interface endpoints, and the nodes behind them (semantics 14.3, 14.4).
+//! Endpoints of services, and the nodes behind them (semantics 14.3, 14.4, 16.2).
 
 use crate::resources::wire::says;
 use crate::resources::{LoadBalancer, NetworkInterface, Resources, Subnet, VpcEndpoint, VpcEndpointService};
@@ -53,8 +53,8 @@ impl Resources {
     /// The load balancers of a service that are there, in the order it has them.
     pub fn balancers_of<'a>(&'a self, service: &'a VpcEndpointService) -> impl Iterator<Item = &'a LoadBalancer> {
         let balancer = |arn: &String| self.load_balancers.iter().find(|one| one.load_balancer_arn == *arn);
-        let all = service.network_load_balancer_arns.iter().filter_map(balancer);
-        all.filter(|one| one.is_network_and_there())
+        let all = service.load_balancer_arns().iter().filter_map(balancer);
+        all.filter(|one| one.is_there())
     }
 
     /// The ENIs of an endpoint, in the order of its subnets.
@@ -74,8 +74,9 @@ impl Resources {
         self.vpc_endpoints.iter().find(is_its)
     }
 
-    /// The node that answers for one of an endpoint's ENIs: the first of the service's that is in the same zone. An endpoint
-    /// in another Region has none in its own zone, and takes the first there is.
+    /// The node that answers for one of an endpoint's ENIs: the first of the service's that is in the same zone. An interface
+    /// endpoint in another Region has none in its own zone, and takes the first there is. What a Gateway Load Balancer has
+    /// answers for its own endpoints alone.
     #[must_use]
     pub fn node_behind(
         &self,
@@ -84,9 +85,10 @@ impl Resources {
     ) -> Option<(&LoadBalancer, &NetworkInterface)> {
         let service = self.service(endpoint)?;
         let zone = &self.subnet_by_id(&eni.subnet_id)?.availability_zone_id;
-        let all = self.balancers_of(service);
+        let is_gateway = endpoint.is_gateway_load_balancer();
+        let all = self.balancers_of(service).filter(|one| one.is_gateway() == is_gateway);
         let mut nodes = all.flat_map(|balancer| self.nodes(balancer).map(move |node| (balancer, node)));
-        if self.is_of_another_region(endpoint) {
+        if !is_gateway && self.is_of_another_region(endpoint) {
             return nodes.next();
         }
         let is_near = |node: &NetworkInterface| {

@@ -1,20 +1,20 @@
-//! What the objects of load balancers and PrivateLink mean together (semantics 13, 14): who is a node, which targets there
-//! are, and whose node answers for an endpoint.
+//! What the objects of load balancers and PrivateLink mean together (semantics 13, 14, 16): who is a node, which targets
+//! there are, and whose node answers for an endpoint.
 //!
 //! `document` has filled in what this reads. Whatever isn't there is nobody's node and no target, never an error: that it
 //! is missing has been told.
 
 mod endpoint;
+mod gateway;
 mod target;
 #[cfg(test)]
 pub(crate) mod tests;
 
+pub use gateway::{FlowStickiness, GENEVE_PORT};
 pub use target::{TargetPlace, TargetUse, TargetZone};
 
 use super::wire::says;
-use super::{
-    Attribute, InterfaceType, Listener, LoadBalancer, LoadBalancerZone, NetworkInterface, Resources, TargetGroup,
-};
+use super::{Attribute, Listener, LoadBalancer, LoadBalancerZone, NetworkInterface, Resources, TargetGroup};
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// After how many seconds without a packet a UDP flow through a load balancer ends (semantics 13.6).
@@ -28,11 +28,21 @@ impl LoadBalancer {
         says(self.load_balancer_type.as_deref(), "network")
     }
 
-    /// Whether packets meet it.
+    /// Whether it is one, and packets meet it.
     #[must_use]
     pub fn is_network_and_there(&self) -> bool {
+        self.is_network() && self.is_active()
+    }
+
+    /// Whether packets meet it, of whichever type it is.
+    #[must_use]
+    pub fn is_there(&self) -> bool {
+        (self.is_network() || self.is_gateway()) && self.is_active()
+    }
+
+    fn is_active(&self) -> bool {
         let state = self.state.as_ref().and_then(|state| state.code.as_deref());
-        self.is_network() && state.is_none_or(|state| says(Some(state), "active"))
+        state.is_none_or(|state| says(Some(state), "active"))
     }
 
     #[must_use]
@@ -66,7 +76,7 @@ impl LoadBalancerZone {
     #[must_use]
     pub fn has_node(&self, eni: &NetworkInterface) -> bool {
         let address = self.node_address();
-        eni.interface_type == InterfaceType::NetworkLoadBalancer
+        eni.interface_type.is_node()
             && self.subnet_id.as_ref() == Some(&eni.subnet_id)
             && address.is_some_and(|address| eni.private_ip_addresses.contains(&address))
     }
@@ -181,7 +191,7 @@ impl Resources {
             let mut listeners = self.listeners_of(balancer);
             listeners.any(|listener| listener.forwards_to() == Some(&group.target_group_arn))
         };
-        let there = self.load_balancers.iter().filter(|one| one.is_network_and_there());
+        let there = self.load_balancers.iter().filter(|one| one.is_there());
         there.filter(forwards)
     }
 

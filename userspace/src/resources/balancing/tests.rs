@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::resources::{
-    Action, EniAttachment, ForwardConfig, LoadBalancerAddress, LoadBalancerState, Subnet, Target, TargetGroupTuple,
-    TargetHealth, TargetHealthDescription, Vpc, VpcEndpoint, VpcEndpointService,
+    Action, EniAttachment, ForwardConfig, InterfaceType, LoadBalancerAddress, LoadBalancerState, Subnet, Target,
+    TargetGroupTuple, TargetHealth, TargetHealthDescription, Vpc, VpcEndpoint, VpcEndpointService,
 };
 
 fn attributes(pairs: &[(&str, &str)]) -> Vec<Attribute> {

@@ -4,6 +4,9 @@ use super::matcher::Matcher;
 use crate::resources::TargetGroup;
 use std::time::Duration;
 
+/// Where an appliance is asked.
+const APPLIANCE_PORT: u16 = 80;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protocol {
     Tcp,
@@ -11,7 +14,7 @@ pub enum Protocol {
     Https,
 }
 
-/// What a target group says, with the defaults of semantics 13.5. What is out of its range counts as the next that isn't.
+/// What a target group says, with the defaults of semantics 13.5, or 16.3 for appliances. What is out of its range counts as the next that isn't.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     pub protocol: Protocol,
@@ -34,7 +37,11 @@ impl Settings {
             Some("HTTPS") => Protocol::Https,
             _ => Protocol::Tcp,
         };
-        let timeout = if protocol == Protocol::Http { 6 } else { 10 };
+        let (interval, timeout) = match protocol {
+            _ if group.is_geneve() => (10, 5),
+            Protocol::Http => (30, 6),
+            Protocol::Tcp | Protocol::Https => (30, 10),
+        };
         let number =
             |given: Option<u32>, default: u32, least: u32, most: u32| given.unwrap_or(default).clamp(least, most);
         let seconds = |given, default, least, most| Duration::from_secs(u64::from(number(given, default, least, most)));
@@ -44,7 +51,7 @@ impl Settings {
             port: port_of(group, traffic_port),
             path: group.health_check_path.clone().unwrap_or_else(|| "/".to_owned()),
             matcher: codes.and_then(Matcher::parse).unwrap_or_default(),
-            interval: seconds(group.health_check_interval_seconds, 30, 5, 300),
+            interval: seconds(group.health_check_interval_seconds, interval, 5, 300),
             timeout: seconds(group.health_check_timeout_seconds, timeout, 2, 120),
             healthy_threshold: number(group.healthy_threshold_count, 5, 2, 10),
             unhealthy_threshold: number(group.unhealthy_threshold_count, 2, 2, 10),
@@ -52,10 +59,14 @@ impl Settings {
     }
 }
 
-/// The port that is asked: a number, or `traffic-port`, which is the target's own.
+/// The port that is asked: a number, or `traffic-port`, which is the target's own. At that of appliances nobody answers TCP,
+/// so it has to be said.
 pub(super) fn port_of(group: &TargetGroup, traffic_port: u16) -> u16 {
     let said = group.health_check_port.as_deref().and_then(|port| port.parse().ok());
-    said.unwrap_or(traffic_port)
+    match group.health_check_port {
+        None if group.is_geneve() => APPLIANCE_PORT,
+        _ => said.unwrap_or(traffic_port),
+    }
 }
 
 #[cfg(test)]
@@ -78,6 +89,22 @@ mod tests {
         assert_eq!(of(Some("HTTP")).timeout.as_secs(), 6);
         assert_eq!(of(Some("HTTPS")).timeout.as_secs(), 10);
         assert_eq!(of(Some("HTTPS")).path, "/");
+    }
+
+    #[test]
+    fn appliances_are_asked_more_often_and_at_a_port_of_their_own() {
+        let mut group = TargetGroup {
+            protocol: Some("GENEVE".to_owned()),
+            ..TargetGroup::default()
+        };
+        let settings = Settings::of(&group, 6081);
+        assert_eq!((settings.protocol, settings.port), (Protocol::Tcp, 80));
+        assert_eq!((settings.interval.as_secs(), settings.timeout.as_secs()), (10, 5));
+        assert_eq!((settings.healthy_threshold, settings.unhealthy_threshold), (5, 2));
+        group.health_check_protocol = Some("HTTP".to_owned());
+        assert_eq!(Settings::of(&group, 6081).timeout.as_secs(), 5);
+        group.health_check_port = Some("traffic-port".to_owned());
+        assert_eq!(Settings::of(&group, 6081).port, 6081);
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! Attributes of Network Load Balancers, their listeners and target groups: which there are, and what values they have
-//! (semantics 13).
+//! Attributes of Network and Gateway Load Balancers, their listeners and target groups: which there are, and what values
+//! they have (semantics 13, 16.3).
 
 use super::context::Context;
 use crate::document::diagnostic::{Problems, quote};
@@ -35,6 +35,11 @@ pub(super) const OF_BALANCERS: &Keys = &[
     ("load_balancing.cross_zone.enabled", Values::Switch),
     ("secondary_ips.auto_assigned.per_subnet", Values::Number(0, 7)),
     ("zonal_shift.config.enabled", Values::Switch),
+];
+
+pub(super) const OF_GATEWAYS: &Keys = &[
+    ("deletion_protection.enabled", Values::Switch),
+    ("load_balancing.cross_zone.enabled", Values::Switch),
 ];
 
 pub(super) const OF_LISTENERS: &Keys = &[("tcp.idle_timeout.seconds", Values::Number(60, 6000))];
@@ -75,6 +80,25 @@ pub(super) const OF_GROUPS: &Keys = &[
         Values::Number(0, 360_000),
     ),
 ];
+
+/// Of groups of appliances.
+pub(super) const OF_GENEVE: &Keys = &[
+    ("deregistration_delay.timeout_seconds", Values::Number(0, 3600)),
+    (
+        "load_balancing.cross_zone.enabled",
+        Values::OneOf(&["true", "false", "use_load_balancer_configuration"]),
+    ),
+    ("stickiness.enabled", Values::Switch),
+    (
+        "stickiness.type",
+        Values::OneOf(&["source_ip_dest_ip", "source_ip_dest_ip_proto"]),
+    ),
+    (ON_UNHEALTHY, Values::OneOf(&["no_rebalance", "rebalance"])),
+    (ON_DEREGISTRATION, Values::OneOf(&["no_rebalance", "rebalance"])),
+];
+
+pub(super) const ON_UNHEALTHY: &str = "target_failover.on_unhealthy";
+pub(super) const ON_DEREGISTRATION: &str = "target_failover.on_deregistration";
 
 /// Checks the attributes of an object.
 pub(super) fn check(all: &Context<'_>, id: &str, attributes: &[Attribute], keys: &Keys, problems: &mut Problems) {

@@ -79,10 +79,6 @@ pub(super) fn there<'a>(all: &Context<'a>) -> impl Iterator<Item = &'a VpcEndpoi
     all.all.vpc_endpoints.iter().filter(|endpoint| endpoint.is_there())
 }
 
-pub(super) fn is_load_balancer(endpoint: &VpcEndpoint) -> bool {
-    says(endpoint.vpc_endpoint_type.as_deref(), "GatewayLoadBalancer")
-}
-
 /// What every endpoint has.
 fn shape(all: &Context<'_>, endpoint: &VpcEndpoint, problems: &mut Problems) {
     let id = &*endpoint.vpc_endpoint_id;
@@ -126,7 +122,7 @@ fn shape(all: &Context<'_>, endpoint: &VpcEndpoint, problems: &mut Problems) {
 
 /// Each type has its own fields.
 fn fields_of_others(all: &Context<'_>, endpoint: &VpcEndpoint, problems: &mut Problems) {
-    let (gateway, balancer) = (endpoint.is_gateway(), is_load_balancer(endpoint));
+    let (gateway, balancer) = (endpoint.is_gateway(), endpoint.is_gateway_load_balancer());
     let mut refuse = |field: &str, is_there: bool, message: &str| {
         if is_there {
             let field: (&str, &[&str]) = (&endpoint.vpc_endpoint_id, &[field]);
@@ -157,16 +153,8 @@ fn fields_of_others(all: &Context<'_>, endpoint: &VpcEndpoint, problems: &mut Pr
 /// Subnets of its VPC, one of each zone, that have what the addresses need.
 fn subnets(all: &Context<'_>, endpoint: &VpcEndpoint, problems: &mut Problems) {
     let id = &*endpoint.vpc_endpoint_id;
-    if is_load_balancer(endpoint) && endpoint.subnet_ids.len() > 1 {
-        let message = "a Gateway Load Balancer endpoint is in one subnet";
-        all.refuse(
-            (id, &["SubnetIds", "1"]),
-            "InvalidParameterValue",
-            message,
-            "make an endpoint for each",
-            problems,
-        );
-        return;
+    if endpoint.is_gateway_load_balancer() && endpoint.subnet_ids.len() != 1 {
+        return not_one(all, endpoint, problems);
     }
     one_of_each_zone(
         all,
@@ -200,6 +188,20 @@ fn subnets(all: &Context<'_>, endpoint: &VpcEndpoint, problems: &mut Problems) {
             problems,
         );
     }
+}
+
+/// Packets come out of a Gateway Load Balancer endpoint in its subnet, of which it has one.
+fn not_one(all: &Context<'_>, endpoint: &VpcEndpoint, problems: &mut Problems) {
+    let id = &*endpoint.vpc_endpoint_id;
+    if endpoint.subnet_ids.is_empty() {
+        let message = format!("endpoint {} is missing SubnetIds", all.name(id));
+        let help = "name the subnet in which packets come out";
+        return all.refuse((id, &[]), "MissingParameter", message, help, problems);
+    }
+    let field: &[&str] = &["SubnetIds", "1"];
+    let message = "a Gateway Load Balancer endpoint is in one subnet";
+    let help = "make an endpoint for each";
+    all.refuse((id, field), "InvalidParameterValue", message, help, problems);
 }
 
 /// Subnets of a VPC, at most one in each availability zone.
@@ -246,7 +248,7 @@ fn service_type(all: &Context<'_>, endpoint: &VpcEndpoint, problems: &mut Proble
     let of_gateway_balancers = !service.gateway_load_balancer_arns.is_empty();
     // That it is of both kinds is told of the service.
     let is_of_one_kind = !of_gateway_balancers || service.network_load_balancer_arns.is_empty();
-    if is_of_one_kind && of_gateway_balancers != is_load_balancer(endpoint) {
+    if is_of_one_kind && of_gateway_balancers != endpoint.is_gateway_load_balancer() {
         let needed = if of_gateway_balancers {
             "GatewayLoadBalancer"
         } else {
@@ -296,19 +298,20 @@ fn admission(all: &Context<'_>, endpoint: &VpcEndpoint, problems: &mut Problems)
 /// The account of an endpoint whose service doesn't allow it.
 pub(super) fn stranger<'a>(all: &Context<'a>, endpoint: &VpcEndpoint, service: &VpcEndpointService) -> Option<&'a str> {
     let consumer = &*all.vpc(endpoint.vpc_id.as_deref()?)?.details.owner_id;
-    let provider = load_balancer::vpc_of(all, &service.network_load_balancer_arns)?;
+    let provider = load_balancer::vpc_of(all, service.load_balancer_arns())?;
     (!service.allows(consumer, &provider.details.owner_id)).then_some(consumer)
 }
 
-/// The subnets of an endpoint that are in zones without the service, and their places in its list. In another Region they
-/// may be in any.
+/// The subnets of an endpoint that are in zones without the service, and their places in its list. Those of an interface
+/// endpoint in another Region may be in any.
 pub(super) fn zones_without<'a>(
     all: &Context<'a>,
     endpoint: &VpcEndpoint,
     service: &VpcEndpointService,
 ) -> Vec<(usize, &'a Subnet)> {
-    let zones = load_balancer::zones(all, &service.network_load_balancer_arns);
-    if zones.is_empty() || all.all.is_of_another_region(endpoint) {
+    let zones = load_balancer::zones(all, service.load_balancer_arns());
+    let is_anywhere = endpoint.is_interface() && all.all.is_of_another_region(endpoint);
+    if zones.is_empty() || is_anywhere {
         return Vec::new();
     }
     let subnets = endpoint.subnet_ids.iter().enumerate();
@@ -319,7 +322,7 @@ pub(super) fn zones_without<'a>(
 }
 
 fn is_resource(endpoint: &VpcEndpoint) -> bool {
-    !endpoint.is_gateway() && !endpoint.is_interface() && !is_load_balancer(endpoint)
+    !endpoint.is_gateway() && !endpoint.is_of_service()
 }
 
 fn policy(all: &Context<'_>, endpoint: &VpcEndpoint, problems: &mut Problems) {
@@ -333,7 +336,7 @@ fn policy(all: &Context<'_>, endpoint: &VpcEndpoint, problems: &mut Problems) {
             format!("the policy has more than {POLICY_LEN} characters"),
             "shorten it",
         )
-    } else if is_load_balancer(endpoint) {
+    } else if endpoint.is_gateway_load_balancer() {
         ("a Gateway Load Balancer endpoint has no policy".to_owned(), "remove it")
     } else if !has_statement {
         (

@@ -1,7 +1,7 @@
 //! Endpoints that are there and can't be used (semantics 14 to 16; M31, M33 to M36, M45, M49, M64).
 
 use super::context::{Context, Usual, says};
-use super::endpoint::{is_load_balancer, stranger, there, zones_without};
+use super::endpoint::{stranger, there, zones_without};
 use super::load_balancer;
 use super::security_group::admits;
 use crate::document::diagnostic::Problems;
@@ -15,7 +15,7 @@ pub(super) fn warn(all: &Context<'_>, problems: &mut Problems) {
             closed(all, endpoint, problems);
             without_names(all, endpoint, problems);
         }
-        if is_load_balancer(endpoint) {
+        if endpoint.is_gateway_load_balancer() {
             looping(all, endpoint, problems);
         }
         if endpoint.is_gateway() {
@@ -150,18 +150,12 @@ fn not_let_out(all: &Context<'_>, endpoint: &VpcEndpoint, problems: &mut Problem
 fn of_service(all: &Context<'_>, endpoint: &VpcEndpoint, service: &VpcEndpointService, problems: &mut Problems) {
     let field: (&str, &[&str]) = (&endpoint.vpc_endpoint_id, &["ServiceName"]);
     let name = all.name(&service.service_id);
-    let balancers = &service.network_load_balancer_arns;
+    let balancers = service.load_balancer_arns();
     let known = balancers.iter().any(|arn| all.has(arn));
-    if known && load_balancer::ports(all, balancers).is_empty() {
+    if known && !load_balancer::is_listened_at(all, balancers) {
         let message = format!("no load balancer of service {name} listens to anything");
         let what = Usual("M33", Some("ELBV2_LISTENERS_MISMATCH"));
-        all.warn(
-            field,
-            what,
-            message,
-            "add a listener for the port that clients ask",
-            problems,
-        );
+        all.warn(field, what, message, "add a listener for what clients send", problems);
     }
     if let Some(account) = stranger(all, endpoint, service) {
         let message = format!("service {name} doesn't allow account {account}");

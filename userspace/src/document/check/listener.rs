@@ -1,16 +1,23 @@
-//! Listeners: where they listen, and to which targets they forward (semantics 13.1).
+//! Listeners: where they listen, and to which targets they forward (semantics 13.1, 16.1).
 
 use super::attribute;
 use super::context::{Context, says};
+use super::gateway_balancer;
 use crate::document::diagnostic::{Problems, quote};
 use crate::resources::{Action, Listener, LoadBalancer, TargetGroup};
 use std::collections::HashMap;
 
 pub(super) fn check(all: &Context<'_>, problems: &mut Problems) {
     for listener in &all.all.listeners {
-        let Some(balancer) = balancer(all, listener, problems).filter(|one| one.is_network()) else {
+        let Some(balancer) = balancer(all, listener, problems) else {
             continue;
         };
+        if balancer.is_gateway() {
+            gateway_balancer::listener(all, listener, balancer, problems);
+        }
+        if !balancer.is_network() {
+            continue;
+        }
         if protocol(all, listener, problems) {
             forwards(all, listener, balancer, problems);
         }
@@ -125,8 +132,8 @@ fn protocol(all: &Context<'_>, listener: &Listener, problems: &mut Problems) -> 
     false
 }
 
-/// A listener of a Network Load Balancer forwards to one target group.
-fn forwards(all: &Context<'_>, listener: &Listener, balancer: &LoadBalancer, problems: &mut Problems) {
+/// A listener forwards to one target group.
+pub(super) fn forwards(all: &Context<'_>, listener: &Listener, balancer: &LoadBalancer, problems: &mut Problems) {
     let id = &*listener.listener_arn;
     let field: (&str, &[&str]) = (id, &["DefaultActions"]);
     let action = match &*listener.default_actions {
@@ -137,7 +144,8 @@ fn forwards(all: &Context<'_>, listener: &Listener, balancer: &LoadBalancer, pro
             return all.refuse((id, &[]), "MissingParameter", message, help, problems);
         }
         _ => {
-            let message = "a listener of a Network Load Balancer forwards to one target group, without weights";
+            let kind = if balancer.is_gateway() { "Gateway" } else { "Network" };
+            let message = format!("a listener of a {kind} Load Balancer forwards to one target group, without weights");
             let help = "leave one action of Type forward with one TargetGroupArn";
             return all.refuse(field, "InvalidConfigurationRequest", message, help, problems);
         }
@@ -149,7 +157,10 @@ fn forwards(all: &Context<'_>, listener: &Listener, balancer: &LoadBalancer, pro
     };
     match all.all.target_group(listener) {
         Some(group) => {
-            pairing(all, listener, group, problems);
+            match balancer.is_gateway() {
+                true => gateway_balancer::pairing(all, listener, group, problems),
+                false => pairing(all, listener, group, problems),
+            }
             same_vpc(all, listener, balancer, group, problems);
         }
         None => {

@@ -1,11 +1,13 @@
-//! Load balancers, their listeners and targets (semantics 13; M37, M38, M40, M42).
+//! Load balancers, their listeners and targets (semantics 13, 16; M37, M38, M40, M42).
 
 use super::attribute;
 use super::context::{Context, Usual, attached, says};
 use super::endpoint::one_of_each_zone;
+use super::gateway_balancer;
 use super::security_group::{admits, admits_from};
 use crate::document::diagnostic::Problems;
-use crate::resources::{LoadBalancer, LoadBalancerZone, NetworkInterface, TargetGroup, Vpc};
+use crate::document::notation::Protocol;
+use crate::resources::{Listener, LoadBalancer, LoadBalancerZone, NetworkInterface, TargetGroup, Vpc};
 use ipnet::IpNet;
 use std::collections::BTreeSet;
 
@@ -19,11 +21,15 @@ pub(super) fn check(all: &Context<'_>, problems: &mut Problems) {
             attribute::check(all, id, &balancer.attributes, attribute::OF_BALANCERS, problems);
             shape(all, balancer, problems);
             public(all, balancer, problems);
+        } else if balancer.is_gateway() {
+            attribute::check(all, id, &balancer.attributes, attribute::OF_GATEWAYS, problems);
+            shape(all, balancer, problems);
+            gateway_balancer::check(all, balancer, problems);
         }
     }
 }
 
-/// What every Network Load Balancer has.
+/// What every load balancer has.
 fn shape(all: &Context<'_>, balancer: &LoadBalancer, problems: &mut Problems) {
     let id = &*balancer.load_balancer_arn;
     for (field, value, words) in [
@@ -97,6 +103,13 @@ pub(super) fn warn(all: &Context<'_>, problems: &mut Problems) {
         }
         enforced(all, balancer, problems);
     }
+    for balancer in all.all.load_balancers.iter().filter(|one| one.is_gateway_and_there()) {
+        let listeners = all.all.listeners_of(balancer);
+        for group in listeners.filter_map(|listener| all.all.target_group(listener)) {
+            zones_without_targets(all, balancer, group, problems);
+            gateway_balancer::closed_appliances(all, balancer, group, problems);
+        }
+    }
 }
 
 /// A zone whose node has nobody to forward to (M40).
@@ -135,7 +148,7 @@ fn closed_targets(all: &Context<'_>, balancer: &LoadBalancer, group: &TargetGrou
         let from_nodes = |block: &IpNet| {
             groups
                 .iter()
-                .any(|one| admits_from(one, port, *block, &balancer.security_groups))
+                .any(|one| admits_from(one, (Protocol::TCP, port), *block, &balancer.security_groups))
         };
         let hidden = !group.preserves_client() || is_service(all, balancer);
         if hidden && anybody && !nodes.is_empty() && !nodes.iter().any(from_nodes) {
@@ -210,7 +223,11 @@ fn enforced(all: &Context<'_>, balancer: &LoadBalancer, problems: &mut Problems)
             continue;
         };
         let block = IpNet::V4(vpc.cidr_block);
-        let admits = |port: &u16| groups.iter().any(|group| admits_from(group, *port, block, &[]));
+        let admits = |port: &u16| {
+            groups
+                .iter()
+                .any(|group| admits_from(group, (Protocol::TCP, *port), block, &[]))
+        };
         if service.network_load_balancer_arns.contains(arn) && !ports.iter().all(admits) {
             let name = all.name(&endpoint.vpc_endpoint_id);
             let message = format!("the load balancer's groups don't admit the clients of endpoint {name}, in {block}");
@@ -223,14 +240,20 @@ fn enforced(all: &Context<'_>, balancer: &LoadBalancer, problems: &mut Problems)
 
 /// The ports that load balancers listen to.
 pub(super) fn ports(all: &Context<'_>, balancers: &[String]) -> Vec<u16> {
-    let listeners = all.all.listeners.iter();
-    let theirs = listeners.filter(|listener| {
-        listener
-            .load_balancer_arn
-            .as_ref()
-            .is_some_and(|arn| balancers.contains(arn))
-    });
-    theirs.filter_map(|listener| listener.port).collect()
+    listeners(all, balancers).filter_map(|listener| listener.port).collect()
+}
+
+/// Whether load balancers listen to anything.
+pub(super) fn is_listened_at(all: &Context<'_>, balancers: &[String]) -> bool {
+    listeners(all, balancers).next().is_some()
+}
+
+fn listeners<'a>(all: &Context<'a>, balancers: &'a [String]) -> impl Iterator<Item = &'a Listener> {
+    let is_theirs = |listener: &&Listener| {
+        let arn = listener.load_balancer_arn.as_ref();
+        arn.is_some_and(|arn| balancers.contains(arn))
+    };
+    all.all.listeners.iter().filter(is_theirs)
 }
 
 /// The ids of the zones that load balancers are in.
@@ -257,6 +280,6 @@ pub(super) fn vpc_of<'a>(all: &Context<'a>, balancers: &[String]) -> Option<&'a 
 }
 
 /// The ENIs that are a group's targets.
-fn interfaces<'a>(all: &Context<'a>, group: &'a TargetGroup) -> impl Iterator<Item = &'a NetworkInterface> {
+pub(super) fn interfaces<'a>(all: &Context<'a>, group: &'a TargetGroup) -> impl Iterator<Item = &'a NetworkInterface> {
     all.all.targets(group).filter_map(|target| target.interface)
 }

@@ -11,6 +11,7 @@ mod endpoint;
 mod endpoint_service;
 mod endpoint_use;
 mod gateway;
+mod gateway_balancer;
 mod ipam;
 mod listener;
 mod load_balancer;

@@ -97,11 +97,11 @@ pub(super) fn admits(group: &SecurityGroup, is_egress: bool, port: u16) -> bool 
     group
         .rules
         .iter()
-        .any(|rule| rule.is_egress == is_egress && is_about(rule, port))
+        .any(|rule| rule.is_egress == is_egress && is_about(rule, (Protocol::TCP, port)))
 }
 
-/// Whether a group lets somebody of a block in at a port of TCP, or a member of one of some groups.
-pub(super) fn admits_from(group: &SecurityGroup, port: u16, from: IpNet, groups: &[String]) -> bool {
+/// Whether a group lets somebody of a block in at a protocol's port, or a member of one of some groups.
+pub(super) fn admits_from(group: &SecurityGroup, at: (Protocol, u16), from: IpNet, groups: &[String]) -> bool {
     let is_them = |peer: &Peer| match peer {
         Peer::Cidr(block) => block.contains(&from) || from.contains(block),
         Peer::Group(id) => groups.contains(id),
@@ -111,7 +111,7 @@ pub(super) fn admits_from(group: &SecurityGroup, port: u16, from: IpNet, groups:
     group
         .rules
         .iter()
-        .any(|rule| !rule.is_egress && is_about(rule, port) && is_them(&rule.peer))
+        .any(|rule| !rule.is_egress && is_about(rule, at) && is_them(&rule.peer))
 }
 
 /// Whom a group lets in at a port of TCP, by address; `None` for a group or a list.
@@ -119,14 +119,14 @@ pub(super) fn admitted(group: &SecurityGroup, port: u16) -> impl Iterator<Item =
     let rules = group
         .rules
         .iter()
-        .filter(move |rule| !rule.is_egress && is_about(rule, port));
+        .filter(move |rule| !rule.is_egress && is_about(rule, (Protocol::TCP, port)));
     rules.map(|rule| match &rule.peer {
         Peer::Cidr(block) => Some(*block),
         Peer::PrefixList(_) | Peer::Group(_) => None,
     })
 }
 
-fn is_about(rule: &SecurityGroupRule, port: u16) -> bool {
+fn is_about(rule: &SecurityGroupRule, (protocol, port): (Protocol, u16)) -> bool {
     let ports = || rule.port_range.is_some_and(|(from, to)| (from..=to).contains(&port));
-    rule.ip_protocol.is_none() || rule.ip_protocol == Protocol::TCP.0 && ports()
+    rule.ip_protocol.is_none() || rule.ip_protocol == protocol.0 && ports()
 }

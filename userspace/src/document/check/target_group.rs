@@ -1,15 +1,17 @@
-//! Target groups of Network Load Balancers and their targets (semantics 13.1, 13.3, 13.4).
+//! Target groups of Network and Gateway Load Balancers and their targets (semantics 13.1, 13.3, 13.4, 16.1).
 
 use super::attribute;
 use super::context::{Context, says};
+use super::gateway_balancer;
 use crate::document::diagnostic::{Problems, quote};
 use crate::resources::{InterfaceType, Target, TargetGroup};
 use std::net::IpAddr;
 
 pub(super) fn check(all: &Context<'_>, problems: &mut Problems) {
-    for group in all.all.target_groups.iter().filter(|group| is_of_network(group)) {
+    let groups = all.all.target_groups.iter();
+    for group in groups.filter(|group| is_of_network(group) || group.is_geneve()) {
         let id = &*group.target_group_arn;
-        if says(group.target_type.as_deref(), "alb") {
+        if is_of_network(group) && says(group.target_type.as_deref(), "alb") {
             let message = "Application Load Balancers aren't supported as targets";
             let help = "register the load balancer's addresses in a group of TargetType ip";
             all.refuse(
@@ -21,8 +23,16 @@ pub(super) fn check(all: &Context<'_>, problems: &mut Problems) {
             );
             continue;
         }
-        attribute::check(all, id, &group.attributes, attribute::OF_GROUPS, problems);
+        let keys = if group.is_geneve() {
+            attribute::OF_GENEVE
+        } else {
+            attribute::OF_GROUPS
+        };
+        attribute::check(all, id, &group.attributes, keys, problems);
         shape(all, group, problems);
+        if group.is_geneve() {
+            gateway_balancer::group(all, group, problems);
+        }
         one_balancer(all, group, problems);
         for (index, target) in group.target_health_descriptions.iter().enumerate() {
             let told = Told { all, group, index };
@@ -48,7 +58,8 @@ fn shape(all: &Context<'_>, group: &TargetGroup, problems: &mut Problems) {
         |field: &[&str], code, message: String, help| all.refuse((id, field), code, message, help, problems);
     let kind = group.target_type.as_deref().unwrap_or("instance");
     if !matches!(kind, "instance" | "ip") {
-        let message = format!("a Network Load Balancer's targets are of TargetType instance or ip, not {kind}");
+        let of = if group.is_geneve() { "Gateway" } else { "Network" };
+        let message = format!("a {of} Load Balancer's targets are of TargetType instance or ip, not {kind}");
         refuse(
             &["TargetType"],
             "InvalidConfigurationRequest",
@@ -60,7 +71,7 @@ fn shape(all: &Context<'_>, group: &TargetGroup, problems: &mut Problems) {
         let message = format!("target group {} is missing VpcId", all.name(id));
         refuse(&[], "MissingParameter", message, "say in which VPC its targets are");
     }
-    if group.port == Some(0) {
+    if group.port == Some(0) && !group.is_geneve() {
         let message = "a port is a number from 1 to 65535, not 0".to_owned();
         refuse(&["Port"], "InvalidParameterValue", message, "choose another port");
     }
@@ -104,7 +115,7 @@ impl Told<'_, '_> {
 
     fn port(&self, target: &Target, problems: &mut Problems) {
         match target.port.or(self.group.port) {
-            Some(0) if target.port.is_some() => {
+            Some(0) if target.port.is_some() && !self.group.is_geneve() => {
                 let message = "a port is a number from 1 to 65535, not 0".to_owned();
                 self.refuse(
                     "Port",
@@ -115,6 +126,7 @@ impl Told<'_, '_> {
                 );
             }
             Some(_) => {}
+            None if self.group.is_geneve() => {}
             None => {
                 let message = format!("target {} has no port, and its group neither", quote(&target.id));
                 let help = "write the Port of the target group";

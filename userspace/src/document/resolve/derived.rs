@@ -19,9 +19,9 @@ pub(crate) fn core_id(prefix: &str, path: &[&str]) -> String {
     id(prefix, path)
 }
 
-/// The id of an object of any other kind.
-pub(crate) fn object_id(kind: &Kind, name: &str, region: &str, account: &str) -> String {
-    object::own_id(kind, name, region, account)
+/// The id of an object of any other kind, and of a type if it says one.
+pub(crate) fn object_id(kind: &Kind, type_of: Option<&str>, name: &str, owner: (&str, &str)) -> String {
+    object::own_id(kind, type_of, name, owner)
 }
 
 /// The id of a rule of a group, which is known by its VPC's name and its own.

@@ -23,7 +23,7 @@ fn object_id(object: &Object<'_>, context: &Context) -> String {
     };
     match given.map(|entry| &entry.value.value) {
         Some(Tree::Scalar { text, .. }) => text.clone(),
-        _ => own_id(kind, name.value, &context.region, &context.account),
+        _ => own_id(kind, type_of(node), name.value, (&context.region, &context.account)),
     }
 }
 
@@ -36,7 +36,8 @@ pub(super) fn ids(objects: &[Object<'_>], context: &Context) -> Vec<String> {
         .collect();
     let ids = objects.iter().map(|object| match object_id(object, context) {
         id if is_connection(object) => {
-            let own = own_id(object.kind, object.name.value, &context.region, &context.account);
+            let owner = (&*context.region, &*context.account);
+            let own = own_id(object.kind, None, object.name.value, owner);
             let name = if id == own { object.name.value } else { &id };
             endpoints.get(name).cloned().unwrap_or(id)
         }
@@ -70,8 +71,24 @@ fn check_connection(object: &Object<'_>, id: &str, registry: &Registry<'_>, prob
     not_found("there is no VPC endpoint", name, code, names, otherwise, problems);
 }
 
-/// The id that comes from a name.
-pub(in crate::document) fn own_id(kind: &Kind, name: &str, region: &str, account: &str) -> String {
+/// The type that an object says it is of.
+fn type_of(node: &Node) -> Option<&str> {
+    let Tree::Mapping(entries) = &node.value else {
+        return None;
+    };
+    match &entries.iter().find(|entry| entry.key == "Type")?.value.value {
+        Tree::Scalar { text, .. } => Some(text),
+        _ => None,
+    }
+}
+
+/// The id that comes from a name; of an object of a Region and an account.
+pub(in crate::document) fn own_id(
+    kind: &Kind,
+    type_of: Option<&str>,
+    name: &str,
+    (region, account): (&str, &str),
+) -> String {
     let hexadecimal = || {
         id(kind.section, &[name])
             .rsplit('-')
@@ -86,6 +103,7 @@ pub(in crate::document) fn own_id(kind: &Kind, name: &str, region: &str, account
         )
     };
     match kind.section {
+        "load_balancers" if type_of == Some("gateway") => arn("loadbalancer/gwy"),
         "load_balancers" => arn("loadbalancer/net"),
         "listeners" => arn("listener/net"),
         "target_groups" => arn("targetgroup"),

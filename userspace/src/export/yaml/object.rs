@@ -18,7 +18,8 @@ impl Writer<'_> {
             let mut own = Map::default();
             let name = self.names.own(object.id);
             fields.remove(kind.id_field);
-            let usual = derived::object_id(kind, name, self.region, self.account);
+            let type_of = fields.get("Type").and_then(Value::as_str);
+            let usual = derived::object_id(kind, type_of, name, (self.region, self.account));
             own.put_if(usual != object.id, kind.id_field, object.id);
             // Of a few kinds, a field of the API's says it.
             let has_label = object.name != name && kind.name_field().is_none();

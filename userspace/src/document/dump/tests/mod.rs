@@ -191,6 +191,12 @@ fn nodes_and_endpoints_are_the_network_interfaces_of_the_dumps() {
     let behind = all.node_behind(endpoint, own[0]).map(|(_, node)| node);
     assert_eq!(ids(own), ["eni-000000b0000000006"]);
     assert_eq!(ids(behind.into_iter().collect()), ["eni-000000b0000000004"]);
+    let endpoint = all.vpc_endpoints.iter().find(|one| one.is_gateway_load_balancer());
+    let endpoint = endpoint.expect("one");
+    let own: Vec<_> = all.interfaces_of(endpoint).collect();
+    let behind = all.node_behind(endpoint, own[0]).map(|(_, node)| node);
+    assert_eq!(ids(own), ["eni-000000b0000000007"]);
+    assert_eq!(ids(behind.into_iter().collect()), ["eni-000000b0000000015"]);
 }
 
 #[test]

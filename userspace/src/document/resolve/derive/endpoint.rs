@@ -1,5 +1,5 @@
-//! PrivateLink: what AWS says of a service and of an interface endpoint when it is made, the endpoint's network interfaces,
-//! and the connection of the two as the provider sees it (semantics 14).
+//! PrivateLink: what AWS says of a service and of an endpoint of one when it is made, the endpoint's network interfaces, and
+//! the connection of the two as the provider sees it (semantics 14, 16).
 
 use super::Given;
 use super::interface::{Seats, Want};
@@ -16,7 +16,7 @@ use std::collections::{BTreeSet, HashMap};
 /// What each service and endpoint leaves out.
 pub(super) fn settle(resources: &mut Resources, given: &Given<'_>, places: &Places<'_>, problems: &mut Problems) {
     let mut services = std::mem::take(&mut resources.vpc_endpoint_services);
-    let of_balancers = |service: &&mut VpcEndpointService| !service.network_load_balancer_arns.is_empty();
+    let of_balancers = |service: &&mut VpcEndpointService| !service.load_balancer_arns().is_empty();
     for service in services.iter_mut().filter(of_balancers) {
         if !given.dumped.contains(&service.service_id) {
             as_made(service, resources, given);
@@ -24,7 +24,7 @@ pub(super) fn settle(resources: &mut Resources, given: &Given<'_>, places: &Plac
     }
     resources.vpc_endpoint_services = services;
     let mut endpoints = std::mem::take(&mut resources.vpc_endpoints);
-    for endpoint in endpoints.iter_mut().filter(|one| one.is_interface()) {
+    for endpoint in endpoints.iter_mut().filter(|one| one.is_of_service()) {
         name_subnets(endpoint);
         if let Some(service) = resources.service(endpoint) {
             endpoint.service_name = service.service_name.clone().or(endpoint.service_name.take());
@@ -78,8 +78,11 @@ fn as_made(service: &mut VpcEndpointService, resources: &Resources, given: &Give
             .push(format!("{id}.{region}.vpce.amazonaws.com"));
     }
     if service.service_type.is_empty() {
-        let service_type = Some("Interface".to_owned());
-        service.service_type.push(EndpointServiceType { service_type });
+        let is_gateway = service.network_load_balancer_arns.is_empty();
+        let service_type = if is_gateway { "GatewayLoadBalancer" } else { "Interface" };
+        service.service_type.push(EndpointServiceType {
+            service_type: Some(service_type.to_owned()),
+        });
     }
 }
 
@@ -132,7 +135,7 @@ pub(super) fn wants(resources: &Resources) -> Vec<Want<'_>> {
     let there = resources
         .vpc_endpoints
         .iter()
-        .filter(|one| one.is_interface() && one.is_there());
+        .filter(|one| one.is_of_service() && one.is_there());
     let wants = there.flat_map(|endpoint| {
         let ids = endpoint.subnet_ids.iter().enumerate();
         let known = ids.filter_map(|(index, id)| Some((index, *subnets.get(&**id)?)));
@@ -157,7 +160,10 @@ fn want<'a>(resources: &'a Resources, endpoint: &'a VpcEndpoint, index: usize, s
         },
         id: &endpoint.vpc_endpoint_id,
         subnet,
-        interface_type: InterfaceType::VpcEndpoint,
+        interface_type: match endpoint.is_interface() {
+            true => InterfaceType::VpcEndpoint,
+            false => InterfaceType::GatewayLoadBalancerEndpoint,
+        },
         description: format!("VPC Endpoint Interface {}", endpoint.vpc_endpoint_id),
         groups: endpoint
             .groups
@@ -214,7 +220,7 @@ fn fill_groups(resources: &mut Resources) {
 
 /// Says of each endpoint which network interfaces it has got, in the order of its subnets.
 pub(super) fn fill(resources: &mut Resources, seats: &Seats, places: &Places<'_>, problems: &mut Problems) {
-    for endpoint in resources.vpc_endpoints.iter_mut().filter(|one| one.is_interface()) {
+    for endpoint in resources.vpc_endpoints.iter_mut().filter(|one| one.is_of_service()) {
         let id = &endpoint.vpc_endpoint_id;
         let seat = |subnet: &String| seats.get(&(id.clone(), subnet.clone()));
         let own: Vec<_> = endpoint.subnet_ids.iter().filter_map(seat).collect();
@@ -242,7 +248,7 @@ pub(super) fn fill(resources: &mut Resources, seats: &Seats, places: &Places<'_>
 /// How the provider of each service sees its endpoints. What a dump says of it is all there is.
 pub(super) fn connect(resources: &mut Resources, given: &Given<'_>) {
     let mut all = std::mem::take(&mut resources.vpc_endpoint_connections);
-    for endpoint in resources.vpc_endpoints.iter().filter(|one| one.is_interface()) {
+    for endpoint in resources.vpc_endpoints.iter().filter(|one| one.is_of_service()) {
         let Some(service) = resources.service(endpoint) else {
             continue;
         };
@@ -284,5 +290,10 @@ fn complete(
         connection
             .network_load_balancer_arns
             .clone_from(&service.network_load_balancer_arns);
+    }
+    if connection.gateway_load_balancer_arns.is_empty() {
+        connection
+            .gateway_load_balancer_arns
+            .clone_from(&service.gateway_load_balancer_arns);
     }
 }

@@ -86,8 +86,10 @@ pub(super) fn settle(resources: &mut Resources, seats: &mut Seats, places: &mut 
     for eni in &mut resources.network_interfaces {
         if seated.contains(&*eni.network_interface_id) {
             eni.requester_managed = true;
-            // A node sends what clients have sent. An endpoint sends by its own address alone, whatever a dump says.
-            eni.source_dest_check &= eni.interface_type != InterfaceType::NetworkLoadBalancer;
+            // A node sends what clients have sent, and so does what an appliance has let through. An interface endpoint sends
+            // by its own address alone, whatever a dump says.
+            eni.source_dest_check &=
+                !eni.interface_type.is_node() && eni.interface_type != InterfaceType::GatewayLoadBalancerEndpoint;
         }
     }
 }

@@ -1,4 +1,5 @@
-//! Network Load Balancers: what AWS says of one when it is made, and a node in each of its zones (semantics 13.1).
+//! Network and Gateway Load Balancers: what AWS says of one when it is made, and a node in each of its zones (semantics 13.1,
+//! 16.1).
 
 use super::Given;
 use super::interface::{Seats, Want};
@@ -15,7 +16,8 @@ use std::collections::HashMap;
 pub(super) fn settle(resources: &mut Resources, given: &Given<'_>) {
     let subnets: HashMap<&str, &Subnet> = resources.subnets.iter().map(|it| (&*it.subnet_id, it)).collect();
     let vpcs: HashMap<&str, &Vpc> = resources.vpcs.iter().map(|vpc| (&*vpc.vpc_id, vpc)).collect();
-    for balancer in resources.load_balancers.iter_mut().filter(|one| one.is_network()) {
+    let has_nodes = |one: &&mut LoadBalancer| one.is_network() || one.is_gateway();
+    for balancer in resources.load_balancers.iter_mut().filter(has_nodes) {
         for zone in &mut balancer.availability_zones {
             let subnet = zone.subnet_id.as_deref().and_then(|id| subnets.get(id));
             if let Some(subnet) = subnet {
@@ -35,7 +37,9 @@ pub(super) fn settle(resources: &mut Resources, given: &Given<'_>) {
 /// What the API fills in.
 fn as_made(balancer: &mut LoadBalancer, region: &str) {
     let usual = |word: &str| word.to_owned();
-    balancer.scheme.get_or_insert_with(|| usual("internet-facing"));
+    if balancer.is_network() {
+        balancer.scheme.get_or_insert_with(|| usual("internet-facing"));
+    }
     balancer.ip_address_type.get_or_insert_with(|| usual("ipv4"));
     balancer.state.get_or_insert_with(|| LoadBalancerState {
         code: Some(usual("active")),
@@ -48,7 +52,7 @@ fn as_made(balancer: &mut LoadBalancer, region: &str) {
     }
 }
 
-/// The end of the ARN: `net/NAME/ID`.
+/// The end of the ARN: `net/NAME/ID` or `gwy/NAME/ID`.
 fn path(balancer: &LoadBalancer) -> Option<&str> {
     let (_, path) = balancer.load_balancer_arn.split_once(":loadbalancer/")?;
     Some(path)
@@ -75,7 +79,7 @@ fn name_balancers(resources: &mut Resources, given: &Given<'_>) {
 /// The nodes of those that are there.
 pub(super) fn wants(resources: &Resources) -> Vec<Want<'_>> {
     let subnets: HashMap<&str, &Subnet> = resources.subnets.iter().map(|it| (&*it.subnet_id, it)).collect();
-    let there = resources.load_balancers.iter().filter(|one| one.is_network_and_there());
+    let there = resources.load_balancers.iter().filter(|one| one.is_there());
     let wants = there.flat_map(|balancer| {
         let zones = balancer.availability_zones.iter().enumerate();
         let with_subnets = zones.filter_map(|(index, zone)| {
@@ -97,7 +101,10 @@ fn want<'a>(balancer: &'a LoadBalancer, index: usize, zone: &LoadBalancerZone, s
         },
         id: &balancer.load_balancer_arn,
         subnet,
-        interface_type: InterfaceType::NetworkLoadBalancer,
+        interface_type: match balancer.is_gateway() {
+            true => InterfaceType::GatewayLoadBalancer,
+            false => InterfaceType::NetworkLoadBalancer,
+        },
         description: format!("ELB {path}"),
         groups: balancer.security_groups.clone(),
         named: None,

@@ -1,7 +1,7 @@
 //! Which routes are black holes, as far as a document doesn't say it (semantics 5.2).
 
 use super::{attached, is_one_of};
-use crate::resources::{Resources, RouteState, RouteTarget};
+use crate::resources::{Resources, RouteState, RouteTarget, VpcEndpoint};
 use std::collections::HashSet;
 
 /// Makes black holes of routes whose target isn't there or can't be used.
@@ -55,10 +55,13 @@ impl Usable {
         let attachments = it.transit_gateway_vpc_attachments.iter();
         let attachments = attachments.filter(|one| is_one_of(one.state.as_deref(), &["available"]));
         let attachments = attachments.filter_map(|one| Some((one.transit_gateway_id.clone()?, one.vpc_id.clone()?)));
-        let endpoints = it
-            .vpc_endpoints
-            .iter()
-            .filter(|one| one.is_gateway() && one.is_available());
+        let is_led_to = |one: &&VpcEndpoint| one.is_gateway() || one.is_gateway_load_balancer();
+        let endpoints = it.vpc_endpoints.iter().filter(is_led_to);
+        let shut = endpoints
+            .clone()
+            .filter(|one| one.is_gateway_load_balancer() && !one.is_available());
+        let shut = shut.map(|one| &one.vpc_endpoint_id);
+        let endpoints = endpoints.filter(|one| one.is_available());
         let endpoints = endpoints.filter_map(|one| Some((one.vpc_endpoint_id.clone(), one.vpc_id.clone()?)));
         let everywhere: HashSet<String> = everywhere.cloned().collect();
         let nats = it.nat_gateways.iter().map(|nat| &nat.nat_gateway_id);
@@ -66,7 +69,8 @@ impl Usable {
             .vpc_peering_connections
             .iter()
             .map(|one| &one.vpc_peering_connection_id);
-        let unusable = nats.chain(peerings).filter(|id| !everywhere.contains(*id)).cloned();
+        let unusable = nats.chain(peerings).chain(shut);
+        let unusable = unusable.filter(|id| !everywhere.contains(*id)).cloned();
         Self {
             unusable: unusable.collect(),
             everywhere,
@@ -76,7 +80,12 @@ impl Usable {
 
     /// Whether it goes without saying that a route to a target is a black hole, since the target's state says it.
     pub(crate) fn is_dead(&self, target: &RouteTarget) -> bool {
-        matches!(target, RouteTarget::NatGateway(id) | RouteTarget::VpcPeeringConnection(id) if self.unusable.contains(id))
+        let (RouteTarget::NatGateway(id) | RouteTarget::VpcPeeringConnection(id) | RouteTarget::VpcEndpoint(id)) =
+            target
+        else {
+            return false;
+        };
+        self.unusable.contains(id)
     }
 
     /// Whether a target can be used by a VPC's tables. What carries no packets yet drops them with a reason of its own.
@@ -86,9 +95,10 @@ impl Usable {
                 self.everywhere.contains(id)
             }
             RouteTarget::Gateway(id) if !id.starts_with("igw-") && !id.starts_with("vpce-") => true,
-            RouteTarget::Gateway(id) | RouteTarget::EgressOnlyInternetGateway(id) | RouteTarget::TransitGateway(id) => {
-                self.from.contains(&(id.clone(), vpc_id.to_owned()))
-            }
+            RouteTarget::Gateway(id)
+            | RouteTarget::EgressOnlyInternetGateway(id)
+            | RouteTarget::TransitGateway(id)
+            | RouteTarget::VpcEndpoint(id) => self.from.contains(&(id.clone(), vpc_id.to_owned())),
             _ => true,
         }
     }

@@ -3,6 +3,7 @@
 
 mod addresses;
 mod endpoints;
+mod gateway_balancers;
 mod gateways;
 mod load_balancers;
 mod peers;

@@ -1,7 +1,13 @@
 //! A socket buffer, or a driver's buffer, as a frame: the only pointer arithmetic on packets in the repository.
 
-use aya_ebpf::bindings::{__sk_buff, BPF_F_MARK_MANGLED_0, BPF_F_PSEUDO_HDR, xdp_md};
-use aya_ebpf::helpers::{bpf_l4_csum_replace, bpf_skb_change_proto, bpf_skb_change_tail, bpf_skb_pull_data};
+use aya_ebpf::bindings::bpf_adj_room_mode::BPF_ADJ_ROOM_MAC;
+use aya_ebpf::bindings::{
+    __sk_buff, BPF_F_ADJ_ROOM_DECAP_L3_IPV6, BPF_F_ADJ_ROOM_ENCAP_L3_IPV4, BPF_F_ADJ_ROOM_ENCAP_L4_UDP,
+    BPF_F_ADJ_ROOM_FIXED_GSO, BPF_F_MARK_MANGLED_0, BPF_F_PSEUDO_HDR, xdp_md,
+};
+use aya_ebpf::helpers::{
+    bpf_l4_csum_replace, bpf_skb_adjust_room, bpf_skb_change_proto, bpf_skb_change_tail, bpf_skb_pull_data,
+};
 use groundplane_abi::{Device, Ip as _, Ip4, Ip6};
 use groundplane_datapath::Frame;
 
@@ -56,6 +62,16 @@ impl SkbFrame {
     pub(crate) fn note_port(&self, port: Device) {
         // SAFETY: the program's context; the verifier checks every access to it.
         unsafe { (*self.skb).cb[4] = port.0 };
+        self.note_returned([0; 2]);
+    }
+
+    /// Notes which appliance has given the packet back, and with which cookie.
+    pub(crate) fn note_returned(&self, [appliance, cookie]: [u32; 2]) {
+        // SAFETY: as above.
+        unsafe {
+            (*self.skb).cb[2] = appliance;
+            (*self.skb).cb[3] = cookie;
+        }
     }
 
     /// What was noted last.
@@ -140,6 +156,33 @@ impl Frame for SkbFrame {
         // SAFETY: as above; the helper takes the context and either number.
         let failed = unsafe { bpf_skb_change_proto(self.skb, protocol.to_be(), 0) };
         (failed == 0).then_some(())
+    }
+
+    #[inline(always)]
+    fn enclose(&mut self, len: u32) -> Option<()> {
+        let flags = BPF_F_ADJ_ROOM_FIXED_GSO | BPF_F_ADJ_ROOM_ENCAP_L3_IPV4 | BPF_F_ADJ_ROOM_ENCAP_L4_UDP;
+        // SAFETY: as above; the helper takes the context and any length.
+        let failed = unsafe { bpf_skb_adjust_room(self.skb, len as i32, BPF_ADJ_ROOM_MAC, u64::from(flags)) };
+        (failed == 0).then_some(())
+    }
+
+    /// Of IPv6 the kernel takes them off from Linux 6.3 on.
+    #[inline(always)]
+    fn disclose(&mut self, len: u32, version: u8) -> Option<()> {
+        let flags = if version == 6 {
+            BPF_F_ADJ_ROOM_FIXED_GSO | BPF_F_ADJ_ROOM_DECAP_L3_IPV6
+        } else {
+            BPF_F_ADJ_ROOM_FIXED_GSO
+        };
+        // SAFETY: as above.
+        let failed = unsafe { bpf_skb_adjust_room(self.skb, -(len as i32), BPF_ADJ_ROOM_MAC, u64::from(flags)) };
+        (failed == 0).then_some(())
+    }
+
+    #[inline(always)]
+    fn returned(&self) -> [u32; 2] {
+        // SAFETY: as above.
+        unsafe { [(*self.skb).cb[2], (*self.skb).cb[3]] }
     }
 
     #[inline(always)]
@@ -241,6 +284,19 @@ impl Frame for XdpFrame {
 
     fn change_version(&mut self, _: u8) -> Option<()> {
         None
+    }
+
+    fn enclose(&mut self, _: u32) -> Option<()> {
+        None
+    }
+
+    fn disclose(&mut self, _: u32, _: u8) -> Option<()> {
+        None
+    }
+
+    #[inline(always)]
+    fn returned(&self) -> [u32; 2] {
+        [0; 2]
     }
 
     #[inline(always)]

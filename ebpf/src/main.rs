@@ -27,8 +27,8 @@ use groundplane_abi::program::slot;
 use groundplane_abi::uplink::uplink_flag;
 use groundplane_abi::{Device, DropReason, Ip4, Ip6};
 use groundplane_datapath::{
-    Family, Frame as _, Stages, Tables as _, TablesOf as _, Verdict, commit, fast, filter, judge, nat64, parse,
-    rewrite, uplink,
+    Family, Frame as _, Stages, Tables as _, TablesOf as _, Verdict, commit, fast, filter, geneve, judge, nat64, parse,
+    report, rewrite, uplink,
 };
 use maps::{Kernel, PROGRAMS};
 
@@ -67,6 +67,31 @@ pub(crate) fn cutter_ingress(context: TcContext) -> i32 {
     match uplink::check_cut(&frame) {
         Ok(()) => leave(&mut frame),
         Err(reason) => report_drop(&frame, reason),
+    }
+}
+
+/// tcx ingress of the finisher's host side: what was sent there goes on, with all that its sender has left to its device: to an
+/// appliance; or it has come from one, and the packet in it goes on.
+#[classifier]
+pub(crate) fn finisher_ingress(context: TcContext) -> i32 {
+    let mut frame = SkbFrame::new(context.skb.skb);
+    let Some(device) = geneve::finished(&mut frame) else {
+        return report_drop(&frame, DropReason::NOT_IP);
+    };
+    if !device.is_of_mapping() {
+        return come_in(&context, frame, device);
+    }
+    let node = device.without_mapping();
+    let Some(returned) = geneve::unwrap(&Kernel, &mut frame, node) else {
+        report::frame(&Kernel, &frame, node, DropReason::GENEVE_MISMATCH);
+        return drop(&frame, DropReason::GENEVE_MISMATCH);
+    };
+    frame.note_port(returned.endpoint);
+    frame.note_returned(returned.note);
+    if parse::is_ip6(&frame) {
+        go_on(&context, slot::JUDGE_IP6)
+    } else {
+        go_on(&context, slot::JUDGE_IP4)
     }
 }
 
@@ -141,7 +166,7 @@ pub(crate) fn nat64(context: TcContext) -> i32 {
     let mut frame = SkbFrame::new(context.skb.skb);
     let device = frame.port();
     if nat64::carry(&mut frame).is_none() {
-        nat64::report(&Kernel, &frame, device);
+        report::frame(&Kernel, &frame, device, DropReason::NAT64_CONTENT);
         return drop(&frame, DropReason::NAT64_CONTENT);
     }
     come_in(&context, frame, device)
@@ -188,7 +213,22 @@ where
     if verdict.kind == kind::UPLINK {
         return leave_or_cut::<I>(frame.context());
     }
+    if matches!(verdict.kind, kind::WRAPPED | kind::RETURNED) {
+        return to_finisher(&frame, &verdict);
+    }
     deliver(context, &mut frame, &verdict)
+}
+
+/// To the finisher, out of which it goes on.
+#[inline(never)]
+fn to_finisher(frame: &SkbFrame, verdict: &Verdict) -> i32 {
+    let finisher = maps::finisher();
+    if finisher == Device::NONE {
+        return report_drop(frame, DropReason::NO_FINISHER);
+    }
+    frame.leave_note([verdict.out.0, u32::from(verdict.kind), 0]);
+    // SAFETY: the helper has no preconditions.
+    unsafe { bpf_redirect(finisher.0, 0) as i32 }
 }
 
 /// Goes on in the program of a slot. One that isn't there is a fault of ours, and drops.

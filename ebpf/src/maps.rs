@@ -12,7 +12,7 @@ use aya_ebpf::macros::map;
 use aya_ebpf::maps::lpm_trie::LpmTrie;
 use aya_ebpf::maps::{Array, HashMap, PerCpuArray, PerCpuHashMap, ProgramArray, RingBuf};
 use core::ptr::{self, NonNull};
-use groundplane_abi::balancer::EndpointEntry;
+use groundplane_abi::balancer::{EndpointEntry, Place, PlacesKey, TargetKey};
 use groundplane_abi::control::{Generation, SCOPE_SLOTS, Settings, ring_hand};
 use groundplane_abi::eni::{Counter, DropKey, EniEntry, EniKey, EniState, EniTotals, MacKey, SubnetEntry, SubnetKey};
 use groundplane_abi::event::{Event, EventLimit};
@@ -109,6 +109,11 @@ pub(crate) fn service() -> Device {
     SETTINGS.get(0).map_or(Device::NONE, |settings| settings.service)
 }
 
+/// The host side of the finisher; none if there is none.
+pub(crate) fn finisher() -> Device {
+    SETTINGS.get(0).map_or(Device::NONE, |settings| settings.finisher)
+}
+
 /// Reads a row that is never changed in place while packets can see it: the idle bank is written, then it is switched
 /// to. So a copy can't be torn.
 macro_rules! row {
@@ -202,6 +207,18 @@ impl Tables for Kernel {
 
     fn mappings_in_ip4(&self, answer: &FlowKey<Ip4>) -> u64 {
         TablesOf::<Ip4>::mappings(self, answer)
+    }
+
+    fn appliance(&self, key: &PlacesKey, index: u32) -> Option<Place<Ip4>> {
+        TablesOf::<Ip4>::place(self, key, index)
+    }
+
+    fn is_appliance(&self, key: &TargetKey<Ip4>) -> bool {
+        TablesOf::<Ip4>::is_target(self, key)
+    }
+
+    fn node_address(&self, key: &EniKey) -> Option<Ip4> {
+        TablesOf::<Ip4>::nat_address(self, key, 0)
     }
 
     fn group_set(&self, key: &GroupSetKey) -> Option<GroupSetEntry> {

@@ -13,8 +13,8 @@ use aya::util::nr_cpus;
 use groundplane::install::kernel::{Datapath, LoadOptions};
 use groundplane::object::object;
 use groundplane::plan::Plan;
-use groundplane::simulate::Simulation;
-use groundplane_abi::control::{Generation, ring_hand};
+use groundplane::simulate::{Simulation, SliceFrame};
+use groundplane_abi::control::{Generation, Settings, ring_hand};
 use groundplane_abi::eni::{Counter, DropKey, EniState, EniTotals};
 use groundplane_abi::flow::{FlowEntry, FlowKey, kind};
 use groundplane_abi::fragment::{FragmentKey, FragmentNote};
@@ -67,6 +67,7 @@ pub struct LoadedKernel {
     datapath: Datapath,
     program: SchedClassifier,
     uplink: SchedClassifier,
+    finisher: SchedClassifier,
     filter: Xdp,
     ring_slots: u32,
 }
@@ -107,12 +108,16 @@ impl LoadedKernel {
         let datapath = loaded.context("load the datapath")?;
         let program = datapath.program(program::ENI_EGRESS).context("find the program")?;
         let uplink = datapath.program(program::UPLINK_INGRESS).context("find the program")?;
+        let finisher = datapath
+            .program(program::FINISHER_INGRESS)
+            .context("find the program")?;
         let filter = datapath.filter().context("find the program")?;
         let kernel = Self {
             pins,
             datapath,
             program,
             uplink,
+            finisher,
             filter,
             ring_slots,
         };
@@ -138,11 +143,16 @@ impl LoadedKernel {
         Ok(())
     }
 
-    /// Says that the loopback device leads out, by routes and neighbours; a test run doesn't carry that out.
+    /// Says that the loopback device leads out, by routes and neighbours, and to the finisher; a test run doesn't carry that
+    /// out.
     fn lead_out(&self) -> Result<()> {
         let mut uplinks: Array<_, UplinkEntry> = Array::try_from(self.map(map::UPLINKS)?)?;
         uplinks.set(0, Simulation::UPLINK, 0)?;
-        Ok(())
+        let settings = self.datapath.settings()?;
+        Ok(self.datapath.set_settings(Settings {
+            finisher: Simulation::UPLINK.device,
+            ..settings
+        })?)
     }
 
     /// What the kernel keeps to itself.
@@ -188,15 +198,33 @@ impl LoadedKernel {
         self.datapath.generation()
     }
 
-    /// Runs the program on a frame that comes in by a device.
+    /// Runs the program on a frame that comes in by a device. A packet that becomes another one by way of the finisher goes on,
+    /// as far as the program behind that says.
     pub fn run(&self, from: Device, frame: &[u8]) -> Result<Run> {
+        let (device, program) = if from == Device::INTERNET {
+            (Device(1), &self.uplink)
+        } else {
+            (from, &self.program)
+        };
+        let mut run = Self::run_once(program, device, frame)?;
+        while matches!(run.kind, kind::WRAPPED | kind::RETURNED) {
+            ensure!(
+                run.action == REDIRECT,
+                "sent to the finisher with action {}",
+                run.action
+            );
+            let mut frame = SliceFrame::new(run.bytes);
+            frame.lower_ttl();
+            run = Self::run_once(&self.finisher, Device(1), &frame.bytes)?;
+        }
+        Ok(run)
+    }
+
+    fn run_once(program: &SchedClassifier, device: Device, frame: &[u8]) -> Result<Run> {
         let mut context = [0; CONTEXT_LEN];
-        let is_outside = from == Device::INTERNET;
-        let device = if is_outside { Device(1) } else { from };
         context[IFINDEX..IFINDEX + 4].copy_from_slice(&device.0.to_ne_bytes());
         let mut context_out = [0; CONTEXT_LEN];
-        let mut bytes = vec![0; frame.len() + 64];
-        let program = if is_outside { &self.uplink } else { &self.program };
+        let mut bytes = vec![0; frame.len() + 128];
         let result = program.test_run(TestRunOptions {
             data_in: Some(frame),
             data_out: Some(&mut bytes),

@@ -3,16 +3,20 @@
 use crate::topology::Topology;
 use groundplane::plan::{self, Plan, UplinkRows};
 use groundplane::resources::NetworkInterface;
-use groundplane::simulate::{Capacity, SimulatedFamily, Simulation, SliceFrame};
+use groundplane::simulate::{Capacity, Port, SimulatedFamily, Simulation, SliceFrame};
 use groundplane_abi::flow::{FlowKey, kind};
 use groundplane_abi::{Device, DropReason, Ip4, Ip6};
 use groundplane_datapath::scratch::{effect, old_place};
 use groundplane_datapath::verdict::rewrite::is_answer;
 use groundplane_datapath::{
-    FlowTable, Frame as _, Stages, Tables as _, TablesOf, Verdict, commit, fast, judge, nat64, parse, rewrite,
+    FlowTable, Frame as _, Stages, Tables as _, TablesOf, Verdict, commit, fast, judge, parse, rewrite,
 };
 use std::collections::BTreeMap;
 use std::time::Duration;
+
+/// A packet becomes another one by NAT64, or on its way to an appliance and back, so many times at most: it is routed by a
+/// document that a test has made.
+const MOST_PASSES: usize = 64;
 
 /// What became of a frame.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -129,7 +133,11 @@ impl Twin {
         } else {
             DropReason::NONE
         };
-        let (verdict, path) = self.pass_on(from, &mut frame);
+        let port = Port {
+            device: from,
+            is_known: true,
+        };
+        let (verdict, path) = self.pass_on(port, &mut frame);
         if verdict.is_drop() || verdict.kind == kind::PASS {
             assert_eq!(frame.bytes, bytes, "what is dropped or not ours has not been touched");
         }
@@ -138,24 +146,27 @@ impl Twin {
             filtered.is_none() || verdict.is_drop() || self.knows(bytes),
             "the filter drops for {filtered} what the walk lets pass: {verdict:?} {path:?} {bytes:02x?}"
         );
-        if verdict.kind == kind::NAT64 {
-            return self.carry(verdict.out, frame);
-        }
-        (Heard::of(&verdict, frame.bytes), path)
+        self.go_on(verdict, path, frame)
     }
 
-    /// A packet goes on in the other family. One that is dropped there has been touched.
-    fn carry(&mut self, nat: Device, mut frame: SliceFrame) -> (Heard, Option<Path>) {
-        if nat64::carry(&mut frame).is_none() {
-            nat64::report(&self.tables, &frame, nat);
-            return (Heard::Dropped(DropReason::NAT64_CONTENT), None);
+    /// What becomes of a packet in the end. One that is dropped after it has become another has been touched.
+    fn go_on(&mut self, verdict: Verdict, path: Option<Path>, mut frame: SliceFrame) -> (Heard, Option<Path>) {
+        let (mut verdict, mut path) = (verdict, path);
+        for _ in 0..MOST_PASSES {
+            let next = match verdict.kind {
+                kind::NAT64 => self.tables.carry(verdict.out, &mut frame),
+                kind::WRAPPED | kind::RETURNED => self.tables.finish(&mut frame),
+                _ => return (Heard::of(&verdict, frame.bytes), path),
+            };
+            match next {
+                Ok(port) => (verdict, path) = self.pass_on(port, &mut frame),
+                Err(reason) => return (Heard::Dropped(reason), None),
+            }
         }
-        let (verdict, path) = self.pass_on(nat, &mut frame);
-        assert_ne!(verdict.kind, kind::NAT64, "nobody carries a packet to and fro");
-        (Heard::of(&verdict, frame.bytes), path)
+        panic!("a packet becomes others for ever")
     }
 
-    fn pass_on(&self, from: Device, frame: &mut SliceFrame) -> (Verdict, Option<Path>) {
+    fn pass_on(&self, from: Port, frame: &mut SliceFrame) -> (Verdict, Option<Path>) {
         if parse::is_ip6(frame) {
             self.pass::<Ip6>(from, frame)
         } else {
@@ -183,9 +194,12 @@ impl Twin {
     }
 
     /// What [`Simulation::send`] does, step by step, to see which way the packet takes.
-    fn pass<I: SimulatedFamily>(&self, from: Device, frame: &mut SliceFrame) -> (Verdict, Option<Path>) {
+    fn pass<I: SimulatedFamily>(&self, port: Port, frame: &mut SliceFrame) -> (Verdict, Option<Path>) {
         let tables = &self.tables;
-        if let Some(hit) = fast::<I, _>(tables, frame, from) {
+        let from = port.device;
+        if port.is_known
+            && let Some(hit) = fast::<I, _>(tables, frame, from)
+        {
             assert!(
                 rewrite::established(tables, frame, &hit),
                 "an established frame can be rewritten"

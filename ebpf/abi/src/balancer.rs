@@ -1,9 +1,10 @@
 //! Load balancers and the endpoints that lead to them (semantics 13, 14).
 
-use crate::{Bank, Device, Ip4, Ip6, Port, TargetGroupId};
+use crate::{Bank, Device, Ip4, Ip6, Port, ScopeId, TargetGroupId};
 use bytemuck::{Pod, Zeroable};
 
-/// Key of the table of listeners: a node, known by its ENI's device, and where it listens.
+/// Key of the table of listeners: a node, known by its ENI's device, and where it listens; a Gateway Load Balancer's, which
+/// takes all packets, has neither port nor protocol.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug, Pod, Zeroable)]
 #[repr(C)]
 pub struct ListenerKey {
@@ -28,7 +29,8 @@ pub struct ListenerEntry {
     pub flags: u16,
     /// After so many idle seconds a connection is forgotten.
     pub idle: u16,
-    pub reserved: u16,
+    /// The scope of the load balancer's VPC.
+    pub scope: ScopeId,
 }
 
 pub mod listener_flag {
@@ -36,6 +38,12 @@ pub mod listener_flag {
     pub const PRESERVES_CLIENT: u16 = 1;
     /// All that an address sends goes to one target.
     pub const STICKY: u16 = 2;
+    /// What has the same addresses and protocol goes to one appliance.
+    pub const WITHOUT_PORTS: u16 = 4;
+    /// What has the same addresses does.
+    pub const ADDRESSES_ALONE: u16 = 8;
+    /// A flow gets another appliance when its own takes no more.
+    pub const REBALANCES: u16 = 16;
 }
 
 /// How many places stand in a row.
@@ -90,7 +98,7 @@ pub struct TargetEntry {
     pub reserved: u32,
 }
 
-/// An interface endpoint, known by the ENI that it has in a subnet ([`crate::eni::EniKey`]).
+/// An interface endpoint, or one of a Gateway Load Balancer, known by the ENI that it has in a subnet ([`crate::eni::EniKey`]).
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Pod, Zeroable)]
 #[repr(C)]
 pub struct EndpointEntry {

@@ -114,7 +114,8 @@ pub struct Settings {
     pub secret: u64,
     /// The host side of the service port; none if there is none.
     pub service: Device,
-    pub reserved: u32,
+    /// The host side of the finisher; none if there is none.
+    pub finisher: Device,
 }
 
 /// The two hands of each family's reclaim ring, each counting positions since boot. A position modulo the number of slots

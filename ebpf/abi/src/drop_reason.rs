@@ -123,6 +123,12 @@ reasons! {
     82 GATEWAY_ENDPOINT_PROTOCOL "GatewayEndpointProtocol" "endpoint" "VPCE_GATEWAY_PROTOCOL_RESTRICTION" "a gateway endpoint carries TCP and ICMP echo alone"
     83 GATEWAY_ENDPOINT_SOURCE "GatewayEndpointSource" "endpoint" "VPCE_GATEWAY_EGRESS_SOURCE_ADDRESS_RESTRICTION" "a gateway endpoint serves its own VPC alone"
     84 GATEWAY_ENDPOINT_TAKEN "GatewayEndpointTaken" "endpoint" "" "another VPC of this host has a client with the same address and port, and the service's answers to the two couldn't be told apart"
+    85 GENEVE_FRAGMENT "GeneveFragment" "gateway_balancer" "PROTOCOL_RESTRICTION" "a fragment at a Gateway Load Balancer's endpoint, which carries whole packets alone"
+    86 GENEVE_NO_TARGET "GeneveNoTarget" "gateway_balancer" "X_GWLB_NO_TARGET" "the Gateway Load Balancer has no appliance that this endpoint's node may use"
+    87 GENEVE_NOT_OPEN "GeneveNotOpen" "gateway_balancer" "X_GWLB_STALE_FLOW" "the Gateway Load Balancer knows no such TCP connection, any more or at all, and this doesn't open one"
+    88 GENEVE_MISMATCH "GeneveMismatch" "gateway_balancer" "X_GWLB_OPTIONS_MISMATCH" "an appliance gave back something else than it got: another header, other options, or another flow's packet"
+    89 GENEVE_PROTOCOL "GeneveProtocol" "gateway_balancer" "GWLB_PROTOCOL_RESTRICTION" "a Gateway Load Balancer's node takes nothing but GENEVE from its appliances: whole packets of UDP to port 6081"
+    90 NO_FINISHER "NoFinisher" "gateway_balancer" "" "the finisher is gone, by way of which packets go to appliances and come back"
 }
 
 impl DropReason {

@@ -52,6 +52,10 @@ pub mod eni_flag {
     /// There are load balancers in its VPC, of which it may be a target that sees its clients' addresses: its answers go back
     /// to the node, whoever has those.
     pub const BALANCED: u16 = 256;
+    /// The ENI of a Gateway Load Balancer's endpoint: what arrives goes to an appliance, and on from here when it comes back.
+    pub const INSPECTION: u16 = 512;
+    /// The ENI of a Gateway Load Balancer's node: appliances give packets back to it.
+    pub const GATEWAY_BALANCER: u16 = 1024;
 }
 
 /// Key of the table of subnets.

@@ -15,7 +15,7 @@ use bytemuck::{Pod, Zeroable};
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Pod, Zeroable)]
 #[repr(C, align(8))]
 pub struct Delivery {
-    /// The MAC of the ENI it is delivered to. The two MACs are in a frame's order, so that both can be compared at once.
+    /// The MAC of the ENI it is delivered to; of what is wrapped, the address of the appliance. The two MACs are in a frame's order, so that both can be compared at once.
     pub far_mac: Mac,
     /// The source MAC a frame must have to be of this flow.
     pub near_mac: Mac,
@@ -59,6 +59,10 @@ pub mod kind {
     pub const NAT64: u8 = 6;
     /// `bpf_redirect_peer` into the agent's namespace.
     pub const SERVICE: u8 = 7;
+    /// To an appliance behind a Gateway Load Balancer's endpoint, as the content of a packet of the node's.
+    pub const WRAPPED: u8 = 8;
+    /// From an appliance to the node of its Gateway Load Balancer: the packet in it goes on from the endpoint.
+    pub const RETURNED: u8 = 9;
 }
 
 pub mod action_flag {
@@ -249,6 +253,8 @@ pub mod tcp_seen {
     pub const FIN_SENT: u16 = 1;
     pub const FIN_RECEIVED: u16 = 2;
     pub const RESET: u16 = 4;
+    /// Nothing that TCP says: the entry is of packets of any protocol that become others, which the fast path can't do.
+    pub const SLOW: u16 = 64;
     const COMPONENT_SHIFT: u16 = 3;
     const OF_ENIS: u16 = FIN_SENT | FIN_RECEIVED | RESET;
 

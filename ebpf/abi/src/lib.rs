@@ -59,7 +59,7 @@ pub use ip::Ip;
 pub use wire::{Ip4, Ip6, Mac, Port};
 
 /// Number of the layout of all tables together. Raise it with every change to a key, an entry or a table.
-pub const LAYOUT_VERSION: u32 = 8;
+pub const LAYOUT_VERSION: u32 = 9;
 
 /// Names of the maps, equal to the names of the statics in the BPF object. What holds addresses is there for each family.
 pub mod map {
@@ -188,6 +188,8 @@ pub mod program {
     pub const SERVICE_INGRESS: &str = "service_ingress";
     /// tcx ingress of the cutter's host side: a packet comes back in fragments.
     pub const CUTTER_INGRESS: &str = "cutter_ingress";
+    /// tcx ingress of the finisher's host side: a packet goes on to an appliance, or one has come back from there.
+    pub const FINISHER_INGRESS: &str = "finisher_ingress";
 
     /// The parts of `eni_egress` that the fast path isn't. Each goes on in the next by a tail call: that gives it a stack
     /// of its own and keeps every program far below the verifier's limits.

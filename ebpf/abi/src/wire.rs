@@ -36,6 +36,9 @@ impl Mac {
     /// The address of the cutter, which makes fragments of what is larger than an uplink takes.
     pub const CUTTER: Self = Self([0x02, 0x67, 0x70, 0x00, 0x00, 0x02]);
 
+    /// The address of the finisher, which does what guests leave to their devices.
+    pub const FINISHER: Self = Self([0x02, 0x67, 0x70, 0x00, 0x00, 0x04]);
+
     /// The address as a number, for comparisons.
     #[must_use]
     #[inline(always)]

@@ -110,8 +110,12 @@ pub(crate) fn arrive<I: Family, S: Stages<I>>(
             return Err(DropReason::DESTINATION_CHECK);
         }
     }
-    if walk.far.subnet != walk.place_id {
+    let is_entered = walk.far.subnet != walk.place_id;
+    if is_entered {
         enter(stages, walk, walk.far.subnet)?;
+    }
+    // On the way to such an endpoint also inside a subnet (semantics 8, 16.4).
+    if is_entered || walk.far.flags & eni_flag::INSPECTION != 0 {
         stages.judge_by_nacl(walk).check()?;
     }
     Ok(())

@@ -21,7 +21,7 @@ use compose::{compose, compose_twin, settle};
 use groundplane_abi::flow::{FlowEntry, action_flag, kind, state, tcp_seen};
 use groundplane_abi::nacl::direction;
 use groundplane_abi::wire::protocol;
-use groundplane_abi::{Device, DropReason};
+use groundplane_abi::{Device, DropReason, Ip4};
 
 /// A flow still one-way after this many packets and one second has its place in the main table (syslog, media).
 const ONE_WAY_PACKETS: u64 = 8;
@@ -81,6 +81,9 @@ pub fn slow<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I>) -> Re
     scratch.old.is_remembered = 0;
     scratch.tcp = tcp_bits(&scratch.there.packet);
     scratch.entry.key = scratch.there.packet.key(scratch.there.near_device);
+    if scratch.there.returned_by != Ip4::UNSPECIFIED {
+        stages.check_returned(&mut scratch.there).check()?;
+    }
     if !scratch.there.is_uncached() {
         let found = stages.resume(scratch);
         if found != resumed::NO {
@@ -164,6 +167,12 @@ pub fn resume<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I>) -> 
     let over = left_over || pulse.is_over(entry, walk.packet.opens());
     remember(&mut scratch.old, table, entry, over);
     scratch.old.is_remembered = u16::from(!over && pulse.component_keeps(entry));
+    if scratch.old.is_remembered != 0 && entry.action.delivery.kind == kind::WRAPPED {
+        let [a, b, c, d, ..] = entry.action.delivery.far_mac.0;
+        scratch.there.kept = Ip4([a, b, c, d]);
+        scratch.there.kept_at = scratch.there.found.action.delivery.out;
+    }
+    let (walk, entry) = (&scratch.there, &scratch.there.found);
     let holds = entry.state == state::LIVE
         && !over
         && !pulse.has_lost_a_gate(entry)

@@ -267,12 +267,12 @@ fn check_redirected<I: Family, T: TablesOf<I>>(tables: &T, walk: &Walk<I>, sende
     }
 }
 
-/// The middlebox behind a gateway has a public address (semantics 5.5).
+/// The middlebox behind a gateway has a public address, or is an endpoint (semantics 5.5).
 #[inline(always)]
 fn check_middlebox<I: Family, T: Tables>(tables: &T, walk: &Walk<I>, device: Device) -> Result<(), DropReason> {
     let bank = walk.generation.bank();
     let eni = tables.eni(&EniKey { bank, device }).ok_or(DropReason::NO_ENI)?;
-    if eni.flags & eni_flag::PUBLIC == 0 {
+    if eni.flags & (eni_flag::PUBLIC | eni_flag::INSPECTION) == 0 {
         Err(DropReason::EDGE_PUBLIC_ADDRESS)
     } else {
         Ok(())

@@ -6,11 +6,11 @@ use crate::scratch::{Scratch, effect};
 use crate::stages::Stages;
 use crate::verdict::{Answer, Verdict, delivery_kind, rewrite};
 use crate::walk::Walk;
-use crate::{flow, internet, refuse};
+use crate::{Frame as _, flow, internet, refuse};
 use groundplane_abi::eni::SubnetEntry;
 use groundplane_abi::flow::kind;
 use groundplane_abi::internet::public_flag;
-use groundplane_abi::{Device, DropReason, Mac};
+use groundplane_abi::{Device, DropReason, Ip4, Mac};
 
 /// How many seconds a note of a first fragment is good for (semantics 7.7).
 const FRAGMENT_SECONDS: u32 = 30;
@@ -24,6 +24,11 @@ pub fn judge<I: Family, S: Stages<I>>(stages: &S, frame: &mut S::Frame, device: 
     let now = stages.clock().now;
     let verdict = stages.with_scratch(|scratch| {
         scratch.there.begin(device, generation, now);
+        if device.is_component() {
+            let [appliance, cookie] = frame.returned();
+            scratch.there.returned_by = Ip4(appliance.to_le_bytes());
+            scratch.there.cookie = cookie;
+        }
         scratch.effect = effect::NONE;
         scratch.first_fragment = 0;
         scratch.verdict = match decide(stages, frame, scratch) {

@@ -16,8 +16,8 @@ pub(crate) use port::{mixed, seed};
 use crate::family::Family;
 use crate::packet::{Packet, packet_flag};
 use crate::stages::Stages;
-use crate::walk::{NO_GATE, Walk, route};
-use crate::{eni, nat64};
+use crate::walk::{NO_GATE, Walk, carried, route};
+use crate::{eni, gateway_balancer, nat64};
 use groundplane_abi::eni::{AddressKey, EniKey};
 use groundplane_abi::flow::{FlowKey, tcp_seen};
 use groundplane_abi::nacl::direction;
@@ -93,18 +93,21 @@ fn stand_in<I: Family>(walk: &mut Walk<I>, is_error: bool) {
 fn carry<I: Family>(walk: &mut Walk<I>, nat: Device) {
     walk.far_device = nat;
     walk.far_gate = NO_GATE;
-    walk.is_carried = 1;
+    walk.carried = carried::NAT64;
     walk.is_elsewhere = 1;
     walk.component = IDLE;
 }
 
-/// From the ENI of a gateway, where the packet was one of the other family. An answer, in IPv6, finds its client there as
-/// any other does.
+/// From the ENI of a component, where the packet was another one: of the other family, at a NAT gateway's, where an answer in
+/// IPv6 finds its client as any other does; or one with another around it.
 pub fn send<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<(), DropReason> {
     let nat = walk.near_device;
     eni::load_near(stages, walk)?;
     walk.far_device = nat;
     walk.source = Device::NONE;
+    if gateway_balancer::is_passed(walk.near.flags) {
+        return gateway_balancer::send(stages, walk);
+    }
     walk.direction = direction::INGRESS;
     if I::VERSION == 6 {
         return Ok(());

@@ -9,12 +9,10 @@ mod error;
 
 use crate::checksum::{add, difference, fold, halves, sum};
 use crate::rewrite::readdress;
-use crate::{Frame, Tables, parse};
-use groundplane_abi::event::Event;
+use crate::{Frame, parse};
 use groundplane_abi::flow::FlowKey;
-use groundplane_abi::nacl::direction;
 use groundplane_abi::wire::protocol;
-use groundplane_abi::{Device, DropReason, Ip as _, Ip4, Ip6, Mac, Port};
+use groundplane_abi::{Ip as _, Ip4, Ip6, Mac, Port};
 
 /// Where IPv4 addresses stand among the IPv6 ones (RFC 6052 section 2.1).
 pub const PREFIX: Ip6 = Ip6::new([0, 0x64, 0xff, 0x9b, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
@@ -105,30 +103,6 @@ pub fn carry(frame: &mut impl Frame) -> Option<()> {
         frame.store(ETHERTYPE, Ip6::ETHERTYPE.to_be_bytes())?;
     }
     readdress(frame, Mac::ROUTER, nat)
-}
-
-/// Tells of a frame for the ENI of a NAT gateway that can't be carried.
-#[inline(never)]
-pub fn report<T: Tables>(tables: &T, frame: &impl Frame, nat: Device) {
-    let (version, protocol, src, dst) = if parse::is_ip6(frame) {
-        let [_, second, s0, s1, s2, s3, d0, d1, d2, d3] = frame.words::<10>(ETHERNET_LEN).unwrap_or_default();
-        (6, second >> 16, Ip6([s0, s1, s2, s3]), Ip6([d0, d1, d2, d3]))
-    } else {
-        let [_, _, third, src, dst] = frame.words::<5>(ETHERNET_LEN).unwrap_or_default();
-        (4, third >> 8, Ip6([src, 0, 0, 0]), Ip6([dst, 0, 0, 0]))
-    };
-    tables.report_drop(&Event {
-        len: frame.len(),
-        src: src.to_bytes16(),
-        dst: dst.to_bytes16(),
-        sender: nat,
-        at: nat,
-        reason: DropReason::NAT64_CONTENT,
-        protocol: protocol as u8,
-        version,
-        direction: direction::INGRESS as u8,
-        ..Event::default()
-    });
 }
 
 /// What an IP header says beside its addresses.

@@ -50,9 +50,16 @@ pub fn apply<I: Family, S: Stages<I>>(stages: &S, frame: &mut S::Frame, verdict:
         if verdict.rewrite == rewrite::TRANSLATED {
             stages.translate(frame, scratch).check()?;
         }
-        Ok(())
+        match verdict.kind {
+            kind::WRAPPED => stages.wrap(frame, scratch).check(),
+            kind::RETURNED => stages.give_back(frame, scratch).check(),
+            _ => Ok(()),
+        }
     });
     changed.unwrap_or(Err(DropReason::NO_SCRATCH))?;
+    if matches!(verdict.kind, kind::WRAPPED | kind::RETURNED) {
+        return Ok(());
+    }
     address(frame, verdict).ok_or(DropReason::TRUNCATED)
 }
 

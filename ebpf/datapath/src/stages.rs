@@ -14,7 +14,7 @@ use crate::{
     Frame, TablesOf, balancer, commit, eni, flow, gateway_endpoint, internet, nacl, nat, parse, peering, reclaim,
     refuse,
 };
-use crate::{security_group, transit, translate, walk};
+use crate::{gateway_balancer, security_group, transit, translate, walk};
 use groundplane_abi::DropReason;
 use groundplane_abi::flow::FlowKey;
 
@@ -148,6 +148,26 @@ pub trait Stages<I: Family>: TablesOf<I> + Sized {
     /// See [`balancer::returns`].
     fn return_to_node(&self, walk: &mut Walk<I>) -> bool {
         balancer::returns(self, walk)
+    }
+
+    /// See [`gateway_balancer::come_in`].
+    fn inspect(&self, walk: &mut Walk<I>) -> DropReason {
+        reason(gateway_balancer::come_in(self, walk))
+    }
+
+    /// See [`gateway_balancer::check_returned`].
+    fn check_returned(&self, walk: &mut Walk<I>) -> DropReason {
+        reason(gateway_balancer::check_returned(self, walk))
+    }
+
+    /// See [`gateway_balancer::wrap`].
+    fn wrap(&self, frame: &mut Self::Frame, scratch: &Scratch<I>) -> DropReason {
+        reason(gateway_balancer::wrap(self, frame, scratch))
+    }
+
+    /// See [`gateway_balancer::give_back`].
+    fn give_back(&self, frame: &mut Self::Frame, scratch: &Scratch<I>) -> DropReason {
+        reason(gateway_balancer::give_back(frame, scratch))
     }
 
     /// See [`nat::answers`].

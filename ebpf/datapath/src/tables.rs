@@ -78,6 +78,12 @@ pub trait Tables {
     fn is_port_taken(&self, answer: &FlowKey<Ip4>) -> bool;
     /// [`TablesOf::mappings`] of IPv4, which counts those of both families.
     fn mappings_in_ip4(&self, answer: &FlowKey<Ip4>) -> u64;
+    /// The appliance in one of a row's places, whatever family's packets it gets.
+    fn appliance(&self, key: &PlacesKey, index: u32) -> Option<Place<Ip4>>;
+    /// Whether an appliance takes flows.
+    fn is_appliance(&self, key: &TargetKey<Ip4>) -> bool;
+    /// The address that a Gateway Load Balancer's node sends from.
+    fn node_address(&self, key: &EniKey) -> Option<Ip4>;
     fn group_set(&self, key: &GroupSetKey) -> Option<GroupSetEntry>;
     fn references(&self, key: &ReferenceKey) -> Option<Self::RulesRef>;
     /// The rules of the longest selector that covers the key's.

@@ -9,14 +9,16 @@ use crate::family::Family;
 use crate::packet::{Packet, packet_flag};
 use crate::security_group::Question;
 use crate::stages::Stages;
-use crate::{TablesOf, balancer, eni, nat};
+use crate::{TablesOf, balancer, eni, gateway_balancer, nat};
 use groundplane_abi::control::Generation;
 use groundplane_abi::eni::{EniEntry, SubnetEntry, eni_flag, subnet_flag};
 use groundplane_abi::flow::{FlowEntry, FlowKey, Gate};
 use groundplane_abi::nacl::direction;
 use groundplane_abi::nat::BindingEntry;
 use groundplane_abi::route::{RouteEntry, RouteKey, Target};
-use groundplane_abi::{AttachmentId, Device, DropReason, GroupSetId, Ip, Mac, RouteTableId, ScopeId, SubnetId, VpcId};
+use groundplane_abi::{
+    AttachmentId, Device, DropReason, GroupSetId, Ip, Ip4, Mac, RouteTableId, ScopeId, SubnetId, VpcId,
+};
 
 /// The most subnets a packet is routed in.
 pub const MAX_HOPS: u32 = 8;
@@ -80,8 +82,15 @@ pub struct Walk<I: Ip> {
     pub is_by_endpoint: u8,
     /// On the way to an egress-only internet gateway rather than to an internet gateway.
     pub is_egress_only: u32,
-    /// It has ended at the ENI of a NAT gateway, which sends the packet on in the other family.
-    pub is_carried: u32,
+    /// It has ended at a component's ENI, which sends another packet on in the place of this: one of [`carried`].
+    pub carried: u32,
+    /// The appliance of a Gateway Load Balancer that the packet goes to.
+    pub kept: Ip4,
+    /// Of which endpoint's flow the entry of the packet's key says that it has this appliance; none if of no one's.
+    pub kept_at: Device,
+    /// The appliance that has given the packet back, and with which cookie; unspecified if none has.
+    pub returned_by: Ip4,
+    pub cookie: u32,
     /// The VPC that it crosses into, and whether that is in another Region.
     pub peer: VpcId,
     pub is_far_peer: u32,
@@ -121,6 +130,18 @@ pub struct Walk<I: Ip> {
     pub mapping: BindingEntry<I>,
 }
 
+/// How a walk ends at a component's ENI.
+pub mod carried {
+    /// It doesn't.
+    pub const NO: u32 = 0;
+    /// The ENI of a NAT gateway sends the packet on in the other family.
+    pub const NAT64: u32 = 1;
+    /// The node behind a Gateway Load Balancer's endpoint sends it to an appliance, as the content of another.
+    pub const WRAPPED: u32 = 2;
+    /// The node of a Gateway Load Balancer sends on what is in it.
+    pub const RETURNED: u32 = 3;
+}
+
 pub(crate) const NO_GATE: Gate = Gate {
     limit: 0,
     rule: 0,
@@ -153,7 +174,9 @@ impl<I: Family> Walk<I> {
         self.is_remembered = 0;
         self.is_by_endpoint = 0;
         self.is_egress_only = 0;
-        self.is_carried = 0;
+        self.carried = carried::NO;
+        self.kept_at = Device::NONE;
+        self.returned_by = Ip4::UNSPECIFIED;
         self.returned = Device::NONE;
         self.scopes = [ScopeId::NONE; 4];
         self.wanted.len = 0;
@@ -191,6 +214,11 @@ impl<I: Family> Walk<I> {
         // Both entries depend on what either way does.
         self.scopes = there.scopes;
         self.is_by_endpoint = there.is_by_endpoint;
+        if there.returned_by != Ip4::UNSPECIFIED {
+            // To whom it has been, its answer goes.
+            self.kept = there.returned_by;
+            self.kept_at = there.near_device;
+        }
         nat::expect(self, there);
         self.near_gate = there.far_gate;
         self.origin = there.near_device;
@@ -281,7 +309,7 @@ pub fn walk<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<(
         balancer::launch(stages, walk)?;
     } else if walk.near_device.is_component() {
         stages.nat_send(walk).check()?;
-        if I::VERSION == 6 {
+        if I::VERSION == 6 && walk.near.flags & eni_flag::NAT != 0 {
             stages.nat_in(walk).check()?;
         }
     } else {
@@ -289,7 +317,7 @@ pub fn walk<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<(
         stages.group_egress(walk).check()?;
     }
     travel(stages, walk)?;
-    if walk.far_device == Device::INTERNET || walk.far_device == Device::SERVICE || walk.is_carried != 0 {
+    if walk.far_device == Device::INTERNET || walk.far_device == Device::SERVICE || walk.carried != carried::NO {
         return Ok(());
     }
     stages.group_ingress(walk).check()
@@ -301,7 +329,7 @@ fn travel<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<(),
         if walk.arrival == Device::NONE {
             depart(stages, walk)?;
         }
-        if walk.is_carried != 0 {
+        if walk.carried != carried::NO {
             return Ok(());
         }
         let device = walk.arrival;
@@ -327,8 +355,11 @@ fn travel<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<(),
                 balancer::pass(stages, walk)?;
                 continue;
             }
+            if gateway_balancer::is_passed(walk.far.flags) {
+                return stages.inspect(walk).check();
+            }
             stages.nat_in(walk).check()?;
-            if walk.is_carried != 0 {
+            if walk.carried != carried::NO {
                 return Ok(());
             }
         }
@@ -365,6 +396,8 @@ fn depart<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<(),
         }
         Target::Internet => stages.internet_out(walk).check()?,
         Target::GatewayEndpoint => stages.gateway_endpoint_out(walk).check()?,
+        // Semantics 9.4.
+        Target::EgressOnly if walk.near.flags & eni_flag::INSPECTION != 0 => return Err(DropReason::UNUSABLE_TARGET),
         Target::EgressOnly => {
             walk.is_egress_only = 1;
             stages.internet_out(walk).check()?;

@@ -1,10 +1,10 @@
-//! Namespaces of ours in which nobody lives: the cutter and the service port.
+//! Namespaces of ours in which nobody lives: the cutter, the service port and the finisher.
 
 use super::Check;
 use crate::install::kernel::Datapath;
 use crate::install::netlink::Netlink;
 use crate::install::state::State;
-use crate::install::{AnnexState, Result, service};
+use crate::install::{AnnexState, Result, finisher, service};
 
 type IsWhole = fn(&AnnexState, &Datapath, &Netlink) -> Result<bool>;
 
@@ -15,6 +15,16 @@ pub(super) fn service_port(state: &State) -> Option<Check> {
         state,
         "an agent can check the health of load balancers' targets",
         "no agent can check the health of load balancers' targets, which stay as they were found",
+    )
+}
+
+/// Of the finisher, if there is one.
+pub(super) fn finisher(state: &State) -> Option<Check> {
+    check(
+        ("finisher", state.finisher.as_ref()?, finisher::is_whole),
+        state,
+        "packets go to the appliances of Gateway Load Balancers and come back",
+        "nothing goes to the appliances of Gateway Load Balancers: it is dropped as NoFinisher",
     )
 }
 

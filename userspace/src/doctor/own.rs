@@ -34,6 +34,7 @@ pub(super) fn checks(patient: &Patient<'_>, is_root: bool) -> Vec<Check> {
         checks.extend(enforced(patient.state_dir));
         checks.extend(uplink::checks(state, patient.state_dir));
         checks.extend(annex::service_port(state));
+        checks.extend(annex::finisher(state));
     }
     checks.extend(left_over(state.as_ref()));
     checks

@@ -1,5 +1,5 @@
 //! Annexes: network namespaces of ours in which nobody lives, each with one device, whose other end is on the host and runs a
-//! program. The cutter and the service port are such.
+//! program. The cutter, the finisher and the service port are such.
 //!
 //! The same steps make one, repair it, and finish what was killed. The journal names everything before it is made.
 
@@ -11,6 +11,7 @@ use crate::install::netns::{self, Identity};
 use crate::install::state::State;
 use crate::install::store::Store;
 use crate::install::{link, names};
+use groundplane_abi::control::Settings;
 use groundplane_abi::{Device, Mac};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -40,11 +41,17 @@ pub(super) struct Purpose {
     pub(super) named: fn(&Path) -> String,
     pub(super) attach: fn(&Datapath, Hooked<'_>) -> Result<()>,
     pub(super) is_attached: fn(&Datapath, &str) -> Result<bool>,
+    /// Sets the host side to what else it is to be, again and again, and whether it is.
+    pub(super) prepare: fn(&str) -> Result<()>,
+    pub(super) is_prepared: fn(&str) -> Result<bool>,
     /// Tells the namespace's kernel what it is to do, again and again. Runs inside.
     pub(super) settle: fn() -> Result<()>,
     /// Where the journal has it.
     pub(super) noted: fn(&mut State) -> &mut Option<AnnexState>,
 }
+
+/// Where the datapath has the host side of an annex.
+pub(super) type Place = fn(&mut Settings) -> &mut Device;
 
 /// Whoever sees to an annex.
 pub(super) struct Annex<'a> {
@@ -113,6 +120,21 @@ impl Annex<'_> {
         };
         (self.purpose.attach)(self.datapath, hooked)?;
         Ok(true)
+    }
+
+    /// Makes it what it is to be, and tells the datapath where it is. Says what was not as the journal says.
+    pub(super) fn settle(mut self, place: Place, is_needed: bool) -> Result<Option<String>> {
+        let (device, finding) = if is_needed { self.ensure()? } else { Default::default() };
+        let mut settings = self.datapath.settings()?;
+        let told = place(&mut settings);
+        if *told != device {
+            *told = device;
+            self.datapath.set_settings(settings)?;
+        }
+        if !is_needed {
+            self.remove()?;
+        }
+        Ok(finding)
     }
 
     /// Removes it, if there is one.
@@ -185,6 +207,7 @@ impl AnnexState {
         set(&ours.name, "ipv6", "disable_ipv6", "1")?;
         set(&ours.name, "ipv4", "rp_filter", "1")?;
         set(&ours.name, "ipv4", "forwarding", "0")?;
+        (purpose.prepare)(&ours.name)?;
         in_namespace(&self.namespace, || {
             for device in ["all", purpose.end] {
                 set(device, "ipv6", "disable_ipv6", "1")?;
@@ -201,7 +224,8 @@ impl AnnexState {
             return Ok(false);
         };
         let end = in_namespace(&self.namespace, || Netlink::open()?.get(purpose.end))?;
-        Ok(ours.up && end.up && (purpose.is_attached)(datapath, &self.device)?)
+        let is_prepared = (purpose.is_prepared)(&self.device)?;
+        Ok(ours.up && end.up && is_prepared && (purpose.is_attached)(datapath, &self.device)?)
     }
 
     /// Removes it, of which nothing need be there. Everything is tried.
@@ -226,6 +250,38 @@ impl AnnexState {
             _ => Ok(()),
         }
     }
+}
+
+/// Of a host side that is to be nothing else.
+pub(super) fn needs_nothing(_: &str) -> Result<()> {
+    Ok(())
+}
+
+pub(super) fn is_as_made(_: &str) -> Result<bool> {
+    Ok(true)
+}
+
+/// Inside: what comes in by the only device is to go out by it again, up to a size.
+pub(super) fn forward(end: &str, mtu: u32) -> Result<()> {
+    for device in ["all", end] {
+        set(device, "ipv4", "send_redirects", "0")?;
+        set(device, "ipv4", "forwarding", "1")?;
+    }
+    let netlink = Netlink::open()?;
+    netlink.set_up_without_arp(end)?;
+    netlink.set_only_route(&netlink.get(end)?, mtu)
+}
+
+/// Whether an annex that the datapath is told of is as it is to be, and where it was told.
+pub(super) fn stands(
+    purpose: &Purpose,
+    place: Place,
+    (is_needed, annex): (bool, Option<&AnnexState>),
+    datapath: &Datapath,
+    netlink: &Netlink,
+) -> Result<bool> {
+    let standing = standing(purpose, is_needed, annex, datapath, netlink)?;
+    Ok(standing == Some(*place(&mut datapath.settings()?)))
 }
 
 /// Checks that nobody else has the names of an annex that is to be made.

@@ -174,7 +174,7 @@ impl Datapath {
             layout_version: LAYOUT_VERSION,
             events_per_second: EVENTS_PER_SECOND,
             service: Device::NONE,
-            reserved: 0,
+            finisher: Device::NONE,
         };
         let mut table: Array<_, Settings> = open(pins, map::SETTINGS)?;
         bpf(table.set(0, settings, 0), || "write table SETTINGS".to_owned())?;
@@ -276,9 +276,9 @@ impl Datapath {
             return Ok(is_cutter.then(|| "the cutter".to_owned()));
         }
         let Some(eni) = self.eni(device)? else { return Ok(None) };
-        let kind = if eni.flags & eni_flag::BALANCER != 0 {
+        let kind = if eni.flags & (eni_flag::BALANCER | eni_flag::GATEWAY_BALANCER) != 0 {
             "load balancer"
-        } else if eni.flags & eni_flag::ENDPOINT != 0 {
+        } else if eni.flags & (eni_flag::ENDPOINT | eni_flag::INSPECTION) != 0 {
             "endpoint"
         } else {
             "NAT gateway"

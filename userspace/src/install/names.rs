@@ -60,6 +60,13 @@ pub fn service(state_dir: &Path) -> String {
     format!("gps{:011x}", fnv1a(deployment, b"\0service") >> 20)
 }
 
+/// The same for the finisher. Nor is `y`.
+#[must_use]
+pub fn finisher(state_dir: &Path) -> String {
+    let deployment = fnv1a(FNV_OFFSET, state_dir.as_os_str().as_encoded_bytes());
+    format!("gpy{:011x}", fnv1a(deployment, b"\0finisher") >> 20)
+}
+
 /// The alias by which `down` knows a device for one that `up` made.
 #[must_use]
 pub fn alias(eni_id: &str) -> String {
@@ -118,11 +125,12 @@ mod tests {
     }
 
     #[test]
-    fn a_deployment_has_a_cutter_and_a_service_port_of_its_own() {
+    fn a_deployment_has_annexes_of_its_own() {
         let (host, other) = (Path::new("/var/lib/groundplane"), Path::new("/tmp/state"));
         for (prefix, name, others) in [
             ("gpx", cutter(host), cutter(other)),
             ("gps", service(host), service(other)),
+            ("gpy", finisher(host), finisher(other)),
         ] {
             assert!(name.starts_with(prefix) && name.len() <= 15, "{name}");
             assert_ne!(name, others);

@@ -5,16 +5,15 @@
 //! It is there while there are targets to be looked after, also where no agent runs.
 
 use crate::health::{self, Charge, Subject};
-use crate::install::annex::{self, Annex, AnnexState, Purpose};
+use crate::install::annex::{self, AnnexState, Purpose};
 use crate::install::error::Result;
 use crate::install::guest::set;
 use crate::install::kernel::Datapath;
 use crate::install::names;
 use crate::install::netlink::Netlink;
-use crate::install::state::State;
-use crate::install::store::Store;
 use crate::plan::{self, Bindings};
 use crate::resources::Resources;
+use groundplane_abi::control::Settings;
 use groundplane_abi::service::AliasEntry;
 use groundplane_abi::{Device, Ip4, Mac};
 use ipnet::{IpNet, Ipv4Net};
@@ -32,13 +31,15 @@ const BLOCK_LEN: u8 = 10;
 const FIRST: Ipv4Addr = Ipv4Addr::new(100, 64, 1, 0);
 const ROOM: u32 = (1 << 22) - 256;
 
-static SERVICE: Purpose = Purpose {
+pub(super) static SERVICE: Purpose = Purpose {
     name: "service port",
     end: "service",
     mac: Mac::SERVICE,
     named: names::service,
     attach: Datapath::attach_service,
     is_attached: Datapath::is_service,
+    prepare: annex::needs_nothing,
+    is_prepared: annex::is_as_made,
     settle,
     noted: |state| &mut state.service,
 };
@@ -57,50 +58,14 @@ fn settle() -> Result<()> {
     netlink.add_route(&end, aliases, ROUTER.into(), OWN.into(), true)
 }
 
-/// Whoever sees to the service port.
-pub(super) struct ServicePort<'a> {
-    pub(super) store: &'a Store,
-    pub(super) state: &'a mut State,
-    pub(super) datapath: &'a Datapath,
-    pub(super) netlink: &'a Netlink,
-}
-
-impl ServicePort<'_> {
-    /// Makes it what it is to be. Says what was not as the journal says.
-    pub(super) fn settle(self, is_needed: bool) -> Result<Option<String>> {
-        let Self {
-            store,
-            state,
-            datapath,
-            netlink,
-        } = self;
-        let mut annex = Annex {
-            purpose: &SERVICE,
-            store,
-            state,
-            datapath,
-            netlink,
-        };
-        let (device, finding) = if is_needed { annex.ensure()? } else { Default::default() };
-        if datapath.service()? != device {
-            datapath.set_service(device)?;
-        }
-        if !is_needed {
-            annex.remove()?;
-        }
-        Ok(finding)
-    }
+/// Where the datapath has it.
+pub(super) fn told(settings: &mut Settings) -> &mut Device {
+    &mut settings.service
 }
 
 /// Whether it is there, up, and runs the program.
 pub(crate) fn is_whole(port: &AnnexState, datapath: &Datapath, netlink: &Netlink) -> Result<bool> {
     port.is_whole(&SERVICE, datapath, netlink)
-}
-
-/// Whether it is as it is to be.
-pub(super) fn stands(is_needed: bool, state: &State, datapath: &Datapath, netlink: &Netlink) -> Result<bool> {
-    let standing = annex::standing(&SERVICE, is_needed, state.service.as_ref(), datapath, netlink)?;
-    Ok(standing == Some(datapath.service()?))
 }
 
 /// Whether there is anybody to be looked after by it.

@@ -41,6 +41,9 @@ pub struct State {
     /// By which the agent speaks with guests, if there is need.
     #[serde(default)]
     pub service: Option<AnnexState>,
+    /// By way of which packets go to appliances, if there is need.
+    #[serde(default)]
+    pub finisher: Option<AnnexState>,
     /// The targets that the rows in force say are unhealthy.
     #[serde(default)]
     pub unhealthy: BTreeSet<TargetId>,
@@ -232,6 +235,7 @@ impl State {
             uplinks: Vec::new(),
             cutter: None,
             service: None,
+            finisher: None,
             unhealthy: BTreeSet::new(),
         })
     }
@@ -243,7 +247,7 @@ impl State {
 
     /// The namespaces in which nobody lives.
     pub fn annexes(&self) -> impl Iterator<Item = &AnnexState> {
-        self.cutter.iter().chain(&self.service)
+        self.cutter.iter().chain(&self.service).chain(&self.finisher)
     }
 
     /// What is to be removed of the guests that are passing: a device may pass from one ENI to another with its programs.

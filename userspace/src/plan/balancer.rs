@@ -1,11 +1,12 @@
-//! Load balancers and interface endpoints (semantics 13, 14): what nodes listen to, whom they may choose, and which node is
+//! Load balancers and their endpoints (semantics 13, 14, 16): what nodes listen to, whom they may choose, and which node is
 //! behind an endpoint. Their ENIs are compiled like all others.
 
+mod appliances;
 mod places;
 
 use super::lookup::Lookup;
 use super::objects::Objects;
-use super::{Family, Plan, nat};
+use super::{Family, FamilyRows, Plan, nat};
 use crate::resources::{
     InterfaceType, Listener, LoadBalancer, NetworkInterface, Subnet, TargetGroup, TargetPlace, TargetUse,
 };
@@ -15,7 +16,7 @@ use groundplane_abi::balancer::{
 };
 use groundplane_abi::eni::EniKey;
 use groundplane_abi::wire::protocol;
-use groundplane_abi::{Bank, Device, Ip4, Ip6, Port, TargetGroupId};
+use groundplane_abi::{Bank, Device, Ip4, Ip6, Port, ScopeId, TargetGroupId};
 use ipnet::IpNet;
 
 pub(super) fn compile(lookup: &Lookup<'_>, vpc: &Objects<'_>, plan: &mut Plan) {
@@ -24,8 +25,12 @@ pub(super) fn compile(lookup: &Lookup<'_>, vpc: &Objects<'_>, plan: &mut Plan) {
             continue;
         };
         match eni.interface_type {
-            InterfaceType::NetworkLoadBalancer => compile_node(lookup, eni, binding.device, plan),
-            InterfaceType::VpcEndpoint => compile_endpoint(lookup, eni, binding.device, plan),
+            InterfaceType::NetworkLoadBalancer | InterfaceType::GatewayLoadBalancer => {
+                compile_node(lookup, eni, binding.device, plan);
+            }
+            InterfaceType::VpcEndpoint | InterfaceType::GatewayLoadBalancerEndpoint => {
+                compile_endpoint(lookup, eni, binding.device, plan);
+            }
             _ => continue,
         }
         insert_addresses(eni, binding.device, plan);
@@ -43,7 +48,7 @@ fn insert_addresses(eni: &NetworkInterface, device: Device, plan: &mut Plan) {
 
 /// A node's listeners.
 fn compile_node(lookup: &Lookup<'_>, eni: &NetworkInterface, node: Device, plan: &mut Plan) {
-    let balancer = lookup.all.balancer_of(eni).filter(|it| it.is_network_and_there());
+    let balancer = lookup.all.balancer_of(eni).filter(|it| it.is_there());
     let subnet = lookup.all.subnets.iter().find(|it| it.subnet_id == eni.subnet_id);
     let (Some(balancer), Some(subnet)) = (balancer, subnet) else {
         return;
@@ -61,9 +66,14 @@ fn compile_node(lookup: &Lookup<'_>, eni: &NetworkInterface, node: Device, plan:
             subnet,
             device: node,
             group: TargetGroupId(number),
+            scope: lookup.scopes.get(&*eni.vpc_id).copied().unwrap_or_default(),
         };
-        node.compile::<Ip4>(listener, group, plan);
-        node.compile::<Ip6>(listener, group, plan);
+        if balancer.is_gateway() {
+            node.compile_appliances(listener, group, plan);
+        } else {
+            node.compile::<Ip4>(listener, group, plan);
+            node.compile::<Ip6>(listener, group, plan);
+        }
     }
 }
 
@@ -74,13 +84,14 @@ struct Node<'l, 'a> {
     subnet: &'a Subnet,
     device: Device,
     group: TargetGroupId,
+    /// Of the load balancer's VPC.
+    scope: ScopeId,
 }
 
 impl Node<'_, '_> {
     fn compile<I: Family>(&self, listener: &Listener, group: &TargetGroup, plan: &mut Plan) {
         let (zone, targets) = self.takers::<I>(group);
         let places = places::of(targets);
-        let is_set = |flag: u16, is_set: bool| if is_set { flag } else { 0 };
         // What is out of range has been reported.
         let idle = u16::try_from(listener.tcp_idle()).unwrap_or(u16::MAX);
         let entry = ListenerEntry {
@@ -90,19 +101,10 @@ impl Node<'_, '_> {
             flags: is_set(listener_flag::PRESERVES_CLIENT, group.preserves_client())
                 | is_set(listener_flag::STICKY, group.is_sticky()),
             idle,
-            reserved: 0,
+            scope: self.scope,
         };
         let rows = I::rows_mut(plan);
-        for (row, places) in (0..).zip(places.chunks(PLACES as usize)) {
-            let key = PlacesKey {
-                bank: Bank(0),
-                group: self.group,
-                zone,
-                row,
-            };
-            let entry = rows.places.entry(key).or_default();
-            entry.places.iter_mut().zip(places).for_each(|(to, from)| *to = *from);
-        }
+        self.insert_places(zone, &places, rows);
         let protocols = [
             (protocol::TCP, listener.takes_tcp()),
             (protocol::UDP, listener.takes_udp()),
@@ -117,6 +119,19 @@ impl Node<'_, '_> {
             };
             rows.listeners.insert(key, entry);
             self.insert_targets(group, protocol, rows);
+        }
+    }
+
+    fn insert_places<I: Family>(&self, zone: u16, places: &[Place<I>], rows: &mut FamilyRows<I>) {
+        for (row, places) in (0..).zip(places.chunks(PLACES as usize)) {
+            let key = PlacesKey {
+                bank: Bank(0),
+                group: self.group,
+                zone,
+                row,
+            };
+            let entry = rows.places.entry(key).or_default();
+            entry.places.iter_mut().zip(places).for_each(|(to, from)| *to = *from);
         }
     }
 
@@ -150,7 +165,7 @@ impl Node<'_, '_> {
     }
 
     /// All targets whose connections go on. Those of UDP do with an unhealthy one (semantics 13.5).
-    fn insert_targets<I: Family>(&self, group: &TargetGroup, protocol: u8, rows: &mut super::FamilyRows<I>) {
+    fn insert_targets<I: Family>(&self, group: &TargetGroup, protocol: u8, rows: &mut FamilyRows<I>) {
         let all = self.lookup.all;
         let zones: Vec<_> = all.zones_of(self.balancer).collect();
         let is_open = zones
@@ -179,6 +194,10 @@ impl Node<'_, '_> {
     }
 }
 
+fn is_set(flag: u16, is_set: bool) -> u16 {
+    if is_set { flag } else { 0 }
+}
+
 fn compile_endpoint(lookup: &Lookup<'_>, eni: &NetworkInterface, device: Device, plan: &mut Plan) {
     let Some(endpoint) = lookup.all.endpoint_of(eni) else {
         return;
@@ -189,7 +208,7 @@ fn compile_endpoint(lookup: &Lookup<'_>, eni: &NetworkInterface, device: Device,
     if endpoint.is_available() {
         flags |= endpoint_flag::AVAILABLE;
     }
-    if behind.is_some_and(|(balancer, _)| balancer.judges_private_link()) {
+    if !endpoint.is_gateway_load_balancer() && behind.is_some_and(|(balancer, _)| balancer.judges_private_link()) {
         flags |= endpoint_flag::ENFORCED;
     }
     let entry = EndpointEntry {

@@ -157,7 +157,11 @@ fn insert_eni(numbered: &Numbered<'_>, is_balanced: bool, plan: &mut Plan) {
     } = numbered;
     let mut flags = 0;
     for (flag, is_set) in [
-        (eni_flag::SOURCE_DEST_CHECK, eni.source_dest_check),
+        (
+            eni_flag::SOURCE_DEST_CHECK,
+            // What it is there for has others' addresses (semantics 3.2).
+            eni.source_dest_check && eni.interface_type != InterfaceType::GatewayLoadBalancerEndpoint,
+        ),
         (eni_flag::TAP, kind == GuestKind::Tap),
         (
             eni_flag::AUTOMATICALLY_TRACKED,
@@ -172,6 +176,14 @@ fn insert_eni(numbered: &Numbered<'_>, is_balanced: bool, plan: &mut Plan) {
         ),
         (eni_flag::ENDPOINT, eni.interface_type == InterfaceType::VpcEndpoint),
         (eni_flag::BALANCED, is_balanced),
+        (
+            eni_flag::INSPECTION,
+            eni.interface_type == InterfaceType::GatewayLoadBalancerEndpoint,
+        ),
+        (
+            eni_flag::GATEWAY_BALANCER,
+            eni.interface_type == InterfaceType::GatewayLoadBalancer,
+        ),
     ] {
         flags |= if is_set { flag } else { 0 };
     }
@@ -198,7 +210,10 @@ fn insert_eni(numbered: &Numbered<'_>, is_balanced: bool, plan: &mut Plan) {
 fn is_door(eni: &NetworkInterface) -> bool {
     matches!(
         eni.interface_type,
-        InterfaceType::NetworkLoadBalancer | InterfaceType::VpcEndpoint
+        InterfaceType::NetworkLoadBalancer
+            | InterfaceType::VpcEndpoint
+            | InterfaceType::GatewayLoadBalancer
+            | InterfaceType::GatewayLoadBalancerEndpoint
     )
 }
 

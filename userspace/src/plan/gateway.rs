@@ -20,6 +20,8 @@ pub(super) struct Gateways<'a> {
     peerings: BTreeMap<&'a str, &'a VpcPeeringConnection>,
     /// The gateway endpoints that can be used.
     endpoints: BTreeMap<&'a str, &'a VpcEndpoint>,
+    /// The endpoints of Gateway Load Balancers that are there.
+    inspections: BTreeMap<&'a str, &'a VpcEndpoint>,
     pub(super) transit: &'a [TransitGateway],
     pub(super) attachments: Vec<&'a TransitGatewayVpcAttachment>,
     pub(super) vpcs: BTreeMap<&'a str, &'a Vpc>,
@@ -48,6 +50,9 @@ impl<'a> Gateways<'a> {
                 .map(|peering| (&*peering.vpc_peering_connection_id, peering))
                 .collect(),
             endpoints: gateway_endpoints(all)
+                .map(|endpoint| (&*endpoint.vpc_endpoint_id, endpoint))
+                .collect(),
+            inspections: inspections(all)
                 .map(|endpoint| (&*endpoint.vpc_endpoint_id, endpoint))
                 .collect(),
             transit: &all.transit_gateways,
@@ -164,6 +169,7 @@ pub(super) fn entry(lookup: &Lookup<'_>, vpc_id: &str, target: &RouteTarget) -> 
             let is_usable = endpoint.is_some_and(|endpoint| endpoint.vpc_id.as_deref() == Some(vpc_id));
             is_usable.then_some(Target::GatewayEndpoint)
         }
+        RouteTarget::VpcEndpoint(id) => inspection(lookup, id, vpc_id),
         RouteTarget::Gateway(id) if id.starts_with("igw-") || gateways.internet.contains_key(&**id) => None,
         _ => return RouteEntry::UNUSABLE,
     };
@@ -176,12 +182,26 @@ pub(super) fn gateway_endpoints(all: &Resources) -> impl Iterator<Item = &VpcEnd
     endpoints.filter(|endpoint| endpoint.is_gateway() && endpoint.is_available())
 }
 
+fn inspections(all: &Resources) -> impl Iterator<Item = &VpcEndpoint> {
+    let endpoints = all.vpc_endpoints.iter();
+    endpoints.filter(|endpoint| endpoint.is_gateway_load_balancer() && endpoint.is_there())
+}
+
 fn nat(lookup: &Lookup<'_>, id: &str, vpc_id: &str) -> Option<Target> {
     let nat = lookup.gateways.nat.get(id)?;
     let is_usable = is_in(nat.state.as_deref(), &["available"]) && nat.vpc_id.as_deref() == Some(vpc_id);
     let address = nat.nat_gateway_addresses.first().filter(|_| is_usable)?;
     let eni = address.network_interface_id.as_deref()?;
     lookup.binding(eni).map(|binding| Target::Nat(binding.device))
+}
+
+/// The ENI of a Gateway Load Balancer's endpoint, which says itself whether packets pass.
+fn inspection(lookup: &Lookup<'_>, id: &str, vpc_id: &str) -> Option<Target> {
+    let endpoint = lookup.gateways.inspections.get(id)?;
+    let eni = endpoint.network_interface_ids.first()?;
+    let is_usable = endpoint.vpc_id.as_deref() == Some(vpc_id);
+    let binding = lookup.binding(eni).filter(|_| is_usable)?;
+    Some(Target::Eni(binding.device))
 }
 
 fn peering(lookup: &Lookup<'_>, id: &str, vpc_id: &str) -> Option<Target> {

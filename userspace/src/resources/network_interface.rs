@@ -175,7 +175,14 @@ impl InterfaceType {
     /// Whether nobody is behind such an ENI: what arrives there goes on.
     #[must_use]
     pub const fn is_component(self) -> bool {
-        matches!(self, Self::NatGateway | Self::NetworkLoadBalancer | Self::VpcEndpoint)
+        matches!(
+            self,
+            Self::NatGateway
+                | Self::NetworkLoadBalancer
+                | Self::VpcEndpoint
+                | Self::GatewayLoadBalancer
+                | Self::GatewayLoadBalancerEndpoint
+        )
     }
 
     /// Whether it is a node of a load balancer that packets meet.

@@ -4,6 +4,8 @@ use super::Simulation;
 use groundplane_abi::{Device, Ip as _, Ip4, Ip6};
 use groundplane_datapath::{Frame, checksum};
 
+const ETHERNET_LEN: usize = 14;
+
 /// A frame in memory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SliceFrame {
@@ -12,6 +14,8 @@ pub struct SliceFrame {
     pub vlan_tag: bool,
     /// The uplink that it came in by, if it comes from outside.
     pub device: Device,
+    /// Of a packet that an appliance has given back: which one, and the cookie.
+    pub returned: [u32; 2],
 }
 
 impl SliceFrame {
@@ -21,7 +25,20 @@ impl SliceFrame {
             bytes,
             vlan_tag: false,
             device: Simulation::UPLINK.device,
+            returned: [0; 2],
         }
+    }
+}
+
+impl SliceFrame {
+    /// Lowers the TTL of an IPv4 packet by one, as whoever forwards it does. Of anything else nothing is changed.
+    pub fn lower_ttl(&mut self) {
+        const TTL: u32 = 22;
+        let Some([word]) = self.words::<1>(TTL) else { return };
+        let lowered = word.wrapping_sub(1) & 0xff | word & 0xff00;
+        let changed = checksum::difference(word & 0xffff, lowered);
+        let checksum = checksum::adjusted((word >> 16) as u16, changed);
+        _ = self.store_words(TTL, [lowered | u32::from(checksum) << 16]);
     }
 }
 
@@ -59,7 +76,6 @@ impl Frame for SliceFrame {
     }
 
     fn change_version(&mut self, version: u8) -> Option<()> {
-        const ETHERNET_LEN: usize = 14;
         let [old, new] = if version == 4 {
             [Ip6::HEADER_LEN, Ip4::HEADER_LEN]
         } else {
@@ -69,6 +85,23 @@ impl Frame for SliceFrame {
         self.bytes.get(header.clone())?;
         self.bytes.splice(header, vec![0; new as usize]);
         Some(())
+    }
+
+    fn enclose(&mut self, len: u32) -> Option<()> {
+        self.bytes.get(ETHERNET_LEN..)?;
+        self.bytes.splice(ETHERNET_LEN..ETHERNET_LEN, vec![0; len as usize]);
+        Some(())
+    }
+
+    fn disclose(&mut self, len: u32, _version: u8) -> Option<()> {
+        let headers = ETHERNET_LEN..ETHERNET_LEN + len as usize;
+        self.bytes.get(headers.clone())?;
+        self.bytes.drain(headers);
+        Some(())
+    }
+
+    fn returned(&self) -> [u32; 2] {
+        self.returned
     }
 
     fn words<const N: usize>(&self, offset: u32) -> Option<[u32; N]> {

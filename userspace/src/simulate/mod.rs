@@ -24,8 +24,8 @@ use groundplane_abi::uplink::{UplinkEntry, uplink_flag};
 use groundplane_abi::{Device, DropReason, Ip, Ip4, Ip6, Mac};
 use groundplane_datapath::scratch::Scratch;
 use groundplane_datapath::{
-    Family, FlowTable, Frame as _, Stages, TablesOf as _, Verdict, commit, fast, filter, judge, nat64, parse, rewrite,
-    uplink,
+    Family, FlowTable, Frame as _, Stages, TablesOf as _, Verdict, commit, fast, filter, geneve, judge, nat64, parse,
+    report, rewrite, uplink,
 };
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -58,6 +58,14 @@ impl Capacity {
         // A mapping of a NAT gateway has a slot as well.
         2 * connections + connections / 4 + 8
     }
+}
+
+/// Where a packet comes in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Port {
+    pub device: Device,
+    /// Whether the fast path may know it. What an appliance has given back is looked at closer.
+    pub is_known: bool,
 }
 
 /// What there is of each family.
@@ -237,33 +245,64 @@ impl Simulation {
     /// A frame comes in by a device: the verdict, its effects on the tables, and the frame as the programs let it go, be that
     /// to the cutter.
     pub fn send(&self, device: Device, frame: &mut SliceFrame) -> Verdict {
-        let mut device = device;
+        let mut port = Port { device, is_known: true };
         loop {
             let verdict = if parse::is_ip6(frame) {
-                self.send_of::<Ip6>(device, frame)
+                self.send_of::<Ip6>(port, frame)
             } else {
-                self.send_of::<Ip4>(device, frame)
+                self.send_of::<Ip4>(port, frame)
             };
             if verdict.kind == kind::UPLINK && verdict.mtu != 0 {
                 // It is long enough, or it would not have left.
                 _ = uplink::to_cutter(frame);
             }
-            if verdict.kind != kind::NAT64 {
-                return verdict;
-            }
-            device = verdict.out;
-            if nat64::carry(frame).is_none() {
-                nat64::report(self, frame, device);
-                return Verdict::drop(DropReason::NAT64_CONTENT);
-            }
+            let next = match verdict.kind {
+                kind::NAT64 => self.carry(verdict.out, frame),
+                kind::WRAPPED | kind::RETURNED => self.finish(frame),
+                _ => return verdict,
+            };
+            port = match next {
+                Ok(next) => next,
+                Err(reason) => return Verdict::drop(reason),
+            };
         }
     }
 
-    fn send_of<I: Family>(&self, device: Device, frame: &mut SliceFrame) -> Verdict
+    /// A packet at the ENI of a NAT gateway becomes one of the other family, which is there now.
+    pub fn carry(&self, device: Device, frame: &mut SliceFrame) -> Result<Port, DropReason> {
+        if nat64::carry(frame).is_none() {
+            report::frame(self, frame, device, DropReason::NAT64_CONTENT);
+            return Err(DropReason::NAT64_CONTENT);
+        }
+        Ok(Port { device, is_known: true })
+    }
+
+    /// What the finisher and the program behind it do with a packet on its way to an appliance, or back: where it is then.
+    pub fn finish(&self, frame: &mut SliceFrame) -> Result<Port, DropReason> {
+        frame.lower_ttl();
+        let device = geneve::finished(frame).ok_or(DropReason::NOT_IP)?;
+        if !device.is_of_mapping() {
+            return Ok(Port { device, is_known: true });
+        }
+        let node = device.without_mapping();
+        let Some(returned) = geneve::unwrap(self, frame, node) else {
+            report::frame(self, frame, node, DropReason::GENEVE_MISMATCH);
+            return Err(DropReason::GENEVE_MISMATCH);
+        };
+        frame.returned = returned.note;
+        Ok(Port {
+            device: returned.endpoint,
+            is_known: false,
+        })
+    }
+
+    fn send_of<I: Family>(&self, port: Port, frame: &mut SliceFrame) -> Verdict
     where
         Self: Stages<I, Frame = SliceFrame>,
     {
-        if let Some(hit) = fast::<I, _>(self, frame, device)
+        let Port { device, is_known } = port;
+        if is_known
+            && let Some(hit) = fast::<I, _>(self, frame, device)
             && rewrite::established(self, frame, &hit)
         {
             self.touch(hit.flow, hit.now, frame.len());

@@ -152,6 +152,18 @@ impl Tables for Simulation {
         TablesOf::<Ip4>::mappings(self, answer)
     }
 
+    fn appliance(&self, key: &PlacesKey, index: u32) -> Option<TargetPlace<Ip4>> {
+        TablesOf::<Ip4>::place(self, key, index)
+    }
+
+    fn is_appliance(&self, key: &TargetKey<Ip4>) -> bool {
+        TablesOf::<Ip4>::is_target(self, key)
+    }
+
+    fn node_address(&self, key: &EniKey) -> Option<Ip4> {
+        TablesOf::<Ip4>::nat_address(self, key, 0)
+    }
+
     fn group_set(&self, key: &GroupSetKey) -> Option<GroupSetEntry> {
         row!(self.bank(key.bank).plan, group_sets, key)
     }

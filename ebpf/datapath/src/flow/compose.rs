@@ -6,13 +6,13 @@ use crate::family::Family;
 use crate::scratch::{Scratch, effect, old_place};
 use crate::stages::Stages;
 use crate::verdict::delivery_kind;
-use crate::walk::Walk;
+use crate::walk::{Walk, carried};
 use groundplane_abi::control::Validity;
 use groundplane_abi::flow::{
     Action, Delivery, FlowEntry, FlowKey, Gate, action_flag, gate_flag, kind, state, tcp_seen,
 };
 use groundplane_abi::nacl::direction;
-use groundplane_abi::{Device, DropReason, Mac};
+use groundplane_abi::{Device, DropReason, Ip4, Mac};
 
 /// Makes the entry of a packet that has arrived. Apart, as what follows: the walks, which are deep, then have the stack.
 #[inline(never)]
@@ -25,7 +25,7 @@ pub(super) fn compose<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch
     entry.packets = 1;
     entry.bytes = u64::from(walk.packet.len);
     entry.state = state::LIVE;
-    entry.tcp = scratch.tcp;
+    entry.tcp = scratch.tcp | slowed(walk);
     entry.component = walk.component;
     entry.near = walk.near_gate;
     entry.far = walk.far_gate;
@@ -51,6 +51,16 @@ pub(super) fn compose_twin<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Sc
 fn track(gate: &mut Gate, device: Device) {
     if device != Device::INTERNET && !device.is_component() {
         gate.flags |= gate_flag::TRACKED | gate_flag::AUTOMATIC;
+    }
+}
+
+/// What keeps the entry of a packet that becomes another one from the fast path.
+#[inline(always)]
+fn slowed<I: Family>(walk: &Walk<I>) -> u16 {
+    if matches!(walk.carried, carried::WRAPPED | carried::RETURNED) {
+        tcp_seen::SLOW
+    } else {
+        0
     }
 }
 
@@ -91,7 +101,7 @@ fn write_twin<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I>, dro
     twin.packets = 0;
     twin.bytes = 0;
     twin.state = state::LIVE;
-    twin.tcp = tcp_seen::by_twin(scratch.entry.tcp);
+    twin.tcp = tcp_seen::by_twin(scratch.entry.tcp) | slowed(back);
     twin.near = scratch.entry.far;
     twin.far = back.far_gate;
     twin.component = scratch.entry.component;
@@ -121,8 +131,14 @@ fn write_delivery<I: Family>(action: &mut Action<I>, walk: &Walk<I>, key: &FlowK
         kind::UPLINK
     } else if walk.far_device == Device::SERVICE {
         kind::SERVICE
-    } else if walk.is_carried != 0 {
+    } else if walk.carried == carried::NAT64 {
         kind::NAT64
+    } else if walk.carried == carried::WRAPPED {
+        let Ip4([a, b, c, d]) = walk.kept;
+        action.delivery.far_mac = Mac([a, b, c, d, 0, 0]);
+        kind::WRAPPED
+    } else if walk.carried == carried::RETURNED {
+        kind::RETURNED
     } else {
         delivery_kind(&walk.far)
     };
@@ -187,14 +203,14 @@ pub(super) fn settle<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<
     scratch.entry.tcp |= if old.is_remembered == 0 {
         tcp_seen::by_enis(old.tcp)
     } else {
-        old.tcp
+        old.tcp & !tcp_seen::SLOW
     };
     // With another mapping it is another connection to the NAT gateway.
     if scratch.there.wanted.len == 0 {
         scratch.entry.born = old.born;
         scratch.twin.born = old.born;
     }
-    scratch.twin.tcp = tcp_seen::by_twin(scratch.entry.tcp);
+    scratch.twin.tcp = scratch.twin.tcp & tcp_seen::SLOW | tcp_seen::by_twin(scratch.entry.tcp);
     let table = if old.place == old_place::MAIN {
         FlowTable::Main
     } else {

@@ -5,38 +5,12 @@ use crate::health::{Charge, TargetId, with_health};
 use crate::install::AnnexState;
 use crate::install::change::{Wanted, bindings};
 use crate::install::error::Result;
-use crate::install::netlink::Netlink;
 use crate::install::progress::Progress;
-use crate::install::service::{self, Aliases, ServicePort};
+use crate::install::service::Aliases;
 use crate::install::state::Stage;
 use std::collections::BTreeSet;
 
 impl Engine {
-    /// Sees to it that there is a service port if one is needed. Says what was not as it should be.
-    pub(super) fn see_to_service_port(&mut self) -> Result<Option<String>> {
-        let (Some(applied), Some(state), Some(datapath)) = (&self.applied, &mut self.state, &self.datapath) else {
-            return Ok(None);
-        };
-        let is_needed = service::is_needed(&applied.deployment.resources);
-        let netlink = &Netlink::open()?;
-        let port = ServicePort {
-            store: &self.store,
-            state,
-            datapath,
-            netlink,
-        };
-        port.settle(is_needed)
-    }
-
-    /// Whether there is one as far as it is needed.
-    pub(super) fn has_service_port(&self, netlink: &Netlink) -> Result<bool> {
-        let (Some(applied), Some(state), Some(datapath)) = (&self.applied, &self.state, &self.datapath) else {
-            return Ok(true);
-        };
-        let is_needed = service::is_needed(&applied.deployment.resources);
-        service::stands(is_needed, state, datapath, netlink)
-    }
-
     /// The service port, if there is one.
     #[must_use]
     pub fn service_port(&self) -> Option<&AnnexState> {

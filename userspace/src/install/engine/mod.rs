@@ -1,6 +1,7 @@
 //! The one way to change a host: what is up, what a configuration would change, and putting it in force.
 
 mod adopt;
+mod annexes;
 mod health;
 mod put;
 mod reconcile;

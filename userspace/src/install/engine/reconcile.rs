@@ -44,8 +44,8 @@ impl Engine {
         if !uplink::stand(state, datapath, &netlink)? {
             self.see_to_uplinks()?;
         }
-        if !self.has_service_port(&netlink)? {
-            self.see_to_service_port()?;
+        if !self.has_annexes(&netlink)? {
+            self.see_to_annexes()?;
         }
         let (Some(applied), Some(state)) = (&self.applied, &self.state) else {
             return Ok(Vec::new());
@@ -71,13 +71,13 @@ impl Engine {
 
     /// Sees to it that what is there beside the guests is as it is to be. Says what was not.
     pub fn see_to_surroundings(&mut self) -> Result<Vec<String>> {
-        let (uplinks, service) = (self.see_to_uplinks(), self.see_to_service_port());
+        let (uplinks, annexes) = (self.see_to_uplinks(), self.see_to_annexes());
         let (mut findings, mut errors) = (Vec::new(), Vec::new());
         match uplinks {
             Ok(found) => findings.extend(found),
             Err(error) => errors.push(error),
         }
-        match service {
+        match annexes {
             Ok(found) => findings.extend(found),
             Err(error) => errors.push(error),
         }

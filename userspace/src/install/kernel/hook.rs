@@ -30,8 +30,18 @@ pub(super) const OF_CUTTER: [Hook; 1] = [(program::CUTTER_INGRESS, TcAttachType:
 /// What is attached to the service port's host side.
 pub(super) const OF_SERVICE: [Hook; 1] = [(program::SERVICE_INGRESS, TcAttachType::Ingress)];
 
+/// What is attached to the finisher's host side.
+pub(super) const OF_FINISHER: [Hook; 1] = [(program::FINISHER_INGRESS, TcAttachType::Ingress)];
+
 /// All that may be attached to a device.
-const HOOKS: [Hook; 5] = [OF_ENI[0], OF_ENI[1], OF_UPLINK[0], OF_CUTTER[0], OF_SERVICE[0]];
+const HOOKS: [Hook; 6] = [
+    OF_ENI[0],
+    OF_ENI[1],
+    OF_UPLINK[0],
+    OF_CUTTER[0],
+    OF_SERVICE[0],
+    OF_FINISHER[0],
+];
 
 /// A device and the name its links are pinned under.
 #[derive(Clone, Copy, Debug)]

@@ -16,7 +16,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 /// What is pinned of a set: first what is called, then what is attached, so that a set which has all is whole.
-const PINNED: [&str; 14] = [
+const PINNED: [&str; 15] = [
     program::STAGES[0],
     program::STAGES[1],
     program::STAGES[2],
@@ -29,6 +29,7 @@ const PINNED: [&str; 14] = [
     program::UPLINK_INGRESS,
     program::CUTTER_INGRESS,
     program::SERVICE_INGRESS,
+    program::FINISHER_INGRESS,
     program::ENI_GUARD,
     program::ENI_EGRESS,
 ];

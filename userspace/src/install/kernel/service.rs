@@ -1,4 +1,4 @@
-//! The service port, as the datapath knows it, and the aliases by which the agent names whom it speaks with.
+//! The service port and the finisher, as the datapath knows them, and the aliases by which the agent names whom it speaks with.
 
 use super::table::open;
 use super::{Datapath, Hooked, hook};
@@ -6,7 +6,7 @@ use crate::install::error::{Result, bpf};
 use aya::maps::{Array, HashMap, MapData, MapError};
 use groundplane_abi::control::Settings;
 use groundplane_abi::service::{AliasEntry, AliasKey};
-use groundplane_abi::{Device, Ip4, map};
+use groundplane_abi::{Ip4, map};
 use std::collections::BTreeMap;
 use std::slice;
 
@@ -21,17 +21,18 @@ impl Datapath {
         hook::has(&self.pins, device, &hook::OF_SERVICE)
     }
 
-    /// Where the service port is; none if there is none.
-    pub fn service(&self) -> Result<Device> {
-        Ok(self.settings()?.service)
+    /// Attaches the program for the finisher to its host side.
+    pub fn attach_finisher(&self, device: Hooked<'_>) -> Result<()> {
+        hook::attach(&self.pins, &self.programs, &hook::OF_FINISHER, slice::from_ref(&device))
     }
 
-    /// Says where the service port is.
-    pub fn set_service(&self, service: Device) -> Result<()> {
-        let settings = Settings {
-            service,
-            ..self.settings()?
-        };
+    /// Whether a device runs that program.
+    pub fn is_finisher(&self, device: &str) -> Result<bool> {
+        hook::has(&self.pins, device, &hook::OF_FINISHER)
+    }
+
+    /// Changes the settings, of which each word is read by itself.
+    pub fn set_settings(&self, settings: Settings) -> Result<()> {
         let mut table: Array<MapData, Settings> = open(&self.pins, map::SETTINGS)?;
         bpf(table.set(0, settings, 0), || "write table SETTINGS".to_owned())
     }

@@ -7,7 +7,6 @@
 use super::{UplinkState, Uplinks};
 use crate::install::annex::{self, Annex, AnnexState, Purpose};
 use crate::install::error::Result;
-use crate::install::guest::set;
 use crate::install::kernel::Datapath;
 use crate::install::names;
 use crate::install::netlink::Netlink;
@@ -24,20 +23,11 @@ static CUTTER: Purpose = Purpose {
     named: names::cutter,
     attach: Datapath::attach_cutter,
     is_attached: Datapath::is_cutter,
-    settle,
+    prepare: annex::needs_nothing,
+    is_prepared: annex::is_as_made,
+    settle: || annex::forward(CUTTER.end, MTU),
     noted: |state| &mut state.cutter,
 };
-
-/// What comes in is to go out again.
-fn settle() -> Result<()> {
-    for device in ["all", CUTTER.end] {
-        set(device, "ipv4", "send_redirects", "0")?;
-        set(device, "ipv4", "forwarding", "1")?;
-    }
-    let netlink = Netlink::open()?;
-    netlink.set_up_without_arp(CUTTER.end)?;
-    netlink.set_only_route(&netlink.get(CUTTER.end)?, MTU)
-}
 
 impl Uplinks<'_> {
     /// The cutter's host side, as far as one is needed, and what it lacked.

@@ -286,19 +286,6 @@ impl Frame for XdpFrame {
         None
     }
 
-    fn enclose(&mut self, _: u32) -> Option<()> {
-        None
-    }
-
-    fn disclose(&mut self, _: u32, _: u8) -> Option<()> {
-        None
-    }
-
-    #[inline(always)]
-    fn returned(&self) -> [u32; 2] {
-        [0; 2]
-    }
-
     #[inline(always)]
     fn resize(&mut self, _: u32) -> Option<()> {
         None

@@ -31,14 +31,21 @@ pub trait Frame {
     fn change_version(&mut self, version: u8) -> Option<()>;
 
     /// Makes room behind the Ethernet header for the headers of a packet of UDP over IPv4, of so many bytes, whose content the
-    /// rest becomes. What is to be in them, and the Ethernet header, is up to the caller.
-    fn enclose(&mut self, len: u32) -> Option<()>;
+    /// rest becomes. What is to be in them, and the Ethernet header, is up to the caller. Nothing, if it is a frame that is
+    /// only looked at.
+    fn enclose(&mut self, _len: u32) -> Option<()> {
+        None
+    }
 
     /// Takes such headers off. The packet inside is one of this IP version.
-    fn disclose(&mut self, len: u32, version: u8) -> Option<()>;
+    fn disclose(&mut self, _len: u32, _version: u8) -> Option<()> {
+        None
+    }
 
-    /// What [`crate::geneve`] has noted of the packet for the next program, if that knows that it comes from an appliance.
-    fn returned(&self) -> [u32; 2];
+    /// What [`crate::geneve`] has noted of the packet for the next program, if it comes from an appliance.
+    fn returned(&self) -> [u32; 2] {
+        [0; 2]
+    }
 
     /// Sees to it that headers up to `len` bytes can be loaded, as far as the frame is that long. The kernel may keep
     /// them in fragments of the packet buffer, where [`Frame::load`] doesn't look.

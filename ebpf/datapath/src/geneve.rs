@@ -56,7 +56,7 @@ pub(crate) fn wrap(frame: &mut impl Frame, envelope: &Envelope) -> Option<()> {
     // Of a packet that is yet to be segmented the kernel writes the lengths anew.
     let total_len = (frame.len() - ETHERNET_LEN) as u16;
     let lengths = [halves(0x4500, total_len), halves(0, DONT_FRAGMENT)];
-    let third = halves(FIRST_TTL << 8 | protocol::UDP as u16, 0);
+    let third = halves(FIRST_TTL << 8 | u16::from(protocol::UDP), 0);
     let addresses = [envelope.source, envelope.appliance].map(|Ip4(bytes)| u32::from_le_bytes(bytes));
     let checksum = !fold(sum([lengths[0], lengths[1], third, addresses[0], addresses[1]]));
     let inside = if envelope.version == 4 {

@@ -87,7 +87,8 @@ fn leads_somewhere(target: RouteTarget) -> bool {
     let unusable = |topology: &Topology| -> Option<usize> {
         let plan = plan::compile(&topology.resources, &topology.bindings).ok()?;
         let rows = plan.ip4.routes.values();
-        Some(rows.filter(|entry| **entry == RouteEntry::UNUSABLE).count())
+        let is_nowhere = |entry: &&RouteEntry| [RouteEntry::UNUSABLE, RouteEntry::BLACKHOLE].contains(*entry);
+        Some(rows.filter(is_nowhere).count())
     };
     let mut topology = Topology::t0();
     let before = unusable(&topology);

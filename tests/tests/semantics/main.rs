@@ -8,6 +8,7 @@ mod connection;
 mod documentation;
 mod filter;
 mod fragment;
+mod gateway_balancer;
 mod gateways;
 mod half_open;
 mod icmp_error;

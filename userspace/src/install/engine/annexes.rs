@@ -7,10 +7,24 @@ use crate::install::netlink::Netlink;
 use crate::install::{finisher, service};
 use crate::resources::Resources;
 
-/// What each is for, where the datapath has it, and whether anybody needs it.
-const ANNEXES: [(&Purpose, Place, fn(&Resources) -> bool); 2] = [
-    (&service::SERVICE, service::told, service::is_needed),
-    (&finisher::FINISHER, finisher::told, finisher::is_needed),
+/// An annex with where the datapath has it, and whether anybody needs it.
+struct Told {
+    purpose: &'static Purpose,
+    place: Place,
+    is_needed: fn(&Resources) -> bool,
+}
+
+static ANNEXES: [Told; 2] = [
+    Told {
+        purpose: &service::SERVICE,
+        place: service::told,
+        is_needed: service::is_needed,
+    },
+    Told {
+        purpose: &finisher::FINISHER,
+        place: finisher::told,
+        is_needed: finisher::is_needed,
+    },
 ];
 
 impl Engine {
@@ -21,15 +35,15 @@ impl Engine {
         };
         let netlink = &Netlink::open()?;
         let (mut findings, mut errors) = (Vec::new(), Vec::new());
-        for (purpose, place, is_needed) in ANNEXES {
+        for told in &ANNEXES {
             let annex = Annex {
-                purpose,
+                purpose: told.purpose,
                 store: &self.store,
                 state,
                 datapath,
                 netlink,
             };
-            match annex.settle(place, is_needed(&applied.deployment.resources)) {
+            match annex.settle(told.place, (told.is_needed)(&applied.deployment.resources)) {
                 Ok(finding) => findings.extend(finding),
                 Err(error) => errors.push(error),
             }
@@ -42,10 +56,16 @@ impl Engine {
         let (Some(applied), Some(state), Some(datapath)) = (&self.applied, &self.state, &self.datapath) else {
             return Ok(true);
         };
-        for (purpose, place, is_needed) in ANNEXES {
+        let mut state = state.clone();
+        for Told {
+            purpose,
+            place,
+            is_needed,
+        } in &ANNEXES
+        {
             let is_needed = is_needed(&applied.deployment.resources);
-            let noted = (purpose.noted)(&mut state.clone()).clone();
-            if !annex::stands(purpose, place, (is_needed, noted.as_ref()), datapath, netlink)? {
+            let noted = (purpose.noted)(&mut state).as_ref();
+            if !annex::stands(purpose, *place, (is_needed, noted), datapath, netlink)? {
                 return Ok(false);
             }
         }

@@ -20,7 +20,7 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::time::Duration;
 
-pub use relay::relay;
+pub use relay::{is_appliance, relay};
 
 /// Something that happens.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -10,10 +10,12 @@
 //! anywhere; [`parsed`] reads them back with etherparse, which knows nothing of this builder.
 
 mod bytes;
+mod geneve;
 mod make;
 pub mod parsed;
 
 pub(crate) use bytes::checksum;
+pub use geneve::GeneveOptions;
 pub use make::solicited_node;
 pub use parsed::{Address, Parsed};
 

@@ -6,6 +6,7 @@
 //! their packets apart.
 
 mod gateway;
+mod gateway_balancer;
 mod interface;
 mod load_balancer;
 mod rule;

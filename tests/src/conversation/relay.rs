@@ -1,23 +1,53 @@
 //! What a middlebox does.
 
-use crate::packet::ROUTER;
+use crate::packet::{Parsed, ROUTER};
 use crate::topology::Topology;
+use groundplane::resources::{NetworkInterface, TargetGroup};
 use groundplane_abi::Device;
 use std::net::IpAddr;
+use std::ops::Range;
 
-/// The frame as a middlebox sends it on to the router, if the ENI on `device` is one and the packet isn't its own.
+const UDP: u8 = 17;
+/// Where appliances listen.
+const GENEVE: u16 = 6081;
+/// Where in a frame the outer addresses of IPv4 are.
+const OUTER: Range<usize> = 26..34;
+
+/// The frame as a middlebox sends it on to the router, if the ENI on `device` is one and the packet isn't its own. An
+/// appliance of a Gateway Load Balancer sends back what it gets.
 #[must_use]
 pub fn relay(topology: &Topology, device: Device, frame: &[u8]) -> Option<Vec<u8>> {
     let id = topology.eni_on(device)?;
     let mut enis = topology.resources.network_interfaces.iter();
     let eni = enis.find(|eni| eni.network_interface_id == id)?;
-    if eni.source_dest_check || eni.has(destination(frame)?) {
-        return None;
+    let mut onward = frame.to_vec();
+    onward.get_mut(..6)?.copy_from_slice(&ROUTER);
+    onward.get_mut(6..12)?.copy_from_slice(&eni.mac_address.0);
+    if eni.has(destination(frame)?) {
+        let parsed = Parsed::read(frame).ok()?;
+        if !is_appliance(topology, eni) || (parsed.protocol, parsed.ports.1) != (UDP, GENEVE) {
+            return None;
+        }
+        // A checksum doesn't tell which address is which.
+        onward.get_mut(OUTER)?.rotate_left(4);
+        return Some(onward);
     }
-    let mut frame = frame.to_vec();
-    frame.get_mut(..6)?.copy_from_slice(&ROUTER);
-    frame.get_mut(6..12)?.copy_from_slice(&eni.mac_address.0);
-    Some(frame)
+    (!eni.source_dest_check).then_some(onward)
+}
+
+/// Whether an ENI is registered for what goes by a Gateway Load Balancer.
+#[must_use]
+pub fn is_appliance(topology: &Topology, eni: &NetworkInterface) -> bool {
+    let groups = topology.resources.target_groups.iter();
+    let mut groups = groups.filter(|group| group.protocol.as_deref() == Some("GENEVE"));
+    let is_registered = |group: &TargetGroup| {
+        let mut targets = group.target_health_descriptions.iter();
+        targets.any(|it| match it.target.id.parse::<IpAddr>() {
+            Ok(address) => group.vpc_id.as_ref() == Some(&eni.vpc_id) && eni.has(address),
+            Err(_) => it.target.id == eni.network_interface_id,
+        })
+    };
+    groups.any(is_registered)
 }
 
 fn destination(frame: &[u8]) -> Option<IpAddr> {

@@ -243,6 +243,11 @@ fn edge(world: &World, walk: &mut Walk, vpc: VpcAt, owner: Eni) -> Result<Eni, F
             walk.gateways.push(Gateway::EdgeTable);
             Ok(eni)
         }
+        Ok(target @ RouteTarget::VpcEndpoint(_)) => {
+            let eni = world.led_to(target, vpc).ok_or(elsewhere)?;
+            walk.gateways.push(Gateway::EdgeTable);
+            Ok(eni)
+        }
         _ => Err(elsewhere),
     }
 }

@@ -1,5 +1,6 @@
 //! What is remembered of packets: by ENIs, by gateways, and of fragments.
 
+use super::gateway_balancer::{self, Given};
 use super::header::{Fragment, Header};
 use super::held::Held;
 use super::load_balancer::{By, Flow, Leg, Source};
@@ -8,7 +9,7 @@ use super::tracking::{Direction, Tracked, Tuple};
 use super::walk::{Kept, Spot};
 use super::world::{Eni, Target};
 use super::{Model, Pass};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
 /// "verdict cached ... for at most 30 s" (semantics 7.7).
@@ -41,6 +42,13 @@ pub(super) enum Change {
         candidates: Vec<Target>,
         target: Target,
     },
+    /// To an appliance.
+    Inspected {
+        flow: gateway_balancer::Flow,
+        appliance: Ipv4Addr,
+        idle: Duration,
+    },
+    Given(Given),
     EgressOnly {
         gateway: String,
         tuple: Tuple,
@@ -82,7 +90,7 @@ impl Model {
     pub(super) fn keep_unseen(&mut self, kept: Kept, automatic: bool, tcp_flags: u8, now: Duration) {
         let new = kept.changes.iter().filter_map(|change| match change {
             Change::Mapping { client, .. } => Some(*client),
-            Change::EgressOnly { .. } | Change::Balanced { .. } | Change::Stuck { .. } | Change::Asked { .. } => None,
+            _ => None,
         });
         let new: Vec<_> = new.filter(|client| !self.is_seen(client, tcp_flags, now)).collect();
         self.keep(kept, automatic, tcp_flags, now);
@@ -112,6 +120,8 @@ impl Model {
                 candidates,
                 target,
             } => self.flows.stick(source, candidates, target),
+            Change::Inspected { flow, appliance, idle } => self.inspections.saw(flow, appliance, idle, now),
+            Change::Given(given) => self.inspections.give(given),
             Change::EgressOnly {
                 gateway,
                 tuple,

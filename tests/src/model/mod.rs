@@ -1,4 +1,4 @@
-//! The reference model: what semantics sections 2 to 15, 18 and 23 say, as naively as they can be said.
+//! The reference model: what semantics sections 2 to 16, 18 and 23 say, as naively as they can be said.
 //!
 //! It reads resources and nothing else: it knows neither the tables nor the code that judges packets in the kernel,
 //! and shares nothing with either. Every packet is judged from the documents' sentences by searching lists; the only
@@ -13,7 +13,9 @@ mod endpoint;
 mod error;
 mod fault;
 mod gate;
+mod gateway_balancer;
 mod gateway_endpoint;
+mod geneve;
 mod header;
 mod held;
 mod internet;
@@ -40,7 +42,9 @@ pub use tracking::{Connection, limits};
 pub use verdict::{At, Drop, Gateway, Pass, Seen, Verdict, Way};
 
 use fault::{Answer, Fault};
+use gateway_balancer::Inspections;
 use gateway_endpoint::Asked;
+use geneve::{Outer, Unwrapped};
 use groundplane::resources::{NetworkInterface, Resources};
 use header::{Header, Read, Selector, check_options};
 use held::Held;
@@ -50,7 +54,7 @@ use nat::Mappings;
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 use tracking::{Direction, Tracked, Tuple};
-use walk::{End, Kept, Moment, Spot, Walk};
+use walk::{End, Kept, Moment, Part, Spot, Walk};
 use world::{Eni, World};
 
 /// The implicit router's MAC address.
@@ -69,6 +73,7 @@ pub struct Model {
     notes: HashMap<(Spot, Fragmented), (Selector, Duration)>,
     mappings: Mappings,
     flows: Flows,
+    inspections: Inspections,
     /// The connections that egress-only gateways hold, by gateway and by the packet as it leaves.
     egress_only: HashMap<(String, Tuple), Held>,
     /// The connections that have gone out by gateway endpoints, by the packet as it leaves.
@@ -101,6 +106,7 @@ impl Model {
         let world = &self.world;
         self.mappings.retain(|nat| world.has_eni(nat));
         self.flows.retain(|eni| world.has_eni(eni));
+        self.inspections.retain(|eni| world.has_eni(eni));
     }
 
     /// A frame leaves the guest of an ENI, `now` after some beginning of time. `tagged` says that a VLAN tag was found
@@ -185,10 +191,12 @@ impl Model {
         let mut walk = Walk::new(from, sent.clone(), frame);
         let by_note = self.recall_ports(from, &mut walk.header, now);
         let noted = walk.header.clone();
+        let wrapped = seen.and_then(|seen| self.on_its_way_to_an_appliance(seen));
         let moment = Moment {
             model: self,
             now,
-            seen,
+            seen: wrapped.as_ref().map(|(_, inner)| &*inner.frame).or(seen),
+            wrapped: wrapped.as_ref(),
             guess,
         };
         let end = check_options(&sent.options).map_err(|reason| walk.told(reason));
@@ -203,6 +211,14 @@ impl Model {
             noted,
             by_note,
         }
+    }
+
+    /// What a node has sent to an appliance is another packet inside.
+    fn on_its_way_to_an_appliance(&self, seen: &[u8]) -> Option<(Outer, Unwrapped)> {
+        let found = geneve::seen(seen)?;
+        let world = &self.world;
+        let mut nodes = world.enis().filter(|eni| world.is_gateway_node(*eni));
+        nodes.any(|node| world.primary(node) == found.0.node).then_some(found)
     }
 
     /// Whether a packet was seen to end so.
@@ -233,8 +249,9 @@ impl Model {
             }
             Err(mut fault) => {
                 // Beyond it is a NAT gateway that sends, and nobody tells that.
-                fault.answer = fault.answer.filter(|_| walk.kept.is_none());
+                fault.answer = fault.answer.filter(|_| walk.kept.is_none() && walk.parts.is_empty());
                 let verdict = self.refused(from, &noted, frame, (&fault, now));
+                self.keep_parts(walk.parts, now);
                 if let Some(kept) = walk.kept {
                     self.note_ports(from, &noted, now);
                     self.keep_unseen(kept, walk.automatic, noted.tcp_flags, now);
@@ -246,12 +263,13 @@ impl Model {
 
     /// A packet comes out, and everybody remembers it.
     fn come_out(&mut self, mut walk: Walk, end: End, by_note: bool, now: Duration) -> Verdict {
-        let clamped = walk.clamps && bytes::lower_mss(&mut walk.frame, &walk.header, walk.mss);
+        let clamped = walk.clamps && bytes::lower_mss(&mut walk.frame, &walk.header, walk.mss) || walk.clamped;
         bytes::repair(&walk.sent, &mut walk.frame);
         let kept = Kept {
             passages: walk.passages,
             changes: walk.changes,
         };
+        self.keep_parts(walk.parts, now);
         self.keep(kept, walk.automatic, walk.header.tcp_flags, now);
         self.way = Some(Way {
             passes: walk.passages.map(|passage| passage.map(|passage| passage.by)),
@@ -273,12 +291,24 @@ impl Model {
         }
     }
 
+    fn keep_parts(&mut self, parts: Vec<Part>, now: Duration) {
+        for Part {
+            kept,
+            automatic,
+            tcp_flags,
+        } in parts
+        {
+            self.keep(kept, automatic, tcp_flags, now);
+        }
+    }
+
     /// A packet goes no further, and its sender may be told.
     fn refused(&self, from: Spot, sent: &Header, frame: &[u8], (fault, now): (&Fault, Duration)) -> Verdict {
         let moment = Moment {
             model: self,
             now,
             seen: None,
+            wrapped: None,
             guess: 0,
         };
         let told = match (from, fault.answer) {

@@ -136,6 +136,16 @@ pub enum Reason {
     LargerThanTheEndpointTakes,
     /// 14.3: "each endpoint ENI is bound to the NLB node in its own AZ", and there is none.
     EndpointHasNoNode,
+    /// 16.3: "No IP fragmentation support".
+    InspectionTakesNoFragments,
+    /// 16.2: "target selection", and nobody is there.
+    InspectionHasNoTarget,
+    /// 16.3: "afterwards only a SYN starts a new flow, data packets are dropped".
+    InspectionKnowsNoFlow,
+    /// 16.2: "All three are mandatory and must come back unchanged".
+    InspectionOptionsDiffer,
+    /// 28.2: "GENEVE leg not UDP 6081".
+    NodeTakesGeneveAlone,
     /// 15: "Accepts only TCP and ICMP echo".
     GatewayEndpointDoesNotCarryIt,
     /// 15: "Usable only by sources inside the VPC".

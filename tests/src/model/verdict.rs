@@ -136,6 +136,9 @@ pub enum Gateway {
     /// By an interface endpoint to its node, and an answer from there.
     Endpoint,
     EndpointBack,
+    /// By a Gateway Load Balancer endpoint to an appliance, and what comes back from there.
+    Inspected,
+    InspectedBack,
     /// By a gateway endpoint to a service outside, and an answer from there.
     GatewayEndpoint,
     GatewayEndpointBack,

@@ -4,20 +4,21 @@ use super::address::{is_link_local_service, is_nobodys, is_router};
 use super::bytes::{self, Side};
 use super::fault::Fault;
 use super::gate::{Asked, pass_groups};
+use super::geneve::{Outer, Unwrapped};
 use super::header::{Header, Read, Selector, read};
 use super::reason::Reason;
 use super::tracking::Direction;
 use super::world::{Eni, SubnetAt, World};
 use super::{
-    Change, Gateway, Model, Passage, ROUTER_MAC, endpoint, gateway_endpoint, internet, load_balancer, nacl, nat, nat64,
-    peering, route, transit,
+    Change, Gateway, Model, Passage, ROUTER_MAC, endpoint, gateway_balancer, gateway_endpoint, internet, load_balancer,
+    nacl, nat, nat64, peering, route, transit,
 };
 use groundplane::resources::RouteTarget;
 use std::net::IpAddr;
 use std::time::Duration;
 
 /// "inside a VPC 9001" (semantics 23).
-const MTU: usize = 9001;
+pub(super) const MTU: usize = 9001;
 /// What 8500 bytes of a NAT gateway's have room for.
 const MSS: u16 = 8460;
 /// How often a packet is routed before nobody does it any more: this project's choice.
@@ -30,6 +31,8 @@ pub(super) struct Moment<'a> {
     pub(super) now: Duration,
     /// The frame as it came out, from which is learned what NAT gateways and load balancers have chosen.
     pub(super) seen: Option<&'a [u8]>,
+    /// What is around that, if it came out on its way to an appliance.
+    pub(super) wrapped: Option<&'a (Outer, Unwrapped)>,
     /// Which target a load balancer has chosen, where nothing came out.
     pub(super) guess: usize,
 }
@@ -83,6 +86,10 @@ pub(super) struct Walk {
     pub(super) changes: Vec<Change>,
     /// What is remembered although the packet doesn't arrive: it has become one of the other family.
     pub(super) kept: Option<Kept>,
+    /// What is remembered although the rest of the way may end anyhow: as long as it was another packet.
+    pub(super) parts: Vec<Part>,
+    /// Its MSS was lowered before.
+    pub(super) clamped: bool,
     pub(super) gateways: Vec<Gateway>,
     /// Among how many targets a load balancer could choose.
     pub(super) choices: usize,
@@ -94,6 +101,14 @@ pub(super) struct Walk {
 pub(super) struct Kept {
     pub(super) passages: [Option<Passage>; 2],
     pub(super) changes: Vec<Change>,
+}
+
+/// What was of a packet before it became another one.
+#[derive(Clone, Debug)]
+pub(super) struct Part {
+    pub(super) kept: Kept,
+    pub(super) automatic: bool,
+    pub(super) tcp_flags: u8,
 }
 
 impl Walk {
@@ -114,6 +129,8 @@ impl Walk {
             passages: [None, None],
             changes: Vec::new(),
             kept: None,
+            parts: Vec::new(),
+            clamped: false,
             gateways: Vec::new(),
             choices: 0,
             hops: 0,
@@ -135,6 +152,15 @@ impl Walk {
             return Err(self.told(Reason::TooManyHops));
         }
         Ok(())
+    }
+
+    /// A component sends it, as if it came from there in the first place.
+    pub(super) fn begin_at(&mut self, component: Eni, subnet: SubnetAt) {
+        (self.sender, self.last) = (Spot::Eni(component), Spot::Eni(component));
+        (self.place, self.identity) = (Some(subnet), None);
+        (self.automatic, self.clamps, self.mss) = (false, false, MSS);
+        self.routed = true;
+        self.hops = 0;
     }
 
     pub(super) fn narrow(&mut self, mtu: usize) {
@@ -305,8 +331,8 @@ fn follow(
             if !world.is_egress_only_gateway_of(id, vpc) {
                 return Err(blackhole);
             }
-            // 9.4: "IPv6 only".
-            if !is_ipv6 {
+            // 9.4: "IPv6 only", and "Combined with a GWLBE path, IPv6 traffic is dropped."
+            if !is_ipv6 || walk.gateways.contains(&Gateway::InspectedBack) {
                 return Err(walk.told(Reason::TargetCantCarryIt));
             }
             internet::leave_egress_only(moment, walk, id)
@@ -314,6 +340,10 @@ fn follow(
         RouteTarget::VpcPeeringConnection(id) => {
             let peer = world.peer(id, vpc).ok_or(blackhole)?;
             peering::cross(moment, walk, peer)
+        }
+        RouteTarget::VpcEndpoint(_) => {
+            let eni = world.led_to(target, vpc).ok_or(blackhole)?;
+            arrive_at(moment, walk, eni)
         }
         RouteTarget::TransitGateway(id) => {
             let from = world.transit_attachment(id, vpc).ok_or(blackhole)?;
@@ -333,8 +363,17 @@ pub(super) fn arrive_at(moment: Moment<'_>, walk: &mut Walk, eni: Eni) -> Result
         return Err(told(Reason::SourceDestCheckAtReceiver));
     }
     let subnet = world.subnet_of(eni);
-    if walk.place != Some(subnet) {
+    // 16.4: "NACL applies between application ENIs and a GWLBE even in the same subnet."
+    if walk.place != Some(subnet) || world.is_gateway_balancer_endpoint(eni) {
         ask_nacl(world, subnet, Spot::Eni(eni), Direction::Ingress, &walk.header)?;
+    }
+    if world.is_gateway_balancer_endpoint(eni) {
+        gateway_balancer::pass(moment, walk, eni)?;
+        return Ok(None);
+    }
+    if world.is_gateway_node(eni) {
+        gateway_balancer::come_back(moment, walk, eni)?;
+        return Ok(None);
     }
     if world.is_nat_gateway(eni) {
         nat::pass(moment, walk, eni)?;

@@ -1,9 +1,11 @@
 //! Resources by number instead of by name, since a name is asked for several times a packet.
 
 mod gateway;
+mod gateway_balancer;
 mod load_balancer;
 
 pub(super) use gateway::{VpcAttachment, zone};
+pub(super) use gateway_balancer::{Inspection, Stickiness};
 pub(super) use load_balancer::{Service, Target};
 
 use groundplane::resources::{

@@ -264,6 +264,7 @@ impl Writer<'_> {
             }
             RouteTarget::VpcPeeringConnection(id) => ("vpc_peering_connections", "vpc_peering_connection", id),
             RouteTarget::TransitGateway(id) => ("transit_gateways", "transit_gateway", id),
+            RouteTarget::VpcEndpoint(id) => ("vpc_endpoints", "vpc_endpoint", id),
             RouteTarget::Local => return None,
             other => panic!("no scenario has {other:?}"),
         };

@@ -20,14 +20,29 @@ macro_rules! named {
     }};
 }
 
+/// The two types of load balancers that packets meet.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum BalancerType {
+    Network,
+    Gateway,
+}
+
 impl Topology {
     /// An internal Network Load Balancer with a node in each of these subnets, at this address. A node's ENI has the names
     /// of both: that of `nlb` in `A1` is `nlb-A1`. It has no groups.
     pub fn load_balancer(&mut self, name: &str, nodes: &[(&str, &str)]) -> &mut Self {
+        self.balancer(name, BalancerType::Network, nodes)
+    }
+
+    pub(super) fn balancer(&mut self, name: &str, kind: BalancerType, nodes: &[(&str, &str)]) -> &mut Self {
+        let (said, arn, interface_type) = match kind {
+            BalancerType::Network => ("network", "loadbalancer/net", InterfaceType::NetworkLoadBalancer),
+            BalancerType::Gateway => ("gateway", "loadbalancer/gwy", InterfaceType::GatewayLoadBalancer),
+        };
         let mut zones = Vec::new();
         for (subnet, address) in nodes {
             self.within(subnet);
-            self.component(&format!("{name}-{subnet}"), address, InterfaceType::NetworkLoadBalancer);
+            self.component(&format!("{name}-{subnet}"), address, interface_type);
             zones.push(LoadBalancerZone {
                 zone_name: Some(self.resources.subnets[self.subnet].availability_zone.clone()),
                 subnet_id: Some(self.resources.subnets[self.subnet].subnet_id.clone()),
@@ -40,10 +55,10 @@ impl Topology {
         }
         let balancer = LoadBalancer {
             name: name.to_owned(),
-            load_balancer_arn: self.arn("loadbalancer/net", name),
+            load_balancer_arn: self.arn(arn, name),
             load_balancer_name: Some(name.to_owned()),
-            load_balancer_type: Some("network".to_owned()),
-            scheme: Some("internal".to_owned()),
+            load_balancer_type: Some(said.to_owned()),
+            scheme: (kind == BalancerType::Network).then(|| "internal".to_owned()),
             vpc_id: Some(self.resources.vpcs[self.vpc].vpc_id.clone()),
             availability_zones: zones,
             ..LoadBalancer::default()
@@ -222,12 +237,11 @@ impl Topology {
     /// A service that is these load balancers.
     pub fn endpoint_service(&mut self, name: &str, balancers: &[&str]) -> &mut Self {
         let service_id = self.id("vpce-svc");
-        let arns = balancers.iter().map(|balancer| {
-            let balancer = *balancer;
-            named!(self, load_balancers, balancer).load_balancer_arn.clone()
-        });
+        let arns = balancers.iter().map(|balancer| self.balancer_arn(balancer));
+        let (gateways, networks) = arns.partition(|arn| arn.contains("/gwy/"));
         let service = VpcEndpointService {
-            network_load_balancer_arns: arns.collect(),
+            network_load_balancer_arns: networks,
+            gateway_load_balancer_arns: gateways,
             name: name.to_owned(),
             service_name: Some(format!("com.amazonaws.vpce.us-east-1.{service_id}")),
             service_id,
@@ -256,7 +270,7 @@ impl Topology {
             name: name.to_owned(),
             vpc_endpoint_id: self.id("vpce"),
             vpc_endpoint_type: Some("Interface".to_owned()),
-            service_name: named!(self, vpc_endpoint_services, service).service_name.clone(),
+            service_name: self.service_name(service),
             state: Some("available".to_owned()),
             ..VpcEndpoint::default()
         };
@@ -316,7 +330,15 @@ impl Topology {
         self
     }
 
-    fn arn(&mut self, kind: &str, name: &str) -> String {
+    pub(super) fn balancer_arn(&mut self, name: &str) -> String {
+        named!(self, load_balancers, name).load_balancer_arn.clone()
+    }
+
+    pub(super) fn service_name(&mut self, name: &str) -> Option<String> {
+        named!(self, vpc_endpoint_services, name).service_name.clone()
+    }
+
+    pub(super) fn arn(&mut self, kind: &str, name: &str) -> String {
         self.made += 1;
         format!("{ARN}:{kind}/{name}/{:016x}", self.made)
     }
@@ -329,7 +351,7 @@ fn of_group(id: &str) -> EndpointGroup {
     }
 }
 
-fn set(attributes: &mut Vec<Attribute>, key: &str, value: &str) {
+pub(super) fn set(attributes: &mut Vec<Attribute>, key: &str, value: &str) {
     attributes.retain(|attribute| attribute.key != key);
     attributes.push(Attribute {
         key: key.to_owned(),

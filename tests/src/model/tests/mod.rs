@@ -2,6 +2,7 @@
 
 mod answers;
 mod endpoint;
+mod gateway_balancer;
 mod internet;
 mod load_balancer;
 mod nat;

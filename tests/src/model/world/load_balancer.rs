@@ -50,52 +50,57 @@ fn attribute<'a>(attributes: &'a [Attribute], key: &str) -> Option<&'a str> {
 }
 
 /// Whether a list of the API's words has one, in upper or lower case.
-fn is(said: Option<&String>, word: &str) -> bool {
+pub(super) fn is(said: Option<&String>, word: &str) -> bool {
     said.is_some_and(|said| said.eq_ignore_ascii_case(word))
 }
 
-/// Network Load Balancers that are there.
-fn balances(balancer: &LoadBalancer) -> bool {
+/// The type of the ENIs that are the nodes of a load balancer, if it is there.
+fn node_type(balancer: &LoadBalancer) -> Option<InterfaceType> {
     let code = balancer.state.as_ref().and_then(|state| state.code.as_deref());
-    balancer.load_balancer_type.as_deref() == Some("network") && matches!(code, None | Some("active"))
+    match balancer.load_balancer_type.as_deref() {
+        _ if !matches!(code, None | Some("active")) => None,
+        Some("network") => Some(InterfaceType::NetworkLoadBalancer),
+        Some("gateway") => Some(InterfaceType::GatewayLoadBalancer),
+        _ => None,
+    }
 }
 
 impl World {
     pub(in super::super) fn is_node(&self, eni: Eni) -> bool {
-        self.balancer_of(eni).is_some()
+        self.balancer_of(eni).is_some() && !self.is_gateway_node(eni)
     }
 
     pub(in super::super) fn is_endpoint(&self, eni: Eni) -> bool {
-        self.endpoint_of(eni).is_some()
+        self.endpoint_of(eni).is_some() && !self.is_gateway_balancer_endpoint(eni)
     }
 
     /// The load balancer whose node an ENI is.
-    fn balancer_of(&self, eni: Eni) -> Option<&LoadBalancer> {
+    pub(super) fn balancer_of(&self, eni: Eni) -> Option<&LoadBalancer> {
         self.nodes.get(&eni).map(|at| &self.resources.load_balancers[*at])
     }
 
     pub(super) fn find_nodes(&self) -> BTreeMap<Eni, usize> {
         let balancers = self.resources.load_balancers.iter().enumerate();
-        let balancers = balancers.filter(|(_, it)| balances(it));
         let nodes = balancers.flat_map(|(at, it)| self.nodes_of(it).map(move |eni| (eni, at)));
         nodes.collect()
     }
 
     /// The nodes of a load balancer: of each zone the ENI in its subnet with its address.
     fn nodes_of<'a>(&'a self, balancer: &'a LoadBalancer) -> impl Iterator<Item = Eni> + 'a {
-        balancer.availability_zones.iter().filter_map(|zone| {
+        let node_type = node_type(balancer);
+        balancer.availability_zones.iter().filter_map(move |zone| {
             let address = zone.load_balancer_addresses.first()?.private_ipv4_address?;
             let subnet = zone.subnet_id.as_deref()?;
             self.enis().find(|eni| {
                 let eni = self.interface(*eni);
                 let is_its = eni.subnet_id == subnet && eni.has(address.into());
-                is_its && eni.interface_type == InterfaceType::NetworkLoadBalancer
+                is_its && Some(eni.interface_type) == node_type
             })
         })
     }
 
     pub(in super::super) fn nodes(&self) -> impl Iterator<Item = Eni> + '_ {
-        self.nodes.keys().copied()
+        self.nodes.keys().copied().filter(|eni| self.is_node(*eni))
     }
 
     /// Whether an ENI is one that a node's targets may have: in the VPC, or in one that it is peered with (13.3).
@@ -136,14 +141,24 @@ impl World {
             is_its && listener.port == Some(port) && (said == Some(wanted) || said == Some("TCP_UDP"))
         };
         let listener = self.resources.listeners.iter().find(listens)?;
-        Some(Service {
+        Some(self.service_of(node, balancer, listener, protocol))
+    }
+
+    pub(super) fn service_of<'a>(
+        &'a self,
+        node: Eni,
+        balancer: &'a LoadBalancer,
+        listener: &'a Listener,
+        protocol: u8,
+    ) -> Service<'a> {
+        Service {
             world: self,
             subnet: self.subnet_of(node),
             balancer,
             listener,
             group: self.forwards_to(listener),
             protocol,
-        })
+        }
     }
 
     /// "one default forward action".
@@ -156,7 +171,7 @@ impl World {
         groups.find(|group| group.target_group_arn == *arn)
     }
 
-    fn endpoint_of(&self, eni: Eni) -> Option<&VpcEndpoint> {
+    pub(super) fn endpoint_of(&self, eni: Eni) -> Option<&VpcEndpoint> {
         self.endpoints.get(&eni).map(|at| &self.resources.vpc_endpoints[*at])
     }
 
@@ -181,9 +196,13 @@ impl World {
         let said = self.endpoint_of(endpoint)?;
         let service = self.service_named(said.service_name.as_deref()?)?;
         let own = self.subnet(self.subnet_of(endpoint));
-        let arns = service.network_load_balancer_arns.iter();
+        let is_gateway = self.is_gateway_balancer_endpoint(endpoint);
+        let arns = match is_gateway {
+            true => service.gateway_load_balancer_arns.iter(),
+            false => service.network_load_balancer_arns.iter(),
+        };
         let balancers = arns.filter_map(|arn| {
-            let mut all = self.resources.load_balancers.iter().filter(|it| balances(it));
+            let mut all = self.resources.load_balancers.iter();
             all.find(|balancer| balancer.load_balancer_arn == *arn)
         });
         let mut nodes = balancers.flat_map(|balancer| self.nodes_of(balancer));
@@ -191,7 +210,7 @@ impl World {
         nodes.find(|node| {
             let zone = &self.subnet(self.subnet_of(*node)).availability_zone_id;
             let other = said.service_region.as_ref().unwrap_or(region(*node));
-            other != region(endpoint) || *zone == own.availability_zone_id
+            !is_gateway && other != region(endpoint) || *zone == own.availability_zone_id
         })
     }
 
@@ -202,6 +221,10 @@ impl World {
 }
 
 impl<'a> Service<'a> {
+    pub(super) fn of_protocol(self, protocol: u8) -> Self {
+        Self { protocol, ..self }
+    }
+
     /// After so much silence a connection is forgotten.
     pub(in super::super) fn idle(&self) -> Duration {
         if self.protocol != TCP {
@@ -217,7 +240,7 @@ impl<'a> Service<'a> {
         self.group.map(|group| &*group.target_group_arn)
     }
 
-    fn said(&self, key: &str) -> Option<&'a str> {
+    pub(super) fn said(&self, key: &str) -> Option<&'a str> {
         attribute(&self.group?.attributes, key)
     }
 
@@ -277,6 +300,12 @@ impl<'a> Service<'a> {
             };
             self.takes(&it) || is_kept
         })
+    }
+
+    /// Whether who has an address is a target that takes flows, or has those it has.
+    pub(super) fn holds(&self, address: IpAddr) -> bool {
+        let mut registered = self.registered().filter(|it| it.target.address == address);
+        registered.any(|it| self.takes(&it) || it.state.ends_with("draining"))
     }
 
     fn registered(&self) -> impl Iterator<Item = Registered<'a>> {

@@ -1,0 +1,173 @@
+//! Gateway Load Balancers and their endpoints (semantics 16).
+
+mod flow;
+
+pub(super) use flow::{Flow, Given, Inspections};
+
+use super::fault::Fault;
+use super::geneve::{self, Outer, SOURCE_PORTS};
+use super::held::opens;
+use super::reason::Reason;
+use super::tracking::Direction;
+use super::walk::{Kept, MTU, Moment, Part, Spot, Walk};
+use super::world::{Eni, Inspection};
+use super::{Change, Gateway, bytes, measure};
+use std::net::{IpAddr, Ipv4Addr};
+
+/// 16.3: "inner MTU 8500".
+const MOST: usize = 8500;
+const TCP: u8 = 6;
+
+fn told(at: Eni, reason: Reason) -> Fault {
+    Fault::at(Spot::Eni(at), Direction::Ingress, reason)
+}
+
+/// A packet has reached the ENI of an endpoint, and goes on to an appliance.
+pub(super) fn pass(moment: Moment<'_>, walk: &mut Walk, endpoint: Eni) -> Result<(), Fault> {
+    let node = enters(moment, walk, endpoint)?;
+    let inspection = moment.world().inspection(node);
+    let inspection = inspection.ok_or_else(|| told(node, Reason::InspectionHasNoTarget))?;
+    let flow = Flow::of(endpoint, &walk.header, inspection.stickiness());
+    let appliance = choose(moment, walk, (node, flow), &inspection)?;
+    measure(walk)?;
+    let given = given(moment, walk, (node, endpoint), appliance);
+    walk.changes.push(Change::Inspected {
+        flow,
+        appliance,
+        idle: inspection.idle(walk.header.protocol),
+    });
+    walk.changes.push(Change::Given(given));
+    walk.gateways.push(Gateway::Inspected);
+    ends_here(walk);
+    let outer = Outer {
+        node: moment.world().primary(node),
+        appliance,
+        port: given.port,
+    };
+    walk.frame = geneve::wrap(&walk.frame, &walk.header, outer, &given.options);
+    begins_anew(moment, walk, node);
+    Ok(())
+}
+
+/// What comes to an endpoint goes on to the node behind it, if it can.
+fn enters(moment: Moment<'_>, walk: &mut Walk, endpoint: Eni) -> Result<Eni, Fault> {
+    let world = moment.world();
+    let told = |reason| told(endpoint, reason);
+    // 14.3: "Packets pass only in Available."
+    if !world.is_available(endpoint) {
+        return Err(told(Reason::EndpointIsNotAvailable));
+    }
+    // 16.3: "No IP fragmentation support".
+    if walk.header.fragment.is_some() {
+        return Err(told(Reason::InspectionTakesNoFragments));
+    }
+    if walk.header.ip_len > MOST {
+        return Err(told(Reason::LargerThanTheEndpointTakes));
+    }
+    // Nobody is at an endpoint.
+    if world.interface(endpoint).has(walk.header.dst) {
+        return Err(told(Reason::EndpointDoesNotCarryIt));
+    }
+    // 23: "interface endpoint, GWLBE: 8500, MSS clamped".
+    walk.clamps = true;
+    world
+        .node_behind(endpoint)
+        .ok_or_else(|| told(Reason::EndpointHasNoNode))
+}
+
+/// "Both directions of a flow reach the same appliance", and "afterwards only a SYN starts a new flow, data packets are
+/// dropped".
+fn choose(
+    moment: Moment<'_>,
+    walk: &mut Walk,
+    (node, flow): (Eni, Flow),
+    inspection: &Inspection<'_>,
+) -> Result<Ipv4Addr, Fault> {
+    let known = moment.model.inspections.appliance_of(&flow, moment.now);
+    if known.is_none() && walk.header.protocol == TCP && !opens(walk.header.tcp_flags) {
+        return Err(told(node, Reason::InspectionKnowsNoFlow));
+    }
+    // "no_rebalance (default; existing flows keep going to the dead target and are lost) or rebalance".
+    if let Some(appliance) = known.filter(|known| !inspection.rebalances() || inspection.holds(*known)) {
+        return Ok(appliance);
+    }
+    let candidates = inspection.candidates();
+    walk.choices = candidates.len();
+    let seen = moment.wrapped.map(|(outer, _)| outer.appliance);
+    let seen = seen.filter(|seen| candidates.contains(seen));
+    let guess = candidates.get(moment.guess).or(candidates.first()).copied();
+    seen.or(guess).ok_or_else(|| told(node, Reason::InspectionHasNoTarget))
+}
+
+/// What an appliance is told of a flow is always the same. What that is, is the datapath's to choose.
+fn given(moment: Moment<'_>, walk: &Walk, (node, endpoint): (Eni, Eni), appliance: Ipv4Addr) -> Given {
+    let flow = Flow::whole(endpoint, &walk.header);
+    let known = moment.model.inspections.given(&flow, appliance);
+    let seen = moment.wrapped.filter(|(outer, _)| {
+        outer.node == moment.world().primary(node) && outer.appliance == appliance && SOURCE_PORTS.contains(&outer.port)
+    });
+    let (port, options) = known.unwrap_or_else(|| {
+        let nobody_knows = (*SOURCE_PORTS.start(), [0; 20]);
+        seen.map_or(nobody_knows, |(outer, inner)| (outer.port, inner.options))
+    });
+    Given {
+        flow,
+        appliance,
+        port,
+        options,
+        is_seen: known.is_some() || seen.is_some(),
+    }
+}
+
+/// Something has reached a node: what an appliance has let through comes out of its endpoint. "All three are mandatory and
+/// must come back unchanged."
+pub(super) fn come_back(moment: Moment<'_>, walk: &mut Walk, node: Eni) -> Result<(), Fault> {
+    let told = |reason| told(node, reason);
+    if !geneve::is_to_node(&walk.header) {
+        return Err(told(Reason::NodeTakesGeneveAlone));
+    }
+    let mismatch = told(Reason::InspectionOptionsDiffer);
+    let unwrapped = geneve::unwrap(&walk.frame, &walk.header).ok_or(mismatch)?;
+    let IpAddr::V4(appliance) = walk.header.src else {
+        return Err(mismatch);
+    };
+    let endpoint = moment
+        .model
+        .inspections
+        .endpoint_of(&unwrapped, appliance)
+        .ok_or(mismatch)?;
+    let world = moment.world();
+    if !world.has_eni(endpoint) || world.node_behind(endpoint) != Some(node) {
+        return Err(mismatch);
+    }
+    if !world.is_available(endpoint) {
+        return Err(told(Reason::EndpointIsNotAvailable));
+    }
+    walk.gateways.push(Gateway::InspectedBack);
+    ends_here(walk);
+    walk.frame = unwrapped.frame;
+    begins_anew(moment, walk, endpoint);
+    Ok(())
+}
+
+/// What has become of a packet so far is remembered, whatever becomes of what is made of it.
+fn ends_here(walk: &mut Walk) {
+    walk.clamped |= walk.clamps && bytes::lower_mss(&mut walk.frame, &walk.header, walk.mss);
+    bytes::repair(&walk.sent, &mut walk.frame);
+    walk.parts.push(Part {
+        kept: Kept {
+            passages: std::mem::take(&mut walk.passages),
+            changes: std::mem::take(&mut walk.changes),
+        },
+        automatic: walk.automatic,
+        tcp_flags: walk.header.tcp_flags,
+    });
+}
+
+/// It is another packet now, which a component sends. "SG references do not survive."
+fn begins_anew(moment: Moment<'_>, walk: &mut Walk, component: Eni) {
+    walk.sent.clone_from(&walk.frame);
+    walk.read_again();
+    walk.begin_at(component, moment.world().subnet_of(component));
+    walk.mtu = MTU;
+}

@@ -20,7 +20,8 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::time::Duration;
 
-pub use relay::{is_appliance, relay};
+pub(crate) use relay::is_appliance;
+pub use relay::{is_appliance_on, relay};
 
 /// Something that happens.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,5 +1,6 @@
 //! What the suites are made of: packets, topologies, conversations, the reference model, namespaces.
 
+pub mod appliance;
 pub mod conversation;
 pub mod flood;
 pub mod fuzz;

@@ -18,6 +18,7 @@ mod arrival;
 mod document;
 mod exchange;
 mod expected;
+mod gateway_balancer;
 mod gateway_endpoint;
 pub mod host;
 mod internet;
@@ -37,10 +38,11 @@ pub use document::{document, refusals, warnings};
 pub use exchange::{Act, Exchange, Flow, Protocol, X, many, only, ping, protocol, tcp, udp};
 pub use expected::{
     Expected, INTERNET, Told, accepted, answer_dropped_arriving, answer_dropped_leaving, code, dropped_arriving,
-    dropped_leaving,
+    dropped_leaving, kept_by,
 };
 pub use list::all_played;
 
+use crate::appliance::Manner;
 use crate::packet::Packet;
 use crate::topology::Topology;
 use anyhow::Result;
@@ -49,7 +51,9 @@ use std::time::Duration;
 
 /// The scenarios that are played, each a function of a scene.
 pub mod played {
-    pub use super::{gateway_endpoint::*, internet::*, load_balancer::*, nacl::*, nat_gateway::*, peering::*};
+    pub use super::{
+        gateway_balancer::*, gateway_endpoint::*, internet::*, load_balancer::*, nacl::*, nat_gateway::*, peering::*,
+    };
     pub use super::{private_link::*, routing::*, subnet::*, tracking::*, transit_gateway::*};
 }
 
@@ -62,6 +66,9 @@ pub trait Stage {
 
     /// Lets it happen, and fails if anything else comes of it than what is expected.
     fn play(&mut self, exchange: &Exchange, expected: &Expected) -> Result<()>;
+
+    /// Appliances behave like this from now on.
+    fn appliances(&mut self, manner: Manner) -> Result<()>;
 
     /// Lets a guest ask who has an address of its subnet, and fails if the answer is another's MAC address.
     fn ask(&mut self, from: &str, address: IpAddr, owner: Owner<'_>) -> Result<()>;
@@ -112,6 +119,11 @@ impl Scene {
 
     pub fn wait(&mut self, seconds: u64) {
         self.stage.wait(Duration::from_secs(seconds)).expect("time passes");
+    }
+
+    /// Appliances behave like this from now on.
+    pub fn appliances(&mut self, manner: Manner) {
+        self.stage.appliances(manner).expect("appliances are told");
     }
 
     /// A connection that is spoken of more than once. Nothing is said on it yet.

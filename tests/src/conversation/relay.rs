@@ -1,5 +1,6 @@
 //! What a middlebox does.
 
+use crate::appliance::GENEVE;
 use crate::packet::{Parsed, ROUTER};
 use crate::topology::Topology;
 use groundplane::resources::{NetworkInterface, TargetGroup};
@@ -8,8 +9,6 @@ use std::net::IpAddr;
 use std::ops::Range;
 
 const UDP: u8 = 17;
-/// Where appliances listen.
-const GENEVE: u16 = 6081;
 /// Where in a frame the outer addresses of IPv4 are.
 const OUTER: Range<usize> = 26..34;
 
@@ -17,9 +16,7 @@ const OUTER: Range<usize> = 26..34;
 /// appliance of a Gateway Load Balancer sends back what it gets.
 #[must_use]
 pub fn relay(topology: &Topology, device: Device, frame: &[u8]) -> Option<Vec<u8>> {
-    let id = topology.eni_on(device)?;
-    let mut enis = topology.resources.network_interfaces.iter();
-    let eni = enis.find(|eni| eni.network_interface_id == id)?;
+    let eni = eni_on(topology, device)?;
     let mut onward = frame.to_vec();
     onward.get_mut(..6)?.copy_from_slice(&ROUTER);
     onward.get_mut(6..12)?.copy_from_slice(&eni.mac_address.0);
@@ -35,9 +32,20 @@ pub fn relay(topology: &Topology, device: Device, frame: &[u8]) -> Option<Vec<u8
     (!eni.source_dest_check).then_some(onward)
 }
 
-/// Whether an ENI is registered for what goes by a Gateway Load Balancer.
+/// Whether whoever is on a device is an appliance.
 #[must_use]
-pub fn is_appliance(topology: &Topology, eni: &NetworkInterface) -> bool {
+pub fn is_appliance_on(topology: &Topology, device: Device) -> bool {
+    eni_on(topology, device).is_some_and(|eni| is_appliance(topology, eni))
+}
+
+fn eni_on(topology: &Topology, device: Device) -> Option<&NetworkInterface> {
+    let id = topology.eni_on(device)?;
+    let mut enis = topology.resources.network_interfaces.iter();
+    enis.find(|eni| eni.network_interface_id == id)
+}
+
+/// Whether an ENI is registered for what goes by a Gateway Load Balancer.
+pub(crate) fn is_appliance(topology: &Topology, eni: &NetworkInterface) -> bool {
     let groups = topology.resources.target_groups.iter();
     let mut groups = groups.filter(|group| group.protocol.as_deref() == Some("GENEVE"));
     let is_registered = |group: &TargetGroup| {

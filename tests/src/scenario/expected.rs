@@ -35,6 +35,8 @@ pub mod code {
     pub const NO_TARGET: &str = "X_NLB_NO_TARGET";
     pub const UNKNOWN_FLOW: &str = "X_NLB_UNKNOWN_FLOW_RST";
     pub const HAIRPIN: &str = "ELBV2_SOURCE_ADDRESS_PRESERVATION";
+    pub const INSPECTION_OPTIONS: &str = "X_GWLB_OPTIONS_MISMATCH";
+    pub const INSPECTION_STALE: &str = "X_GWLB_STALE_FLOW";
     pub const ENDPOINT_STATE: &str = "X_ENDPOINT_NOT_AVAILABLE";
     pub const ENDPOINT_PROTOCOL: &str = "X_ENDPOINT_PROTOCOL";
     pub const GATEWAY_ENDPOINT_PROTOCOL: &str = "VPCE_GATEWAY_PROTOCOL_RESTRICTION";
@@ -56,6 +58,8 @@ pub enum Expected {
         fragments: usize,
     },
     Dropped(Dropped),
+    /// An appliance gets it, and nobody hears of it any more.
+    Kept(&'static str),
 }
 
 /// The address a client is seen by.
@@ -101,6 +105,12 @@ pub const fn accepted() -> Expected {
         seen: None,
         fragments: 1,
     }
+}
+
+/// Nothing comes of it but that this appliance gets it.
+#[must_use]
+pub const fn kept_by(appliance: &'static str) -> Expected {
+    Expected::Kept(appliance)
 }
 
 #[must_use]
@@ -211,7 +221,7 @@ impl Expected {
                 rule: Some(rule),
                 ..dropped
             }),
-            accepted => accepted,
+            other => other,
         }
     }
 }
@@ -229,6 +239,7 @@ impl Dropped {
 impl fmt::Display for Expected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Kept(appliance) => write!(f, "it to be kept by {appliance}"),
             Self::Accepted {
                 there,
                 back,

@@ -5,7 +5,8 @@ use super::arrival::{Arrival, is_told_so};
 use super::exchange::Seen;
 use super::expected::{Dropped, INTERNET};
 use super::{Act, Exchange, Expected, Flow, Owner, Stage, X};
-use crate::conversation::relay;
+use crate::appliance::Manner;
+use crate::conversation::{is_appliance_on, relay};
 use crate::model::{self, At, Model, Verdict};
 use crate::packet::{BROADCAST, Packet, Parsed, ROUTER};
 use crate::reasons;
@@ -28,6 +29,7 @@ const BEYOND: [u8; 6] = [2, 7, 7, 7, 7, 7];
 #[derive(Debug, Default)]
 pub struct Host {
     running: Option<Running>,
+    manner: Manner,
 }
 
 #[derive(Debug)]
@@ -36,6 +38,7 @@ struct Running {
     model: Model,
     twin: Twin,
     now: Duration,
+    manner: Manner,
     /// What servers have seen of the connections, by their numbers.
     seen: HashMap<u16, Seen>,
 }
@@ -93,6 +96,7 @@ impl Stage for Host {
                     model: Model::new(topology.resources.clone()),
                     twin: Twin::new(topology),
                     now: Duration::ZERO,
+                    manner: self.manner,
                     seen: HashMap::new(),
                 });
             }
@@ -104,6 +108,14 @@ impl Stage for Host {
         let running = self.running()?;
         running.now += time;
         running.twin.wait(time);
+        Ok(())
+    }
+
+    fn appliances(&mut self, manner: Manner) -> Result<()> {
+        self.manner = manner;
+        if let Some(running) = &mut self.running {
+            running.manner = manner;
+        }
         Ok(())
     }
 
@@ -163,12 +175,15 @@ impl Running {
                 false => (&flow.server, &flow.client),
             };
             let is_due = match expected {
-                Expected::Accepted { .. } => true,
+                Expected::Accepted { .. } | Expected::Kept(_) => true,
                 Expected::Dropped(dropped) => usize::from(dropped.is_answer) == at,
             };
             let fate = self.send(from, &packet)?;
             if is_due {
                 expect(&fate, to, (&packet, by_client), expected, by_client == packets[0].0)?;
+            }
+            if matches!(expected, Expected::Kept(_)) {
+                return Ok(());
             }
             let Fate::Arrived(arrival) = fate else {
                 ensure!(is_due, "before that, {fate:?}");
@@ -233,7 +248,7 @@ impl Running {
                 Delivery::Nowhere(fate) => return Ok(fate),
                 Delivery::Outside(frame) => (X.to_owned(), frame, None),
                 Delivery::Guest(device, frame) => {
-                    let onward = relay(&self.topology, device, &frame);
+                    let onward = self.relay(device, &frame);
                     (self.name_on(device)?, frame, onward)
                 }
             };
@@ -244,6 +259,14 @@ impl Running {
             ensure!(through.len() <= MOST_RELAYS, "it goes round in circles: {through:?}");
             (sender, sent) = (at, onward);
         }
+    }
+
+    fn relay(&self, device: Device, frame: &[u8]) -> Option<Vec<u8>> {
+        const DATAGRAM: usize = 14 + 20 + 8;
+        let mut onward = relay(&self.topology, device, frame)?;
+        let is_inspected = is_appliance_on(&self.topology, device);
+        let goes_on = !is_inspected || self.manner.answers(onward.get_mut(DATAGRAM..)?);
+        goes_on.then_some(onward)
     }
 
     /// One frame of somebody's, to model and datapath at once.
@@ -355,6 +378,7 @@ fn expect(fate: &Fate, to: &str, sent: (&Packet, bool), expected: &Expected, is_
             }
             Ok(())
         }
+        (Expected::Kept(appliance), Fate::Arrived(arrival)) => arrival.ensure_came(appliance, None),
         (Expected::Dropped(dropped), Fate::Lost(loss, answer)) => {
             ensure!(is_told(dropped, loss), "{fate:?}");
             ensure!(

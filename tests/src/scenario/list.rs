@@ -104,6 +104,9 @@ macro_rules! for_each_gateway_scenario {
             s93_a_peer_does_not_use_a_gateway_endpoint
             s94_a_group_names_the_services_list
             s95_a_static_route_to_the_same_block_wins_over_the_endpoints
+            s96_what_comes_and_goes_passes_an_appliance
+            s97_an_appliance_returns_a_packet_as_it_was_or_it_is_gone
+            s98_an_idle_connection_by_an_appliance_begins_anew
             s101_a_transit_gateway_is_entered_in_the_senders_zone
             s102_a_transit_gateway_needs_association_and_route
             s103_an_attachments_inbound_rules_are_asked_of_what_leaves

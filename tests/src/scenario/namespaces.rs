@@ -10,10 +10,12 @@ mod talk;
 use super::document::UPLINK;
 use super::exchange::Seen;
 use super::{Exchange, Expected, Owner, Stage, X, document};
+use crate::appliance::{Appliance, Manner};
+use crate::conversation::is_appliance;
 use crate::netns::{Lab, eventually};
 use crate::packet::{Packet, ROUTER};
 use crate::topology::Topology;
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use drops::Drops;
 use ear::{Ear, Heard};
 use end::{Ends, Listener};
@@ -44,6 +46,8 @@ pub struct Namespaces {
     flows: HashMap<u16, Ends>,
     /// What servers have seen of the connections, by their numbers.
     seen: HashMap<u16, Seen>,
+    appliances: BTreeMap<String, Appliance>,
+    manner: Manner,
 }
 
 impl Namespaces {
@@ -66,6 +70,8 @@ impl Namespaces {
             listeners: HashMap::new(),
             flows: HashMap::new(),
             seen: HashMap::new(),
+            appliances: BTreeMap::new(),
+            manner: Manner::default(),
         };
         stage.meet(X)?;
         Ok(stage)
@@ -76,6 +82,16 @@ impl Namespaces {
         if !self.ears.contains_key(who) {
             let ear = self.lab.inside(who, Ear::open)?;
             self.ears.insert(who.to_owned(), ear);
+        }
+        Ok(())
+    }
+
+    /// Lets an appliance run.
+    fn inspect(&mut self, who: &str) -> Result<()> {
+        if !self.appliances.contains_key(who) {
+            let appliance = self.lab.inside(who, Appliance::start)?;
+            appliance.behave(self.manner);
+            self.appliances.insert(who.to_owned(), appliance);
         }
         Ok(())
     }
@@ -111,6 +127,7 @@ impl Namespaces {
                 });
                 arrived.with_context(|| format!("{to} doesn't hear it"))
             }
+            Expected::Kept(_) => bail!("only what is said on a flow is kept"),
             Expected::Dropped(dropped) => {
                 self.is_counted(&before, dropped)?;
                 ensure!(
@@ -152,6 +169,9 @@ impl Stage for Namespaces {
         self.topology = topology.clone();
         for eni in guests(topology) {
             self.meet(&eni.name)?;
+            if is_appliance(topology, eni) {
+                self.inspect(&eni.name)?;
+            }
         }
         Ok(())
     }
@@ -159,6 +179,12 @@ impl Stage for Namespaces {
     /// The datapath's clock moves on; everybody else's goes as ever.
     fn wait(&mut self, time: Duration) -> Result<()> {
         Ok(Datapath::open(&self.lab.pin_dir())?.advance_clock(time)?)
+    }
+
+    fn appliances(&mut self, manner: Manner) -> Result<()> {
+        self.manner = manner;
+        self.appliances.values().for_each(|appliance| appliance.behave(manner));
+        Ok(())
     }
 
     fn play(&mut self, exchange: &Exchange, expected: &Expected) -> Result<()> {

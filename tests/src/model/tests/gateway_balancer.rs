@@ -8,9 +8,9 @@ use groundplane::resources::{NetworkAclEntry, RuleAction};
 
 const P1: &str = "10.0.10.10";
 const PUBLIC: &str = "203.0.113.10";
-const NODE: &str = "10.0.1.50";
+const NODE: &str = "10.0.1.80";
 /// fw-1 and fw-2.
-const APPLIANCES: [&str; 2] = ["10.0.1.10", "10.0.1.11"];
+const APPLIANCES: [&str; 2] = ["10.0.1.81", "10.0.1.82"];
 const OPTIONS: GeneveOptions = *b"endpointattachedcook";
 const GENEVE: u16 = 6081;
 const PORT: u16 = 50_000;
@@ -228,7 +228,7 @@ fn an_appliances_groups_are_asked_about_the_node() {
     let came = room.come(segment(flag::SYN, PUBLIC));
     assert_eq!(reason(&came), Some(Reason::NoIngressRule));
     room.change(|t0| {
-        let rule = crate::topology::udp(6081..=6081).from("10.0.1.50/32");
+        let rule = crate::topology::udp(6081..=6081).from("10.0.1.80/32");
         t0.within("G1").group("firewall", vec![rule]).within("APUB");
     });
     let syn = segment(flag::SYN, P1);

@@ -5,7 +5,7 @@ use crate::scenario::expected::{Dropped, INTERNET};
 use crate::topology::Topology;
 use anyhow::{Context as _, Result};
 use groundplane::install::Datapath;
-use groundplane::resources::InterfaceType;
+use groundplane::resources::{InterfaceType, NetworkInterface};
 use groundplane_abi::DropReason;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -73,18 +73,24 @@ fn place(told: &str, topology: &Topology) -> String {
     let kinds = [
         ("NAT gateway ", InterfaceType::NatGateway),
         ("load balancer ", InterfaceType::NetworkLoadBalancer),
+        ("load balancer ", InterfaceType::GatewayLoadBalancer),
         ("endpoint ", InterfaceType::VpcEndpoint),
+        ("endpoint ", InterfaceType::GatewayLoadBalancerEndpoint),
     ];
-    let mut found = kinds.into_iter().filter_map(|(name, kind)| {
+    let found = kinds.into_iter().filter_map(|(name, kind)| {
         let address = told.strip_prefix(name)?.parse::<IpAddr>().ok()?;
         Some((kind, address))
     });
-    let Some((kind, address)) = found.next() else {
+    let found: Vec<_> = found.collect();
+    if found.is_empty() {
         return INTERNET.to_owned();
-    };
+    }
     let mut enis = topology.resources.network_interfaces.iter();
-    let eni = enis.find(|eni| eni.interface_type == kind && eni.has(address));
-    eni.map_or_else(|| told.to_owned(), |eni| eni.name.clone())
+    let is_it = |eni: &&NetworkInterface| {
+        let mut found = found.iter();
+        found.any(|(kind, address)| eni.interface_type == *kind && eni.has(*address))
+    };
+    enis.find(is_it).map_or_else(|| told.to_owned(), |eni| eni.name.clone())
 }
 
 fn is_rule(expected: Option<u16>, told: Option<&str>) -> bool {

@@ -1,5 +1,6 @@
 //! What arrives at a guest, before its own kernel makes anything of it.
 
+use crate::appliance::GENEVE;
 use crate::packet::{Packet, Parsed, checksum, flag};
 use crate::scenario::arrival::{Arrival, ETHERNET, is_error, port};
 use crate::scenario::expected::Seen;
@@ -11,6 +12,9 @@ use std::io::{ErrorKind, Read as _};
 
 const ETH_P_IP: u16 = 0x0800;
 const ETH_P_IPV6: u16 = 0x86dd;
+const UDP: u8 = 17;
+/// With the options of a Gateway Load Balancer.
+const GENEVE_HEADER: usize = 40;
 /// Without options.
 const IP_HEADER: usize = 20;
 /// Of IPv4, and of IPv6.
@@ -98,10 +102,17 @@ impl Heard {
         is_fragment.then_some((field & OFFSET, packet))
     }
 
+    /// What is in GENEVE is what an appliance gets.
     fn read(ethertype: u16, packet: &[u8]) -> Result<Self> {
         let frame = [&[0; ETHERNET - 2], &ethertype.to_be_bytes()[..], packet].concat();
         let parsed = Parsed::read(&frame).with_context(|| format!("a guest gets {packet:02x?}"))?;
-        Ok(Self { parsed, frame })
+        match parsed.payload.get(..GENEVE_HEADER) {
+            Some(&[8, 0, high, low, ..]) if parsed.protocol == UDP && parsed.ports.1 == GENEVE => {
+                let inner = &parsed.payload[GENEVE_HEADER..];
+                Self::read(u16::from_be_bytes([high, low]), inner)
+            }
+            _ => Ok(Self { parsed, frame }),
+        }
     }
 
     pub(super) fn frame(&self) -> &[u8] {

@@ -45,9 +45,13 @@ impl Whose {
 
 impl Namespaces {
     pub(super) fn talk(&mut self, flow: &Flow, act: Act, expected: &Expected) -> Result<()> {
-        let Expected::Dropped(dropped) = expected else {
-            ensure!(self.act(flow, act, PATIENCE)?, "it isn't");
-            return self.went_through(flow, act, expected);
+        let dropped = match expected {
+            Expected::Dropped(dropped) => dropped,
+            Expected::Accepted { .. } => {
+                ensure!(self.act(flow, act, PATIENCE)?, "it isn't");
+                return self.went_through(flow, act, expected);
+            }
+            Expected::Kept(appliance) => return self.is_kept(flow, act, appliance),
         };
         let before = Drops::of(&self.lab, &self.topology)?;
         ensure!(!self.act(flow, act, BRIEF)?, "it is accepted");
@@ -67,6 +71,22 @@ impl Namespaces {
             Whose::Server => flow.answer(self.seen_of(flow), flag::ACK),
         };
         self.is_told((loser.names(flow).0, heard), &packet, dropped)
+    }
+
+    /// An appliance hears it, the other side doesn't, and the one who says it is told nothing.
+    fn is_kept(&mut self, flow: &Flow, act: Act, appliance: &str) -> Result<()> {
+        ensure!(!self.act(flow, act, BRIEF)?, "it is accepted");
+        let sender = opener(act);
+        let (speaker, receiver) = sender.names(flow);
+        let hears = |who: &str| -> Result<bool> {
+            let heard = self.heard(who)?;
+            Ok(heard.iter().any(|heard| heard.is_of(flow, &self.topology, sender)))
+        };
+        ensure!(hears(appliance)?, "{appliance} hears nothing");
+        ensure!(!hears(receiver)?, "{receiver} hears it");
+        let told = self.heard(speaker)?;
+        ensure!(!told.iter().any(Heard::is_refusal), "{speaker} is told {told:?}");
+        Ok(())
     }
 
     /// Waits until a drop is counted that wasn't before.

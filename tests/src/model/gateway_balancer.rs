@@ -12,7 +12,7 @@ use super::tracking::Direction;
 use super::walk::{Kept, MTU, Moment, Part, Spot, Walk};
 use super::world::{Eni, Inspection};
 use super::{Change, Gateway, bytes, measure};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::Ipv4Addr;
 
 /// 16.3: "inner MTU 8500".
 const MOST: usize = 8500;
@@ -26,13 +26,15 @@ fn told(at: Eni, reason: Reason) -> Fault {
 pub(super) fn pass(moment: Moment<'_>, walk: &mut Walk, endpoint: Eni) -> Result<(), Fault> {
     let node = enters(moment, walk, endpoint)?;
     let inspection = moment.world().inspection(node);
-    let inspection = inspection.ok_or_else(|| told(node, Reason::InspectionHasNoTarget))?;
-    let flow = Flow::of(endpoint, &walk.header, inspection.stickiness());
-    let appliance = choose(moment, walk, (node, flow), &inspection)?;
+    let inspection = inspection.ok_or_else(|| told(endpoint, Reason::InspectionHasNoTarget))?;
+    let flow = Flow::of(endpoint, &walk.header);
+    let kin = flow.kin(inspection.stickiness());
+    let appliance = choose(moment, walk, (endpoint, flow, kin), &inspection)?;
     measure(walk)?;
     let given = given(moment, walk, (node, endpoint), appliance);
     walk.changes.push(Change::Inspected {
         flow,
+        kin,
         appliance,
         idle: inspection.idle(walk.header.protocol),
     });
@@ -53,6 +55,10 @@ pub(super) fn pass(moment: Moment<'_>, walk: &mut Walk, endpoint: Eni) -> Result
 fn enters(moment: Moment<'_>, walk: &mut Walk, endpoint: Eni) -> Result<Eni, Fault> {
     let world = moment.world();
     let told = |reason| told(endpoint, reason);
+    // Nobody is at an endpoint.
+    if world.interface(endpoint).has(walk.header.dst) {
+        return Err(told(Reason::TargetCantCarryIt));
+    }
     // 14.3: "Packets pass only in Available."
     if !world.is_available(endpoint) {
         return Err(told(Reason::EndpointIsNotAvailable));
@@ -64,10 +70,6 @@ fn enters(moment: Moment<'_>, walk: &mut Walk, endpoint: Eni) -> Result<Eni, Fau
     if walk.header.ip_len > MOST {
         return Err(told(Reason::LargerThanTheEndpointTakes));
     }
-    // Nobody is at an endpoint.
-    if world.interface(endpoint).has(walk.header.dst) {
-        return Err(told(Reason::EndpointDoesNotCarryIt));
-    }
     // 23: "interface endpoint, GWLBE: 8500, MSS clamped".
     walk.clamps = true;
     world
@@ -75,33 +77,36 @@ fn enters(moment: Moment<'_>, walk: &mut Walk, endpoint: Eni) -> Result<Eni, Fau
         .ok_or_else(|| told(Reason::EndpointHasNoNode))
 }
 
-/// "Both directions of a flow reach the same appliance", and "afterwards only a SYN starts a new flow, data packets are
+/// "afterwards only a SYN starts a new flow, data packets are
 /// dropped".
 fn choose(
     moment: Moment<'_>,
     walk: &mut Walk,
-    (node, flow): (Eni, Flow),
+    (endpoint, flow, kin): (Eni, Flow, Flow),
     inspection: &Inspection<'_>,
 ) -> Result<Ipv4Addr, Fault> {
     let known = moment.model.inspections.appliance_of(&flow, moment.now);
     if known.is_none() && walk.header.protocol == TCP && !opens(walk.header.tcp_flags) {
-        return Err(told(node, Reason::InspectionKnowsNoFlow));
+        return Err(told(endpoint, Reason::InspectionKnowsNoFlow));
     }
     // "no_rebalance (default; existing flows keep going to the dead target and are lost) or rebalance".
     if let Some(appliance) = known.filter(|known| !inspection.rebalances() || inspection.holds(*known)) {
         return Ok(appliance);
     }
-    let candidates = inspection.candidates();
+    // "Both directions of a flow reach the same appliance", and so does whatever the group says goes together.
+    let chosen = moment.model.inspections.chosen(&kin);
+    let candidates = chosen.map_or_else(|| inspection.candidates(), |chosen| vec![chosen]);
     walk.choices = candidates.len();
     let seen = moment.wrapped.map(|(outer, _)| outer.appliance);
     let seen = seen.filter(|seen| candidates.contains(seen));
     let guess = candidates.get(moment.guess).or(candidates.first()).copied();
-    seen.or(guess).ok_or_else(|| told(node, Reason::InspectionHasNoTarget))
+    seen.or(guess)
+        .ok_or_else(|| told(endpoint, Reason::InspectionHasNoTarget))
 }
 
 /// What an appliance is told of a flow is always the same. What that is, is the datapath's to choose.
 fn given(moment: Moment<'_>, walk: &Walk, (node, endpoint): (Eni, Eni), appliance: Ipv4Addr) -> Given {
-    let flow = Flow::whole(endpoint, &walk.header);
+    let flow = Flow::of(endpoint, &walk.header);
     let known = moment.model.inspections.given(&flow, appliance);
     let seen = moment.wrapped.filter(|(outer, _)| {
         outer.node == moment.world().primary(node) && outer.appliance == appliance && SOURCE_PORTS.contains(&outer.port)
@@ -119,34 +124,32 @@ fn given(moment: Moment<'_>, walk: &Walk, (node, endpoint): (Eni, Eni), applianc
     }
 }
 
-/// Something has reached a node: what an appliance has let through comes out of its endpoint. "All three are mandatory and
-/// must come back unchanged."
+/// Something has reached a node: what an appliance has let through comes out of its endpoint.
 pub(super) fn come_back(moment: Moment<'_>, walk: &mut Walk, node: Eni) -> Result<(), Fault> {
-    let told = |reason| told(node, reason);
-    if !geneve::is_to_node(&walk.header) {
-        return Err(told(Reason::NodeTakesGeneveAlone));
-    }
-    let mismatch = told(Reason::InspectionOptionsDiffer);
-    let unwrapped = geneve::unwrap(&walk.frame, &walk.header).ok_or(mismatch)?;
-    let IpAddr::V4(appliance) = walk.header.src else {
-        return Err(mismatch);
-    };
-    let endpoint = moment
-        .model
-        .inspections
-        .endpoint_of(&unwrapped, appliance)
-        .ok_or(mismatch)?;
     let world = moment.world();
-    if !world.has_eni(endpoint) || world.node_behind(endpoint) != Some(node) {
-        return Err(mismatch);
+    if !geneve::is_to_node(&walk.header) {
+        return Err(told(node, Reason::NodeTakesGeneveAlone));
     }
-    if !world.is_available(endpoint) {
-        return Err(told(Reason::EndpointIsNotAvailable));
-    }
+    let differs = Reason::InspectionOptionsDiffer;
+    let inspections = &moment.model.inspections;
+    let unwrapped = geneve::unwrap(&walk.frame, &walk.header);
+    let unwrapped = unwrapped.ok_or_else(|| told(node, differs))?;
+    let endpoint = inspections.endpoint_named(&unwrapped.options);
+    let endpoint = endpoint.filter(|it| world.has_eni(*it) && world.node_behind(*it) == Some(node));
+    let endpoint = endpoint.ok_or_else(|| told(node, differs))?;
+    let appliance = walk.header.src;
     walk.gateways.push(Gateway::InspectedBack);
     ends_here(walk);
     walk.frame = unwrapped.frame;
     begins_anew(moment, walk, endpoint);
+    // "All three are mandatory and must come back unchanged."
+    let flow = Flow::of(endpoint, &walk.header);
+    if walk.header.fragment.is_some() || !inspections.has_given(&flow, appliance, &unwrapped.options) {
+        return Err(walk.told(differs));
+    }
+    if !world.is_available(endpoint) {
+        return Err(walk.told(Reason::EndpointIsNotAvailable));
+    }
     Ok(())
 }
 

@@ -1,5 +1,6 @@
 //! What stands around a packet on its way to an appliance and back (semantics 16.2).
 
+use super::ROUTER_MAC;
 use super::bytes::{checksum, word};
 use super::header::{Header, Read, Selector, read};
 use std::net::{IpAddr, Ipv4Addr};
@@ -13,6 +14,8 @@ const ETHERNET: usize = 14;
 const UDP: u8 = 17;
 const IPV4_LEN: usize = 20;
 const UDP_LEN: usize = 8;
+/// What an appliance sees, which the specification doesn't say.
+const TTL: u8 = 254;
 /// Eight bytes, and the options' thirty-two.
 const GENEVE_LEN: usize = 40;
 /// "Total overhead 68 bytes".
@@ -27,7 +30,7 @@ pub(super) type Options = [u8; 20];
 #[derive(Clone, Debug)]
 pub(super) struct Unwrapped {
     pub(super) options: Options,
-    /// With the MAC addresses of the outer one.
+    /// From the router to the router.
     pub(super) frame: Vec<u8>,
     pub(super) header: Header,
 }
@@ -50,7 +53,7 @@ pub(super) fn wrap(frame: &[u8], header: &Header, outer: Outer, options: &Option
     };
     let mut ip = vec![0x45, 0];
     ip.extend(len(OVERHEAD));
-    ip.extend([0, 0, 0x40, 0, 255, UDP, 0, 0]);
+    ip.extend([0, 0, 0x40, 0, TTL, UDP, 0, 0]);
     ip.extend(outer.node.octets());
     ip.extend(outer.appliance.octets());
     let sum = checksum(&ip);
@@ -100,7 +103,7 @@ pub(super) fn unwrap(frame: &[u8], header: &Header) -> Option<Unwrapped> {
         return None;
     }
     let ethertype = &geneve_header[2..4];
-    let frame = [&frame[..12], ethertype, inner].concat();
+    let frame = [&ROUTER_MAC[..], &ROUTER_MAC, ethertype, inner].concat();
     match read(&frame, false) {
         Ok(Read::Ip(header)) => Some(Unwrapped { options, frame, header }),
         _ => None,

@@ -45,6 +45,7 @@ pub(super) enum Change {
     /// To an appliance.
     Inspected {
         flow: gateway_balancer::Flow,
+        kin: gateway_balancer::Flow,
         appliance: Ipv4Addr,
         idle: Duration,
     },
@@ -120,7 +121,12 @@ impl Model {
                 candidates,
                 target,
             } => self.flows.stick(source, candidates, target),
-            Change::Inspected { flow, appliance, idle } => self.inspections.saw(flow, appliance, idle, now),
+            Change::Inspected {
+                flow,
+                kin,
+                appliance,
+                idle,
+            } => self.inspections.saw(flow, (kin, appliance), idle, now),
             Change::Given(given) => self.inspections.give(given),
             Change::EgressOnly {
                 gateway,

@@ -24,7 +24,7 @@ impl Packet {
             rest = after;
         }
         payload.extend(inner);
-        let packet = Self::udp().payload(&payload).ttl(255).dont_fragment();
+        let packet = Self::udp().payload(&payload).ttl(254).dont_fragment();
         packet.damaged(Damage::TransportChecksum(UDP, 0))
     }
 }

@@ -1,11 +1,14 @@
 //! What Gateway Load Balancers remember of flows, and what appliances have been told of them (semantics 16.3).
 
-use super::super::geneve::{Options, Unwrapped};
+use super::super::geneve::Options;
 use super::super::header::{Header, Selector};
 use super::super::world::{Eni, Stickiness};
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
+
+/// Where the cookie begins.
+const COOKIE: usize = 16;
 
 /// A flow in both directions: whoever has the lower address comes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -38,29 +41,14 @@ struct Known {
 #[derive(Clone, Debug, Default)]
 pub(in super::super) struct Inspections {
     flows: HashMap<Flow, Known>,
+    /// Which appliance flows that begin have got, by what they have in common, since the configuration has changed last.
+    chosen: HashMap<Flow, Ipv4Addr>,
     /// "constant for a flow": nothing of it is ever forgotten.
     given: HashMap<(Flow, Ipv4Addr), (u16, Options)>,
 }
 
 impl Flow {
-    /// "5-tuple default; stickiness.type source_ip_dest_ip_proto (3-tuple) or source_ip_dest_ip (2-tuple)", and "Non-TCP/UDP
-    /// uses 3-tuple".
-    pub(super) fn of(endpoint: Eni, header: &Header, stickiness: Stickiness) -> Self {
-        let whole = Self::whole(endpoint, header);
-        let [(low, _), (high, _)] = whole.ends;
-        let protocol = whole.protocol.filter(|_| stickiness != Stickiness::Addresses);
-        let ends = match stickiness {
-            Stickiness::Ports => whole.ends,
-            Stickiness::Protocol | Stickiness::Addresses => [(low, 0), (high, 0)],
-        };
-        Self {
-            endpoint,
-            protocol,
-            ends,
-        }
-    }
-
-    pub(super) fn whole(endpoint: Eni, header: &Header) -> Self {
+    pub(super) fn of(endpoint: Eni, header: &Header) -> Self {
         let (src, dst) = match header.selector {
             Selector::Ports { src, dst } => (src, dst),
             _ => (0, 0),
@@ -73,6 +61,24 @@ impl Flow {
             ends,
         }
     }
+
+    /// What flows that go together have in common: "5-tuple default; stickiness.type source_ip_dest_ip_proto (3-tuple) or
+    /// source_ip_dest_ip (2-tuple)", and "Non-TCP/UDP uses 3-tuple".
+    pub(super) fn kin(self, stickiness: Stickiness) -> Self {
+        let without_ports = self.ends.map(|(address, _)| (address, 0));
+        match stickiness {
+            Stickiness::Ports => self,
+            Stickiness::Protocol => Self {
+                ends: without_ports,
+                ..self
+            },
+            Stickiness::Addresses => Self {
+                ends: without_ports,
+                protocol: None,
+                ..self
+            },
+        }
+    }
 }
 
 impl Inspections {
@@ -82,29 +88,43 @@ impl Inspections {
         lives.then_some(known.appliance)
     }
 
+    pub(super) fn chosen(&self, kin: &Flow) -> Option<Ipv4Addr> {
+        self.chosen.get(kin).copied()
+    }
+
     pub(super) fn given(&self, flow: &Flow, appliance: Ipv4Addr) -> Option<(u16, Options)> {
         self.given.get(&(*flow, appliance)).copied()
     }
 
-    /// Whose endpoint has given an appliance a packet's flow with these options.
-    pub(super) fn endpoint_of(&self, unwrapped: &Unwrapped, appliance: Ipv4Addr) -> Option<Eni> {
-        if unwrapped.header.fragment.is_some() {
-            return None;
-        }
-        let is_its = |((flow, to), (_, options)): &(&(Flow, Ipv4Addr), &(u16, Options))| {
-            *flow == Flow::whole(flow.endpoint, &unwrapped.header) && *to == appliance && *options == unwrapped.options
-        };
+    /// The endpoint that options speak of: type 1 is "GWLBE ENI id", and type 2 "attachment id".
+    pub(super) fn endpoint_named(&self, options: &Options) -> Option<Eni> {
+        let is_its = |(_, (_, given)): &(&(Flow, Ipv4Addr), &(u16, Options))| given[..COOKIE] == options[..COOKIE];
         let ((flow, _), _) = self.given.iter().find(is_its)?;
         Some(flow.endpoint)
     }
 
+    /// Whether an appliance has got a flow with these options.
+    pub(super) fn has_given(&self, flow: &Flow, appliance: IpAddr, options: &Options) -> bool {
+        let mut given = self.given.iter();
+        given.any(|((given, to), (_, said))| given == flow && *to == appliance && said == options)
+    }
+
     /// A packet of a flow has been sent to an appliance.
-    pub(in super::super) fn saw(&mut self, flow: Flow, appliance: Ipv4Addr, idle: Duration, now: Duration) {
+    pub(in super::super) fn saw(
+        &mut self,
+        flow: Flow,
+        (kin, appliance): (Flow, Ipv4Addr),
+        idle: Duration,
+        now: Duration,
+    ) {
         let known = Known {
             appliance,
             last_seen: now,
             idle,
         };
+        if self.appliance_of(&flow, now) != Some(appliance) {
+            self.chosen.insert(kin, appliance);
+        }
         self.flows.insert(flow, known);
     }
 
@@ -115,8 +135,9 @@ impl Inspections {
         }
     }
 
-    /// The flows of endpoints that are gone go with them.
+    /// Others may be chosen from now on. The flows of endpoints that are gone go with them.
     pub(in super::super) fn retain(&mut self, is_there: impl Fn(Eni) -> bool) {
+        self.chosen.clear();
         self.flows.retain(|flow, _| is_there(flow.endpoint));
     }
 }

@@ -14,7 +14,7 @@ mod geneve;
 mod make;
 pub mod parsed;
 
-pub(crate) use bytes::checksum;
+pub use bytes::checksum;
 pub use geneve::GeneveOptions;
 pub use make::solicited_node;
 pub use parsed::{Address, Parsed};

@@ -32,7 +32,6 @@ pub(super) struct Unwrapped {
     pub(super) options: Options,
     /// From the router to the router.
     pub(super) frame: Vec<u8>,
-    pub(super) header: Header,
 }
 
 /// Between whom, and the port that it comes from.
@@ -105,7 +104,7 @@ pub(super) fn unwrap(frame: &[u8], header: &Header) -> Option<Unwrapped> {
     let ethertype = &geneve_header[2..4];
     let frame = [&ROUTER_MAC[..], &ROUTER_MAC, ethertype, inner].concat();
     match read(&frame, false) {
-        Ok(Read::Ip(header)) => Some(Unwrapped { options, frame, header }),
+        Ok(Read::Ip(_)) => Some(Unwrapped { options, frame }),
         _ => None,
     }
 }

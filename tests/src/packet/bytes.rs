@@ -195,7 +195,7 @@ fn arp(arp: &Arp) -> Vec<u8> {
 }
 
 /// RFC 1071.
-pub(crate) fn checksum(bytes: &[u8]) -> u16 {
+pub fn checksum(bytes: &[u8]) -> u16 {
     let words = bytes
         .chunks(2)
         .map(|pair| u32::from(pair[0]) << 8 | pair.get(1).copied().map_or(0, u32::from));

@@ -19,7 +19,7 @@ use groundplane_tests::topology::Topology;
 use groundplane_tests::twin::{self, Heard, Twin, components};
 use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
-pub(crate) use reach::{BALANCER_REASONS, REASONS, Reach};
+pub(crate) use reach::{BALANCER_REASONS, INSPECTION_REASONS, REASONS, Reach};
 use speech::Heap;
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -9,6 +9,7 @@ mod abroad;
 mod balanced;
 mod books;
 mod coverage;
+mod inspected;
 mod judge;
 mod reasons;
 
@@ -95,6 +96,11 @@ fn model_and_datapath_say_the_same_of_every_packet_across_gateways() {
 #[test]
 fn model_and_datapath_say_the_same_of_every_packet_by_load_balancers() {
     play_in_turn(Reach::by_balancers(), balanced::listen);
+}
+
+#[test]
+fn model_and_datapath_say_the_same_of_every_packet_by_appliances() {
+    play_in_turn(Reach::by_appliances(), inspected::listen);
 }
 
 /// A quarter as many packets, under the same seed: these are played one after the other.

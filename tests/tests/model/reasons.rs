@@ -3,7 +3,7 @@
 use groundplane_abi::DropReason;
 
 /// Reasons that no packet of these conversations can have, and why.
-pub(crate) const IMPOSSIBLE: [(DropReason, &str); 13] = [
+pub(crate) const IMPOSSIBLE: [(DropReason, &str); 14] = [
     (
         DropReason::TOO_MANY_HOPS,
         "nothing here goes round in circles; the semantics suite writes the rows by hand",
@@ -34,5 +34,6 @@ pub(crate) const IMPOSSIBLE: [(DropReason, &str); 13] = [
         "a conversation is shorter than 55,000 connections; the model's own tests are as long",
     ),
     (DropReason::NO_UPLINK, "the host's twin has an uplink"),
+    (DropReason::NO_FINISHER, "the host's twin finishes by itself"),
     (DropReason::HOST_PACKET, "the guard's, on the other hook"),
 ];

@@ -106,6 +106,20 @@ pub(crate) const BALANCER_REASONS: [DropReason; 10] = [
     DropReason::ENDPOINT_NO_NODE,
 ];
 
+const INSPECTED: [Gateway; 3] = [Gateway::Inspected, Gateway::InspectedBack, Gateway::EdgeTable];
+
+/// What else happens by way of appliances.
+const BY_APPLIANCES: [&str; 4] = [LEFT, DELIVERED, CLAMPED, CHANGED];
+
+/// What only Gateway Load Balancers drop for, and conversations without them can't have.
+pub(crate) const INSPECTION_REASONS: [DropReason; 5] = [
+    DropReason::GENEVE_FRAGMENT,
+    DropReason::GENEVE_NO_TARGET,
+    DropReason::GENEVE_NOT_OPEN,
+    DropReason::GENEVE_MISMATCH,
+    DropReason::GENEVE_PROTOCOL,
+];
+
 impl Reach {
     pub(crate) fn across_gateways() -> Self {
         Self::of("across gateways", &ABROAD, &GATEWAYS, &REASONS)
@@ -113,6 +127,10 @@ impl Reach {
 
     pub(crate) fn by_balancers() -> Self {
         Self::of("by load balancers", &BALANCED, &BALANCERS, &BALANCER_REASONS)
+    }
+
+    pub(crate) fn by_appliances() -> Self {
+        Self::of("by way of appliances", &BY_APPLIANCES, &INSPECTED, &INSPECTION_REASONS)
     }
 
     fn of(name: &'static str, what: &[&str], gateways: &[Gateway], reasons: &[DropReason]) -> Self {

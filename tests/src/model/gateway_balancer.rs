@@ -6,6 +6,7 @@ pub(super) use flow::{Flow, Given, Inspections};
 
 use super::fault::Fault;
 use super::geneve::{self, Outer, SOURCE_PORTS};
+use super::header::read;
 use super::held::opens;
 use super::reason::Reason;
 use super::tracking::Direction;
@@ -16,6 +17,8 @@ use std::net::Ipv4Addr;
 
 /// 16.3: "inner MTU 8500".
 const MOST: usize = 8500;
+/// What every component lowers the MSS of IPv6 to, since one of them makes IPv4 of it: no more than it has to be.
+const MSS6: u16 = 1440;
 const TCP: u8 = 6;
 
 fn told(at: Eni, reason: Reason) -> Fault {
@@ -27,8 +30,8 @@ pub(super) fn pass(moment: Moment<'_>, walk: &mut Walk, endpoint: Eni) -> Result
     let node = enters(moment, walk, endpoint)?;
     let inspection = moment.world().inspection(node);
     let inspection = inspection.ok_or_else(|| told(endpoint, Reason::InspectionHasNoTarget))?;
-    let flow = Flow::of(endpoint, &walk.header);
-    let kin = flow.kin(inspection.stickiness());
+    let flow = Flow::remembered(endpoint, &walk.header);
+    let kin = Flow::of(endpoint, &walk.header).kin(inspection.stickiness());
     let appliance = choose(moment, walk, (endpoint, flow, kin), &inspection)?;
     measure(walk)?;
     let given = given(moment, walk, (node, endpoint), appliance);
@@ -72,6 +75,11 @@ fn enters(moment: Moment<'_>, walk: &mut Walk, endpoint: Eni) -> Result<Eni, Fau
     }
     // 23: "interface endpoint, GWLBE: 8500, MSS clamped".
     walk.clamps = true;
+    // 7.3: "Older list also names GWLB ...; treating those as tracked is harmless."
+    walk.automatic = true;
+    if walk.header.src.is_ipv6() {
+        walk.mss = MSS6;
+    }
     world
         .node_behind(endpoint)
         .ok_or_else(|| told(Reason::EndpointHasNoNode))
@@ -82,10 +90,10 @@ fn enters(moment: Moment<'_>, walk: &mut Walk, endpoint: Eni) -> Result<Eni, Fau
 fn choose(
     moment: Moment<'_>,
     walk: &mut Walk,
-    (endpoint, flow, kin): (Eni, Flow, Flow),
+    (endpoint, flow, kin): (Eni, Option<Flow>, Flow),
     inspection: &Inspection<'_>,
 ) -> Result<Ipv4Addr, Fault> {
-    let known = moment.model.inspections.appliance_of(&flow, moment.now);
+    let known = flow.and_then(|flow| moment.model.inspections.appliance_of(&flow, moment.now));
     if known.is_none() && walk.header.protocol == TCP && !opens(walk.header.tcp_flags) {
         return Err(told(endpoint, Reason::InspectionKnowsNoFlow));
     }
@@ -140,8 +148,11 @@ pub(super) fn come_back(moment: Moment<'_>, walk: &mut Walk, node: Eni) -> Resul
     let appliance = walk.header.src;
     walk.gateways.push(Gateway::InspectedBack);
     ends_here(walk);
+    let broken = |reason| Fault::at(Spot::Eni(endpoint), Direction::Egress, reason);
+    read(&unwrapped.frame, false).map_err(broken)?;
     walk.frame = unwrapped.frame;
     begins_anew(moment, walk, endpoint);
+    walk.automatic = true;
     // "All three are mandatory and must come back unchanged."
     let flow = Flow::of(endpoint, &walk.header);
     if walk.header.fragment.is_some() || !inspections.has_given(&flow, appliance, &unwrapped.options) {

@@ -103,10 +103,7 @@ pub(super) fn unwrap(frame: &[u8], header: &Header) -> Option<Unwrapped> {
     }
     let ethertype = &geneve_header[2..4];
     let frame = [&ROUTER_MAC[..], &ROUTER_MAC, ethertype, inner].concat();
-    match read(&frame, false) {
-        Ok(Read::Ip(_)) => Some(Unwrapped { options, frame }),
-        _ => None,
-    }
+    Some(Unwrapped { options, frame })
 }
 
 /// What stands where the data of the options stands.

@@ -44,7 +44,7 @@ pub(super) enum Change {
     },
     /// To an appliance.
     Inspected {
-        flow: gateway_balancer::Flow,
+        flow: Option<gateway_balancer::Flow>,
         kin: gateway_balancer::Flow,
         appliance: Ipv4Addr,
         idle: Duration,

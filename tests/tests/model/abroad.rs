@@ -94,6 +94,11 @@ impl Room {
         self.story.push("another configuration".to_owned());
     }
 
+    /// Says what else has happened.
+    pub(crate) fn note(&mut self, what: String) {
+        self.story.push(what);
+    }
+
     pub(crate) fn wait(&mut self, time: Duration) {
         self.now += time;
         self.twin.wait(time);

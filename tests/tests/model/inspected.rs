@@ -29,7 +29,7 @@ pub(crate) fn listen(seed: u64, index: u64, reach: &mut Reach) -> Result<(), Str
         match random.random_range(0..100) {
             0..6 => room.wait(speech::pause(&mut random)),
             6..9 => {
-                world::change(&mut topology, &mut random);
+                room.note(world::change(&mut topology, &mut random));
                 room.configure(&topology);
                 reach.changed();
             }

@@ -17,6 +17,8 @@ pub(in super::super) struct Flow {
     /// Nothing where addresses alone tell flows apart.
     protocol: Option<u8>,
     ends: [(IpAddr, u16); 2],
+    /// Of a ping and its like: which message asks, and its identifier.
+    query: Option<(u16, u16)>,
 }
 
 /// What an appliance is told of a flow.
@@ -59,7 +61,16 @@ impl Flow {
             endpoint,
             protocol: Some(header.protocol),
             ends,
+            query: None,
         }
+    }
+
+    /// As a load balancer remembers it; what stands alone is of none.
+    pub(super) fn remembered(endpoint: Eni, header: &Header) -> Option<Self> {
+        let tuple = header.tuple();
+        let query = tuple.is_icmp().then(|| (tuple.a.min(tuple.answered().a), tuple.b));
+        let flow = Self::of(endpoint, header);
+        (!header.is_icmp_error()).then_some(Self { query, ..flow })
     }
 
     /// What flows that go together have in common: "5-tuple default; stickiness.type source_ip_dest_ip_proto (3-tuple) or
@@ -109,23 +120,26 @@ impl Inspections {
         given.any(|((given, to), (_, said))| given == flow && *to == appliance && said == options)
     }
 
-    /// A packet of a flow has been sent to an appliance.
+    /// A packet has been sent to an appliance.
     pub(in super::super) fn saw(
         &mut self,
-        flow: Flow,
+        flow: Option<Flow>,
         (kin, appliance): (Flow, Ipv4Addr),
         idle: Duration,
         now: Duration,
     ) {
-        let known = Known {
-            appliance,
-            last_seen: now,
-            idle,
-        };
-        if self.appliance_of(&flow, now) != Some(appliance) {
+        let known = flow.and_then(|flow| self.appliance_of(&flow, now));
+        if known != Some(appliance) {
             self.chosen.insert(kin, appliance);
         }
-        self.flows.insert(flow, known);
+        if let Some(flow) = flow {
+            let known = Known {
+                appliance,
+                last_seen: now,
+                idle,
+            };
+            self.flows.insert(flow, known);
+        }
     }
 
     pub(in super::super) fn give(&mut self, given: Given) {

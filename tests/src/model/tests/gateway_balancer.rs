@@ -128,7 +128,7 @@ fn a_flow_stays_with_its_appliance_unless_it_may_not() {
     for (rebalances, state, stays) in [
         ("no_rebalance", "unhealthy", true),
         ("no_rebalance", "draining", true),
-        ("rebalance", "draining", true),
+        ("rebalance", "draining", false),
         ("rebalance", "unhealthy", false),
     ] {
         let mut room = inspected(|_| {});

@@ -302,10 +302,10 @@ impl<'a> Service<'a> {
         })
     }
 
-    /// Whether who has an address is a target that takes flows, or has those it has.
+    /// Whether who has an address is a target that takes new flows in any zone.
     pub(super) fn holds(&self, address: IpAddr) -> bool {
         let mut registered = self.registered().filter(|it| it.target.address == address);
-        registered.any(|it| self.takes(&it) || it.state.ends_with("draining"))
+        registered.any(|it| it.is_enabled && self.takes(&it))
     }
 
     fn registered(&self) -> impl Iterator<Item = Registered<'a>> {

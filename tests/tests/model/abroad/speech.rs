@@ -236,8 +236,12 @@ pub(crate) fn shaped(packet: Packet, random: &mut ChaCha8Rng) -> Packet {
         1 => packet.payload(&[7; 8600]).dont_fragment(),
         2 => packet.payload(&[7; 1600]),
         3 | 4 => packet.ttl(random.random_range(1..3)),
-        5..9 => packet.payload(&[7; 64]).fragment(random.random_range(0..2), 0, true),
-        9..11 => packet.payload(&[7; 16]).fragment(random.random_range(0..2), 9, false),
+        5..9 if std::env::var_os("NOFRAG").is_none() => {
+            packet.payload(&[7; 64]).fragment(random.random_range(0..2), 0, true)
+        }
+        9..11 if std::env::var_os("NOFRAG").is_none() => {
+            packet.payload(&[7; 16]).fragment(random.random_range(0..2), 9, false)
+        }
         _ => packet,
     }
 }

@@ -131,23 +131,38 @@ fn firewall(random: &mut ChaCha8Rng) -> Vec<Rule> {
     }
 }
 
-/// Changes one thing.
-pub(super) fn change(topology: &mut Topology, random: &mut ChaCha8Rng) {
+/// Changes one thing, and says which.
+pub(super) fn change(topology: &mut Topology, random: &mut ChaCha8Rng) -> String {
     let appliance = *APPLIANCES.choose(random).expect("some");
     match random.random_range(0..12) {
         0..5 => {
             let states = ["healthy", "healthy", "initial", "draining", "unused", "unhealthy"];
             let state = *states.choose(random).expect("some");
             topology.target_health(GROUP, appliance, state);
+            format!("{appliance} is {state}")
         }
-        5 => drop(topology.deregister(GROUP, appliance)),
-        6 | 7 => drop(topology.deregister(GROUP, appliance).target(GROUP, appliance)),
+        5 => {
+            topology.deregister(GROUP, appliance);
+            format!("{appliance} is gone")
+        }
+        6 | 7 => {
+            topology.deregister(GROUP, appliance).target(GROUP, appliance);
+            format!("{appliance} is there")
+        }
         8 => {
             let state = *["available", "available", "rejected"].choose(random).expect("some");
             let endpoint = *["g", "h"].choose(random).expect("some");
             topology.endpoint_state(endpoint, state);
+            format!("{endpoint} is {state}")
         }
-        9 => drop(topology.within("G1").group("firewall", firewall(random)).within("APUB")),
-        _ => adjust(topology, random),
+        9 => {
+            topology.within("G1").group("firewall", firewall(random)).within("APUB");
+            "the appliances' groups have other rules".to_owned()
+        }
+        _ => {
+            adjust(topology, random);
+            let group = topology.resources.target_groups.last().map(|group| &group.attributes);
+            format!("{group:?}")
+        }
     }
 }

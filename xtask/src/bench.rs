@@ -31,10 +31,13 @@ pub(crate) fn run_command(options: &Options) -> Result<()> {
     let programs = target().join("bench");
     step("build the programs in C", || compile_all(&programs))?;
     // No step: on a terminal its output is what people are here for, and elsewhere it may be JSON.
+    let results = programs.join("results");
     let mut command = program(target().join("debug/bench"));
     command
         .arg("--programs")
         .arg(programs)
+        .arg("--results")
+        .arg(results)
         .env("CARGO_TARGET_DIR", target());
     if options.quick {
         command.arg("--quick");

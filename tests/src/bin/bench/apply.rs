@@ -2,16 +2,15 @@
 //! in hand takes.
 
 use crate::Options;
-use crate::report::{Bar, Row, Sample};
+use crate::report::{Bar, Row};
+use crate::sample::Sample;
 use anyhow::{Context as _, Result, ensure};
 use groundplane::document::Source;
 use groundplane::install::{ApplyOptions, Engine, EngineOptions, LoadOptions, Quiet};
 use groundplane::object::object;
 use groundplane_tests::large::{self, Size};
+use groundplane_tests::netns::Lab;
 use std::fmt::Write as _;
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::time::Instant;
 
 const SIZE: Size = Size::LARGE;
@@ -23,6 +22,10 @@ const MEMORY: f64 = 150.0;
 
 pub(crate) fn measure(options: &Options) -> Result<Vec<Row>> {
     let bed = Bed::new()?;
+    bed.0.inside("host", || measure_in(&bed, options))
+}
+
+fn measure_in(bed: &Bed, options: &Options) -> Result<Vec<Row>> {
     let mut engine = bed.engine()?;
     let install = milliseconds(|| put(&mut engine, &large::sources(SIZE, 80)))?;
     engine.catch_up()?;
@@ -76,51 +79,32 @@ fn resident() -> Result<f64> {
     Ok(number.context("no VmRSS")?.parse::<f64>()? / 1024.0)
 }
 
-/// A host of this thread's own, with the host sides of all ENIs.
-struct Bed {
-    directory: PathBuf,
-    pins: PathBuf,
-}
+/// A host with the host sides of all ENIs.
+struct Bed(Lab);
 
 impl Bed {
     fn new() -> Result<Self> {
-        nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNET)?;
-        let name = format!("gpt-{}-apply", std::process::id());
-        let bed = Self {
-            directory: std::env::temp_dir().join(&name),
-            pins: Path::new("/sys/fs/bpf").join(&name),
-        };
+        let lab = Lab::new()?;
         let mut commands = String::new();
         for number in 0..SIZE.all_enis() {
             let device = large::device(number);
             writeln!(commands, "link add {device} up type veth peer name guest{number}")?;
         }
-        let mut ip = Command::new("ip").args(["-batch", "-"]).stdin(Stdio::piped()).spawn()?;
-        ip.stdin
-            .take()
-            .context("no standard input")?
-            .write_all(commands.as_bytes())?;
-        ensure!(ip.wait()?.success(), "the devices can't be made");
-        Ok(bed)
+        let batch = lab.dir().join("devices");
+        std::fs::write(&batch, commands)?;
+        lab.on_host(&["ip", "-batch", &batch.to_string_lossy()])?.success()?;
+        Ok(Self(lab))
     }
 
     fn engine(&self) -> Result<Engine> {
         let options = EngineOptions {
-            state_dir: self.directory.join("state"),
-            pins: Some(self.pins.clone()),
+            state_dir: self.0.state_dir(),
+            pins: Some(self.0.pin_dir()),
             load: LoadOptions {
                 object: object()?,
                 ..LoadOptions::default()
             },
         };
         Ok(Engine::open(options, &Quiet)?.0)
-    }
-}
-
-impl Drop for Bed {
-    fn drop(&mut self) {
-        // What is there only if measuring has failed.
-        let _ = std::fs::remove_dir_all(&self.pins);
-        let _ = std::fs::remove_dir_all(&self.directory);
     }
 }

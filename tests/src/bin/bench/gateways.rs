@@ -6,7 +6,8 @@
 
 use crate::Options;
 use crate::program::{PASSED, REDIRECTED, Restore, Run, floor, loaded, output};
-use crate::report::{Bar, Row, Sample};
+use crate::report::{Bar, Row};
+use crate::sample::Sample;
 use crate::ways::{Way, ways};
 use anyhow::{Context as _, Result, ensure};
 use aya::Ebpf;

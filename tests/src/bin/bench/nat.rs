@@ -5,7 +5,8 @@
 
 use crate::Options;
 use crate::program::{load, object};
-use crate::report::{Bar, Row, Sample};
+use crate::report::{Bar, Row};
+use crate::sample::Sample;
 use crate::stream::{Direction, Stream, rounds};
 use anyhow::{Context as _, Result};
 use aya::Ebpf;

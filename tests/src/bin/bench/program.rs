@@ -89,6 +89,12 @@ pub(crate) fn loaded<'a>(object: &'a Ebpf, name: &str) -> Result<&'a SchedClassi
     Ok(program.try_into()?)
 }
 
+/// The same, to attach it.
+pub(crate) fn loaded_mut<'a>(object: &'a mut Ebpf, name: &str) -> Result<&'a mut SchedClassifier> {
+    let program = object.program_mut(name).with_context(|| format!("no program {name}"))?;
+    Ok(program.try_into()?)
+}
+
 /// Makes many packets of one frame (tests/bench/vary.c).
 pub(crate) struct Vary {
     object: Ebpf,

@@ -6,7 +6,7 @@
 //! first two.
 
 use crate::Options;
-use crate::program::object;
+use crate::program::{object, xdp};
 use crate::report::{Bar, Row};
 use crate::sample::Sample;
 use anyhow::{Context as _, Result, ensure};
@@ -205,13 +205,6 @@ impl Side {
             }
         }
     }
-}
-
-fn xdp<'a>(object: &'a mut aya::Ebpf, name: &str) -> Result<&'a mut Xdp> {
-    let program = object.program_mut(name).with_context(|| format!("no program {name}"))?;
-    let program: &mut Xdp = program.try_into()?;
-    program.load().with_context(|| format!("loading {name}"))?;
-    Ok(program)
 }
 
 struct Runs {

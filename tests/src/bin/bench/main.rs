@@ -6,6 +6,7 @@
 
 mod apply;
 mod bed;
+mod core;
 mod drop;
 mod established;
 mod first;
@@ -15,11 +16,13 @@ mod gateways;
 mod memory;
 mod nat;
 mod nftables;
+mod packets;
 mod plot;
 mod probe;
 mod program;
 mod random;
 mod report;
+mod requests;
 mod runner;
 mod sample;
 mod sides;
@@ -59,6 +62,10 @@ enum Measurement {
     Throughput,
     /// The same through a NAT gateway, both ways, against bare redirects and the kernel's masquerade
     Nat,
+    /// Requests and their answers, and connections opened and closed, against redirects and the kernel with and without rules
+    Requests,
+    /// Small packets on one core, by every kind of way, against redirects and the kernel with and without rules
+    Packets,
     /// The program's time for an established packet, against a floor program
     Established,
     /// The same through gateways of every kind, against floor programs and each other
@@ -121,6 +128,8 @@ impl Measurement {
         Ok(match self {
             Self::Throughput => throughput::measure(options)?.into(),
             Self::Nat => nat::measure(options)?.into(),
+            Self::Requests => requests::measure(options)?.into(),
+            Self::Packets => packets::measure(options)?.into(),
             Self::Established => apart(|| established::measure(options))?.into(),
             Self::Gateways => apart(|| gateways::measure(options))?.into(),
             Self::Scales => apart(|| established::measure_scales(options))?.into(),

@@ -6,6 +6,7 @@
 
 mod apply;
 mod bed;
+mod bridge;
 mod core;
 mod drop;
 mod established;
@@ -66,6 +67,8 @@ enum Measurement {
     Requests,
     /// Small packets on one core, by every kind of way, against redirects and the kernel with and without rules
     Packets,
+    /// Small packets and a stream inside of a subnet, against a Linux bridge
+    Bridge,
     /// The program's time for an established packet, against a floor program
     Established,
     /// The same through gateways of every kind, against floor programs and each other
@@ -130,6 +133,7 @@ impl Measurement {
             Self::Nat => nat::measure(options)?.into(),
             Self::Requests => requests::measure(options)?.into(),
             Self::Packets => packets::measure(options)?.into(),
+            Self::Bridge => bridge::measure(options)?.into(),
             Self::Established => apart(|| established::measure(options))?.into(),
             Self::Gateways => apart(|| gateways::measure(options))?.into(),
             Self::Scales => apart(|| established::measure_scales(options))?.into(),

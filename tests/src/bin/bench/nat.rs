@@ -5,7 +5,7 @@ use crate::Options;
 use crate::probe::probe;
 use crate::report::{Bar, Row};
 use crate::sample::Sample;
-use crate::sides::{OUTSIDE, Side};
+use crate::sides::{DOCUMENT, OUTSIDE, Side};
 use crate::stream::{Direction, Stream, rounds};
 use anyhow::Result;
 
@@ -21,7 +21,11 @@ const DIRECTIONS: [(Direction, &str); 2] = [
 ];
 
 pub(crate) fn measure(options: &Options) -> Result<Vec<Row>> {
-    let sides = [Side::ours()?, Side::bare(&options.programs, MTU)?, Side::nftables()?];
+    let sides = [
+        Side::ours(DOCUMENT)?,
+        Side::bare(&options.programs, MTU)?,
+        Side::nftables()?,
+    ];
     let [ours, _, rules] = &sides;
     probe(&[ours, rules])?;
     let names = [0, 1, 2].map(|side| sides[side].name);

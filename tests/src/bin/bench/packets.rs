@@ -11,7 +11,7 @@ use crate::probe::probe;
 use crate::program::{object, xdp};
 use crate::report::{Bar, Row};
 use crate::sample::Sample;
-use crate::sides::{DB, ENDPOINT, NODE, OUTSIDE, Side};
+use crate::sides::{DB, DOCUMENT, ENDPOINT, NODE, OUTSIDE, Side};
 use anyhow::{Context as _, Result, bail, ensure};
 use aya::Ebpf;
 use aya::maps::{Array, MapData};
@@ -28,11 +28,11 @@ use std::time::Duration;
 
 /// Who sends to whom: what it is told as, the sender, the receiver and the address that is sent to.
 #[derive(Clone, Copy)]
-struct Way {
-    what: &'static str,
-    from: &'static str,
-    to: &'static str,
-    address: Ipv4Addr,
+pub(crate) struct Way {
+    pub(crate) what: &'static str,
+    pub(crate) from: &'static str,
+    pub(crate) to: &'static str,
+    pub(crate) address: Ipv4Addr,
 }
 
 const LOCAL: Way = Way {
@@ -64,14 +64,10 @@ const FRAME_LEN: usize = 60;
 const BATCH: u32 = 64;
 
 pub(crate) fn measure(options: &Options) -> Result<Vec<Row>> {
-    let (ours, bare) = (Side::ours()?, Side::bare(&options.programs, link::MTU)?);
+    let (ours, bare) = (Side::ours(DOCUMENT)?, Side::bare(&options.programs, link::MTU)?);
     let (kernel, rules) = (Side::kernel()?, Side::nftables()?);
     probe(&[&ours, &rules])?;
-    let runs = Runs {
-        programs: &options.programs,
-        rounds: options.rounds(),
-        packets: if options.quick { 100_000 } else { 1_000_000 },
-    };
+    let runs = Runs::new(options);
     let none = Bar::None;
     let mut rows = runs.compare(
         (LOCAL, &ours),
@@ -93,15 +89,23 @@ pub(crate) fn measure(options: &Options) -> Result<Vec<Row>> {
     Ok(rows)
 }
 
-struct Runs<'a> {
+pub(crate) struct Runs<'a> {
     programs: &'a Path,
     rounds: u32,
     packets: u32,
 }
 
-impl Runs<'_> {
+impl<'a> Runs<'a> {
+    pub(crate) fn new(options: &'a Options) -> Self {
+        Self {
+            programs: &options.programs,
+            rounds: options.rounds(),
+            packets: if options.quick { 100_000 } else { 1_000_000 },
+        }
+    }
+
     /// Ours against each of the others, all in turn, in millions of packets a second.
-    fn compare(&self, ours: (Way, &Side), others: &[(Way, &Side, Bar)]) -> Result<Vec<Row>> {
+    pub(crate) fn compare(&self, ours: (Way, &Side), others: &[(Way, &Side, Bar)]) -> Result<Vec<Row>> {
         let mut roads = vec![Road::open(ours.1, ours.0, self.programs)?];
         for (way, side, _) in others {
             roads.push(Road::open(side, *way, self.programs)?);

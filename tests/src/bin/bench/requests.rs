@@ -1,15 +1,16 @@
 //! What a request and its answer take, and what a connection does that is opened for one byte and closed: against bare
 //! redirects, against the kernel's forwarding, and against that with rules that do the same.
 //!
-//! One thread is both ends. What it sends the kernel delivers at once, on the same core, so nobody is waited for and
-//! nobody woken, which takes longer than the way and differs from run to run.
+//! All of it on one core. Of requests, one thread is both ends: what it sends the kernel delivers at once, so nobody is
+//! waited for and nobody woken, which takes longer than the way. Connections a client opens and a server accepts, each
+//! a thread, as it is where they are two programs.
 
 use crate::Options;
 use crate::core;
 use crate::probe::probe;
 use crate::report::{Bar, Row};
 use crate::sample::Sample;
-use crate::sides::{DB, Side};
+use crate::sides::{DB, DOCUMENT, Side};
 use anyhow::{Context as _, Result};
 use groundplane::install::link;
 use socket2::{Domain, Socket, Type};
@@ -19,7 +20,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 const PORT: u16 = 7_000;
 
 pub(crate) fn measure(options: &Options) -> Result<Vec<Row>> {
-    let (ours, bare) = (Side::ours()?, Side::bare(&options.programs, link::MTU)?);
+    let (ours, bare) = (Side::ours(DOCUMENT)?, Side::bare(&options.programs, link::MTU)?);
     let (kernel, rules) = (Side::kernel()?, Side::nftables()?);
     probe(&[&ours, &rules])?;
     let sides = [&ours, &bare, &kernel, &rules];
@@ -33,7 +34,7 @@ pub(crate) fn measure(options: &Options) -> Result<Vec<Row>> {
     let opened = in_turns(options, &ends, |ends| ends.open(number / 2))?;
     let none = Bar::None;
     let requests = "request and answer of a byte, both ends included";
-    let connections = "connections opened, used for a byte and closed, both ends included";
+    let connections = "connections opened, used for a byte and closed";
     let mut rows = compare(requests, "µs", &answered, &names, [none; 3])?;
     let opened = opened.map(|rounds| rounds.into_iter().map(|taken| 1e3 / taken).collect());
     let bars = [Bar::AtLeast(0.93), none, Bar::AtLeast(1.1)];
@@ -117,20 +118,31 @@ impl<'a> Ends<'a> {
     /// The microseconds of each of so many connections.
     fn open(&self, number: u32) -> Result<f64> {
         let server = SocketAddr::from((DB, PORT)).into();
-        let work = || {
+        let serve = || {
+            for _ in 0..number {
+                let (mut accepted, _) = self.listener.accept()?;
+                accepted.read_exact(&mut [0])?;
+            }
+            Ok(())
+        };
+        let ask = || {
             for _ in 0..number {
                 let client = Socket::new(Domain::IPV4, Type::STREAM, None)?;
                 client.connect(&server)?;
-                let (mut accepted, _) = self.listener.accept()?;
                 (&client).write_all(b"?")?;
-                accepted.read_exact(&mut [0])?;
                 // The server closes first, so that the client's port is free at once.
-                drop(accepted);
                 (&client).read_to_end(&mut Vec::new())?;
             }
             Ok(())
         };
-        let ((), taken) = self.side.lab.inside("web", || core::taken(work))?;
+        let lab = &self.side.lab;
+        let (asked, served) = std::thread::scope(|scope| {
+            let server = scope.spawn(|| core::taken(serve));
+            let asked = lab.inside("web", || core::taken(ask));
+            (asked, server.join())
+        });
+        let served = served.map_err(|_| anyhow::anyhow!("the server has panicked"))?;
+        let taken = asked?.1 + served?.1;
         Ok(taken.as_secs_f64() * 1e6 / f64::from(number))
     }
 }

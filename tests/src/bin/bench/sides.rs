@@ -40,10 +40,10 @@ pub(crate) struct Side {
 
 impl Side {
     /// Groundplane.
-    pub(crate) fn ours() -> Result<Self> {
+    pub(crate) fn ours(document: &str) -> Result<Self> {
         let lab = Lab::new()?;
         make_outside(&lab)?;
-        lab.up(DOCUMENT)?;
+        lab.up(document)?;
         Ok(Self {
             name: "groundplane",
             lab,
@@ -54,7 +54,7 @@ impl Side {
     /// The kernel's forwarding, and nothing else.
     pub(crate) fn kernel() -> Result<Self> {
         let lab = Lab::new()?;
-        let resolved = resolved(&lab)?;
+        let resolved = resolved(&lab, DOCUMENT)?;
         make_guests(&lab, &resolved)?;
         make_outside(&lab)?;
         for guest in guests(&resolved)? {
@@ -78,14 +78,33 @@ impl Side {
         })
     }
 
-    /// The same with rules that do what the document says.
+    /// A bridge. Guests of one subnet have need of nothing else.
+    pub(crate) fn bridge(document: &str) -> Result<Self> {
+        let lab = Lab::new()?;
+        let resolved = resolved(&lab, document)?;
+        make_guests(&lab, &resolved)?;
+        let make = ["ip", "link", "add", "bench", "mtu", "9001", "type", "bridge"];
+        lab.on_host(&make)?.success()?;
+        for guest in guests(&resolved)? {
+            lab.on_host(&["ip", "link", "set", &guest.device, "master", "bench"])?
+                .success()?;
+        }
+        lab.on_host(&["ip", "link", "set", "bench", "up"])?.success()?;
+        Ok(Self {
+            name: "Linux bridge",
+            lab,
+            _programs: None,
+        })
+    }
+
+    /// Forwarding with rules that do what the document says.
     pub(crate) fn nftables() -> Result<Self> {
         let side = Self {
             name: "kernel + nftables",
             ..Self::kernel()?
         };
         let path = side.lab.dir().join("rules");
-        std::fs::write(&path, ruleset(&resolved(&side.lab)?)?)?;
+        std::fs::write(&path, ruleset(&resolved(&side.lab, DOCUMENT)?)?)?;
         side.lab.on_host(&["nft", "-f", &path.to_string_lossy()])?.success()?;
         // As whoever runs a gateway sets it: none of the bench's connections may be refused for want of room. The first
         // namespace's table is everybody's.
@@ -101,7 +120,7 @@ impl Side {
     /// Redirects, with an MTU.
     pub(crate) fn bare(programs: &Path, mtu: u32) -> Result<Self> {
         let lab = Lab::new()?;
-        let resolved = resolved(&lab)?;
+        let resolved = resolved(&lab, DOCUMENT)?;
         make_guests(&lab, &resolved)?;
         make_outside(&lab)?;
         for guest in guests(&resolved)? {
@@ -125,8 +144,8 @@ impl Side {
 }
 
 /// What a lab's document means.
-fn resolved(lab: &Lab) -> Result<Resolved> {
-    let text = DOCUMENT.replace('$', &lab.namespace(""));
+fn resolved(lab: &Lab, document: &str) -> Result<Resolved> {
+    let text = document.replace('$', &lab.namespace(""));
     document::parse("shop.yaml", text.as_bytes()).map_err(|problems| anyhow::anyhow!("{problems}"))
 }
 

@@ -6,7 +6,7 @@ use crate::Options;
 use crate::probe::probe;
 use crate::report::{Bar, Row};
 use crate::sample::Sample;
-use crate::sides::{DB, ENDPOINT, Side};
+use crate::sides::{DB, DOCUMENT, ENDPOINT, Side};
 use crate::stream::{Direction, Stream, rounds};
 use anyhow::Result;
 use groundplane::install::link;
@@ -22,7 +22,7 @@ const PRIVATE_LINK_MTU: u32 = 8500;
 const WIDTHS: [(u32, &str); 2] = [(1, "TCP, one stream"), (4, "TCP, four streams")];
 
 pub(crate) fn measure(options: &Options) -> Result<Vec<Row>> {
-    let ours = Side::ours()?;
+    let ours = Side::ours(DOCUMENT)?;
     let bare = Side::bare(&options.programs, link::MTU)?;
     let narrow = Side::bare(&options.programs, PRIVATE_LINK_MTU)?;
     let (kernel, rules) = (Side::kernel()?, Side::nftables()?);

@@ -26,6 +26,7 @@ mod report;
 mod requests;
 mod runner;
 mod sample;
+mod scales;
 mod sides;
 mod stream;
 mod throughput;
@@ -73,9 +74,9 @@ enum Measurement {
     Established,
     /// The same through gateways of every kind, against floor programs and each other
     Gateways,
-    /// The same with many rules and routes, against few
+    /// What packets cost with ever more rules, routes and ENIs
     Scales,
-    /// The same over a million connections at random, against a floor program
+    /// The same over ever more connections at random, up to a million, against a floor program
     Random,
     /// The program's time for the first packets of a connection, against a floor program and with many rules
     First,
@@ -85,7 +86,7 @@ enum Measurement {
     Flood,
     /// The memory that a connection takes
     Memory,
-    /// A large configuration put in force, and one rule of it changed
+    /// Ever larger configurations put in force, and one rule of them changed
     Apply,
 }
 
@@ -136,13 +137,13 @@ impl Measurement {
             Self::Bridge => bridge::measure(options)?.into(),
             Self::Established => apart(|| established::measure(options))?.into(),
             Self::Gateways => apart(|| gateways::measure(options))?.into(),
-            Self::Scales => apart(|| established::measure_scales(options))?.into(),
-            Self::Random => apart(|| random::measure(options))?.into(),
+            Self::Scales => apart(|| scales::measure(options))?,
+            Self::Random => apart(|| random::measure(options))?,
             Self::First => apart(|| first::measure(options))?.into(),
             Self::Drop => drop::measure(options)?.into(),
             Self::Flood => apart(|| flood::measure(options))?.into(),
             Self::Memory => apart(memory::measure)?.into(),
-            Self::Apply => apply::measure(options)?.into(),
+            Self::Apply => apply::measure(options)?,
         })
     }
 }

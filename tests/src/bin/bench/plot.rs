@@ -7,7 +7,7 @@ const WIDTH: f64 = 640.0;
 const HEIGHT: f64 = 400.0;
 /// Of the part with the lines in it: what is left, right, above and below.
 const LEFT: f64 = 70.0;
-const RIGHT: f64 = 20.0;
+const RIGHT: f64 = 40.0;
 const TOP: f64 = 50.0;
 const BOTTOM: f64 = 90.0;
 
@@ -34,7 +34,7 @@ pub(crate) fn draw(curve: &Curve) -> String {
     for ((number, line), colour) in (0..).zip(&curve.lines).zip(COLOURS.iter().cycle()) {
         draw_line(&mut svg, line, &scale, colour);
         let (x, y) = (
-            LEFT + f64::from(number % 2) * 275.0,
+            LEFT + f64::from(number % 2) * 265.0,
             HEIGHT - 32.0 + f64::from(number / 2) * 16.0,
         );
         let _ = writeln!(

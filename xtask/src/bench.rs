@@ -16,7 +16,8 @@ pub(crate) struct Options {
     /// Fewer and shorter rounds
     #[arg(long)]
     quick: bool,
-    /// This measurement alone: throughput, nat, established, gateways, scales, random, first, drop, flood, memory, apply
+    /// This measurement alone: throughput, nat, requests, packets, bridge, established, gateways, scales, random, first,
+    /// drop, flood, memory, apply
     #[arg(long, value_name = "MEASUREMENT")]
     only: Option<String>,
     /// text or json

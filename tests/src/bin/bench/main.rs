@@ -14,6 +14,7 @@ mod first;
 mod flood;
 mod flow;
 mod gateways;
+mod markdown;
 mod memory;
 mod nat;
 mod nftables;
@@ -195,10 +196,11 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// The report, and a plot of each curve. Those of another run are written over, and what this one hasn't measured stays.
+/// The report, for programs and for people, and a plot of each curve. Those of another run are written over, and what this one hasn't measured stays.
 fn write(report: &Report, directory: &Path) -> Result<()> {
     std::fs::create_dir_all(directory)?;
     std::fs::write(directory.join("report.json"), serde_json::to_vec_pretty(report)?)?;
+    std::fs::write(directory.join("report.md"), markdown::write(report))?;
     for curve in report.sections.iter().flat_map(|section| &section.figures.curves) {
         std::fs::write(directory.join(format!("{}.svg", curve.name)), plot::draw(curve))?;
     }

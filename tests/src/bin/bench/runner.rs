@@ -29,7 +29,10 @@ pub(crate) fn run_all(options: &Options) -> Result<Report> {
         sweep()?;
         let mut section = match measured {
             Ok(section) => section,
-            Err(Ended::Failed(error)) => measurement.failed(options, &error),
+            Err(Ended::Failed(error)) => {
+                eprintln!("{} has failed: {error:#}", measurement.name());
+                measurement.failed(options, &error)
+            }
             Err(Ended::Interrupted) => bail!("interrupted"),
         };
         section.seconds = begun.elapsed().as_secs_f64();

@@ -458,7 +458,7 @@ impl LoadedKernel {
 }
 
 /// Removes what runs that were killed have left pinned.
-fn sweep() -> Result<()> {
+pub fn sweep() -> Result<()> {
     let Ok(pins) = std::fs::read_dir(BPFFS) else {
         // Not mounted yet: nothing is left.
         return Ok(());

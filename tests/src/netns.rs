@@ -18,6 +18,8 @@ pub use wire::Wire;
 
 use anyhow::{Context, Result, bail, ensure};
 use groundplane::install::names;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -223,7 +225,7 @@ fn make_namespace(name: &str) -> Result<()> {
 }
 
 /// Removes what labs of processes that are gone have left.
-fn sweep() {
+pub fn sweep() {
     let dirs = [PathBuf::from(NAMESPACES), PathBuf::from(BPFFS), std::env::temp_dir()];
     let entries = dirs.iter().filter_map(|dir| fs::read_dir(dir).ok()).flatten().flatten();
     let mut stale: Vec<String> = entries
@@ -231,7 +233,27 @@ fn sweep() {
         .collect();
     stale.sort();
     stale.dedup();
-    stale.iter().for_each(|name| remove(name));
+    for name in stale {
+        end_all(&name);
+        remove(&name);
+    }
+}
+
+/// Ends what still runs in a lab's namespaces: servers whose starter is gone.
+fn end_all(lab: &str) {
+    for entry in fs::read_dir(NAMESPACES).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if !name.starts_with(&format!("{lab}-")) {
+            continue;
+        }
+        let mut command = Command::new("ip");
+        command.args(["netns", "pids", &name]);
+        let pids = tool::run(command).map(|output| output.stdout).unwrap_or_default();
+        for pid in pids.lines().filter_map(|pid| pid.trim().parse().ok()) {
+            // An error means that it has ended by itself.
+            let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+        }
+    }
 }
 
 /// The lab a name belongs to, if its process is gone.

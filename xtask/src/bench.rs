@@ -16,7 +16,8 @@ pub(crate) struct Options {
     /// Fewer and shorter rounds
     #[arg(long)]
     quick: bool,
-    /// This measurement alone: throughput, nat, established, gateways, scales, random, first, drop, flood, memory, apply
+    /// This measurement alone: throughput, nat, requests, packets, bridge, established, gateways, scales, random, first,
+    /// drop, flood, memory, apply
     #[arg(long, value_name = "MEASUREMENT")]
     only: Option<String>,
     /// text or json
@@ -31,10 +32,13 @@ pub(crate) fn run_command(options: &Options) -> Result<()> {
     let programs = target().join("bench");
     step("build the programs in C", || compile_all(&programs))?;
     // No step: on a terminal its output is what people are here for, and elsewhere it may be JSON.
+    let results = programs.join("results");
     let mut command = program(target().join("debug/bench"));
     command
         .arg("--programs")
         .arg(programs)
+        .arg("--results")
+        .arg(results)
         .env("CARGO_TARGET_DIR", target());
     if options.quick {
         command.arg("--quick");

@@ -42,15 +42,6 @@ pub(crate) const MANY_GROUP_RULES: Scale = Scale {
     group_rules: 1000,
     ..SMALL
 };
-pub(crate) const MANY_NACL_RULES: Scale = Scale {
-    nacl_rules: 40,
-    ..SMALL
-};
-pub(crate) const MANY_ROUTES: Scale = Scale {
-    routes: 100_000,
-    ..SMALL
-};
-
 /// What the blocks of the VPC are, and what every rule that admits speaks of.
 const BLOCKS: [&str; 2] = ["10.0.0.0/16", "2001:db8::/56"];
 
@@ -71,11 +62,18 @@ pub(crate) struct Bed {
 impl Bed {
     /// With a main table of so many entries in each family. The name tells its pins from others.
     pub(crate) fn new(name: &str, flows: u32, scales: &[Scale]) -> Result<Self> {
+        Self::among(name, flows, scales, 0)
+    }
+
+    /// The same among so many other ENIs, to which nobody speaks.
+    pub(crate) fn among(name: &str, flows: u32, scales: &[Scale], others: usize) -> Result<Self> {
         let mut topology = Topology::new();
         topology.vpc("red", BLOCKS[0]).block(BLOCKS[1]);
         for (place, scale) in scales.iter().enumerate() {
             add_pair(&mut topology, place, *scale);
         }
+        let pairs = topology.bindings.clone();
+        add_others(&mut topology, others);
         let mut plan = twin::compile(&topology);
         for eni in plan.enis.values_mut() {
             eni.mac = Mac::ROUTER;
@@ -85,7 +83,7 @@ impl Bed {
             add_routes(&mut plan, guest, scale.routes).context("the guest has no routes")?;
         }
         let mut kernel = LoadedKernel::load(name, flows)?;
-        for binding in topology.bindings.values() {
+        for binding in pairs.values() {
             kernel.add_device(binding.device)?;
         }
         kernel.apply(&plan)?;
@@ -132,6 +130,17 @@ fn add_pair(topology: &mut Topology, place: usize, scale: Scale) {
             .eni6(name, &format!("10.0.{number}.10"), &format!("{prefix6}10"))
             .in_groups(name, &[&group])
             .allowance(name, ALLOWANCE);
+    }
+}
+
+/// So many ENIs in VPCs of their own, a hundred in each.
+fn add_others(topology: &mut Topology, count: usize) {
+    for number in 0..count {
+        let (vpc, host) = (format!("crowd{}", number / 100), number % 100 + 10);
+        if number % 100 == 0 {
+            topology.vpc(&vpc, BLOCKS[0]).subnet(&vpc, "10.0.1.0/24");
+        }
+        topology.eni(&format!("{vpc}-{host}"), &format!("10.0.1.{host}"));
     }
 }
 

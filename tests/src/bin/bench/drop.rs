@@ -6,8 +6,9 @@
 //! first two.
 
 use crate::Options;
-use crate::program::object;
-use crate::report::{Bar, Row, Sample};
+use crate::program::{object, xdp};
+use crate::report::{Bar, Row};
+use crate::sample::Sample;
 use anyhow::{Context as _, Result, ensure};
 use aya::maps::Array;
 use aya::programs::{TestRun as _, TestRunAttrs, TestRunOptions, Xdp};
@@ -59,7 +60,7 @@ pub(crate) fn measure(options: &Options) -> Result<Vec<Row>> {
     let [ours, theirs] = [Side::new(&options.programs)?, Side::new(&options.programs)?];
     let runs = Runs {
         rounds: options.rounds(),
-        packets: if options.quick { 500_000 } else { 3_000_000 },
+        packets: if options.quick { 200_000 } else { 3_000_000 },
     };
     ours.up("native")?;
     let only_drop = theirs.only_drop(&options.programs)?;
@@ -204,13 +205,6 @@ impl Side {
             }
         }
     }
-}
-
-fn xdp<'a>(object: &'a mut aya::Ebpf, name: &str) -> Result<&'a mut Xdp> {
-    let program = object.program_mut(name).with_context(|| format!("no program {name}"))?;
-    let program: &mut Xdp = program.try_into()?;
-    program.load().with_context(|| format!("loading {name}"))?;
-    Ok(program)
 }
 
 struct Runs {

@@ -1,7 +1,8 @@
 //! A flood from outside, with ever other senders, to a port that answers: what it costs others.
 
 use crate::Options;
-use crate::report::{Bar, Row, Sample};
+use crate::report::{Bar, Row};
+use crate::sample::Sample;
 use anyhow::Result;
 use groundplane_tests::flood;
 

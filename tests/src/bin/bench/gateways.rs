@@ -6,7 +6,8 @@
 
 use crate::Options;
 use crate::program::{PASSED, REDIRECTED, Restore, Run, floor, loaded, output};
-use crate::report::{Bar, Row, Sample};
+use crate::report::{Bar, Row};
+use crate::sample::Sample;
 use crate::ways::{Way, ways};
 use anyhow::{Context as _, Result, ensure};
 use aya::Ebpf;
@@ -27,7 +28,7 @@ pub(crate) fn measure(options: &Options) -> Result<Vec<Row>> {
         floor: floor(&options.programs, &kernel)?,
         restore: Restore::new(&options.programs)?,
         kernel,
-        repeat: if options.quick { 300_000 } else { 1_000_000 },
+        repeat: if options.quick { 100_000 } else { 1_000_000 },
     };
     for way in &ways {
         bench.is_the_same(way)?;

@@ -6,25 +6,39 @@
 
 mod apply;
 mod bed;
+mod bridge;
+mod core;
 mod drop;
 mod established;
 mod first;
 mod flood;
 mod flow;
 mod gateways;
+mod markdown;
 mod memory;
 mod nat;
+mod nftables;
+mod packets;
+mod plot;
+mod probe;
 mod program;
 mod random;
 mod report;
+mod requests;
+mod runner;
+mod sample;
+mod scales;
+mod sides;
 mod stream;
 mod throughput;
 mod ways;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context as _, Result, bail, ensure};
 use clap::{Parser, ValueEnum};
-use report::{Report, Row, Section};
-use std::path::PathBuf;
+use groundplane::install::bpffs;
+use report::{Figures, Report, Section};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 /// Measures Groundplane against the least that the same thing can cost.
 #[derive(Parser, Debug)]
@@ -40,6 +54,9 @@ struct Options {
     /// Where the compiled programs of tests/bench are
     #[arg(long)]
     programs: PathBuf,
+    /// Where the report and the plots are written to
+    #[arg(long)]
+    results: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
@@ -48,13 +65,19 @@ enum Measurement {
     Throughput,
     /// The same through a NAT gateway, both ways, against bare redirects and the kernel's masquerade
     Nat,
+    /// Requests and their answers, and connections opened and closed, against redirects and the kernel with and without rules
+    Requests,
+    /// Small packets on one core, by every kind of way, against redirects and the kernel with and without rules
+    Packets,
+    /// Small packets and a stream inside of a subnet, against a Linux bridge
+    Bridge,
     /// The program's time for an established packet, against a floor program
     Established,
     /// The same through gateways of every kind, against floor programs and each other
     Gateways,
-    /// The same with many rules and routes, against few
+    /// What packets cost with ever more rules, routes and ENIs
     Scales,
-    /// The same over a million connections at random, against a floor program
+    /// The same over ever more connections at random, up to a million, against a floor program
     Random,
     /// The program's time for the first packets of a connection, against a floor program and with many rules
     First,
@@ -64,7 +87,7 @@ enum Measurement {
     Flood,
     /// The memory that a connection takes
     Memory,
-    /// A large configuration put in force, and one rule of it changed
+    /// Ever larger configurations put in force, and one rule of them changed
     Apply,
 }
 
@@ -76,27 +99,53 @@ enum Output {
 }
 
 impl Measurement {
-    /// What measures just this.
-    fn command(self, options: &Options) -> String {
-        let name = self.to_possible_value().map(|value| value.get_name().to_owned());
-        let quick = if options.quick { " --quick" } else { "" };
-        format!("cargo xtask bench{quick} --only {}", name.unwrap_or_default())
+    fn name(self) -> String {
+        let value = self.to_possible_value();
+        value.map(|value| value.get_name().to_owned()).unwrap_or_default()
     }
 
-    fn run(self, options: &Options) -> Result<Vec<Row>> {
-        match self {
-            Self::Throughput => throughput::measure(options),
-            Self::Nat => nat::measure(options),
-            Self::Established => apart(|| established::measure(options)),
-            Self::Gateways => apart(|| gateways::measure(options)),
-            Self::Scales => apart(|| established::measure_scales(options)),
-            Self::Random => apart(|| random::measure(options)),
-            Self::First => apart(|| first::measure(options)),
-            Self::Drop => drop::measure(options),
-            Self::Flood => apart(|| flood::measure(options)),
-            Self::Memory => apart(memory::measure),
-            Self::Apply => apart(|| apply::measure(options)),
+    /// What measures just this.
+    fn command(self, options: &Options) -> String {
+        let quick = if options.quick { " --quick" } else { "" };
+        format!("cargo xtask bench{quick} --only {}", self.name())
+    }
+
+    fn section(self, options: &Options) -> Result<Section> {
+        let begun = Instant::now();
+        Ok(Section {
+            command: self.command(options),
+            figures: self.run(options)?,
+            seconds: begun.elapsed().as_secs_f64(),
+            failure: None,
+        })
+    }
+
+    fn failed(self, options: &Options, error: &anyhow::Error) -> Section {
+        Section {
+            command: self.command(options),
+            seconds: 0.0,
+            figures: Figures::default(),
+            failure: Some(format!("{error:#}")),
         }
+    }
+
+    fn run(self, options: &Options) -> Result<Figures> {
+        Ok(match self {
+            Self::Throughput => throughput::measure(options)?.into(),
+            Self::Nat => nat::measure(options)?.into(),
+            Self::Requests => requests::measure(options)?.into(),
+            Self::Packets => packets::measure(options)?.into(),
+            Self::Bridge => bridge::measure(options)?.into(),
+            Self::Established => apart(|| established::measure(options))?.into(),
+            Self::Gateways => apart(|| gateways::measure(options))?.into(),
+            Self::Scales => apart(|| scales::measure(options))?,
+            Self::Random => apart(|| random::measure(options))?,
+            Self::First => apart(|| first::measure(options))?.into(),
+            Self::Drop => drop::measure(options)?.into(),
+            Self::Flood => apart(|| flood::measure(options))?.into(),
+            Self::Memory => apart(memory::measure)?.into(),
+            Self::Apply => apply::measure(options)?,
+        })
     }
 }
 
@@ -108,7 +157,7 @@ impl Options {
 }
 
 /// Measures on a thread of its own, which the loaded datapath puts into a network namespace of its own.
-fn apart(measure: impl FnOnce() -> Result<Vec<Row>> + Send) -> Result<Vec<Row>> {
+fn apart<T: Send>(measure: impl FnOnce() -> Result<T> + Send) -> Result<T> {
     std::thread::scope(|scope| {
         let measured = scope.spawn(measure).join();
         measured.unwrap_or_else(|_| bail!("measuring has panicked"))
@@ -121,18 +170,39 @@ fn main() -> Result<()> {
         nix::unistd::geteuid().is_root(),
         "measuring needs root: it makes network namespaces and loads programs"
     );
-    let mut report = Report::of_this_machine(options.quick)?;
-    for measurement in Measurement::value_variants() {
-        if options.only.is_none_or(|only| only == *measurement) {
-            report.sections.push(Section {
-                command: measurement.command(&options),
-                rows: measurement.run(&options)?,
-            });
+    // Where nobody has done so yet. It stays, as it does wherever something that uses BPF has run.
+    bpffs::ensure_mounted()?;
+    let report = match options.only {
+        Some(measurement) => {
+            let mut report = Report::of_this_machine(options.quick)?;
+            report.sections.push(measurement.section(&options)?);
+            report
         }
+        None => runner::run_all(&options)?,
+    };
+    if let Some(directory) = &options.results {
+        write(&report, directory).with_context(|| format!("can't write to {}", directory.display()))?;
     }
     match options.output {
         Output::Text => print!("{report}"),
         Output::Json => println!("{}", serde_json::to_string_pretty(&report)?),
+    }
+    let failed = report
+        .sections
+        .iter()
+        .filter(|section| section.failure.is_some())
+        .count();
+    ensure!(failed == 0, "{failed} measurements have failed");
+    Ok(())
+}
+
+/// The report, for programs and for people, and a plot of each curve. Those of another run are written over, and what this one hasn't measured stays.
+fn write(report: &Report, directory: &Path) -> Result<()> {
+    std::fs::create_dir_all(directory)?;
+    std::fs::write(directory.join("report.json"), serde_json::to_vec_pretty(report)?)?;
+    std::fs::write(directory.join("report.md"), markdown::write(report))?;
+    for curve in report.sections.iter().flat_map(|section| &section.figures.curves) {
+        std::fs::write(directory.join(format!("{}.svg", curve.name)), plot::draw(curve))?;
     }
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! What the kernel has set aside for connections, by its own account, over how many there is room for.
 
-use crate::report::{Bar, Row, Sample};
+use crate::report::{Bar, Row};
+use crate::sample::Sample;
 use anyhow::{Context as _, Result};
 use aya::maps::MapData;
 use groundplane_abi::map;

@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, Result, ensure};
 use aya::maps::{Array, MapData, ProgramArray};
-use aya::programs::{SchedClassifier, TestRun as _, TestRunOptions};
+use aya::programs::{SchedClassifier, TestRun as _, TestRunOptions, Xdp};
 use aya::{Ebpf, EbpfLoader};
 use bytemuck::{Pod, Zeroable};
 use groundplane_abi::{Device, map};
@@ -87,6 +87,20 @@ pub(crate) fn load<'a>(object: &'a mut Ebpf, name: &str) -> Result<&'a mut Sched
 pub(crate) fn loaded<'a>(object: &'a Ebpf, name: &str) -> Result<&'a SchedClassifier> {
     let program = object.program(name).with_context(|| format!("no program {name}"))?;
     Ok(program.try_into()?)
+}
+
+/// The same, to attach it.
+pub(crate) fn loaded_mut<'a>(object: &'a mut Ebpf, name: &str) -> Result<&'a mut SchedClassifier> {
+    let program = object.program_mut(name).with_context(|| format!("no program {name}"))?;
+    Ok(program.try_into()?)
+}
+
+/// The same of one for XDP.
+pub(crate) fn xdp<'a>(object: &'a mut Ebpf, name: &str) -> Result<&'a mut Xdp> {
+    let program = object.program_mut(name).with_context(|| format!("no program {name}"))?;
+    let program: &mut Xdp = program.try_into()?;
+    program.load().with_context(|| format!("loading {name}"))?;
+    Ok(program)
 }
 
 /// Makes many packets of one frame (tests/bench/vary.c).

@@ -1,59 +1,16 @@
 //! Figures, and how they are shown.
 
+use crate::sample::Sample;
 use anyhow::{Context as _, Result};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// One quantity, measured several times.
-#[derive(Clone, PartialEq, Debug, Serialize)]
-pub(crate) struct Sample {
-    pub(crate) median: f64,
-    pub(crate) lowest: f64,
-    pub(crate) highest: f64,
-    /// In the order they were measured in.
-    pub(crate) rounds: Vec<f64>,
-}
-
-impl Sample {
-    pub(crate) fn of(rounds: Vec<f64>) -> Result<Self> {
-        let mut sorted = rounds.clone();
-        sorted.sort_by(f64::total_cmp);
-        let (lowest, highest) = (sorted.first().copied(), sorted.last().copied());
-        Ok(Self {
-            median: median(&sorted).context("nothing was measured")?,
-            lowest: lowest.context("nothing was measured")?,
-            highest: highest.context("nothing was measured")?,
-            rounds,
-        })
-    }
-
-    /// Round by round, less what another sample says.
-    pub(crate) fn less(&self, other: &Self) -> Result<Self> {
-        Self::of(self.pairs(other).map(|(a, b)| a - b).collect())
-    }
-
-    /// The median of the rounds' ratios, and not the ratio of the medians: the two figures of one round were taken right
-    /// after one another, on a machine in the same mood.
-    pub(crate) fn ratio_to(&self, other: &Self) -> Result<f64> {
-        Ok(Self::of(self.pairs(other).map(|(a, b)| a / b).collect())?.median)
-    }
-
-    fn pairs<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = (f64, f64)> + 'a {
-        self.rounds.iter().copied().zip(other.rounds.iter().copied())
-    }
-}
-
-fn median(sorted: &[f64]) -> Option<f64> {
-    let middle = sorted.len() / 2;
-    let upper = *sorted.get(middle)?;
-    if sorted.len() % 2 == 1 {
-        return Some(upper);
-    }
-    Some((sorted.get(middle.checked_sub(1)?)? + upper) / 2.0)
-}
+/// What a ratio's interval may be as wide as, as a part of the ratio. A ratio that may as well be a tenth more or less says
+/// nothing.
+const WIDEST: f64 = 0.2;
 
 /// What the ratio of ours to theirs ought to be.
-#[derive(Clone, Copy, PartialEq, Debug, Serialize)]
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Bar {
     AtLeast(f64),
@@ -87,17 +44,20 @@ impl fmt::Display for Bar {
 }
 
 /// One line of the table.
-#[derive(Clone, PartialEq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub(crate) struct Row {
     pub(crate) what: String,
-    pub(crate) unit: &'static str,
+    pub(crate) unit: String,
     pub(crate) ours: Sample,
     /// What ours is held against.
-    pub(crate) against: &'static str,
+    pub(crate) against: String,
     pub(crate) theirs: Sample,
-    pub(crate) ratio: f64,
+    /// None where the rounds lie too far apart to say.
+    pub(crate) ratio: Option<f64>,
+    /// Between what the ratio lies in nine of ten cases.
+    pub(crate) interval: [f64; 2],
     pub(crate) bar: Bar,
-    pub(crate) met: bool,
+    pub(crate) met: Option<bool>,
     /// What else there is to know.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) note: Option<String>,
@@ -106,21 +66,25 @@ pub(crate) struct Row {
 impl Row {
     pub(crate) fn new(
         what: String,
-        unit: &'static str,
+        unit: &str,
         ours: Sample,
-        (against, theirs): (&'static str, Sample),
+        (against, theirs): (&str, Sample),
         bar: Bar,
     ) -> Result<Self> {
-        let ratio = ours.ratio_to(&theirs)?;
+        let ratios = ours.over(&theirs)?;
+        let interval = ratios.interval();
+        let is_narrow = interval[1] - interval[0] <= WIDEST * ratios.median.abs();
+        let ratio = is_narrow.then_some(ratios.median);
         Ok(Self {
             what,
-            unit,
+            unit: unit.to_owned(),
             ours,
-            against,
+            against: against.to_owned(),
             theirs,
             ratio,
+            interval,
             bar,
-            met: bar.is_met(ratio),
+            met: ratio.map(|ratio| bar.is_met(ratio)),
             note: None,
         })
     }
@@ -144,17 +108,75 @@ impl Row {
             ..self
         }
     }
+
+    /// What the table says of the ratio and its bar.
+    fn verdict(&self) -> String {
+        let word = match (self.bar, self.met) {
+            (Bar::None, Some(_)) => "",
+            (_, Some(true)) => "met",
+            (_, Some(false)) => "missed",
+            (_, None) => "too noisy to say",
+        };
+        let ratio = self.ratio.map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.3}"));
+        let [from, to] = self.interval;
+        format!(
+            "{ratio:>7} {:<15} {:<13} {word}",
+            format!("({from:.3}-{to:.3})"),
+            self.bar.to_string()
+        )
+    }
+}
+
+/// What a quantity is for each of some sizes.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub(crate) struct Curve {
+    /// The name of the plot's file.
+    pub(crate) name: String,
+    pub(crate) title: String,
+    /// What there is more and more of.
+    pub(crate) size: String,
+    pub(crate) unit: String,
+    pub(crate) lines: Vec<Line>,
+}
+
+/// One line of a plot: sizes, and what was measured.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub(crate) struct Line {
+    pub(crate) label: String,
+    pub(crate) points: Vec<(f64, f64)>,
+}
+
+/// What one measurement gives.
+#[derive(Clone, Default, PartialEq, Debug, Serialize, Deserialize)]
+pub(crate) struct Figures {
+    pub(crate) rows: Vec<Row>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) curves: Vec<Curve>,
+}
+
+impl From<Vec<Row>> for Figures {
+    fn from(rows: Vec<Row>) -> Self {
+        Self {
+            rows,
+            curves: Vec::new(),
+        }
+    }
 }
 
 /// What one measurement has given, and how to measure it again.
-#[derive(Clone, PartialEq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub(crate) struct Section {
     pub(crate) command: String,
-    pub(crate) rows: Vec<Row>,
+    pub(crate) seconds: f64,
+    #[serde(flatten)]
+    pub(crate) figures: Figures,
+    /// Why there are no figures.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) failure: Option<String>,
 }
 
 /// Everything that was measured, and on what.
-#[derive(Clone, PartialEq, Debug, Serialize)]
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub(crate) struct Report {
     pub(crate) kernel: String,
     pub(crate) cpus: usize,
@@ -184,12 +206,16 @@ impl fmt::Display for Report {
 
 impl fmt::Display for Section {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let command = format!("{} ({:.0} s)", self.command, self.seconds);
         writeln!(
             f,
-            "\n{:<72} {:<8} {:>24}   {:<18} {:>24} {:>7}  bar",
-            self.command, "", "ours (spread)", "against", "theirs (spread)", "ratio"
+            "\n{command:<72} {:<8} {:>24}   {:<22} {:>24} {:>7} {:<15} bar",
+            "", "ours (spread)", "against", "theirs (spread)", "ratio", "(it lies in)"
         )?;
-        self.rows.iter().try_for_each(|row| write!(f, "{row}"))
+        if let Some(failure) = &self.failure {
+            writeln!(f, "  failed: {failure}")?;
+        }
+        self.figures.rows.iter().try_for_each(|row| write!(f, "{row}"))
     }
 }
 
@@ -197,19 +223,13 @@ impl fmt::Display for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "  {:<70} {:<8} {:>24}   {:<18} {:>24} {:>7.3}  {:<13} {}",
+            "  {:<70} {:<8} {:>24}   {:<22} {:>24} {}",
             self.what,
             self.unit,
             spread(&self.ours),
             self.against,
             spread(&self.theirs),
-            self.ratio,
-            self.bar.to_string(),
-            match self.bar {
-                Bar::None => "",
-                _ if self.met => "met",
-                _ => "missed",
-            },
+            self.verdict(),
         )?;
         match &self.note {
             Some(note) => writeln!(f, "    {note}"),
@@ -220,7 +240,11 @@ impl fmt::Display for Row {
 
 /// The median, and between what the rounds lay.
 fn spread(sample: &Sample) -> String {
-    format!("{:.1} ({:.1}-{:.1})", sample.median, sample.lowest, sample.highest)
+    let digits = if sample.median.abs() < 10.0 { 2 } else { 1 };
+    format!(
+        "{:.digits$} ({:.digits$}-{:.digits$})",
+        sample.median, sample.lowest, sample.highest
+    )
 }
 
 #[cfg(test)]
@@ -228,24 +252,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_median_is_the_middle_one_or_between_the_two() {
-        assert_eq!(Sample::of(vec![3.0, 1.0, 2.0]).unwrap().median, 2.0);
-        assert_eq!(Sample::of(vec![4.0, 1.0, 3.0, 2.0]).unwrap().median, 2.5);
-        assert!(Sample::of(Vec::new()).is_err());
-    }
-
-    #[test]
-    fn a_slow_moment_of_the_machine_is_in_both_figures_of_a_round() {
-        let ours = Sample::of(vec![10.0, 20.0, 11.0]).unwrap();
-        let theirs = Sample::of(vec![10.0, 20.0, 10.0]).unwrap();
-        assert_eq!(ours.ratio_to(&theirs).unwrap(), 1.0);
-        assert_eq!(ours.less(&theirs).unwrap().rounds, [0.0, 0.0, 1.0]);
-    }
-
-    #[test]
     fn a_bar_is_met_at_the_bar_itself() {
         assert!(Bar::AtLeast(0.95).is_met(0.95) && !Bar::AtLeast(0.95).is_met(0.94));
         assert!(Bar::AtMost(1.3).is_met(1.3) && !Bar::AtMost(1.3).is_met(1.31));
         assert!(Bar::Within(0.25).is_met(0.75) && !Bar::Within(0.25).is_met(1.26));
+    }
+
+    #[test]
+    fn a_ratio_that_may_be_anything_is_not_reported() {
+        let one = || Sample::of(vec![1.0; 5]).unwrap();
+        let of = |ours: [f64; 5]| {
+            let ours = Sample::of(ours.to_vec()).unwrap();
+            Row::new(String::new(), "", ours, ("", one()), Bar::AtLeast(1.0)).unwrap()
+        };
+        let narrow = of([1.0, 1.05, 1.1, 1.05, 1.0]);
+        assert_eq!((narrow.ratio, narrow.met), (Some(1.05), Some(true)));
+        let wide = of([0.8, 1.0, 1.2, 1.0, 1.0]);
+        assert_eq!((wide.ratio, wide.met), (None, None));
+        assert_eq!(wide.interval, [0.8, 1.2]);
+        assert!(wide.to_string().contains("too noisy to say"));
     }
 }

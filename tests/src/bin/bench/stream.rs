@@ -1,4 +1,4 @@
-//! One TCP stream by iperf3 between two namespaces of a lab.
+//! TCP streams by iperf3 between two namespaces of a lab.
 
 use crate::Options;
 use anyhow::{Context as _, Result};
@@ -21,13 +21,14 @@ pub(crate) struct Stream<'a> {
     _server: Option<Background>,
 }
 
-/// How much a stream carries: a fifth of a second at the rates of namespaces, beside which getting going is nothing.
+/// How much is carried: a fifth of a second at the rates of namespaces, beside which getting going is nothing.
 const BYTES: &str = "512M";
+const QUICK_BYTES: &str = "256M";
 
 /// How often a stream is measured. Many short rounds: what else the machine does comes and goes within seconds, so it
 /// slows all that take turns in a round, or spoils few of them.
 pub(crate) fn rounds(options: &Options) -> u32 {
-    if options.quick { 10 } else { 60 }
+    if options.quick { 5 } else { 25 }
 }
 
 impl<'a> Stream<'a> {
@@ -59,9 +60,12 @@ impl<'a> Stream<'a> {
         }
     }
 
-    /// One run of the client: what the receiver has got.
-    pub(crate) fn gbit_per_second(&self, direction: Direction) -> Result<f64> {
-        let mut command = vec!["iperf3", "--json", "--client", &self.address, "--bytes", BYTES];
+    /// One run of the client with so many streams: what the receiver has got.
+    pub(crate) fn gbit_per_second(&self, direction: Direction, streams: u32, options: &Options) -> Result<f64> {
+        let bytes = if options.quick { QUICK_BYTES } else { BYTES };
+        let streams = streams.to_string();
+        let mut command = vec!["iperf3", "--json", "--client", &self.address, "--bytes", bytes];
+        command.extend(["--parallel", &streams]);
         if direction == Direction::FromServer {
             command.push("--reverse");
         }

@@ -107,6 +107,7 @@ fn edges<'a>(lookup: &Lookup<'a>, resources: &'a Resources) -> Parts {
     let mut plan = Plan::default();
     internet::compile_unassociated(resources, &mut plan);
     internet::compile_clients(lookup, resources, &mut plan);
+    balancer::compile_clients(resources, &mut plan);
     door::compile_unassociated(resources, &mut plan);
     parts.insert(INTERNET.to_owned(), Arc::new(plan));
     parts

@@ -1,6 +1,6 @@
 //! What is to be brought up.
 
-use crate::document::{Attachment, Guest, Resolved, Uplink};
+use crate::document::{Attachment, Guest, Integration, Resolved, Uplink};
 use crate::install::error::{Error, Result};
 use crate::install::guest::Addressing;
 use crate::install::names;
@@ -20,6 +20,7 @@ pub struct Deployment {
     /// One for every ENI.
     pub guests: Vec<Guest>,
     pub uplinks: Vec<Uplink>,
+    pub integrations: Vec<Integration>,
 }
 
 impl From<Resolved> for Deployment {
@@ -28,6 +29,7 @@ impl From<Resolved> for Deployment {
             resources,
             guests,
             uplinks,
+            integrations,
             warnings: _,
         }: Resolved,
     ) -> Self {
@@ -35,6 +37,7 @@ impl From<Resolved> for Deployment {
             resources: Arc::new(resources),
             guests,
             uplinks,
+            integrations,
         }
     }
 }

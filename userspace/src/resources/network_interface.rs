@@ -175,7 +175,10 @@ impl InterfaceType {
     /// Whether nobody is behind such an ENI: what arrives there goes on.
     #[must_use]
     pub const fn is_component(self) -> bool {
-        matches!(self, Self::NatGateway | Self::NetworkLoadBalancer | Self::VpcEndpoint)
+        matches!(
+            self,
+            Self::NatGateway | Self::NetworkLoadBalancer | Self::VpcEndpoint | Self::ApiGatewayManaged
+        )
     }
 
     /// Whether no group ever applies to such an ENI, which may then be in none (semantics 10.1, 16.1, 18.5).

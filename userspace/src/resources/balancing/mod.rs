@@ -5,6 +5,7 @@
 //! is missing has been told.
 
 mod endpoint;
+mod link;
 mod target;
 #[cfg(test)]
 pub(crate) mod tests;

@@ -123,6 +123,7 @@ reasons! {
     82 GATEWAY_ENDPOINT_PROTOCOL "GatewayEndpointProtocol" "endpoint" "VPCE_GATEWAY_PROTOCOL_RESTRICTION" "a gateway endpoint carries TCP and ICMP echo alone"
     83 GATEWAY_ENDPOINT_SOURCE "GatewayEndpointSource" "endpoint" "VPCE_GATEWAY_EGRESS_SOURCE_ADDRESS_RESTRICTION" "a gateway endpoint serves its own VPC alone"
     84 GATEWAY_ENDPOINT_TAKEN "GatewayEndpointTaken" "endpoint" "" "another VPC of this host has a client with the same address and port, and the service's answers to the two couldn't be told apart"
+    85 VPC_LINK_ONE_WAY    "VpcLinkOneWay" "balancer" "" "it answers nothing that has come by the VPC link, and nobody opens a connection to the service behind one"
 }
 
 impl DropReason {

@@ -52,6 +52,8 @@ pub mod eni_flag {
     /// There are load balancers in its VPC, of which it may be a target that sees its clients' addresses: its answers go back
     /// to the node, whoever has those.
     pub const BALANCED: u16 = 256;
+    /// The ENI of a VPC link: the agent sends by it, and nothing comes in but answers.
+    pub const LINK: u16 = 512;
 }
 
 /// Key of the table of subnets.

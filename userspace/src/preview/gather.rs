@@ -22,6 +22,9 @@ impl Preview {
     pub fn of(engine: &Engine, candidate: &Candidate, named: usize) -> install::Result<Self> {
         let before = engine.applied().map(|applied| &applied.deployment);
         let after = &candidate.deployment;
+        if let Some(before) = before {
+            after.check_follows(before)?;
+        }
         let (described, names) = before.map(describe).unwrap_or_default();
         let (described_after, mut all_names) = describe(after);
         let changes = changes(described, described_after);

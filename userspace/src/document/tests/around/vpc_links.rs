@@ -142,7 +142,10 @@ fn a_rest_link_has_a_load_balancer_of_its_own() {
     );
     rest(
         "{ targetArns: [legaci] }",
-        &["LoadBalancerNotFound: there is no load balancer \"legaci\""],
+        &[
+            "LoadBalancerNotFound: there is no load balancer \"legaci\"",
+            "BadRequestException: listener \"legacy\" is another load balancer's than the one that the VPC link leads to",
+        ],
     );
     refused(
         &[("integrations:\n", "  second: { targetArns: [legacy] }\nintegrations:\n")],

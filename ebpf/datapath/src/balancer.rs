@@ -129,6 +129,9 @@ pub fn come_in<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Resul
             walk.passage.step = step::NOTHING;
             return answer(stages, walk);
         }
+        if walk.far.flags & eni_flag::LINK != 0 {
+            return Err(DropReason::VPC_LINK_ONE_WAY);
+        }
     }
     let node = if is_endpoint { node_behind(stages, walk) } else { door };
     let port = walk.packet.dst_port;

@@ -6,7 +6,8 @@ use crate::api::{Code, Failure, Line};
 use crate::health::{Board, Checker};
 use crate::install::netns::Identity;
 use crate::install::state::Stage;
-use crate::install::{self, Adopted, Engine, EngineOptions, Progress};
+use crate::install::{self, Adopted, Aliases, Engine, EngineOptions, Progress};
+use crate::splice::{self, Splicer};
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
@@ -44,7 +45,8 @@ pub(super) struct Hand {
     options: EngineOptions,
     engine: Option<Engine>,
     checker: Checker,
-    /// What the checker was last told by.
+    splicer: Splicer,
+    /// What both were last told by.
     charged: Option<Charged>,
     stop: Arc<AtomicBool>,
 }
@@ -68,6 +70,7 @@ impl Worker {
                 options,
                 engine: None,
                 checker: Checker::new(board),
+                splicer: Splicer::default(),
                 charged: None,
                 stop,
             };
@@ -183,7 +186,7 @@ impl Hand {
         }
     }
 
-    /// Tells the checker whom to look after, if that may have changed.
+    /// Tells the checker whom to look after, and the splicer whom to let in, if that may have changed or could not be done.
     fn charge(&mut self) {
         let engine = self.engine.as_ref();
         let port = engine.and_then(Engine::service_port);
@@ -191,14 +194,23 @@ impl Hand {
             .and_then(Engine::applied)
             .map_or(0, |applied| applied.manifest.generation);
         let now = (generation, port.and_then(|port| port.identity));
-        if self.charged == Some(now) {
+        if self.charged == Some(now) && !self.splicer.is_incomplete() {
             return;
         }
-        let charges = engine.map_or_else(|| Ok(Vec::new()), Engine::charges);
-        match charges.and_then(|charges| self.checker.look_after(port, charges)) {
+        let aliases = engine.map_or_else(|| Ok(Aliases::default()), Engine::aliases);
+        let told = aliases.and_then(|aliases| {
+            self.checker.look_after(port, aliases.charges)?;
+            self.splicer.splice(port, aliases.splices)
+        });
+        match told {
             Ok(()) => self.charged = Some(now),
-            Err(error) => tracing::error!(%error, "targets can't be looked after"),
+            Err(error) => tracing::error!(%error, "targets can't be looked after, nor integrations be let in"),
         }
+    }
+
+    /// What is known of integrations.
+    pub(super) const fn doors(&self) -> &splice::Board {
+        self.splicer.board()
     }
 
     /// What is known of targets.

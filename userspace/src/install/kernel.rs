@@ -276,7 +276,9 @@ impl Datapath {
             return Ok(is_cutter.then(|| "the cutter".to_owned()));
         }
         let Some(eni) = self.eni(device)? else { return Ok(None) };
-        let kind = if eni.flags & (eni_flag::BALANCER | eni_flag::GATEWAY_BALANCER) != 0 {
+        let kind = if eni.flags & eni_flag::LINK != 0 {
+            "VPC link"
+        } else if eni.flags & (eni_flag::BALANCER | eni_flag::GATEWAY_BALANCER) != 0 {
             "load balancer"
         } else if eni.flags & (eni_flag::ENDPOINT | eni_flag::INSPECTION) != 0 {
             "endpoint"

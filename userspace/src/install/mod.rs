@@ -36,3 +36,4 @@ pub use error::{Error, Result};
 pub use history::{Manifest, ManifestFile, past, written};
 pub use kernel::{Datapath, LoadOptions};
 pub use progress::{Progress, Quiet, Watched};
+pub use service::Aliases;

@@ -32,13 +32,15 @@ pub(super) fn compile(lookup: &Lookup<'_>, vpc: &Objects<'_>, plan: &mut Plan) {
             InterfaceType::VpcEndpoint | InterfaceType::GatewayLoadBalancerEndpoint => {
                 compile_endpoint(lookup, eni, binding.device, plan);
             }
+            InterfaceType::ApiGatewayManaged => {}
             _ => continue,
         }
         insert_addresses(eni, binding.device, plan);
     }
 }
 
-/// A component's addresses: a node's stand for clients that targets don't see, and all have one they are called by.
+/// A component's addresses: a node's stand for clients that targets don't see, a VPC link's for the service, and all have one
+/// they are called by.
 fn insert_addresses(eni: &NetworkInterface, device: Device, plan: &mut Plan) {
     let key = EniKey { bank: Bank(0), device };
     let addresses: Vec<_> = eni.private_ip_addresses.iter().copied().map(Ip4::from).collect();

@@ -74,6 +74,7 @@ fn place(told: &str, topology: &Topology) -> String {
         ("NAT gateway ", InterfaceType::NatGateway),
         ("load balancer ", InterfaceType::NetworkLoadBalancer),
         ("endpoint ", InterfaceType::VpcEndpoint),
+        ("VPC link ", InterfaceType::ApiGatewayManaged),
     ];
     let mut found = kinds.into_iter().filter_map(|(name, kind)| {
         let address = told.strip_prefix(name)?.parse::<IpAddr>().ok()?;

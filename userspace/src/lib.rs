@@ -8,6 +8,7 @@ pub mod document;
 pub mod export;
 pub mod flows;
 pub mod health;
+pub mod herald;
 pub mod install;
 pub mod integration;
 pub mod monitor;

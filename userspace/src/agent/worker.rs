@@ -4,6 +4,7 @@
 use super::{systemd, work};
 use crate::api::{Code, Failure, Line};
 use crate::health::{Board, Checker};
+use crate::herald::Herald;
 use crate::install::netns::Identity;
 use crate::install::state::Stage;
 use crate::install::{self, Adopted, Aliases, Engine, EngineOptions, Progress};
@@ -46,7 +47,8 @@ pub(super) struct Hand {
     engine: Option<Engine>,
     checker: Checker,
     splicer: Splicer,
-    /// What both were last told by.
+    herald: Herald,
+    /// What all of them were last told by.
     charged: Option<Charged>,
     stop: Arc<AtomicBool>,
 }
@@ -71,6 +73,7 @@ impl Worker {
                 engine: None,
                 checker: Checker::new(board),
                 splicer: Splicer::default(),
+                herald: Herald::default(),
                 charged: None,
                 stop,
             };
@@ -186,7 +189,8 @@ impl Hand {
         }
     }
 
-    /// Tells the checker whom to look after, and the splicer whom to let in, if that may have changed or could not be done.
+    /// Tells the checker whom to look after, the splicer whom to let in, and the herald whom to tell of clients, if that may have
+    /// changed or could not be done.
     fn charge(&mut self) {
         let engine = self.engine.as_ref();
         let port = engine.and_then(Engine::service_port);
@@ -200,11 +204,14 @@ impl Hand {
         let aliases = engine.map_or_else(|| Ok(Aliases::default()), Engine::aliases);
         let told = aliases.and_then(|aliases| {
             self.checker.look_after(port, aliases.charges)?;
-            self.splicer.splice(port, aliases.splices)
+            self.splicer.splice(port, aliases.splices)?;
+            self.herald.tell(port, aliases.orders)
         });
         match told {
             Ok(()) => self.charged = Some(now),
-            Err(error) => tracing::error!(%error, "targets can't be looked after, nor integrations be let in"),
+            Err(error) => {
+                tracing::error!(%error, "targets can't be looked after or told of clients, nor integrations be let in")
+            }
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod banks;
 mod batch;
+mod clients;
 mod clock;
 mod count;
 mod devices;
@@ -22,6 +23,7 @@ mod tables;
 mod uplink;
 
 pub use banks::Learned;
+pub use clients::{Client, Clients};
 pub use count::{Counters, DropCause, EniCounters};
 pub use events::Events;
 pub use fill::TableFill;

@@ -2,9 +2,10 @@
 //! it, in there it is an *alias*, which the datapath makes what a load balancer's node, or a VPC link's network interface, sends
 //! to the guest. So an ordinary socket reaches any tenant, as far as groups, NACLs and routes let that one.
 //!
-//! It is there while there are targets to be looked after, or integrations, also where no agent runs.
+//! It is there while there are targets to be looked after or told of clients, or integrations, also where no agent runs.
 
 use crate::health::{self, Charge, Subject};
+use crate::herald::{self, Orders};
 use crate::install::annex::{self, AnnexState, Purpose};
 use crate::install::deployment::Deployment;
 use crate::install::error::Result;
@@ -57,7 +58,9 @@ fn settle() -> Result<()> {
     netlink.add_address(&end, IpNet::from(IpAddr::V4(OWN)))?;
     netlink.set_neighbour(&end, ROUTER.into(), Mac::ROUTER)?;
     let aliases = Ipv4Net::new_assert(BLOCK, BLOCK_LEN).into();
-    netlink.add_route(&end, aliases, ROUTER.into(), OWN.into(), true)
+    netlink.add_route(&end, aliases, ROUTER.into(), OWN.into(), true)?;
+    // What comes for a target, in whose place the agent speaks to the client, is for its address.
+    netlink.take_all_of(&end)
 }
 
 /// Where the datapath has it.
@@ -74,7 +77,8 @@ pub(crate) fn is_whole(port: &AnnexState, datapath: &Datapath, netlink: &Netlink
 pub(super) fn is_needed(deployment: &Deployment) -> bool {
     let resources = &deployment.resources;
     let mut integrations = deployment.integrations.iter();
-    integrations.any(|one| integration::hops(resources, one).is_ok())
+    herald::pairs(resources).next().is_some()
+        || integrations.any(|one| integration::hops(resources, one).is_ok())
         || health::subjects(resources)
             .iter()
             .any(|subject| subject.address.is_ipv4())
@@ -92,6 +96,8 @@ pub struct Aliases {
     pub(crate) charges: Vec<Charge>,
     /// Where it lets processes of the host in. Those whose link carries nothing aren't among them.
     pub(crate) splices: Vec<Splice>,
+    /// Whom it tells of clients. Who these are is for the datapath to say.
+    pub(crate) orders: Orders,
 }
 
 impl Aliases {
@@ -112,7 +118,10 @@ impl Aliases {
             .filter_map(|one| Some((one, integration::hops(resources, one).ok()?)))
             .collect();
         let hops = ways.iter().flat_map(|(_, hops)| hops);
-        let given = give_out(subjects.iter().filter_map(meaning).chain(hops.filter_map(way)));
+        let pair = |(eni, address): (&str, Ipv4Addr)| Some((*devices.get(eni)?, Ip4::from(address)));
+        let pairs = herald::pairs(resources).filter_map(pair);
+        let meanings = subjects.iter().filter_map(meaning).chain(hops.filter_map(way));
+        let given = give_out(meanings.chain(pairs));
         let entries = given.iter().map(|(&(from, address), &alias)| {
             let entry = AliasEntry { from, address };
             (Ip4::from(alias), entry)
@@ -129,8 +138,13 @@ impl Aliases {
             behind: hops.iter().filter_map(behind).collect(),
             connections: integration.connections,
         });
+        let mut orders = Orders::of(resources, &devices);
+        if !orders.ports.is_empty() {
+            orders.aliases.clone_from(&given);
+        }
         Self {
             entries,
+            orders,
             splices: splices.collect(),
             charges: charges.collect(),
         }

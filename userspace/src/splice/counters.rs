@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 /// Written by the thread that splices, read by whoever asks. Each number is right by itself, not all of them together.
 #[derive(Debug, Default)]
-pub(super) struct Counters {
+pub(crate) struct Counters {
     pub(super) accepted: AtomicU64,
     pub(super) open: AtomicU64,
     pub(super) refused: AtomicU64,

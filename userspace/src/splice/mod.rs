@@ -14,4 +14,7 @@ mod stream;
 mod tests;
 
 pub use counters::Counted;
+pub(crate) use counters::Counters;
+pub(crate) use splicer::room;
 pub use splicer::{Board, Splice, Splicer, State};
+pub(crate) use stream::carry_from;

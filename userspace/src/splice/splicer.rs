@@ -220,7 +220,7 @@ async fn attend_all(mut told: watch::Receiver<Doors>, room: usize) {
 
 /// How many connections there may be together: each takes two of the files that a process may have open, and half of those are
 /// for everything else. The soft limit, which is for programs that can't count above 1024, is raised first.
-fn room() -> usize {
+pub(crate) fn room() -> usize {
     const MOST: u64 = 65_536;
     const LEAST: u64 = 1024;
     let files = match getrlimit(Resource::RLIMIT_NOFILE) {

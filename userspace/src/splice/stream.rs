@@ -44,7 +44,21 @@ impl Client {
 
 /// Carries a connection to the first of these who answers.
 pub(super) async fn carry(client: Client, behind: &[SocketAddr], counters: &Counters) {
-    let mut stream = match connect(behind).await {
+    carry_with(client, behind, &[], counters).await;
+}
+
+/// Carries a connection to somebody who is told something first.
+pub(crate) async fn carry_from(client: TcpStream, behind: SocketAddr, told: &[u8], counters: &Counters) {
+    carry_with(Client::Tcp(client), &[behind], told, counters).await;
+}
+
+async fn carry_with(client: Client, behind: &[SocketAddr], told: &[u8], counters: &Counters) {
+    let connected = connect(behind).await;
+    let connected = match connected {
+        Ok(mut stream) => tell(&mut stream, told).await.map(|()| stream),
+        Err(why) => Err(why),
+    };
+    let mut stream = match connected {
         Ok(stream) => stream,
         Err(why) => {
             counters.fails(why);
@@ -81,6 +95,10 @@ async fn connect(behind: &[SocketAddr]) -> Result<TcpStream, String> {
         }
     }
     Err(why)
+}
+
+async fn tell(stream: &mut TcpStream, told: &[u8]) -> Result<(), String> {
+    stream.write_all(told).await.map_err(|error| error.to_string())
 }
 
 fn prepare(stream: &TcpStream) -> io::Result<()> {

@@ -9,6 +9,7 @@ use crate::install::progress::Progress;
 use crate::install::service::Aliases;
 use crate::install::state::Stage;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 impl Engine {
     /// The service port, if there is one.
@@ -23,11 +24,14 @@ impl Engine {
             return Ok(Aliases::default());
         };
         let bindings = bindings(state.guests.iter());
-        let aliases = match &state.service {
+        let mut aliases = match &state.service {
             Some(_) => Aliases::of(&applied.deployment, &bindings),
             None => Aliases::default(),
         };
         datapath.set_aliases(&aliases.entries)?;
+        if !aliases.orders.ports.is_empty() {
+            aliases.orders.clients = Some(Arc::new(datapath.clients()?));
+        }
         Ok(aliases)
     }
 

@@ -88,7 +88,7 @@ const NO_SCRATCH: u32 = DropReason::NO_SCRATCH.0 as u32;
 
 macro_rules! family {
     ($ip:ty, $walk:ident $leave:ident $group_egress:ident $group_ingress:ident $classify:ident $nacl:ident
-     $internet_out:ident $internet_in:ident $endpoint_out:ident $endpoint_in:ident $answers_client:ident $nat_out:ident $nat_in:ident $nat_send:ident $balance:ident $probe:ident $choose:ident $connect:ident $forward:ident $return_to_node:ident $inspect:ident $check_returned:ident $wrap:ident $give_back:ident $answer_nat:ident $is_live:ident
+     $internet_out:ident $internet_in:ident $endpoint_out:ident $endpoint_in:ident $answers_client:ident $nat_out:ident $nat_in:ident $nat_send:ident $balance:ident $probe:ident $answer_client:ident $choose:ident $connect:ident $forward:ident $return_to_node:ident $inspect:ident $check_returned:ident $wrap:ident $give_back:ident $answer_nat:ident $is_live:ident
      $find_port:ident $bind:ident $unbind:ident $cross:ident $transit:ident $refuse:ident $write_refusal:ident
      $translate:ident $clamp:ident $resume:ident $commit:ident $promote:ident $replace:ident $displace:ident
      $examine:ident $reclaim:ident $retire:ident $neighbor:ident $options:ident $quote:ident $parse:ident) => {
@@ -108,6 +108,7 @@ macro_rules! family {
         wrapper!($nat_send, Walk<$ip>, nat::send, NO_SCRATCH);
         wrapper!($balance, Walk<$ip>, balancer::come_in, NO_SCRATCH);
         wrapper!($probe, Walk<$ip>, balancer::probe, NO_SCRATCH);
+        wrapper!($answer_client, Walk<$ip>, balancer::answer_client, NO_SCRATCH);
         wrapper!($choose, Walk<$ip>, balancer::choose, NO_SCRATCH);
         wrapper!($connect, Walk<$ip>, balancer::connect, NO_SCRATCH);
         wrapper!($forward, Walk<$ip>, balancer::forward, NO_SCRATCH);
@@ -334,6 +335,11 @@ macro_rules! family {
             }
 
             #[inline(always)]
+            fn answer_client(&self, walk: &mut Walk<$ip>) -> DropReason {
+                reason($answer_client(walk))
+            }
+
+            #[inline(always)]
             fn choose(&self, walk: &mut Walk<$ip>) -> DropReason {
                 reason($choose(walk))
             }
@@ -503,13 +509,13 @@ macro_rules! family {
 
 family!(
     Ip4, walk4 leave4 group_egress4 group_ingress4 classify4 nacl4
-    internet_out4 internet_in4 endpoint_out4 endpoint_in4 answers_client4 nat_out4 nat_in4 nat_send4 balance4 probe4 choose4 connect4 forward4 return_to_node4 inspect4 check_returned4 wrap4 give_back4 answer_nat4 is_live4 find_port4 bind4 unbind4 cross4
+    internet_out4 internet_in4 endpoint_out4 endpoint_in4 answers_client4 nat_out4 nat_in4 nat_send4 balance4 probe4 answer_client4 choose4 connect4 forward4 return_to_node4 inspect4 check_returned4 wrap4 give_back4 answer_nat4 is_live4 find_port4 bind4 unbind4 cross4
     transit4 refuse4 write_refusal4 translate4 clamp4 resume4 commit4 promote4 replace4 displace4
     examine4 reclaim4 retire4 neighbor4 options4 quote4 parse4
 );
 family!(
     Ip6, walk6 leave6 group_egress6 group_ingress6 classify6 nacl6
-    internet_out6 internet_in6 endpoint_out6 endpoint_in6 answers_client6 nat_out6 nat_in6 nat_send6 balance6 probe6 choose6 connect6 forward6 return_to_node6 inspect6 check_returned6 wrap6 give_back6 answer_nat6 is_live6 find_port6 bind6 unbind6 cross6
+    internet_out6 internet_in6 endpoint_out6 endpoint_in6 answers_client6 nat_out6 nat_in6 nat_send6 balance6 probe6 answer_client6 choose6 connect6 forward6 return_to_node6 inspect6 check_returned6 wrap6 give_back6 answer_nat6 is_live6 find_port6 bind6 unbind6 cross6
     transit6 refuse6 write_refusal6 translate6 clamp6 resume6 commit6 promote6 replace6 displace6
     examine6 reclaim6 retire6 neighbor6 options6 quote6 parse6
 );

@@ -42,6 +42,8 @@ pub mod listener_flag {
     pub const WITHOUT_PORTS: u16 = 4;
     /// What has the same addresses does.
     pub const ADDRESSES_ALONE: u16 = 8;
+    /// Targets are told the client by a header in front of the stream, which the agent writes: it stands between the two.
+    pub const TELLS_CLIENT: u16 = 32;
     /// A flow gets another appliance when its own takes no more.
     pub const REBALANCES: u16 = 16;
 }

@@ -129,6 +129,7 @@ reasons! {
     88 GENEVE_MISMATCH "GeneveMismatch" "gateway_balancer" "X_GWLB_OPTIONS_MISMATCH" "an appliance gave back something else than it got: another header, other options, or another flow's packet"
     89 GENEVE_PROTOCOL "GeneveProtocol" "gateway_balancer" "GWLB_PROTOCOL_RESTRICTION" "a Gateway Load Balancer's node takes nothing but GENEVE from its appliances: whole packets of UDP to port 6081"
     90 NO_FINISHER "NoFinisher" "gateway_balancer" "" "the finisher is gone, by way of which packets go to appliances and come back"
+    91 VPC_LINK_ONE_WAY    "VpcLinkOneWay" "balancer" "" "it answers nothing that has come by the VPC link, and nobody opens a connection to the service behind one"
 }
 
 impl DropReason {

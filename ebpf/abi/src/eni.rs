@@ -56,6 +56,8 @@ pub mod eni_flag {
     pub const INSPECTION: u16 = 512;
     /// The ENI of a Gateway Load Balancer's node: appliances give packets back to it.
     pub const GATEWAY_BALANCER: u16 = 1024;
+    /// The ENI of a VPC link: the agent sends by it, and nothing comes in but answers.
+    pub const LINK: u16 = 2048;
 }
 
 /// Key of the table of subnets.

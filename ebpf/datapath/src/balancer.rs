@@ -14,7 +14,7 @@ pub(crate) use answer::leave_target;
 pub use answer::returns;
 pub use choice::{choose, connect};
 pub(crate) use probe::launch;
-pub use probe::probe;
+pub use probe::{answer_client, probe};
 
 use crate::family::Family;
 use crate::nat;
@@ -23,7 +23,7 @@ use crate::security_group;
 use crate::stages::Stages;
 use crate::walk::Walk;
 use crate::{TablesOf, eni};
-use groundplane_abi::balancer::{EndpointEntry, ListenerEntry, ListenerKey, TargetKey, endpoint_flag};
+use groundplane_abi::balancer::{EndpointEntry, ListenerEntry, ListenerKey, TargetKey, endpoint_flag, listener_flag};
 use groundplane_abi::eni::{EniKey, eni_flag};
 use groundplane_abi::flow::FlowKey;
 use groundplane_abi::nacl::direction;
@@ -55,6 +55,12 @@ impl Passage {
     const fn is_listened_to(&self) -> bool {
         self.listener.group.0 != 0
     }
+
+    /// Whether the agent takes the connection, and makes another one to the target.
+    #[inline(always)]
+    const fn tells_client(&self) -> bool {
+        self.listener.flags & listener_flag::TELLS_CLIENT != 0
+    }
 }
 
 /// What is left to be done with a packet at a load balancer.
@@ -65,6 +71,8 @@ mod step {
     pub(super) const GO_ON: u32 = 1;
     /// A target is chosen.
     pub(super) const CONNECT: u32 = 2;
+    /// It is the agent's answer to a client, whose mapping is in the walk.
+    pub(super) const ANSWER: u32 = 3;
 }
 
 /// The packet has arrived at a node or at an endpoint, and goes on from a node, or to a client. Each stage by itself, since
@@ -85,12 +93,28 @@ pub(crate) fn pass<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> R
 #[inline(always)]
 fn go_to_target<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<(), DropReason> {
     if walk.passage.step == step::CONNECT {
-        if walk.passage.returns == Device::NONE && !stages.find_port(walk) {
-            return Err(DropReason::BALANCER_PORTS_EXHAUSTED);
+        if walk.passage.returns == Device::NONE {
+            find_port(stages, walk)?;
         }
         stages.connect(walk).check()?;
     }
     stages.forward(walk).check()
+}
+
+/// A port of the node's stands for the client; or one that the agent sees, if it is to tell the target.
+#[inline(always)]
+fn find_port<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<(), DropReason> {
+    let node = walk.at;
+    if walk.passage.tells_client() {
+        walk.at = Device::SERVICE;
+    }
+    let is_found = stages.find_port(walk);
+    walk.at = node;
+    if is_found {
+        Ok(())
+    } else {
+        Err(DropReason::BALANCER_PORTS_EXHAUSTED)
+    }
 }
 
 /// Finds out whose the packet is, and whether it may pass.
@@ -104,6 +128,9 @@ pub fn come_in<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Resul
         if nat::is_known(stages, walk, &key) {
             walk.passage.step = step::NOTHING;
             return answer(stages, walk);
+        }
+        if walk.far.flags & eni_flag::LINK != 0 {
+            return Err(DropReason::VPC_LINK_ONE_WAY);
         }
     }
     let node = if is_endpoint { node_behind(stages, walk) } else { door };
@@ -158,7 +185,8 @@ const fn begins<I: Family>(walk: &Walk<I>) -> bool {
     walk.packet.protocol != protocol::TCP || walk.packet.opens()
 }
 
-/// Sends the packet to the target of the mapping in the walk, as from an ENI with the node's groups (semantics 4.1, 13.8).
+/// Sends the packet to the target of the mapping in the walk, as from an ENI with the node's groups (semantics 4.1, 13.8); or to
+/// the agent, whose own packets to the target the groups are then asked about.
 pub fn forward<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<(), DropReason> {
     if walk.packet.has(packet_flag::ICMP_ERROR) {
         become_error(walk)?;
@@ -167,11 +195,25 @@ pub fn forward<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Resul
         let listener = walk.passage.listener;
         remember(walk, &listener);
     }
+    if I::VERSION == 4 && walk.mapping.becomes.device() == Device::SERVICE {
+        return to_agent(walk);
+    }
     let groups = walk.far.group_set;
     go_on(stages, walk, groups)?;
     if walk.passage.step == step::CONNECT {
         security_group::let_out(stages, walk, groups)?;
     }
+    Ok(())
+}
+
+#[inline(always)]
+fn to_agent<I: Family>(walk: &mut Walk<I>) -> Result<(), DropReason> {
+    if walk.packet.has(packet_flag::ICMP_ERROR) {
+        return Err(DropReason::BALANCER_PROTOCOL);
+    }
+    walk.left = walk.at;
+    walk.is_elsewhere = 1;
+    walk.arrival = Device::SERVICE;
     Ok(())
 }
 

@@ -130,6 +130,11 @@ pub trait Stages<I: Family>: TablesOf<I> + Sized {
         reason(balancer::probe(self, walk))
     }
 
+    /// See [`balancer::answer_client`].
+    fn answer_client(&self, walk: &mut Walk<I>) -> DropReason {
+        reason(balancer::answer_client(self, walk))
+    }
+
     /// See [`balancer::choose`].
     fn choose(&self, walk: &mut Walk<I>) -> DropReason {
         reason(balancer::choose(self, walk))

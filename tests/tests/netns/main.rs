@@ -25,6 +25,7 @@ mod update;
 mod upgrade;
 mod uplink;
 mod verbs;
+mod vpc_links;
 
 use anyhow::{Context, Result, ensure};
 use groundplane::install::{Engine, EngineOptions, LoadOptions, Quiet};

@@ -1,6 +1,6 @@
 //! Semantics 13 and 14: what the datapath has once got wrong about load balancers and endpoints.
 
-use groundplane_abi::DropReason;
+use groundplane_abi::{Device, DropReason, Mac};
 use groundplane_tests::packet::{Packet, Parsed, ROUTER, flag};
 use groundplane_tests::topology::{Topology, address, all, tcp};
 use groundplane_tests::twin::{Heard, Twin};
@@ -237,4 +237,43 @@ fn a_client_speaks_to_a_target_by_one_node_at_a_time() {
         room.send("p1", ask("10.0.2.51")),
         Heard::Dropped(DropReason::BALANCER_PORTS_EXHAUSTED)
     );
+}
+
+/// 13.7: the agent takes the connection in the target's place, seen from an address of its own; what it answers comes from the
+/// door that the client has spoken to.
+#[test]
+fn a_client_of_whom_targets_are_told_is_connected_to_the_agent() {
+    let mut room = Room::with(|t0| {
+        t0.group_attribute("web", "proxy_protocol_v2.enabled", "true")
+            .group_attribute("targets-P", "proxy_protocol_v2.enabled", "true");
+    });
+    for (guest, from, door) in [("p1", P1, (NODE, 80)), ("a1", "10.0.1.10", ("10.0.1.70", 443))] {
+        let ports = [4000, 4001].map(|port| {
+            let syn = between(segment(flag::SYN), (from, port), door);
+            let heard = room.send(guest, syn);
+            let Heard::Delivered {
+                to: Device::SERVICE,
+                frame,
+            } = heard
+            else {
+                panic!("{heard:?}");
+            };
+            let seen = Parsed::read(&frame).expect("it is whole");
+            assert_eq!(seen.src.0, address("100.64.0.3"));
+            let answer = segment(flag::SYN | flag::ACK)
+                .ip_from(seen.dst.0, seen.ports.1)
+                .ip_to(seen.src.0, seen.ports.0);
+            let frame = answer.from_mac(Mac::SERVICE.0).to_mac(ROUTER).build();
+            let (back, _) = room.twin.send(Device::SERVICE, &frame, false);
+            let (who, got) = room.arrived(&back);
+            assert_eq!(who, guest);
+            assert_eq!((got.src.0, got.ports), (address(door.0), (door.1, port)));
+            seen.ports.0
+        });
+        assert_ne!(ports[0], ports[1], "who is who can be told");
+    }
+    let stray = between(segment(flag::ACK), ("10.0.1.12", 8080), ("100.64.0.3", 5000));
+    let frame = stray.from_mac(Mac::SERVICE.0).to_mac(ROUTER).build();
+    let (heard, _) = room.twin.send(Device::SERVICE, &frame, false);
+    assert_eq!(heard, Heard::Dropped(DropReason::NO_OWNER));
 }

@@ -28,6 +28,7 @@ pub(super) fn routes(shared: Shared) -> Router {
         .route("/v1/resources", get(resources))
         .route("/v1/generations", get(generations))
         .route("/v1/target-health", get(target_health))
+        .route("/v1/integrations", get(integrations))
         .route("/v1/flows", get(flows))
         .route("/v1/events", get(events::events))
         .route("/v1/plan", post(plan))
@@ -97,6 +98,11 @@ async fn generations(State(shared): State<Shared>) -> Answer {
 /// How targets of load balancers are.
 async fn target_health(State(shared): State<Shared>) -> Answer {
     Ok(answer::value(&ask(&shared, work::target_health).await?))
+}
+
+/// How it stands with integrations.
+async fn integrations(State(shared): State<Shared>) -> Answer {
+    Ok(answer::value(&ask(&shared, work::integrations).await?))
 }
 
 /// Live connections, one on a line.

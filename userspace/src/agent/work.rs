@@ -8,6 +8,7 @@ use crate::export;
 use crate::health::{Found, TargetHealthReport};
 use crate::install::kernel::Upgrade;
 use crate::install::{Applied, ApplyOptions, Candidate, Engine, Error, Manifest, Rebound, Whereabouts};
+use crate::integration::{self, IntegrationReport};
 use crate::preview::Preview;
 use serde_json::{Map, Value, json};
 use std::path::PathBuf;
@@ -214,6 +215,22 @@ pub(super) fn target_health(hand: &mut Hand) -> Result<TargetHealthReport, Failu
     Ok(TargetHealthReport::of(
         &applied.deployment.resources,
         Found::ByAgent(&board),
+    ))
+}
+
+/// How it stands with the integrations in force.
+pub(super) fn integrations(hand: &mut Hand) -> Result<IntegrationReport, Failure> {
+    let board = hand.doors().clone();
+    let deployment = &hand
+        .engine()
+        .map_err(failure)?
+        .applied()
+        .ok_or_else(nothing)?
+        .deployment;
+    Ok(IntegrationReport::of(
+        &deployment.resources,
+        &deployment.integrations,
+        integration::Found::ByAgent(&board),
     ))
 }
 

@@ -4,9 +4,11 @@
 use super::{systemd, work};
 use crate::api::{Code, Failure, Line};
 use crate::health::{Board, Checker};
+use crate::herald::Herald;
 use crate::install::netns::Identity;
 use crate::install::state::Stage;
-use crate::install::{self, Adopted, Engine, EngineOptions, Progress};
+use crate::install::{self, Adopted, Aliases, Engine, EngineOptions, Progress};
+use crate::splice::{self, Splicer};
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
@@ -44,7 +46,9 @@ pub(super) struct Hand {
     options: EngineOptions,
     engine: Option<Engine>,
     checker: Checker,
-    /// What the checker was last told by.
+    splicer: Splicer,
+    herald: Herald,
+    /// What all of them were last told by.
     charged: Option<Charged>,
     stop: Arc<AtomicBool>,
 }
@@ -68,6 +72,8 @@ impl Worker {
                 options,
                 engine: None,
                 checker: Checker::new(board),
+                splicer: Splicer::default(),
+                herald: Herald::default(),
                 charged: None,
                 stop,
             };
@@ -183,7 +189,8 @@ impl Hand {
         }
     }
 
-    /// Tells the checker whom to look after, if that may have changed.
+    /// Tells the checker whom to look after, the splicer whom to let in, and the herald whom to tell of clients, if that may have
+    /// changed or could not be done.
     fn charge(&mut self) {
         let engine = self.engine.as_ref();
         let port = engine.and_then(Engine::service_port);
@@ -191,14 +198,26 @@ impl Hand {
             .and_then(Engine::applied)
             .map_or(0, |applied| applied.manifest.generation);
         let now = (generation, port.and_then(|port| port.identity));
-        if self.charged == Some(now) {
+        if self.charged == Some(now) && !self.splicer.is_incomplete() {
             return;
         }
-        let charges = engine.map_or_else(|| Ok(Vec::new()), Engine::charges);
-        match charges.and_then(|charges| self.checker.look_after(port, charges)) {
+        let aliases = engine.map_or_else(|| Ok(Aliases::default()), Engine::aliases);
+        let told = aliases.and_then(|aliases| {
+            self.checker.look_after(port, aliases.charges)?;
+            self.splicer.splice(port, aliases.splices)?;
+            self.herald.tell(port, aliases.orders)
+        });
+        match told {
             Ok(()) => self.charged = Some(now),
-            Err(error) => tracing::error!(%error, "targets can't be looked after"),
+            Err(error) => {
+                tracing::error!(%error, "targets can't be looked after or told of clients, nor integrations be let in")
+            }
         }
+    }
+
+    /// What is known of integrations.
+    pub(super) const fn doors(&self) -> &splice::Board {
+        self.splicer.board()
     }
 
     /// What is known of targets.

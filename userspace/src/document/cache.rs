@@ -79,6 +79,7 @@ impl Cache {
             mut resources,
             guests,
             uplinks,
+            integrations,
             parts,
         } = whole;
         dump.said.complete(&mut resources);
@@ -87,6 +88,7 @@ impl Cache {
             resources,
             guests,
             uplinks,
+            integrations,
             warnings: problems.into_diagnostics(&map),
         }))
     }

@@ -19,6 +19,11 @@ pub(super) fn is_id(prefix: &str, text: &str) -> bool {
     digits.is_some_and(|digits| matches!(digits.len(), 8 | 17) && digits.bytes().all(is_digit))
 }
 
+/// The MAC address of a network interface whose address nobody sees.
+pub(crate) fn mac(network_interface_id: &str) -> Mac {
+    Macs::default().of(network_interface_id)
+}
+
 /// The MAC addresses given out so far.
 #[derive(Debug, Default)]
 pub(super) struct Macs(HashSet<Mac>);

@@ -9,6 +9,7 @@ mod dump;
 mod family;
 mod fields;
 pub(crate) mod ids;
+mod integration;
 mod json;
 mod json_schema;
 mod names;
@@ -23,11 +24,12 @@ mod tests;
 mod tree;
 mod uplink;
 
-pub(crate) use ids::id as derived_id;
+pub(crate) use ids::{id as derived_id, mac as derived_mac};
 pub(crate) use resolve::derived;
 
 pub use cache::Cache;
 pub use diagnostic::{Diagnostic, Diagnostics, Place, Severity};
+pub use integration::{CONNECTIONS, Integration, IntegrationTarget, Listen};
 pub use json_schema::json_schema;
 pub use source::{LoadError, MAX_LEN, Source, load};
 pub use uplink::{Announce, HOST_ADDRESS, HOST_IPV6_ADDRESS, Uplink, UplinkKind, Xdp};
@@ -42,6 +44,7 @@ pub struct Resolved {
     pub guests: Vec<Guest>,
     /// One at most.
     pub uplinks: Vec<Uplink>,
+    pub integrations: Vec<Integration>,
     /// What AWS would accept as well, but hardly does what it is meant to do.
     pub warnings: Diagnostics,
 }

@@ -3,6 +3,7 @@
 use super::check::{Cause, Outcome};
 use super::settings::{Protocol, Settings};
 use super::tls;
+use crate::herald::LOCAL;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
@@ -28,7 +29,10 @@ pub(super) async fn probe(behind: IpAddr, known_as: IpAddr, settings: &Settings)
 }
 
 async fn look(behind: IpAddr, known_as: IpAddr, settings: &Settings) -> io::Result<Outcome> {
-    let stream = TcpStream::connect(SocketAddr::new(behind, settings.port)).await?;
+    let mut stream = TcpStream::connect(SocketAddr::new(behind, settings.port)).await?;
+    if settings.has_header {
+        stream.write_all(&LOCAL).await?;
+    }
     let host = SocketAddr::new(known_as, settings.port);
     match settings.protocol {
         Protocol::Tcp => Ok(Outcome::Passed),

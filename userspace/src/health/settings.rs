@@ -26,6 +26,8 @@ pub struct Settings {
     /// How many checks in a row make a target healthy again, and how many unhealthy.
     pub healthy_threshold: u32,
     pub unhealthy_threshold: u32,
+    /// Whether a header comes first, as in front of clients' streams (semantics 13.7).
+    pub has_header: bool,
 }
 
 impl Settings {
@@ -55,6 +57,7 @@ impl Settings {
             timeout: seconds(group.health_check_timeout_seconds, timeout, 2, 120),
             healthy_threshold: number(group.healthy_threshold_count, 5, 2, 10),
             unhealthy_threshold: number(group.unhealthy_threshold_count, 2, 2, 10),
+            has_header: group.has_proxy_protocol(),
         }
     }
 }

@@ -1,15 +1,15 @@
 //! What is to be brought up.
 
-use crate::document::{Attachment, Guest, Resolved, Uplink};
+use crate::document::{Attachment, Guest, Integration, Resolved, Uplink};
 use crate::install::error::{Error, Result};
 use crate::install::guest::Addressing;
 use crate::install::names;
 use crate::install::state::{GuestState, Named, Place};
 use crate::plan::{Binding, GuestKind};
-use crate::resources::{NetworkAcl, NetworkInterface, Resources, SecurityGroup, Subnet, Vpc};
+use crate::resources::{NetworkAcl, NetworkInterface, Resources, SecurityGroup, Subnet, Vpc, VpcLink};
 use groundplane_abi::Device;
 use ipnet::Ipv4Net;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
@@ -20,6 +20,7 @@ pub struct Deployment {
     /// One for every ENI.
     pub guests: Vec<Guest>,
     pub uplinks: Vec<Uplink>,
+    pub integrations: Vec<Integration>,
 }
 
 impl From<Resolved> for Deployment {
@@ -28,6 +29,7 @@ impl From<Resolved> for Deployment {
             resources,
             guests,
             uplinks,
+            integrations,
             warnings: _,
         }: Resolved,
     ) -> Self {
@@ -35,11 +37,25 @@ impl From<Resolved> for Deployment {
             resources: Arc::new(resources),
             guests,
             uplinks,
+            integrations,
         }
     }
 }
 
 impl Deployment {
+    /// What API Gateway lets nobody change once it is made (semantics 17.2): where a VPC link is.
+    pub(crate) fn check_follows(&self, before: &Self) -> Result<()> {
+        let place =
+            |link: &VpcLink| [link.subnet_ids.clone(), link.security_group_ids.clone()].map(BTreeSet::from_iter);
+        let is_moved = |link: &&VpcLink| {
+            let mut old = before.resources.vpc_links.iter();
+            let old = old.find(|old| old.vpc_link_id == link.vpc_link_id);
+            old.is_some_and(|old| place(old) != place(link))
+        };
+        let moved = self.resources.vpc_links.iter().filter(is_moved);
+        Error::collect(moved.map(|link| Error::ImmutableLink(link.name.clone())).collect())
+    }
+
     /// What is to be there for each ENI, in the order of the document. Pins are given when it is made.
     pub(crate) fn guest_states(&self) -> Result<Vec<GuestState>> {
         let lookup = Lookup::of(&self.resources);

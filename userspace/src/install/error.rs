@@ -90,6 +90,11 @@ pub enum Error {
     StateVersion { path: PathBuf, found: u32 },
     #[error("{} exists already and is not ours; if nothing uses it, remove it, else choose another --pin-dir", .0.display())]
     PinsTaken(PathBuf),
+    #[error(
+        "BadRequestException: VPC link {0} is in force, and its subnets and security groups can't be changed: remove it and add \
+             it again, or give the changed one another name and let integrations name that"
+    )]
+    ImmutableLink(String),
     #[error("{0} is named in the configuration, but isn't there")]
     Missing(String),
     #[error("{}", listed(.0))]

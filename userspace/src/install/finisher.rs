@@ -6,12 +6,13 @@
 //! It is there while there are such load balancers.
 
 use crate::install::annex::{self, AnnexState, Purpose};
+use crate::install::deployment::Deployment;
 use crate::install::error::Result;
 use crate::install::kernel::Datapath;
 use crate::install::names;
 use crate::install::netlink::Netlink;
 use crate::install::offload;
-use crate::resources::{InterfaceType, Resources};
+use crate::resources::InterfaceType;
 use groundplane_abi::control::Settings;
 use groundplane_abi::{Device, Mac};
 
@@ -37,8 +38,8 @@ pub(super) fn told(settings: &mut Settings) -> &mut Device {
 }
 
 /// Whether there is anybody who needs it.
-pub(super) fn is_needed(resources: &Resources) -> bool {
-    let mut enis = resources.network_interfaces.iter();
+pub(super) fn is_needed(deployment: &Deployment) -> bool {
+    let mut enis = deployment.resources.network_interfaces.iter();
     enis.any(|eni| eni.interface_type == InterfaceType::GatewayLoadBalancerEndpoint)
 }
 

@@ -2,6 +2,7 @@
 
 mod banks;
 mod batch;
+mod clients;
 mod clock;
 mod count;
 mod devices;
@@ -22,6 +23,7 @@ mod tables;
 mod uplink;
 
 pub use banks::Learned;
+pub use clients::{Client, Clients};
 pub use count::{Counters, DropCause, EniCounters};
 pub use events::Events;
 pub use fill::TableFill;
@@ -276,7 +278,9 @@ impl Datapath {
             return Ok(is_cutter.then(|| "the cutter".to_owned()));
         }
         let Some(eni) = self.eni(device)? else { return Ok(None) };
-        let kind = if eni.flags & (eni_flag::BALANCER | eni_flag::GATEWAY_BALANCER) != 0 {
+        let kind = if eni.flags & eni_flag::LINK != 0 {
+            "VPC link"
+        } else if eni.flags & (eni_flag::BALANCER | eni_flag::GATEWAY_BALANCER) != 0 {
             "load balancer"
         } else if eni.flags & (eni_flag::ENDPOINT | eni_flag::INSPECTION) != 0 {
             "endpoint"

@@ -34,5 +34,6 @@ pub use down::{down, probe_directory};
 pub use engine::{Adopted, Applied, ApplyOptions, Candidate, Engine, EngineOptions, Outcome, Rebound, Whereabouts};
 pub use error::{Error, Result};
 pub use history::{Manifest, ManifestFile, past, written};
-pub use kernel::{Datapath, LoadOptions};
+pub use kernel::{Client, Clients, Datapath, LoadOptions};
 pub use progress::{Progress, Quiet, Watched};
+pub use service::Aliases;

@@ -1,24 +1,27 @@
 //! The service port: an annex in which the agent itself speaks with guests. Whatever a guest's address is, and whoever else has
-//! it, in there it is an *alias*, which the datapath makes what the load balancer's node sends to the guest. So an ordinary
-//! socket reaches any tenant, as far as groups, NACLs and routes let the node.
+//! it, in there it is an *alias*, which the datapath makes what a load balancer's node, or a VPC link's network interface, sends
+//! to the guest. So an ordinary socket reaches any tenant, as far as groups, NACLs and routes let that one.
 //!
-//! It is there while there are targets to be looked after, also where no agent runs.
+//! It is there while there are targets to be looked after or told of clients, or integrations, also where no agent runs.
 
 use crate::health::{self, Charge, Subject};
+use crate::herald::{self, Orders};
 use crate::install::annex::{self, AnnexState, Purpose};
+use crate::install::deployment::Deployment;
 use crate::install::error::Result;
 use crate::install::guest::set;
 use crate::install::kernel::Datapath;
 use crate::install::names;
 use crate::install::netlink::Netlink;
+use crate::integration::{self, Hop};
 use crate::plan::{self, Bindings};
-use crate::resources::Resources;
+use crate::splice::Splice;
 use groundplane_abi::control::Settings;
 use groundplane_abi::service::AliasEntry;
 use groundplane_abi::{Device, Ip4, Mac};
 use ipnet::{IpNet, Ipv4Net};
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 /// What the agent's sockets are seen as in there, and by nobody else.
 const OWN: Ipv4Addr = Ipv4Addr::new(100, 64, 0, 1);
@@ -55,7 +58,9 @@ fn settle() -> Result<()> {
     netlink.add_address(&end, IpNet::from(IpAddr::V4(OWN)))?;
     netlink.set_neighbour(&end, ROUTER.into(), Mac::ROUTER)?;
     let aliases = Ipv4Net::new_assert(BLOCK, BLOCK_LEN).into();
-    netlink.add_route(&end, aliases, ROUTER.into(), OWN.into(), true)
+    netlink.add_route(&end, aliases, ROUTER.into(), OWN.into(), true)?;
+    // What comes for a target, in whose place the agent speaks to the client, is for its address.
+    netlink.take_all_of(&end)
 }
 
 /// Where the datapath has it.
@@ -68,34 +73,55 @@ pub(crate) fn is_whole(port: &AnnexState, datapath: &Datapath, netlink: &Netlink
     port.is_whole(&SERVICE, datapath, netlink)
 }
 
-/// Whether there is anybody to be looked after by it.
-pub(super) fn is_needed(resources: &Resources) -> bool {
-    health::subjects(resources)
-        .iter()
-        .any(|subject| subject.address.is_ipv4())
+/// Whether there is anybody to be spoken with by it.
+pub(super) fn is_needed(deployment: &Deployment) -> bool {
+    let resources = &deployment.resources;
+    let mut integrations = deployment.integrations.iter();
+    herald::pairs(resources).next().is_some()
+        || integrations.any(|one| integration::hops(resources, one).is_ok())
+        || health::subjects(resources)
+            .iter()
+            .any(|subject| subject.address.is_ipv4())
 }
 
-/// What an alias stands for: the device of a node, and a target's address.
+/// What an alias stands for: the device of a component, and the address that is spoken with.
 type Meaning = (Device, Ip4);
 
-/// Who is to be looked after by the service port.
+/// Who is to be spoken with by the service port.
 #[derive(Debug, Default)]
-pub(super) struct Aliases {
+pub struct Aliases {
     /// What each alias stands for, as the datapath has it.
     pub(super) entries: BTreeMap<Ip4, AliasEntry<Ip4>>,
     /// Whom the agent looks after. Who has no node that is there, or no address of IPv4, isn't among them.
-    pub(super) charges: Vec<Charge>,
+    pub(crate) charges: Vec<Charge>,
+    /// Where it lets processes of the host in. Those whose link carries nothing aren't among them.
+    pub(crate) splices: Vec<Splice>,
+    /// Whom it tells of clients. Who these are is for the datapath to say.
+    pub(crate) orders: Orders,
 }
 
 impl Aliases {
-    pub(super) fn of(resources: &Resources, bindings: &Bindings) -> Self {
+    pub(super) fn of(deployment: &Deployment, bindings: &Bindings) -> Self {
+        let resources = &deployment.resources;
         let devices = plan::devices(resources, bindings);
         let subjects = health::subjects(resources);
         let meaning = |subject: &Subject| match subject.address {
             IpAddr::V4(address) => Some((*devices.get(&subject.node)?, Ip4::from(address))),
             IpAddr::V6(_) => None,
         };
-        let given = give_out(subjects.iter().filter_map(meaning));
+        let way = |hop: &Hop| {
+            let device = *devices.get(&hop.network_interface_id)?;
+            Some((device, Ip4::from(*hop.target.ip())))
+        };
+        let integrations = deployment.integrations.iter();
+        let ways: Vec<_> = integrations
+            .filter_map(|one| Some((one, integration::hops(resources, one).ok()?)))
+            .collect();
+        let hops = ways.iter().flat_map(|(_, hops)| hops);
+        let pair = |(eni, address): (&str, Ipv4Addr)| Some((*devices.get(eni)?, Ip4::from(address)));
+        let pairs = herald::pairs(resources).filter_map(pair);
+        let meanings = subjects.iter().filter_map(meaning).chain(hops.filter_map(way));
+        let given = give_out(meanings.chain(pairs));
         let entries = given.iter().map(|(&(from, address), &alias)| {
             let entry = AliasEntry { from, address };
             (Ip4::from(alias), entry)
@@ -105,8 +131,21 @@ impl Aliases {
             let alias = *given.get(&meaning(&subject)?)?;
             Some(Charge { subject, alias })
         });
+        let behind = |hop: &Hop| Some(SocketAddr::from((*given.get(&way(hop)?)?, hop.target.port())));
+        let splices = ways.iter().map(|(integration, hops)| Splice {
+            name: integration.name.clone(),
+            listen: integration.listen.clone(),
+            behind: hops.iter().filter_map(behind).collect(),
+            connections: integration.connections,
+        });
+        let mut orders = Orders::of(resources, &devices);
+        if !orders.ports.is_empty() {
+            orders.aliases.clone_from(&given);
+        }
         Self {
             entries,
+            orders,
+            splices: splices.collect(),
             charges: charges.collect(),
         }
     }

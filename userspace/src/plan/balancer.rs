@@ -8,7 +8,7 @@ use super::lookup::Lookup;
 use super::objects::Objects;
 use super::{Family, FamilyRows, Plan, nat};
 use crate::resources::{
-    InterfaceType, Listener, LoadBalancer, NetworkInterface, Subnet, TargetGroup, TargetPlace, TargetUse,
+    InterfaceType, Listener, LoadBalancer, NetworkInterface, Resources, Subnet, TargetGroup, TargetPlace, TargetUse,
 };
 use groundplane_abi::balancer::{
     EndpointEntry, ListenerEntry, ListenerKey, PLACES, Place, PlacesKey, TargetEntry, TargetKey, endpoint_flag,
@@ -18,6 +18,7 @@ use groundplane_abi::eni::EniKey;
 use groundplane_abi::wire::protocol;
 use groundplane_abi::{Bank, Device, Ip4, Ip6, Port, ScopeId, TargetGroupId};
 use ipnet::IpNet;
+use std::net::Ipv4Addr;
 
 pub(super) fn compile(lookup: &Lookup<'_>, vpc: &Objects<'_>, plan: &mut Plan) {
     for eni in &vpc.network_interfaces {
@@ -31,19 +32,36 @@ pub(super) fn compile(lookup: &Lookup<'_>, vpc: &Objects<'_>, plan: &mut Plan) {
             InterfaceType::VpcEndpoint | InterfaceType::GatewayLoadBalancerEndpoint => {
                 compile_endpoint(lookup, eni, binding.device, plan);
             }
+            InterfaceType::ApiGatewayManaged => {}
             _ => continue,
         }
         insert_addresses(eni, binding.device, plan);
     }
 }
 
-/// A component's addresses: a node's stand for clients that targets don't see, and all have one they are called by.
+/// A component's addresses: a node's stand for clients that targets don't see, a VPC link's for the service, and all have one
+/// they are called by.
 fn insert_addresses(eni: &NetworkInterface, device: Device, plan: &mut Plan) {
     let key = EniKey { bank: Bank(0), device };
     let addresses: Vec<_> = eni.private_ip_addresses.iter().copied().map(Ip4::from).collect();
     plan.ip4.nats.insert(key, nat::entry(&addresses));
     let addresses: Vec<_> = eni.ipv6_addresses.iter().copied().map(Ip6::from).collect();
     plan.ip6.nats.insert(key, nat::entry(&addresses));
+}
+
+/// What the agent sees in the place of all clients of which it tells targets (semantics 13.7): beside the aliases, which begin
+/// further on.
+const CLIENTS: Ipv4Addr = Ipv4Addr::new(100, 64, 0, 3);
+
+/// The ports of that address stand for clients, as those of a node do.
+pub(super) fn compile_clients(all: &Resources, plan: &mut Plan) {
+    if all.target_groups.iter().any(TargetGroup::has_proxy_protocol) {
+        let device = Device::SERVICE;
+        let addresses = [Ip4::from(CLIENTS)];
+        plan.ip4
+            .nats
+            .insert(EniKey { bank: Bank(0), device }, nat::entry(&addresses));
+    }
 }
 
 /// A node's listeners.
@@ -109,7 +127,9 @@ impl Node<'_, '_> {
             (protocol::TCP, listener.takes_tcp()),
             (protocol::UDP, listener.takes_udp()),
         ];
+        let tells = I::VERSION == 4 && group.has_proxy_protocol();
         for (protocol, _) in protocols.into_iter().filter(|(_, is_taken)| *is_taken) {
+            let tells = is_set(listener_flag::TELLS_CLIENT, tells && protocol == protocol::TCP);
             let key = ListenerKey {
                 bank: Bank(0),
                 node: self.device,
@@ -117,7 +137,8 @@ impl Node<'_, '_> {
                 protocol,
                 reserved: 0,
             };
-            rows.listeners.insert(key, entry);
+            let flags = entry.flags | tells;
+            rows.listeners.insert(key, ListenerEntry { flags, ..entry });
             self.insert_targets(group, protocol, rows);
         }
     }

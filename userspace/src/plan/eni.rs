@@ -170,10 +170,15 @@ fn insert_eni(numbered: &Numbered<'_>, is_balanced: bool, plan: &mut Plan) {
         (eni_flag::NAT, eni.interface_type == InterfaceType::NatGateway),
         (eni_flag::INTERNET_DENIED, eni.deny_all_igw_traffic),
         (eni_flag::PUBLIC, !eni.associations.is_empty()),
+        // What arrives at a VPC link's is looked at as an answer to a node is.
         (
             eni_flag::BALANCER,
-            eni.interface_type == InterfaceType::NetworkLoadBalancer,
+            matches!(
+                eni.interface_type,
+                InterfaceType::NetworkLoadBalancer | InterfaceType::ApiGatewayManaged
+            ),
         ),
+        (eni_flag::LINK, eni.interface_type == InterfaceType::ApiGatewayManaged),
         (eni_flag::ENDPOINT, eni.interface_type == InterfaceType::VpcEndpoint),
         (eni_flag::BALANCED, is_balanced),
         (
@@ -206,7 +211,7 @@ fn insert_eni(numbered: &Numbered<'_>, is_balanced: bool, plan: &mut Plan) {
     plan.enis.insert(EniKey { bank: Bank(0), device }, entry);
 }
 
-/// A node of a load balancer, or an interface endpoint.
+/// A node of a load balancer, an interface endpoint, or what a VPC link has in a subnet.
 fn is_door(eni: &NetworkInterface) -> bool {
     matches!(
         eni.interface_type,
@@ -214,6 +219,7 @@ fn is_door(eni: &NetworkInterface) -> bool {
             | InterfaceType::VpcEndpoint
             | InterfaceType::GatewayLoadBalancer
             | InterfaceType::GatewayLoadBalancerEndpoint
+            | InterfaceType::ApiGatewayManaged
     )
 }
 

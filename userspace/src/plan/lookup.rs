@@ -6,7 +6,7 @@ use super::problem::{PlanProblem, Problems};
 use super::security_group::GroupSets;
 use super::{Binding, Bindings, GuestKind, gateway};
 use crate::resources::{InterfaceType, NetworkInterface, PrefixList, Resources, SecurityGroup, Subnet};
-use crate::resources::{VpcBlockPublicAccessExclusion, VpcBlockPublicAccessOptions};
+use crate::resources::{VpcBlockPublicAccessExclusion, VpcBlockPublicAccessOptions, with_service_side};
 use groundplane_abi::{Device, ScopeId};
 use ipnet::IpNet;
 use std::collections::{BTreeMap, BTreeSet};
@@ -145,6 +145,8 @@ impl<'a> Lookup<'a> {
 /// The device that stands for each ENI in the rows, those of ENIs without a guest included, by id.
 #[must_use]
 pub fn devices(resources: &Resources, bindings: &Bindings) -> BTreeMap<String, Device> {
+    let whole = with_service_side(resources);
+    let resources = whole.as_ref().unwrap_or(resources);
     // Whoever compiles has reported what is wrong.
     let (usable, _) = usable_bindings(resources, bindings, &mut Problems::default());
     let devices = usable.into_iter();

@@ -7,7 +7,7 @@ use super::{
     Bindings, Plan, PlanProblem, balancer, door, eni, internet, limits, nacl, nat, peering, route, security_group,
     transit,
 };
-use crate::resources::{PrefixList, Resources, TargetGroup, TargetHealth};
+use crate::resources::{PrefixList, Resources, TargetGroup, TargetHealth, with_service_side};
 use groundplane_abi::ScopeId;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -20,6 +20,8 @@ pub type Parts = BTreeMap<String, Arc<Plan>>;
 #[derive(Clone, Debug, Default)]
 pub struct Compiled {
     pub resources: Arc<Resources>,
+    /// With what they hide.
+    whole: Arc<Resources>,
     pub parts: Parts,
     outside: BTreeMap<String, Outside>,
 }
@@ -35,17 +37,18 @@ struct Outside {
 impl Compiled {
     /// Compiles resources, and takes over the parts of the VPCs for which nothing has changed.
     pub fn next(&self, resources: Arc<Resources>, bindings: &Bindings) -> Result<Self, Vec<PlanProblem>> {
+        let whole = with_service_side(&resources).map_or_else(|| Arc::clone(&resources), Arc::new);
         let mut problems = Problems::default();
         let mut parts = Parts::new();
         let mut outsides = BTreeMap::new();
         {
-            let lookup = Lookup::new(&resources, bindings, &mut problems);
-            let before = Objects::by_vpc(&self.resources);
-            let all = Objects::by_vpc(&resources);
-            let groups = TargetGroups::between(&self.resources, &resources);
-            let edges_stay = groups.stay && have_same_edges(&self.resources, &resources);
+            let lookup = Lookup::new(&whole, bindings, &mut problems);
+            let before = Objects::by_vpc(&self.whole);
+            let all = Objects::by_vpc(&whole);
+            let groups = TargetGroups::between(&self.whole, &whole);
+            let edges_stay = groups.stay && have_same_edges(&self.whole, &whole);
             let changed = changed(&before, &all);
-            let lists_before: BTreeMap<_, _> = by_id(&self.resources);
+            let lists_before: BTreeMap<_, _> = by_id(&self.whole);
             for (vpc_id, objects) in all {
                 let outside = Outside::of(&lookup, &objects);
                 let lists = || {
@@ -66,11 +69,12 @@ impl Compiled {
                 parts.insert(vpc_id.to_owned(), part);
                 outsides.insert(vpc_id.to_owned(), outside);
             }
-            parts.extend(shared(&self.parts, edges(&lookup, &resources)));
+            parts.extend(shared(&self.parts, edges(&lookup, &whole)));
         }
         limits::check(parts.values().map(|part| &**part), &mut problems);
         problems.into_result(Self {
             resources,
+            whole,
             parts,
             outside: outsides,
         })
@@ -107,6 +111,7 @@ fn edges<'a>(lookup: &Lookup<'a>, resources: &'a Resources) -> Parts {
     let mut plan = Plan::default();
     internet::compile_unassociated(resources, &mut plan);
     internet::compile_clients(lookup, resources, &mut plan);
+    balancer::compile_clients(resources, &mut plan);
     door::compile_unassociated(resources, &mut plan);
     parts.insert(INTERNET.to_owned(), Arc::new(plan));
     parts

@@ -2,7 +2,7 @@
 
 use super::{Described, Preview, TableSize, changes};
 use crate::cut::{self, Consequences, Judgement, Names};
-use crate::document::{Announce, Attachment, Guest, Uplink, UplinkKind};
+use crate::document::{Announce, Attachment, Guest, Integration, IntegrationTarget, Uplink, UplinkKind};
 use crate::export;
 use crate::flows::Who;
 use crate::install::kernel::FlowTables;
@@ -22,6 +22,9 @@ impl Preview {
     pub fn of(engine: &Engine, candidate: &Candidate, named: usize) -> install::Result<Self> {
         let before = engine.applied().map(|applied| &applied.deployment);
         let after = &candidate.deployment;
+        if let Some(before) = before {
+            after.check_follows(before)?;
+        }
         let (described, names) = before.map(describe).unwrap_or_default();
         let (described_after, mut all_names) = describe(after);
         let changes = changes(described, described_after);
@@ -164,6 +167,7 @@ fn describe(deployment: &Deployment) -> (Vec<Described>, BTreeMap<String, String
         resources,
         guests,
         uplinks,
+        integrations,
     } = deployment;
     let names = names(resources);
     let guests: BTreeMap<_, _> = guests
@@ -198,7 +202,30 @@ fn describe(deployment: &Deployment) -> (Vec<Described>, BTreeMap<String, String
         name: uplink.name.clone(),
         fields: fields(uplink),
     }));
+    all.extend(integrations.iter().map(|integration| Described {
+        order: (usize::MAX, integration.name.clone()),
+        kind: "integration".to_owned(),
+        name: integration.name.clone(),
+        fields: fields_of_integration(integration),
+    }));
     (all, names)
+}
+
+/// An integration in the document's words.
+fn fields_of_integration(integration: &Integration) -> Map<String, Value> {
+    let mut fields = json!({
+        "vpc_link": integration.vpc_link,
+        "listen": integration.listen.to_string(),
+        "connections": integration.connections,
+    });
+    match &integration.target {
+        IntegrationTarget::Listener(arn) => fields["listener"] = json!(arn),
+        IntegrationTarget::Addresses(addresses) => fields["instances"] = json!(addresses),
+    }
+    match fields {
+        Value::Object(fields) => fields,
+        _ => Map::new(),
+    }
 }
 
 /// An uplink in the document's words.

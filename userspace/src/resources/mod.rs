@@ -23,6 +23,7 @@ mod prefix_list;
 mod rest;
 mod route_table;
 mod security_group;
+mod service_side;
 mod subnet;
 #[cfg(test)]
 mod tests;
@@ -76,6 +77,7 @@ pub use prefix_list::{AddressFamily, PrefixList};
 pub use rest::{difference, lay_over};
 pub use route_table::{Destination, Route, RouteOrigin, RouteState, RouteTable, RouteTarget};
 pub use security_group::{Peer, ReferencedGroup, SecurityGroup, SecurityGroupRule};
+pub use service_side::with_service_side;
 pub use subnet::Subnet;
 pub use transit_gateway::{
     AttachmentAssociation, ConnectPeerBgpConfiguration, ConnectPeerConfiguration, PeeringTgwInfo, TransitGateway,
@@ -91,5 +93,6 @@ pub use vpn::{
     TextValue, TunnelOption, VgwTelemetry, VpnConnection, VpnConnectionOptions, VpnGateway, VpnStaticRoute,
 };
 
+use service_side::{service_endpoint_address, service_interface_id};
 pub(crate) use wire::says;
 use wire::{noun, wire};

@@ -182,6 +182,7 @@ impl InterfaceType {
                 | Self::VpcEndpoint
                 | Self::GatewayLoadBalancer
                 | Self::GatewayLoadBalancerEndpoint
+                | Self::ApiGatewayManaged
         )
     }
 

@@ -22,7 +22,8 @@ pub fn choose<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result
     let target = taker(stages, walk).ok_or(DropReason::NO_TARGET)?;
     walk.packet.dst = target.address;
     walk.packet.dst_port = target.port;
-    let preserves = walk.passage.listener.flags & listener_flag::PRESERVES_CLIENT != 0;
+    // Who is told of the client sees the node.
+    let preserves = walk.passage.listener.flags & listener_flag::PRESERVES_CLIENT != 0 && !walk.passage.tells_client();
     walk.passage.returns = if preserves && door == walk.far_device {
         target.returns
     } else {
@@ -39,7 +40,9 @@ pub fn choose<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result
 pub fn connect<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<(), DropReason> {
     let place = if walk.wanted.len == 0 { 0 } else { 1 };
     let returns = walk.passage.returns;
-    let at = if returns == Device::NONE {
+    let at = if walk.passage.tells_client() {
+        Device::SERVICE
+    } else if returns == Device::NONE {
         walk.far_device
     } else {
         returns

@@ -76,6 +76,7 @@ fn place(told: &str, topology: &Topology) -> String {
         ("load balancer ", InterfaceType::GatewayLoadBalancer),
         ("endpoint ", InterfaceType::VpcEndpoint),
         ("endpoint ", InterfaceType::GatewayLoadBalancerEndpoint),
+        ("VPC link ", InterfaceType::ApiGatewayManaged),
     ];
     let found = kinds.into_iter().filter_map(|(name, kind)| {
         let address = told.strip_prefix(name)?.parse::<IpAddr>().ok()?;

@@ -14,6 +14,8 @@ pub(super) fn list(resources: &Resources, kind: &'static Kind) -> String {
         "security_groups" => security_groups(resources),
         "prefix_lists" => prefix_lists(resources),
         "network_interfaces" => network_interfaces(resources),
+        "vpc_links" => vpc_links(resources),
+        "rest_vpc_links" => rest_vpc_links(resources),
         _ => others(resources, kind),
     };
     match rows.is_empty() {
@@ -141,6 +143,39 @@ fn network_interfaces(resources: &Resources) -> Table {
     };
     let rows = resources.network_interfaces.iter().map(row).collect();
     (columns("VPC, NAME, SUBNET, ADDRESSES, GROUPS, MAC, ID"), rows)
+}
+
+fn vpc_links(resources: &Resources) -> Table {
+    let rows = resources.vpc_links.iter().map(|link| {
+        let own: Vec<_> = resources.interfaces_of_link(link).collect();
+        let vpc = own.first().map(|eni| vpc_name(resources, &eni.vpc_id));
+        let groups = resources.security_groups.iter();
+        let groups = groups.filter(|group| link.security_group_ids.contains(&group.group_id));
+        vec![
+            vpc.unwrap_or_default().to_owned(),
+            link.name.clone(),
+            link.vpc_link_status.clone().unwrap_or_default(),
+            joined(own.iter().flat_map(|eni| &eni.private_ip_addresses)),
+            joined(groups.map(|group| &group.group_name)),
+            link.vpc_link_id.clone(),
+        ]
+    });
+    (columns("VPC, NAME, STATUS, ADDRESSES, GROUPS, ID"), rows.collect())
+}
+
+fn rest_vpc_links(resources: &Resources) -> Table {
+    let rows = resources.rest_vpc_links.iter().map(|link| {
+        let balancer = resources.balancer_of_link(link);
+        let nodes = balancer.into_iter().flat_map(|balancer| resources.nodes(balancer));
+        vec![
+            link.name.clone(),
+            link.status.clone().unwrap_or_default(),
+            balancer.map(|balancer| balancer.name.clone()).unwrap_or_default(),
+            joined(nodes.flat_map(|node| &node.private_ip_addresses)),
+            link.id.clone(),
+        ]
+    });
+    (columns("NAME, STATUS, LOAD BALANCER, SEEN AS, ID"), rows.collect())
 }
 
 /// Kinds that the API's own fields describe.

@@ -1,6 +1,7 @@
 //! `groundplane show KIND [NAME]`: tables for people. `show` without a kind says which there are.
 
 mod detail;
+mod integrations;
 mod list;
 mod target_health;
 
@@ -21,7 +22,7 @@ use std::path::Path;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// What: subnets, route-tables, enis, nat-gateways …, or tables, generations, or target-health; left out, all kinds there are
+    /// What: subnets, route-tables, enis, nat-gateways …, or tables, generations, target-health, or integrations; left out, all kinds there are
     kind: Option<String>,
     /// One of them with its rules, routes or entries: its name, VPC/NAME, or its id
     name: Option<String>,
@@ -35,6 +36,7 @@ pub(super) fn run(arguments: &Arguments, state_dir: &Path, output: &Output) -> E
     match (arguments.kind.as_deref(), &arguments.name) {
         (Some("tables"), None) => return tables(state_dir, output),
         (Some("generations"), None) => return generations(state_dir, output),
+        (Some("integrations"), _) => return integrations::run(arguments, state_dir, output),
         (Some("target-health"), _) => return target_health::run(arguments, state_dir, output),
         _ => {}
     }

@@ -1,6 +1,7 @@
 //! All objects of a configuration by their ids, and problems at their places.
 
 use crate::document::diagnostic::{Problem, Problems, Span, quote};
+use crate::document::integration::Integration;
 use crate::document::places::Places;
 use crate::document::quotas::{Quota, Quotas};
 use crate::resources::{
@@ -16,6 +17,7 @@ pub(in crate::document) struct Context<'a> {
     pub(super) all: &'a Resources,
     pub(super) quotas: &'a Quotas,
     pub(super) places: &'a Places<'a>,
+    pub(super) integrations: &'a [Integration],
     /// The ids of objects out of dumps.
     dumped: &'a HashSet<String>,
     /// The name of each object by its id.
@@ -42,6 +44,7 @@ pub(super) struct Usual(pub(super) &'static str, pub(super) Option<&'static str>
 impl<'a> Context<'a> {
     pub(in crate::document) fn new(
         all: &'a Resources,
+        integrations: &'a [Integration],
         quotas: &'a Quotas,
         places: &'a Places<'a>,
         dumped: &'a HashSet<String>,
@@ -58,6 +61,7 @@ impl<'a> Context<'a> {
         }
         Self {
             all,
+            integrations,
             quotas,
             places,
             dumped,

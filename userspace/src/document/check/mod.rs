@@ -28,6 +28,7 @@ mod security_group;
 mod target_group;
 mod transit_gateway;
 mod view;
+mod vpc_link;
 mod vpn;
 
 pub(super) use context::{Context, is_there};
@@ -57,6 +58,7 @@ pub(super) fn configuration(all: &Context<'_>, problems: &mut Problems) {
         load_balancer::check,
         listener::check,
         target_group::check,
+        vpc_link::check,
         vpn::check,
         client_vpn::check,
         names::check,
@@ -78,6 +80,7 @@ pub(super) fn configuration(all: &Context<'_>, problems: &mut Problems) {
         endpoint_use::warn,
         transit_gateway::warn,
         load_balancer::warn,
+        vpc_link::warn,
         vpn::warn,
         client_vpn::warn,
         names::warn,

@@ -33,7 +33,7 @@ pub(super) struct Said(HashMap<String, Map<String, serde_json::Value>>);
 
 /// Whether a source is what AWS's command line prints rather than a document, which may be written as JSON, too.
 pub(super) fn is_dump(text: &str, root: &Node) -> bool {
-    const SECTIONS: [&str; 5] = ["account", "bindings", "quotas", "region", "uplinks"];
+    const SECTIONS: [&str; 6] = ["account", "bindings", "integrations", "quotas", "region", "uplinks"];
     let is_section =
         |entry: &Entry| SECTIONS.contains(&&*entry.key) || kinds().iter().any(|kind| kind.section == entry.key);
     let is_document = matches!(&root.value, Value::Mapping(entries) if entries.iter().any(is_section));

@@ -1,5 +1,6 @@
 //! The JSON Schema of documents, for editors: which fields there are, and of which kind.
 
+mod integration;
 #[cfg(test)]
 mod tests;
 mod trace;
@@ -37,6 +38,13 @@ pub fn json_schema() -> Value {
         (
             "uplinks",
             named("How packets leave the host, by name.", &uplink::schema()),
+        ),
+        (
+            "integrations",
+            named(
+                "Where the host's own processes reach what is behind VPC links, by name.",
+                &integration::schema(),
+            ),
         ),
     ];
     let later: Vec<_> = kinds().iter().filter(|kind| !kind.is_core).collect();

@@ -3,11 +3,10 @@
 use super::security_group::rule_id;
 use super::selector::Selector;
 use super::{object, zone};
-use crate::document::ids::{Macs, id};
+use crate::document::ids::id;
 use crate::document::names;
 use crate::document::notation::Protocol;
 use crate::resources::{Kind, SecurityGroupRule};
-use groundplane_abi::Mac;
 
 pub(crate) use super::derive::{Absent, Usable};
 
@@ -34,10 +33,7 @@ pub(crate) fn rule(path: [&str; 2], rule: &SecurityGroupRule) -> String {
     rule_id(path, rule.is_egress, selector, &rule.peer)
 }
 
-/// The MAC address of a network interface, unless another one has it.
-pub(crate) fn mac(network_interface_id: &str) -> Mac {
-    Macs::default().of(network_interface_id)
-}
+pub(crate) use crate::document::ids::mac;
 
 /// The zone of a subnet.
 pub(crate) fn zone(region: &str) -> String {

@@ -1,12 +1,12 @@
 //! VPCs together: what they share, and what there can be one of in all of them.
 
 use super::part::Part;
-use super::{Context, Output, Whole, binding, derive, limit, place, uplink};
+use super::{Context, Output, Whole, binding, derive, integration, limit, place, uplink};
 use crate::document::diagnostic::{Problem, Problems, Span};
 use crate::document::ids::Macs;
 use crate::document::places::Places;
 use crate::document::quotas::{Limit, Quota};
-use crate::document::schema::{Binding, Uplink};
+use crate::document::schema::{Binding, Integration, Uplink};
 use crate::document::source::SourceMap;
 use crate::document::{Host, check};
 use crate::resources::Resources;
@@ -19,6 +19,7 @@ pub(super) struct Together<'a> {
     pub(super) context: &'a Context,
     pub(super) bindings: &'a [Binding<'a>],
     pub(super) uplinks: &'a [Uplink<'a>],
+    pub(super) integrations: &'a [Integration<'a>],
     /// `None` if it isn't known.
     pub(super) host: Option<&'a Host>,
     pub(super) sources: &'a SourceMap<'a>,
@@ -60,10 +61,12 @@ pub(super) fn merge(parts: Vec<Arc<Part>>, outside: Output, with: &Together<'_>,
         host: with.host,
     };
     let uplinks = uplink::resolve(with.uplinks, &around, problems);
+    let integrations = integration::resolve(with.integrations, &resources, problems);
+    places.add(&integration::found(with.integrations), problems);
     give_macs(&parts, &mut resources, &places, problems);
     check_defaults(&resources, &places, problems);
     resources.sort();
-    let checked = check::Context::new(&resources, &context.quotas, &places, &outside.dumped);
+    let checked = check::Context::new(&resources, &integrations, &context.quotas, &places, &outside.dumped);
     check::configuration(&checked, problems);
     // After the checks, which tell what the document says from what follows.
     derive::settle(&mut resources);
@@ -71,6 +74,7 @@ pub(super) fn merge(parts: Vec<Arc<Part>>, outside: Output, with: &Together<'_>,
         resources,
         guests,
         uplinks,
+        integrations,
         parts,
     }
 }

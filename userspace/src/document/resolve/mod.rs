@@ -6,6 +6,7 @@ mod binding;
 mod derive;
 pub(crate) mod derived;
 mod instance;
+mod integration;
 mod limit;
 mod merge;
 mod middlebox;
@@ -34,7 +35,7 @@ use super::quotas::{Limit, Quota, Quotas};
 use super::schema;
 use super::schema::Kind;
 use super::source::SourceMap;
-use super::{Guest, Host, Uplink};
+use super::{Guest, Host, Integration, Uplink};
 use crate::resources::{Details, Resources};
 use merge::Together;
 pub(super) use part::Part;
@@ -86,6 +87,7 @@ pub(super) fn resolve(
         context: &context,
         bindings: &document.bindings,
         uplinks: &document.uplinks,
+        integrations: &document.integrations,
         host,
         sources,
     };
@@ -97,6 +99,7 @@ pub(super) struct Whole {
     pub(super) resources: Resources,
     pub(super) guests: Vec<Guest>,
     pub(super) uplinks: Vec<Uplink>,
+    pub(super) integrations: Vec<Integration>,
     /// Of each VPC.
     pub(super) parts: Vec<Arc<Part>>,
 }

@@ -107,6 +107,8 @@ pub(in crate::document) fn own_id(
         "load_balancers" => arn("loadbalancer/net"),
         "listeners" => arn("listener/net"),
         "target_groups" => arn("targetgroup"),
+        // API Gateway's ids have no form that tells of what.
+        "vpc_links" | "rest_vpc_links" => hexadecimal().chars().take(10).collect(),
         // An account has one of them.
         "vpc_block_public_access_options" => account.to_owned(),
         _ if kind.prefix.is_empty() => name.to_owned(),
@@ -325,7 +327,7 @@ impl Writer<'_, '_> {
 }
 
 /// Fields that name an object by what it is for.
-const ROLES: [(&str, &str); 9] = [
+const ROLES: [(&str, &str); 10] = [
     ("TargetNetworkId", "subnets"),
     ("TargetSubnet", "subnets"),
     ("VPCId", "vpcs"),
@@ -333,6 +335,7 @@ const ROLES: [(&str, &str); 9] = [
     ("SourceIpamPoolId", "ipam_pools"),
     ("NetworkLoadBalancerArn", "load_balancers"),
     ("GatewayLoadBalancerArn", "load_balancers"),
+    ("targetArn", "load_balancers"),
     ("GatewayLoadBalancerEndpointId", "vpc_endpoints"),
     ("TransportTransitGatewayAttachmentId", "transit_gateway_vpc_attachments"),
 ];

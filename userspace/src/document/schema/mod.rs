@@ -5,6 +5,7 @@
 
 mod details;
 mod instance;
+mod integration;
 mod network_acl;
 mod prefix_list;
 mod route_table;
@@ -13,6 +14,7 @@ mod uplink;
 
 pub(super) use details::{Details, Kind, kind};
 pub(super) use instance::{Addresses, Association, Attachment, Instance, Ipv6Addresses};
+pub(super) use integration::{Integration, IntegrationTarget};
 pub(super) use network_acl::{Entry as NetworkAclEntry, NetworkAcl};
 pub(super) use prefix_list::PrefixList;
 pub(super) use route_table::{Destination, Route, RouteTable, TARGETS, Target, TargetKind};
@@ -41,6 +43,7 @@ pub(super) struct Document<'a> {
     pub(super) objects: Vec<Object<'a>>,
     pub(super) bindings: Vec<Binding<'a>>,
     pub(super) uplinks: Vec<Uplink<'a>>,
+    pub(super) integrations: Vec<Integration<'a>>,
 }
 
 /// Where the guest of a network interface is that another source has.
@@ -130,6 +133,11 @@ pub(super) fn read<'a>(roots: &'a [Arc<Node>], problems: &mut Problems) -> Docum
         "prefix list",
         problems,
     );
+    once(
+        document.integrations.iter().map(|integration| integration.name),
+        "integration",
+        problems,
+    );
     for kind in resources::kinds() {
         let objects = document.objects.iter().filter(|object| object.kind == kind);
         once(objects.map(|object| object.name), kind.name, problems);
@@ -179,6 +187,8 @@ impl<'a> Document<'a> {
         self.bindings.extend(bindings.map(|entry| binding(entry, problems)));
         let uplinks = each(fields, "uplinks", uplink::read, problems);
         self.uplinks.extend(uplinks);
+        let integrations = each(fields, "integrations", integration::read, problems);
+        self.integrations.extend(integrations);
         let Some(span) = fields.place("quotas") else {
             return;
         };

@@ -1,6 +1,7 @@
 //! Resources as the document people write: names for ids where there are names, and nothing that goes without saying.
 
 mod group;
+mod integration;
 mod interface;
 mod names;
 mod network;
@@ -17,13 +18,14 @@ use names::Names;
 use std::collections::{BTreeMap, HashMap};
 use text::Map;
 
-/// Writes a document that means these resources, guests and uplinks. The same ones always make the same text.
+/// Writes a document that means these resources, guests, uplinks and integrations. The same ones always make the same text.
 #[must_use]
 pub fn yaml(resolved: &Resolved) -> String {
     let Resolved {
         resources,
         guests,
         uplinks,
+        integrations,
         warnings: _,
     } = resolved;
     let writer = Writer {
@@ -42,6 +44,7 @@ pub fn yaml(resolved: &Resolved) -> String {
     };
     let mut document = writer.document();
     document.put_map("uplinks", uplink::uplinks(uplinks));
+    document.put_map("integrations", integration::integrations(integrations));
     document.write()
 }
 

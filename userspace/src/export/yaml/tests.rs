@@ -29,6 +29,7 @@ fn check(resolved: &Resolved) -> String {
     };
     assert_eq!(sorted(&again.guests), sorted(&resolved.guests), "{text}");
     assert_eq!(again.uplinks, resolved.uplinks, "{text}");
+    assert_eq!(again.integrations, resolved.integrations, "{text}");
     assert_eq!(yaml(&again), text);
     text
 }
@@ -46,6 +47,7 @@ fn examples_come_back_as_they_were() {
         "groups.yaml",
         "inspection.yaml",
         "privatelink.yaml",
+        "vpc-link.yaml",
         "aws",
     ] {
         check(&example(name));
@@ -322,6 +324,15 @@ fn check_aws(resolved: &Resolved) {
 #[test]
 fn aws_form() {
     check_aws(&read(&document(&[u64::MAX, u64::MAX], u64::MAX)));
+}
+
+#[test]
+fn integrations_come_back_as_they_were() {
+    let text = check(&read(include_str!("../../../../examples/vpc-link.yaml")));
+    assert!(
+        text.contains("listen: \"127.0.0.1:8080\"") || text.contains("listen: 127.0.0.1:8080"),
+        "{text}"
+    );
 }
 
 #[test]

@@ -2,16 +2,16 @@
 
 use super::Engine;
 use crate::install::annex::{self, Annex, Place, Purpose};
+use crate::install::deployment::Deployment;
 use crate::install::error::{Error, Result};
 use crate::install::netlink::Netlink;
 use crate::install::{finisher, service};
-use crate::resources::Resources;
 
 /// An annex with where the datapath has it, and whether anybody needs it.
 struct Told {
     purpose: &'static Purpose,
     place: Place,
-    is_needed: fn(&Resources) -> bool,
+    is_needed: fn(&Deployment) -> bool,
 }
 
 static ANNEXES: [Told; 2] = [
@@ -43,7 +43,7 @@ impl Engine {
                 datapath,
                 netlink,
             };
-            match annex.settle(told.place, (told.is_needed)(&applied.deployment.resources)) {
+            match annex.settle(told.place, (told.is_needed)(&applied.deployment)) {
                 Ok(finding) => findings.extend(finding),
                 Err(error) => errors.push(error),
             }
@@ -63,7 +63,7 @@ impl Engine {
             is_needed,
         } in &ANNEXES
         {
-            let is_needed = is_needed(&applied.deployment.resources);
+            let is_needed = is_needed(&applied.deployment);
             let noted = (purpose.noted)(&mut state).as_ref();
             if !annex::stands(purpose, *place, (is_needed, noted), datapath, netlink)? {
                 return Ok(false);

@@ -1,7 +1,7 @@
-//! The service port, who is looked after by it, and what comes of that.
+//! The service port, who is spoken with by it, and what comes of looking after targets.
 
 use super::Engine;
-use crate::health::{Charge, TargetId, with_health};
+use crate::health::{TargetId, with_health};
 use crate::install::AnnexState;
 use crate::install::change::{Wanted, bindings};
 use crate::install::error::Result;
@@ -9,6 +9,7 @@ use crate::install::progress::Progress;
 use crate::install::service::Aliases;
 use crate::install::state::Stage;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 impl Engine {
     /// The service port, if there is one.
@@ -17,18 +18,21 @@ impl Engine {
         self.state.as_ref()?.service.as_ref()
     }
 
-    /// Who is to be looked after by the service port, where the datapath now knows them.
-    pub fn charges(&self) -> Result<Vec<Charge>> {
+    /// Who is to be spoken with by the service port, where the datapath now knows them.
+    pub fn aliases(&self) -> Result<Aliases> {
         let (Some(applied), Some(state), Some(datapath)) = (&self.applied, &self.state, &self.datapath) else {
-            return Ok(Vec::new());
+            return Ok(Aliases::default());
         };
         let bindings = bindings(state.guests.iter());
-        let Aliases { entries, charges } = match &state.service {
-            Some(_) => Aliases::of(&applied.deployment.resources, &bindings),
+        let mut aliases = match &state.service {
+            Some(_) => Aliases::of(&applied.deployment, &bindings),
             None => Aliases::default(),
         };
-        datapath.set_aliases(&entries)?;
-        Ok(charges)
+        datapath.set_aliases(&aliases.entries)?;
+        if !aliases.orders.ports.is_empty() {
+            aliases.orders.clients = Some(Arc::new(datapath.clients()?));
+        }
+        Ok(aliases)
     }
 
     /// Puts it in force that these targets are unhealthy, and no others are that the document says nothing of. Whether it wasn't.

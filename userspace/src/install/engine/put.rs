@@ -28,6 +28,9 @@ impl Engine {
         progress: &dyn Progress,
     ) -> Result<Outcome> {
         self.check_pins()?;
+        if let Some(applied) = &self.applied {
+            deployment.check_follows(&applied.deployment)?;
+        }
         let wanted = Wanted {
             sources: &sources,
             deployment: &deployment,

@@ -10,6 +10,7 @@ use netlink_packet_route::link::{InfoData, InfoVeth};
 use netlink_packet_route::route::{
     RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteMetric, RouteProtocol, RouteScope, RouteType,
 };
+use netlink_packet_route::rule::RuleAction;
 use rtnetlink::{LinkMessageBuilder, LinkUnspec, LinkVeth, RouteMessageBuilder};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -129,6 +130,29 @@ impl Netlink {
         let request = self.handle.route().add(route);
         let request = if again { request.replace() } else { request };
         self.runtime.block_on(request.execute()).doing(what)
+    }
+
+    /// Takes everything of IPv4 that comes in by this device for this namespace's own.
+    pub fn take_all_of(&self, link: &Link) -> Result<()> {
+        /// A table of its own, since the namespace's other packets are to leave.
+        const TABLE: u32 = 100;
+        let what = || format!("take what comes in by interface {}", link.name);
+        self.set_up("lo")?;
+        let route = RouteMessageBuilder::<Ipv4Addr>::new()
+            .table_id(TABLE)
+            .kind(RouteType::Local)
+            .scope(RouteScope::Host)
+            .output_interface(self.get("lo")?.index)
+            .build();
+        let request = self.handle.route().add(route).replace().execute();
+        self.runtime.block_on(request).doing(what)?;
+        let rule = self.handle.rule().add().v4();
+        let rule = rule
+            .input_interface(&link.name)
+            .table_id(TABLE)
+            .action(RuleAction::ToTable);
+        let added = self.runtime.block_on(rule.execute());
+        unless(added, libc::EEXIST).doing(what)
     }
 
     /// Leads everything of IPv4 out of this device, as if all of it were its neighbours. What is larger than this becomes

@@ -6,6 +6,7 @@
 
 mod endpoint;
 mod gateway;
+mod link;
 mod target;
 #[cfg(test)]
 pub(crate) mod tests;

@@ -197,6 +197,8 @@ fn nodes_and_endpoints_are_the_network_interfaces_of_the_dumps() {
     let behind = all.node_behind(endpoint, own[0]).map(|(_, node)| node);
     assert_eq!(ids(own), ["eni-000000b0000000007"]);
     assert_eq!(ids(behind.into_iter().collect()), ["eni-000000b0000000015"]);
+    let link = ids(all.interfaces_of_link(&all.vpc_links[0]).collect());
+    assert_eq!(link, ["eni-000000b0000000011", "eni-000000b0000000012"]);
 }
 
 #[test]

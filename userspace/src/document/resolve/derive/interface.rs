@@ -1,4 +1,4 @@
-//! The network interfaces that load balancers and endpoints have in their subnets: one that is there already, or else made
+//! The network interfaces that load balancers, endpoints and VPC links have in their subnets: one that is there already, or else made
 //! as AWS makes it.
 
 use super::Given;

@@ -1,5 +1,5 @@
 //! What a configuration leaves out of the objects around its VPCs, filled in when all of them are known, so that nobody who
-//! reads resources has to guess: the network interfaces of NAT gateways, load balancers and endpoints, whose which public
+//! reads resources has to guess: the network interfaces of NAT gateways, load balancers, endpoints and VPC links, whose which public
 //! address is, the sides of peering connections, who is in which table of a transit gateway, the routes of gateway endpoints, and
 //! which routes are black holes.
 //!
@@ -19,6 +19,7 @@ mod pool;
 mod public_access;
 mod route;
 mod transit_gateway;
+mod vpc_link;
 
 use super::Context;
 use super::public::Wish;
@@ -50,8 +51,10 @@ pub(super) fn complete(resources: &mut Resources, given: &Given<'_>, places: &mu
     load_balancer::settle(resources, given);
     endpoint::settle(resources, given, places, problems);
     gateway_endpoint::complete(resources, given, places, problems);
+    vpc_link::settle(resources, given);
     let mut wants = load_balancer::wants(resources);
     wants.extend(endpoint::wants(resources));
+    wants.extend(vpc_link::wants(resources));
     let mut seats = interface::seat(wants, resources, given, places, problems);
     interface::settle(resources, &mut seats, places);
     endpoint::fill(resources, &seats, places, problems);

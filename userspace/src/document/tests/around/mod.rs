@@ -10,6 +10,7 @@ mod peers;
 mod private_link;
 mod usual_services;
 mod usual_ways;
+mod vpc_links;
 mod vpns;
 
 use super::*;

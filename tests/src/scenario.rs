@@ -32,6 +32,7 @@ mod routing;
 mod subnet;
 mod tracking;
 mod transit_gateway;
+mod vpc_link;
 
 pub use document::{document, refusals, warnings};
 pub use exchange::{Act, Exchange, Flow, Protocol, X, many, only, ping, protocol, tcp, udp};
@@ -50,7 +51,7 @@ use std::time::Duration;
 /// The scenarios that are played, each a function of a scene.
 pub mod played {
     pub use super::{gateway_endpoint::*, internet::*, load_balancer::*, nacl::*, nat_gateway::*, peering::*};
-    pub use super::{private_link::*, routing::*, subnet::*, tracking::*, transit_gateway::*};
+    pub use super::{private_link::*, routing::*, subnet::*, tracking::*, transit_gateway::*, vpc_link::*};
 }
 
 /// Where a scenario is played.

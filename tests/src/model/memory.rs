@@ -5,6 +5,7 @@ use super::held::Held;
 use super::load_balancer::{By, Flow, Leg, Source};
 use super::nat::{Chosen, Client};
 use super::tracking::{Direction, Tracked, Tuple};
+use super::vpc_link::Call;
 use super::walk::{Kept, Spot};
 use super::world::{Eni, Target};
 use super::{Model, Pass};
@@ -46,6 +47,12 @@ pub(super) enum Change {
         tuple: Tuple,
         outward: bool,
     },
+    /// By a VPC link, with a port of its ENI's.
+    Called {
+        call: Call,
+        own: u16,
+        outward: bool,
+    },
     /// By a gateway endpoint.
     Asked {
         tuple: Tuple,
@@ -82,7 +89,8 @@ impl Model {
     pub(super) fn keep_unseen(&mut self, kept: Kept, automatic: bool, tcp_flags: u8, now: Duration) {
         let new = kept.changes.iter().filter_map(|change| match change {
             Change::Mapping { client, .. } => Some(*client),
-            Change::EgressOnly { .. } | Change::Balanced { .. } | Change::Stuck { .. } | Change::Asked { .. } => None,
+            Change::EgressOnly { .. } | Change::Balanced { .. } | Change::Stuck { .. } => None,
+            Change::Asked { .. } | Change::Called { .. } => None,
         });
         let new: Vec<_> = new.filter(|client| !self.is_seen(client, tcp_flags, now)).collect();
         self.keep(kept, automatic, tcp_flags, now);
@@ -123,6 +131,7 @@ impl Model {
                 }
                 held.saw(outward, tcp_flags, now);
             }
+            Change::Called { call, own, outward } => self.calls.saw((call, own), outward, tcp_flags, now),
             Change::Asked { tuple, vpc_id, outward } => self.saw_asked(tuple, vpc_id, outward, (tcp_flags, now)),
         }
     }

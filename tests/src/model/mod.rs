@@ -32,6 +32,7 @@ mod tests;
 mod tracking;
 mod transit;
 mod verdict;
+mod vpc_link;
 mod walk;
 mod world;
 
@@ -50,6 +51,7 @@ use nat::Mappings;
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 use tracking::{Direction, Tracked, Tuple};
+use vpc_link::{Calls, Names};
 use walk::{End, Kept, Moment, Spot, Walk};
 use world::{Eni, World};
 
@@ -73,6 +75,9 @@ pub struct Model {
     egress_only: HashMap<(String, Tuple), Held>,
     /// The connections that have gone out by gateway endpoints, by the packet as it leaves.
     asked: HashMap<Tuple, Asked>,
+    /// Whom the service behind VPC links speaks to, and what it has begun.
+    names: Names,
+    calls: Calls,
     way: Option<Way>,
 }
 
@@ -101,6 +106,7 @@ impl Model {
         let world = &self.world;
         self.mappings.retain(|nat| world.has_eni(nat));
         self.flows.retain(|eni| world.has_eni(eni));
+        self.calls.retain(|eni| world.has_eni(eni));
     }
 
     /// A frame leaves the guest of an ENI, `now` after some beginning of time. `tagged` says that a VLAN tag was found
@@ -131,6 +137,15 @@ impl Model {
             Ok(Read::Ip(header)) if self.is_expected(&header, now) => {
                 self.judge(Spot::Outside, header, frame, now, seen)
             }
+            _ => Verdict::Passed,
+        }
+    }
+
+    /// The service behind VPC links sends a frame, to a name that it has for somebody.
+    pub fn call(&mut self, frame: &[u8], now: Duration, seen: Seen<'_>) -> Verdict {
+        self.way = None;
+        match header::read(frame, false) {
+            Ok(Read::Ip(header)) => self.judge(Spot::Service, header, frame, now, seen),
             _ => Verdict::Passed,
         }
     }
@@ -195,6 +210,7 @@ impl Model {
         let end = end.and_then(|()| match from {
             Spot::Eni(eni) => walk::leave(moment, eni, &mut walk),
             Spot::Outside => walk::arrive(moment, &mut walk),
+            Spot::Service => vpc_link::leave(moment, &mut walk),
         });
         let end = end.and_then(|end| measure(&walk).map(|()| end));
         Course {
@@ -261,6 +277,7 @@ impl Model {
         });
         match end {
             End::Outside => Verdict::Left(walk.frame),
+            End::Service => Verdict::Served(walk.frame),
             End::Guest(to) => {
                 let eni = self.interface(to).network_interface_id.clone();
                 let frame = if walk.routed {
@@ -300,7 +317,7 @@ impl Model {
             reason: fault.reason,
             at: match fault.at {
                 Spot::Eni(eni) => At::Eni(self.interface(eni).network_interface_id.clone()),
-                Spot::Outside => At::Internet,
+                Spot::Outside | Spot::Service => At::Internet,
             },
             egress: fault.direction == Direction::Egress,
             rule: fault.rule,

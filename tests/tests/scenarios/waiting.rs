@@ -21,13 +21,12 @@ pub(crate) enum Feature {
     VirtualPrivateGateway,
     ProxyProtocol,
     GatewayLoadBalancers,
-    VpcLinks,
     /// Of which the resolver is one.
     LinkLocalServices,
     FlowLogs,
 }
 
-use Feature::{FlowLogs, GatewayLoadBalancers, LinkLocalServices, ProxyProtocol, VirtualPrivateGateway, VpcLinks};
+use Feature::{FlowLogs, GatewayLoadBalancers, LinkLocalServices, ProxyProtocol, VirtualPrivateGateway};
 
 /// A scenario's number, what of it waits, and for what.
 pub(crate) struct Waiting(pub(crate) u32, pub(crate) &'static str, pub(crate) Feature);
@@ -52,8 +51,6 @@ pub(crate) const WAITING: &[Waiting] = &[
     Waiting(96, ALL, GatewayLoadBalancers),
     Waiting(97, ALL, GatewayLoadBalancers),
     Waiting(98, ALL, GatewayLoadBalancers),
-    Waiting(99, ALL, VpcLinks),
-    Waiting(100, ALL, VpcLinks),
 ];
 
 impl fmt::Display for Feature {
@@ -62,7 +59,6 @@ impl fmt::Display for Feature {
             VirtualPrivateGateway => "virtual private gateway",
             ProxyProtocol => "proxy protocol",
             GatewayLoadBalancers => "Gateway Load Balancer",
-            VpcLinks => "VPC links",
             LinkLocalServices => "resolver and instance metadata",
             FlowLogs => "flow logs",
         })
@@ -75,7 +71,6 @@ impl Feature {
             VirtualPrivateGateway => leads_somewhere(RouteTarget::Gateway("vgw-A".to_owned())),
             ProxyProtocol => is_told_clients(),
             GatewayLoadBalancers => leads_somewhere(RouteTarget::VpcEndpoint("vpce-gwlb".to_owned())),
-            VpcLinks => depended_on("vpc_links"),
             FlowLogs => depended_on("flow_logs"),
             LinkLocalServices => is_served(),
         }

@@ -84,5 +84,6 @@ pub fn of(reason: Reason) -> DropReason {
         Reason::GatewayEndpointDoesNotCarryIt => DropReason::GATEWAY_ENDPOINT_PROTOCOL,
         Reason::GatewayEndpointServesItsVpc => DropReason::GATEWAY_ENDPOINT_SOURCE,
         Reason::AnswersAreSomebodyElses => DropReason::GATEWAY_ENDPOINT_TAKEN,
+        Reason::LinkTakesAnswersAlone => DropReason::VPC_LINK_ONE_WAY,
     }
 }

@@ -33,6 +33,7 @@ mod routing;
 mod subnet;
 mod tracking;
 mod transit_gateway;
+mod vpc_link;
 
 pub use document::{document, refusals, warnings};
 pub use exchange::{Act, Exchange, Flow, Protocol, X, many, only, ping, protocol, tcp, udp};
@@ -54,7 +55,7 @@ pub mod played {
     pub use super::{
         gateway_balancer::*, gateway_endpoint::*, internet::*, load_balancer::*, nacl::*, nat_gateway::*, peering::*,
     };
-    pub use super::{private_link::*, routing::*, subnet::*, tracking::*, transit_gateway::*};
+    pub use super::{private_link::*, routing::*, subnet::*, tracking::*, transit_gateway::*, vpc_link::*};
 }
 
 /// Where a scenario is played.

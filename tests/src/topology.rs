@@ -14,12 +14,14 @@ mod samples;
 mod shorthand;
 mod table;
 mod transit;
+mod vpc_link;
 
 pub use interface::Guest;
 pub use rule::{Rule, all, icmp, icmpv6, protocol, tcp, udp};
 pub use samples::{OUTSIDE, S3, S3_ADDRESS};
 pub use shorthand::{address, anywhere, anywhere6, nacl_rule, nacl_rule6, net, open_nacl};
 
+use groundplane::document::Integration;
 use groundplane::plan::Bindings;
 use groundplane::resources::{NetworkAcl, PrefixList, Resources, SecurityGroup, Subnet, Vpc};
 use ipnet::IpNet;
@@ -31,6 +33,8 @@ use shorthand::{net4, net6};
 pub struct Topology {
     pub resources: Resources,
     pub bindings: Bindings,
+    /// What the host's own processes reach, by name.
+    pub integrations: Vec<Integration>,
     made: u64,
     /// Where in their lists the VPC and the subnet are that new objects go to.
     vpc: usize,

@@ -5,6 +5,7 @@ use groundplane::plan::{self, Plan, UplinkRows};
 use groundplane::resources::NetworkInterface;
 use groundplane::simulate::{Capacity, Port, SimulatedFamily, Simulation, SliceFrame};
 use groundplane_abi::flow::{FlowKey, kind};
+use groundplane_abi::service::AliasEntry;
 use groundplane_abi::{Device, DropReason, Ip4, Ip6};
 use groundplane_datapath::scratch::{effect, old_place};
 use groundplane_datapath::verdict::rewrite::is_answer;
@@ -108,6 +109,15 @@ impl Twin {
     /// Puts another configuration in force.
     pub fn configure(&mut self, topology: &Topology) {
         self.tables.apply(&compile(topology));
+    }
+
+    /// Has an address at the service port stand for another one, as seen from an ENI.
+    pub fn set_alias(&mut self, alias: [u8; 4], from: Device, address: [u8; 4]) {
+        let entry = AliasEntry {
+            from,
+            address: Ip4(address),
+        };
+        self.tables.set_alias(Ip4(alias), entry);
     }
 
     /// Has packets leave by other uplinks.

@@ -6,6 +6,7 @@ use super::held::Held;
 use super::load_balancer::{By, Flow, Leg, Source};
 use super::nat::{Chosen, Client};
 use super::tracking::{Direction, Tracked, Tuple};
+use super::vpc_link::Call;
 use super::walk::{Kept, Spot};
 use super::world::{Eni, Target};
 use super::{Model, Pass};
@@ -53,6 +54,12 @@ pub(super) enum Change {
     EgressOnly {
         gateway: String,
         tuple: Tuple,
+        outward: bool,
+    },
+    /// By a VPC link, with a port of its ENI's.
+    Called {
+        call: Call,
+        own: u16,
         outward: bool,
     },
     /// By a gateway endpoint.
@@ -139,6 +146,7 @@ impl Model {
                 }
                 held.saw(outward, tcp_flags, now);
             }
+            Change::Called { call, own, outward } => self.calls.saw((call, own), outward, tcp_flags, now),
             Change::Asked { tuple, vpc_id, outward } => self.saw_asked(tuple, vpc_id, outward, (tcp_flags, now)),
         }
     }

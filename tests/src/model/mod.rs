@@ -34,6 +34,7 @@ mod tests;
 mod tracking;
 mod transit;
 mod verdict;
+mod vpc_link;
 mod walk;
 mod world;
 
@@ -54,6 +55,7 @@ use nat::Mappings;
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 use tracking::{Direction, Tracked, Tuple};
+use vpc_link::{Calls, Names};
 use walk::{End, Kept, Moment, Part, Spot, Walk};
 use world::{Eni, World};
 
@@ -78,6 +80,9 @@ pub struct Model {
     egress_only: HashMap<(String, Tuple), Held>,
     /// The connections that have gone out by gateway endpoints, by the packet as it leaves.
     asked: HashMap<Tuple, Asked>,
+    /// Whom the service behind VPC links speaks to, and what it has begun.
+    names: Names,
+    calls: Calls,
     way: Option<Way>,
 }
 
@@ -107,6 +112,7 @@ impl Model {
         self.mappings.retain(|nat| world.has_eni(nat));
         self.flows.retain(|eni| world.has_eni(eni));
         self.inspections.retain(|eni| world.has_eni(eni));
+        self.calls.retain(|eni| world.has_eni(eni));
     }
 
     /// A frame leaves the guest of an ENI, `now` after some beginning of time. `tagged` says that a VLAN tag was found
@@ -137,6 +143,15 @@ impl Model {
             Ok(Read::Ip(header)) if self.is_expected(&header, now) => {
                 self.judge(Spot::Outside, header, frame, now, seen)
             }
+            _ => Verdict::Passed,
+        }
+    }
+
+    /// The service behind VPC links sends a frame, to a name that it has for somebody.
+    pub fn call(&mut self, frame: &[u8], now: Duration, seen: Seen<'_>) -> Verdict {
+        self.way = None;
+        match header::read(frame, false) {
+            Ok(Read::Ip(header)) => self.judge(Spot::Service, header, frame, now, seen),
             _ => Verdict::Passed,
         }
     }
@@ -203,6 +218,7 @@ impl Model {
         let end = end.and_then(|()| match from {
             Spot::Eni(eni) => walk::leave(moment, eni, &mut walk),
             Spot::Outside => walk::arrive(moment, &mut walk),
+            Spot::Service => vpc_link::leave(moment, &mut walk),
         });
         let end = end.and_then(|end| measure(&walk).map(|()| end));
         Course {
@@ -279,6 +295,7 @@ impl Model {
         });
         match end {
             End::Outside => Verdict::Left(walk.frame),
+            End::Service => Verdict::Served(walk.frame),
             End::Guest(to) => {
                 let eni = self.interface(to).network_interface_id.clone();
                 let frame = if walk.routed {
@@ -330,7 +347,7 @@ impl Model {
             reason: fault.reason,
             at: match fault.at {
                 Spot::Eni(eni) => At::Eni(self.interface(eni).network_interface_id.clone()),
-                Spot::Outside => At::Internet,
+                Spot::Outside | Spot::Service => At::Internet,
             },
             egress: fault.direction == Direction::Egress,
             rule: fault.rule,

@@ -153,4 +153,6 @@ pub enum Reason {
     /// This project's choice: two VPCs of one host have a client with the same address and port, and nobody could tell
     /// whose the answers are.
     AnswersAreSomebodyElses,
+    /// 17.2: "nothing in the customer VPC can initiate toward the service".
+    LinkTakesAnswersAlone,
 }

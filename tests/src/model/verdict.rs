@@ -12,6 +12,8 @@ pub enum Verdict {
     },
     /// These bytes go out by an uplink.
     Left(Vec<u8>),
+    /// These bytes reach the service behind VPC links. Its MAC addresses are nobody's business.
+    Served(Vec<u8>),
     /// These bytes go back to the guest that sent it: the platform's own answer.
     Answered(Vec<u8>),
     /// It goes no further, and these bytes tell the guest that sent it.

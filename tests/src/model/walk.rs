@@ -11,7 +11,7 @@ use super::tracking::Direction;
 use super::world::{Eni, SubnetAt, World};
 use super::{
     Change, Gateway, Model, Passage, ROUTER_MAC, endpoint, gateway_balancer, gateway_endpoint, internet, load_balancer,
-    nacl, nat, nat64, peering, route, transit,
+    nacl, nat, nat64, peering, route, transit, vpc_link,
 };
 use groundplane::resources::RouteTarget;
 use std::net::IpAddr;
@@ -48,6 +48,8 @@ impl<'a> Moment<'a> {
 pub(super) enum Spot {
     Eni(Eni),
     Outside,
+    /// Whoever is behind VPC links.
+    Service,
 }
 
 /// Where a packet comes out.
@@ -55,6 +57,7 @@ pub(super) enum Spot {
 pub(super) enum End {
     Guest(Eni),
     Outside,
+    Service,
 }
 
 /// A packet on its way.
@@ -141,7 +144,7 @@ impl Walk {
     pub(super) fn told(&self, reason: Reason) -> Fault {
         let direction = match self.last {
             Spot::Eni(_) => Direction::Egress,
-            Spot::Outside => Direction::Ingress,
+            Spot::Outside | Spot::Service => Direction::Ingress,
         };
         Fault::at(self.last, direction, reason)
     }
@@ -387,6 +390,9 @@ pub(super) fn arrive_at(moment: Moment<'_>, walk: &mut Walk, eni: Eni) -> Result
     if world.is_endpoint(eni) {
         endpoint::pass(moment, walk, eni)?;
         return Ok(None);
+    }
+    if world.is_link(eni) {
+        return vpc_link::answer(moment, walk, eni).map(Some);
     }
     let arrived = pass_groups(moment, eni, Direction::Ingress, &Asked::by(walk));
     walk.passages[1] = Some(arrived.map_err(told)?);

@@ -123,6 +123,10 @@ impl World {
         self.interface(eni).interface_type == InterfaceType::NatGateway
     }
 
+    pub(super) fn is_link(&self, eni: Eni) -> bool {
+        self.interface(eni).interface_type == InterfaceType::ApiGatewayManaged
+    }
+
     pub(super) fn vpc(&self, vpc: VpcAt) -> &Vpc {
         &self.resources.vpcs[vpc.0]
     }

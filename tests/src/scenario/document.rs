@@ -9,8 +9,8 @@ mod around;
 use crate::topology::{Topology, open_nacl};
 use groundplane::document::Severity;
 use groundplane::resources::{
-    Allowance, Destination, NetworkAclEntry, NetworkInterface, Peer, Resources, Route, RouteTable, RouteTarget,
-    RuleAction, SecurityGroup, SecurityGroupRule, Vpc, kind,
+    Allowance, Destination, InterfaceType, NetworkAclEntry, NetworkInterface, Peer, Resources, Route, RouteTable,
+    RouteTarget, RuleAction, SecurityGroup, SecurityGroupRule, Vpc, kind,
 };
 use std::fmt::Write as _;
 
@@ -40,6 +40,7 @@ pub fn document(topology: &Topology) -> String {
         line(&mut text, 2, &list.name, &fields);
     }
     around::write(&mut text, &topology.resources);
+    around::write_integrations(&mut text, topology);
     text
 }
 
@@ -135,6 +136,21 @@ impl Writer<'_> {
         let guests = enis.filter(|eni| !eni.requester_managed);
         for eni in guests.filter(|it| it.vpc_id == vpc.vpc_id) {
             line(text, 6, &eni.name, &self.instance(eni));
+        }
+        self.network_interfaces(text, vpc);
+    }
+
+    /// Those of VPC links, whose addresses nobody says elsewhere.
+    fn network_interfaces(&self, text: &mut String, vpc: &Vpc) {
+        let enis = self.resources.network_interfaces.iter();
+        let enis = enis.filter(|eni| eni.interface_type == InterfaceType::ApiGatewayManaged);
+        let mut enis = enis.filter(|eni| eni.vpc_id == vpc.vpc_id).peekable();
+        if enis.peek().is_some() {
+            text.push_str("    network_interfaces:\n");
+        }
+        for eni in enis {
+            let fields = format!("{}, InterfaceType: {}", self.place(eni), eni.interface_type.name());
+            line(text, 6, &eni.name, &fields);
         }
     }
 
@@ -282,7 +298,8 @@ impl Writer<'_> {
             .name
     }
 
-    fn instance(&self, eni: &NetworkInterface) -> String {
+    /// Where it is, and in which groups.
+    fn place(&self, eni: &NetworkInterface) -> String {
         let subnet = self
             .resources
             .subnets
@@ -294,6 +311,15 @@ impl Writer<'_> {
             .iter()
             .filter(|it| eni.groups.contains(&it.group_id));
         let addresses = joined(eni.private_ip_addresses.iter().map(ToString::to_string));
+        format!(
+            "subnet: {}, PrivateIpAddresses: [{addresses}], groups: [{}], SourceDestCheck: {}",
+            subnet.expect("every ENI is in a subnet").name,
+            joined(groups.map(|group| group.group_name.clone())),
+            eni.source_dest_check,
+        )
+    }
+
+    fn instance(&self, eni: &NetworkInterface) -> String {
         let addresses6 = joined(eni.ipv6_addresses.iter().map(|address| format!("\"{address}\"")));
         let associations = eni.associations.iter().map(|association| {
             let (private, public) = (association.private_ip_address, association.public_ip);
@@ -301,13 +327,10 @@ impl Writer<'_> {
         });
         let tracking = eni.connection_tracking;
         format!(
-            "subnet: {}, PrivateIpAddresses: [{addresses}], Ipv6Addresses: [{addresses6}], groups: [{}], \
-             associations: [{}], SourceDestCheck: {}, namespace: ${}, ConnectionTracking: {{ TcpEstablishedTimeout: {}, \
-             UdpStreamTimeout: {}, UdpTimeout: {} }}{}",
-            subnet.expect("every ENI is in a subnet").name,
-            joined(groups.map(|group| group.group_name.clone())),
+            "{}, Ipv6Addresses: [{addresses6}], associations: [{}], namespace: ${}, ConnectionTracking: {{ \
+             TcpEstablishedTimeout: {}, UdpStreamTimeout: {}, UdpTimeout: {} }}{}",
+            self.place(eni),
             joined(associations),
-            eni.source_dest_check,
             eni.name,
             tracking.tcp_established_timeout,
             tracking.udp_stream_timeout,

@@ -14,6 +14,9 @@ const NAT64: [u16; 6] = [0x64, 0xff9b, 0, 0, 0, 0];
 /// The host on the outside (semantics 32.0), which speaks and is spoken to like a guest.
 pub const X: &str = "x";
 
+/// What the service behind VPC links is seen as where its connections begin.
+pub(super) const SERVICE: [u8; 4] = [100, 64, 0, 1];
+
 /// Something that happens between guests.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Exchange {
@@ -308,6 +311,9 @@ impl Flow {
 fn address_of(topology: &Topology, guest: &str, is_ipv6: bool) -> IpAddr {
     if guest == X {
         return address(OUTSIDE[usize::from(is_ipv6)]);
+    }
+    if topology.integration_named(guest).is_some() {
+        return SERVICE.into();
     }
     let guest = topology.guest(guest);
     match guest.ip6 {

@@ -13,8 +13,11 @@ use crate::reasons;
 use crate::topology::Topology;
 use crate::twin::{Heard, Twin, components};
 use anyhow::{Context as _, Result, bail, ensure};
+use groundplane::integration::{Hop, hops};
+use groundplane::plan;
+use groundplane::resources::{Resources, with_service_side};
 use groundplane_abi::nacl::direction;
-use groundplane_abi::{Device, DropReason};
+use groundplane_abi::{Device, DropReason, Mac};
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
@@ -24,6 +27,9 @@ const MOST_RELAYS: usize = 4;
 
 /// The MAC address of whoever is beyond the uplink.
 const BEYOND: [u8; 6] = [2, 7, 7, 7, 7, 7];
+
+/// Where in a frame its MAC addresses end.
+const MACS: usize = 12;
 
 /// Model and datapath, side by side.
 #[derive(Debug, Default)]
@@ -43,6 +49,11 @@ struct Running {
     seen: HashMap<u16, Seen>,
 }
 
+/// What the service's side of VPC links is stands in no topology.
+fn whole(resources: &Resources) -> Resources {
+    with_service_side(resources).unwrap_or_else(|| resources.clone())
+}
+
 /// What became of one packet, where both agree.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Fate {
@@ -57,6 +68,7 @@ enum Fate {
 enum Delivery {
     Guest(Device, Vec<u8>),
     Outside(Vec<u8>),
+    Service(Vec<u8>),
     Nowhere(Fate),
 }
 
@@ -86,14 +98,14 @@ impl Stage for Host {
         ensure!(refusals.is_empty(), "as a document it is refused: {refusals:?}");
         match &mut self.running {
             Some(running) => {
-                running.model.configure(topology.resources.clone());
+                running.model.configure(whole(&topology.resources));
                 running.twin.configure(topology);
                 running.topology = topology.clone();
             }
             None => {
                 self.running = Some(Running {
                     topology: topology.clone(),
-                    model: Model::new(topology.resources.clone()),
+                    model: Model::new(whole(&topology.resources)),
                     twin: Twin::new(topology),
                     now: Duration::ZERO,
                     manner: self.manner,
@@ -167,6 +179,7 @@ impl Stage for Host {
 
 impl Running {
     fn talk(&mut self, flow: &Flow, act: Act, expected: &Expected) -> Result<()> {
+        let flow = &self.by_name(flow)?;
         let packets = flow.packets(act);
         for (at, &(by_client, flags)) in packets.iter().enumerate() {
             let packet = self.packet(flow, act, by_client, flags);
@@ -199,6 +212,28 @@ impl Running {
         Ok(())
     }
 
+    /// The service behind VPC links has a name for whom it speaks to, by the link's first ENI.
+    fn by_name(&mut self, flow: &Flow) -> Result<Flow> {
+        let Some(integration) = self.topology.integration_named(&flow.client) else {
+            return Ok(flow.clone());
+        };
+        let hops = hops(&self.topology.resources, integration).map_err(|refusal| anyhow::anyhow!("{refusal}"))?;
+        let Hop {
+            network_interface_id: eni,
+            target,
+        } = hops.into_iter().next().context("a hop")?;
+        ensure!(target.port() == flow.port, "it reaches {target}");
+        let mut names = self.topology.integrations.iter();
+        let number = names
+            .position(|it| it.name == integration.name)
+            .context("it is there")?;
+        let name = [100, 64, 1, u8::try_from(number)?];
+        let devices = plan::devices(&self.topology.resources, &self.topology.bindings);
+        self.twin.set_alias(name, devices[&eni], target.ip().octets());
+        self.model.name(name.into(), &eni, (*target.ip()).into());
+        Ok(flow.clone().to(&Ipv4Addr::from(name).to_string()))
+    }
+
     fn packet(&self, flow: &Flow, act: Act, by_client: bool, flags: u8) -> Packet {
         let seen = self.seen.get(&flow.number).copied();
         let seen = seen.unwrap_or_else(|| flow.untranslated(&self.topology));
@@ -213,6 +248,10 @@ impl Running {
     fn send(&mut self, from: &str, packet: &Packet) -> Result<Fate> {
         if from == X {
             let frame = packet.clone().from_mac(BEYOND).to_mac(BEYOND);
+            return self.pass(from, &frame.build());
+        }
+        if self.topology.integration_named(from).is_some() {
+            let frame = packet.clone().from_mac(Mac::SERVICE.0).to_mac(ROUTER);
             return self.pass(from, &frame.build());
         }
         let guest = self.topology.guest(from);
@@ -247,6 +286,7 @@ impl Running {
             let (at, frame, onward) = match self.judge(&sender, &sent)? {
                 Delivery::Nowhere(fate) => return Ok(fate),
                 Delivery::Outside(frame) => (X.to_owned(), frame, None),
+                Delivery::Service(frame) => (self.caller(&frame)?, frame, None),
                 Delivery::Guest(device, frame) => {
                     let onward = self.relay(device, &frame);
                     (self.name_on(device)?, frame, onward)
@@ -269,10 +309,21 @@ impl Running {
         goes_on.then_some(onward)
     }
 
+    /// Which integration an answer is for: its source is the name that was spoken to.
+    fn caller(&self, frame: &[u8]) -> Result<String> {
+        let IpAddr::V4(name) = Parsed::read(frame)?.src.0 else {
+            bail!("the service speaks IPv4");
+        };
+        let [.., number] = name.octets();
+        let integration = self.topology.integrations.get(usize::from(number));
+        Ok(integration.context("an integration")?.name.clone())
+    }
+
     /// One frame of somebody's, to model and datapath at once.
     fn judge(&mut self, from: &str, frame: &[u8]) -> Result<Delivery> {
         let device = match from {
             X => Device::INTERNET,
+            service if self.topology.integration_named(service).is_some() => Device::SERVICE,
             guest => self.topology.guest(guest).device,
         };
         let (heard, _) = self.twin.send(device, frame, false);
@@ -282,6 +333,11 @@ impl Running {
                 if self.topology.bindings[&eni].device == to && expected == frame =>
             {
                 Ok(Delivery::Guest(to, frame))
+            }
+            (Verdict::Served(expected), Heard::Delivered { to, frame })
+                if to == Device::SERVICE && expected[MACS..] == frame[MACS..] =>
+            {
+                Ok(Delivery::Service(frame))
             }
             (Verdict::Left(expected), Heard::Left(frame)) if expected == frame => Ok(Delivery::Outside(frame)),
             (Verdict::Answered(expected), Heard::Answered(frame)) if expected == frame => {
@@ -305,6 +361,9 @@ impl Running {
         };
         if from == X {
             return self.model.arrive(frame, false, self.now, seen);
+        }
+        if self.topology.integration_named(from).is_some() {
+            return self.model.call(frame, self.now, seen);
         }
         let interface = &self.topology.interface(from).network_interface_id;
         self.model.leave(interface, frame, false, self.now, seen)

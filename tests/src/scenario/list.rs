@@ -107,6 +107,9 @@ macro_rules! for_each_gateway_scenario {
             s96_what_comes_and_goes_passes_an_appliance
             s97_an_appliance_returns_a_packet_as_it_was_or_it_is_gone
             s98_an_idle_connection_by_an_appliance_begins_anew
+            s99_a_target_behind_a_rest_link_sees_the_node_and_no_caller
+            s99_a_load_balancers_groups_are_asked_about_callers_if_enforced
+            s100_an_http_link_is_an_eni_that_the_service_sends_by_and_nobody_reaches
             s101_a_transit_gateway_is_entered_in_the_senders_zone
             s102_a_transit_gateway_needs_association_and_route
             s103_an_attachments_inbound_rules_are_asked_of_what_leaves

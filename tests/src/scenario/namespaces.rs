@@ -12,7 +12,7 @@ use super::exchange::Seen;
 use super::{Exchange, Expected, Owner, Stage, X, document};
 use crate::appliance::{Appliance, Manner};
 use crate::conversation::is_appliance;
-use crate::netns::{Lab, eventually};
+use crate::netns::{Agent, Lab, eventually};
 use crate::packet::{Packet, ROUTER};
 use crate::topology::Topology;
 use anyhow::{Context as _, Result, bail, ensure};
@@ -36,6 +36,8 @@ const UPLINK_ADDRESSES: [&[&str]; 2] = [
 /// Guests in namespaces.
 #[derive(Debug)]
 pub struct Namespaces {
+    /// Who lets processes of the host in, where there are integrations. It ends before the lab does.
+    agent: Option<Agent>,
     lab: Lab,
     topology: Topology,
     /// What the document became: its MAC addresses aren't the topology's.
@@ -62,6 +64,7 @@ impl Namespaces {
         let to_services = ["ip", "route", "add", "192.0.2.0/24", "via", "198.51.100.7"];
         lab.run("host", &to_services)?.success()?;
         let mut stage = Self {
+            agent: None,
             lab,
             topology: Topology::default(),
             resources: Resources::default(),
@@ -96,8 +99,29 @@ impl Namespaces {
         Ok(())
     }
 
-    /// Whoever speaks makes checksums before a packet is sent, and doesn't leave them to the receiver's trust.
+    /// Puts a document in force: by an agent, if one is needed or there.
+    fn bring_up(&mut self, topology: &Topology, text: &str) -> Result<()> {
+        if topology.integrations.is_empty() && self.agent.is_none() {
+            return self.lab.up(text);
+        }
+        let document = self.lab.document(text)?.to_string_lossy().into_owned();
+        match &self.agent {
+            None => self.agent = Some(self.lab.agent(&["--network", &document])?),
+            Some(agent) => {
+                let socket = agent.socket().to_string_lossy().into_owned();
+                let applied = self.lab.groundplane(&["apply", &document, "--socket", &socket])?;
+                applied.success()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whoever speaks makes checksums before a packet is sent, and doesn't leave them to the receiver's trust. The agent speaks
+    /// for the host's own processes.
     fn speaks(&mut self, who: &str) -> Result<()> {
+        if self.topology.integration_named(who).is_some() {
+            return Ok(());
+        }
         if self.speakers.insert(who.to_owned()) {
             self.lab.run(who, &["ethtool", "-K", "eth0", "tx", "off"])?.success()?;
         }
@@ -165,7 +189,7 @@ impl Stage for Namespaces {
         let text = document(topology);
         let resolved = groundplane::document::parse("scenario.yaml", text.replace('$', "").as_bytes());
         self.resources = resolved.map_err(|problems| anyhow::anyhow!("{problems}"))?.resources;
-        self.lab.up(&text)?;
+        self.bring_up(topology, &text)?;
         self.topology = topology.clone();
         for eni in guests(topology) {
             self.meet(&eni.name)?;

@@ -167,6 +167,10 @@ impl Room {
                 let to = self.topology.bindings[&eni].device;
                 (Heard::Delivered { to, frame }, None)
             }
+            Verdict::Served(frame) => {
+                let to = Device::SERVICE;
+                (Heard::Delivered { to, frame }, None)
+            }
             Verdict::Left(frame) => (Heard::Left(frame), None),
             Verdict::Passed => (Heard::Passed, None),
             Verdict::Answered(frame) => (Heard::Answered(frame), None),

@@ -124,6 +124,10 @@ impl<'a> Room<'a> {
                 let to = self.topology.bindings[&eni].device;
                 (Heard::Delivered { to, frame }, None)
             }
+            Verdict::Served(frame) => {
+                let to = Device::SERVICE;
+                (Heard::Delivered { to, frame }, None)
+            }
             Verdict::Left(frame) => (Heard::Left(frame), None),
             Verdict::Passed => (Heard::Passed, None),
             Verdict::Answered(frame) => (Heard::Answered(frame), None),
@@ -237,6 +241,7 @@ fn retell(
             (format!("to {} {:?}", to.0, model.last_way()), onward)
         }
         Verdict::Answered(_) => ("answered".to_owned(), None),
+        Verdict::Served(_) => ("served".to_owned(), None),
         Verdict::Left(_) => (format!("out {:?}", model.last_way()), None),
         Verdict::Passed => ("passed".to_owned(), None),
         Verdict::Dropped(drop) | Verdict::Refused { drop, .. } => (format!("{:?} {:?}", drop.reason, drop.rule), None),

@@ -20,13 +20,12 @@ use std::io::Write as _;
 pub(crate) enum Feature {
     VirtualPrivateGateway,
     ProxyProtocol,
-    VpcLinks,
     /// Of which the resolver is one.
     LinkLocalServices,
     FlowLogs,
 }
 
-use Feature::{FlowLogs, LinkLocalServices, ProxyProtocol, VirtualPrivateGateway, VpcLinks};
+use Feature::{FlowLogs, LinkLocalServices, ProxyProtocol, VirtualPrivateGateway};
 
 /// A scenario's number, what of it waits, and for what.
 pub(crate) struct Waiting(pub(crate) u32, pub(crate) &'static str, pub(crate) Feature);
@@ -48,8 +47,6 @@ pub(crate) const WAITING: &[Waiting] = &[
     Waiting(68, ALL, VirtualPrivateGateway),
     Waiting(81, ALL, ProxyProtocol),
     Waiting(90, ALL, LinkLocalServices),
-    Waiting(99, ALL, VpcLinks),
-    Waiting(100, ALL, VpcLinks),
 ];
 
 impl fmt::Display for Feature {
@@ -57,7 +54,6 @@ impl fmt::Display for Feature {
         f.write_str(match self {
             VirtualPrivateGateway => "virtual private gateway",
             ProxyProtocol => "proxy protocol",
-            VpcLinks => "VPC links",
             LinkLocalServices => "resolver and instance metadata",
             FlowLogs => "flow logs",
         })
@@ -69,7 +65,6 @@ impl Feature {
         match self {
             VirtualPrivateGateway => leads_somewhere(RouteTarget::Gateway("vgw-A".to_owned())),
             ProxyProtocol => is_told_clients(),
-            VpcLinks => depended_on("vpc_links"),
             FlowLogs => depended_on("flow_logs"),
             LinkLocalServices => is_served(),
         }

@@ -2,6 +2,8 @@
 //!
 //! Each has the fields that the API prints of it, with names for ids.
 
+use crate::topology::Topology;
+use groundplane::document::IntegrationTarget;
 use groundplane::resources::{Kind, Resources, kinds};
 use serde_json::{Map, Value};
 use std::collections::HashMap;
@@ -81,5 +83,23 @@ fn rename(value: &mut Value, paths: &HashMap<&str, String>) {
             fields.values_mut().for_each(|value| rename(value, paths));
         }
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+/// What processes of the host reach, by the names of links and listeners.
+pub(super) fn write_integrations(text: &mut String, topology: &Topology) {
+    let paths = paths(&topology.resources);
+    let name = |id: &String| paths.get(&**id).cloned().unwrap_or_default();
+    if !topology.integrations.is_empty() {
+        text.push_str("integrations:\n");
+    }
+    for integration in &topology.integrations {
+        let target = match &integration.target {
+            IntegrationTarget::Listener(arn) => format!("listener: {}", name(arn)),
+            IntegrationTarget::Addresses(addresses) => format!("instances: {addresses:?}"),
+        };
+        let (own, link, listen) = (&integration.name, name(&integration.vpc_link), &integration.listen);
+        writeln!(text, "  {own}: {{ vpc_link: {link}, {target}, listen: \"{listen}\" }}")
+            .expect("a string takes everything");
     }
 }

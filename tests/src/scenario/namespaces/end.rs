@@ -1,8 +1,10 @@
 //! The sockets of a conversation. A socket stays in the namespace that it was made in, whoever uses it.
 
+use crate::netns::eventually;
 use crate::scenario::{Flow, Protocol};
 use crate::topology::Topology;
 use anyhow::{Context as _, Result, bail};
+use groundplane::document::Listen;
 use socket2::{Domain, Socket, Type};
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{IpAddr, SocketAddr, UdpSocket};
@@ -123,6 +125,17 @@ pub(super) fn connect(flow: &Flow, topology: &Topology, patience: Duration) -> R
         Err(error) if error.kind() == ErrorKind::TimedOut => Ok(None),
         Err(error) => Err(error).with_context(|| format!("connect to {server}")),
     }
+}
+
+/// Connects to a socket of the agent's, which takes everybody in. That it listens may take a moment.
+pub(super) fn call(listen: &Listen) -> Result<Socket> {
+    let Listen::Tcp(address) = listen else {
+        bail!("no scenario has a file");
+    };
+    let socket = Socket::new(Domain::for_address(*address), Type::STREAM, None)?;
+    eventually(|| Ok(socket.connect(&(*address).into()).is_ok()))?;
+    socket.set_tcp_nodelay(true)?;
+    Ok(socket)
 }
 
 /// The client's end of anything but TCP.

@@ -9,7 +9,7 @@ use super::reason::Reason;
 use super::tracking::Direction;
 use super::walk::{End, Moment, Spot, Walk, go_on};
 use super::world::{Eni, World};
-use super::{Change, Model};
+use super::{Change, Gateway, Model};
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -121,6 +121,7 @@ pub(super) fn leave(moment: Moment<'_>, walk: &mut Walk) -> Result<End, Fault> {
         own,
         outward: true,
     });
+    walk.gateways.push(Gateway::Called);
     walk.automatic = true;
     walk.identity = Some(eni);
     if known.is_none() {
@@ -168,6 +169,7 @@ pub(super) fn answer(moment: Moment<'_>, walk: &mut Walk, eni: Eni) -> Result<En
         own,
         outward: false,
     });
+    walk.gateways.push(Gateway::CalledBack);
     walk.automatic = true;
     walk.routed = true;
     Ok(End::Service)

@@ -20,6 +20,7 @@ use drops::Drops;
 use ear::{Ear, Heard};
 use end::{Ends, Listener};
 use groundplane::install::Datapath;
+use groundplane::install::names;
 use groundplane::resources::{NetworkInterface, Resources};
 use groundplane_abi::Mac;
 use std::collections::{BTreeMap, BTreeSet, HashMap};

@@ -86,6 +86,7 @@ impl Heap {
             1 => Packet::ping(7),
             2 => Packet::protocol(47).payload(OPAQUE),
             3 => Packet::tcp().flags(flag::ACK),
+            4..7 => Packet::tcp().flags(flag::SYN).mss(8961),
             _ => Packet::tcp().flags(flag::SYN),
         };
         let name = if random.random_bool(0.03) {

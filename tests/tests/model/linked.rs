@@ -24,16 +24,15 @@ pub(crate) fn listen(seed: u64, index: u64, reach: &mut Reach) -> Result<(), Str
         room.name(name.address, (&name.eni, name.device), name.target);
     }
     let mut heap = Heap::new(&topology, &names);
+    let mut is_changed = false;
     for _ in 0..STEPS {
         match random.random_range(0..100) {
-            0..5 => {
-                let time = speech::pause(&mut random);
-                room.wait(time);
-            }
+            0..5 => room.wait(speech::pause(is_changed, &mut random)),
             5..8 => {
                 room.note(world::change(&mut topology, &mut random));
                 room.configure(&topology);
                 heap.changed();
+                is_changed = true;
                 reach.changed();
             }
             _ => {

@@ -27,9 +27,14 @@ pub(super) struct Heap {
     opened: u16,
 }
 
-/// A short pause, one after which a link has forgotten, or one after which nobody knows anything.
-pub(super) fn pause(random: &mut ChaCha8Rng) -> Duration {
-    let seconds = [0, 0, 0, 0, 11, 400, 500_000];
+/// A short pause, one after which a link has forgotten, or one after which nobody knows anything. Once the configuration has
+/// changed nobody says how long each remembers what it has seen only a part of.
+pub(super) fn pause(is_changed: bool, random: &mut ChaCha8Rng) -> Duration {
+    let seconds: &[u64] = if is_changed {
+        &[0, 0, 0, 500_000]
+    } else {
+        &[0, 0, 0, 0, 11, 400, 500_000]
+    };
     Duration::from_secs(*seconds.choose(random).expect("some")) + Duration::from_millis(137)
 }
 

@@ -106,7 +106,9 @@ impl Heap {
         (Device::SERVICE, self.framed(Device::SERVICE, packet))
     }
 
-    /// A guest speaks to a link's network interface: to any port, or to one that stands for a connection that is another's.
+    /// A guest speaks to a link's network interface: to any port, or to one that stands for a connection that is another's. No
+    /// target speaks from the port that it listens at: what it opens by a connection of the service's that has ended, nobody
+    /// says.
     fn by_a_stranger(&self, random: &mut ChaCha8Rng) -> (Device, Packet) {
         let guest = self.guests.choose(random).expect("some");
         let own = address(OWN.choose(random).expect("some").1);
@@ -120,9 +122,7 @@ impl Heap {
             3 => Packet::tcp().flags(flag::ACK),
             _ => Packet::tcp().flags(flag::SYN),
         };
-        let packet = packet
-            .ip_from(guest.ip, *[8080, 4000].choose(random).expect("some"))
-            .ip_to(own, port);
+        let packet = packet.ip_from(guest.ip, 4000).ip_to(own, port);
         (guest.device, self.framed(guest.device, packet))
     }
 }

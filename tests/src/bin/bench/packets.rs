@@ -100,7 +100,7 @@ impl<'a> Runs<'a> {
         Self {
             programs: &options.programs,
             rounds: options.rounds(),
-            packets: if options.quick { 100_000 } else { 1_000_000 },
+            packets: if options.quick { 50_000 } else { 250_000 },
         }
     }
 

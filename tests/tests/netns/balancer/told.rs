@@ -119,7 +119,7 @@ fn talk(stream: TcpStream) -> Result<()> {
 }
 
 #[test]
-fn a_target_is_told_the_client_and_the_endpoint() -> Result<()> {
+fn s81_a_target_is_told_the_client_and_the_endpoint() -> Result<()> {
     let (lab, agent) = begin(&telling())?;
     let told = serve(&lab)?;
     let shown = lab

@@ -13,6 +13,17 @@ fn by_rest_link() -> Flow {
     tcp("legacy", "t1", 443).at_port(8443)
 }
 
+fn link_rest(scene: &mut Scene) {
+    scene.given(|t0| {
+        t0.load_balancer("nlb-R", &[("P1", NODE)])
+            .target_group("targets-R", "ip", "TCP", 8443)
+            .target("targets-R", "t1")
+            .listener("nlb-R", "TCP", 443, "targets-R")
+            .rest_vpc_link("rest", "nlb-R")
+            .rest_integration("legacy", "rest", "nlb-R-443-tcp");
+    });
+}
+
 fn behind(address: &'static str) -> Expected {
     accepted().seen_behind(address)
 }
@@ -25,14 +36,7 @@ pub fn s99_a_target_behind_a_rest_link_sees_the_node_and_no_caller(scene: &mut S
             t0.within("APUB");
         });
     };
-    scene.given(|t0| {
-        t0.load_balancer("nlb-R", &[("P1", NODE)])
-            .target_group("targets-R", "ip", "TCP", 8443)
-            .target("targets-R", "t1")
-            .listener("nlb-R", "TCP", 443, "targets-R")
-            .rest_vpc_link("rest", "nlb-R")
-            .rest_integration("legacy", "rest", "nlb-R-443-tcp");
-    });
+    link_rest(scene);
     let session = scene.flow(by_rest_link());
     scene.when(session.clone()).then(behind(NODE));
     scene.when(session.server_speaks()).then(accepted());
@@ -55,14 +59,7 @@ pub fn s99_a_load_balancers_groups_are_asked_about_callers_if_enforced(scene: &m
             t0.within("APUB");
         });
     };
-    scene.given(|t0| {
-        t0.load_balancer("nlb-R", &[("P1", NODE)])
-            .target_group("targets-R", "ip", "TCP", 8443)
-            .target("targets-R", "t1")
-            .listener("nlb-R", "TCP", 443, "targets-R")
-            .rest_vpc_link("rest", "nlb-R")
-            .rest_integration("legacy", "rest", "nlb-R-443-tcp");
-    });
+    link_rest(scene);
     provide(scene, vec![tcp_to(443).from("10.0.0.0/8")], true);
     scene
         .when(by_rest_link())

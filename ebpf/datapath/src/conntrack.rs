@@ -23,8 +23,8 @@ pub mod idle {
     pub const UNANSWERED: u32 = 60;
     /// An entry of a flow that neither end tracks is a cache; nobody misses it.
     pub const UNTRACKED: u32 = 60;
-    /// After this long even the shortest limit of any connection may have passed: look closely.
-    pub const SHORTEST: u32 = TCP_CLOSING;
+    /// After this long even the shortest limit of an open connection may have passed: look closely.
+    pub const SHORTEST: u32 = 30;
 }
 
 /// A gate that has just been opened by a rule.

@@ -29,8 +29,7 @@ const ONE_WAY_PACKETS: u64 = 8;
 /// The fast path: whether this is an established packet; if so what becomes of it.
 ///
 /// Whatever is out of the ordinary is not: another generation, a MAC the entry wasn't made for, a TCP flag that
-/// changes state, a denial, or a connection idle for so long that a gate may have lost its state. What else comes of one
-/// that is closing is: one side may close long before the other has sent all that it has.
+/// changes state, a denial, a connection that is closing, or idle for so long that a gate may have lost its state.
 #[inline(always)]
 pub(crate) fn hit<I: Family, T: TablesOf<I>>(
     tables: &T,
@@ -50,10 +49,8 @@ pub(crate) fn hit<I: Family, T: TablesOf<I>>(
         } else {
             delivery.mac_difference(glance.head)
         };
-        let difference = entry.validity.difference(generation)
-            | u64::from(entry.state ^ state::LIVE)
-            | u64::from(entry.tcp & tcp_seen::SLOW)
-            | macs;
+        let difference =
+            entry.validity.difference(generation) | u64::from(entry.state ^ state::LIVE) | u64::from(entry.tcp) | macs;
         let verdict = Verdict::of_words(&delivery);
         (difference, entry.last_seen, verdict, u32::from(delivery.mtu()))
     };

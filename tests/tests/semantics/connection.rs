@@ -119,35 +119,14 @@ fn established_packets_take_the_fast_path() {
     world.connect("web", "db");
     let more = world.there("web", "db", Packet::tcp());
     assert_eq!(world.send("web", &more).1, Some(Path::Fast));
-    world.wait(10);
+    world.wait(30);
     assert_eq!(world.send("web", &more).1, Some(Path::Fast));
-    world.twin.wait(Duration::from_millis(10_001));
+    world.twin.wait(Duration::from_millis(30_001));
     assert_eq!(
         world.send("web", &more).1,
         Some(Path::Resumed),
         "longer than the shortest idle limit is looked at closely"
     );
-}
-
-/// Whoever has sent all it has may close at once, and then receive for a long time.
-#[test]
-fn a_connection_that_one_side_has_closed_takes_the_fast_path() {
-    let mut world = one_way();
-    world.connect("web", "db");
-    let (ack, fin) = (flag::ACK, flag::FIN | flag::ACK);
-    let tcp = |flags| Packet::tcp().flags(flags);
-    let (there, closes) = (world.there("web", "db", tcp(ack)), world.there("web", "db", tcp(fin)));
-    let (back, closes_too) = (world.back("db", "web", tcp(ack)), world.back("db", "web", tcp(fin)));
-    assert_eq!(world.send("web", &closes).1, Some(Path::Resumed));
-    assert_eq!(world.send("db", &back).1, Some(Path::Fast));
-    assert_eq!(world.send("web", &there).1, Some(Path::Fast));
-    assert_eq!(world.send("db", &closes_too).1, Some(Path::Resumed));
-    assert_eq!(world.send("web", &there).1, Some(Path::Fast));
-    // It is remembered for so long and no longer.
-    world.wait(10);
-    assert_eq!(world.send("db", &back).1, Some(Path::Fast));
-    world.twin.wait(Duration::from_millis(10_001));
-    world.is_dropped("db", &back, DropReason::GROUP_EGRESS);
 }
 
 #[test]

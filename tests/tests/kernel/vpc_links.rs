@@ -7,6 +7,7 @@ use groundplane_abi::{Device, DropReason, Mac};
 use groundplane_tests::packet::{Packet, Parsed, ROUTER, flag};
 use groundplane_tests::topology::{Topology, tcp as tcp_to};
 use groundplane_tests::twin::Heard;
+use std::net::IpAddr;
 
 /// The service, and what it says for a2, by the HTTP link, and for the load balancer, by the REST link.
 const SERVICE: [u8; 4] = [100, 64, 0, 1];
@@ -52,7 +53,7 @@ fn arrives(heard: Heard) -> (Device, Parsed) {
 fn converse(room: &mut Room, name: [u8; 4], port: u16, guest: &str, sees: [u8; 4]) -> Parsed {
     let (service, target) = ((SERVICE, 40_000), (name, port));
     let (_, seen) = arrives(call(room, tcp(flag::SYN, service, target)));
-    assert_eq!(seen.src, sees.into());
+    assert_eq!(seen.src, sees);
     for (back, there) in [
         (flag::SYN | flag::ACK, flag::ACK),
         (flag::ACK, flag::ACK),
@@ -63,7 +64,7 @@ fn converse(room: &mut Room, name: [u8; 4], port: u16, guest: &str, sees: [u8; 4
         let (to, answer) = arrives(heard);
         assert_eq!(
             (to, answer.src.0, answer.ports),
-            (Device::SERVICE, name.into(), (port, 40_000))
+            (Device::SERVICE, IpAddr::from(name), (port, 40_000))
         );
         arrives(call(room, tcp(there, service, target)));
     }

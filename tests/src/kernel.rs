@@ -147,8 +147,8 @@ impl LoadedKernel {
         Ok(())
     }
 
-    /// Says that the loopback device leads out, by routes and neighbours, to the finisher, and to the service port; a test run
-    /// doesn't carry that out.
+    /// Says that the loopback device leads out, by routes and neighbours, to the finisher and to the agent; a test run doesn't carry that
+    /// out.
     fn lead_out(&self) -> Result<()> {
         let mut uplinks: Array<_, UplinkEntry> = Array::try_from(self.map(map::UPLINKS)?)?;
         uplinks.set(0, Simulation::UPLINK, 0)?;
@@ -191,8 +191,9 @@ impl LoadedKernel {
     }
 
     /// Has an address at the service port stand for another one, as seen from an ENI.
-    pub fn set_alias(&self, alias: [u8; 4], entry: AliasEntry<Ip4>) -> Result<()> {
-        Ok(self.datapath.set_alias(Ip4(alias), entry)?)
+    pub fn set_alias(&self, alias: [u8; 4], from: Device, address: [u8; 4]) -> Result<()> {
+        let address = Ip4(address);
+        Ok(self.datapath.set_alias(Ip4(alias), AliasEntry { from, address })?)
     }
 
     pub fn stop_clock(&mut self, now: u64) -> Result<()> {
@@ -214,7 +215,7 @@ impl LoadedKernel {
         let (device, program) = match from {
             Device::INTERNET => (Device(1), &self.uplink),
             Device::SERVICE => (Device(1), &self.service),
-            guest => (guest, &self.program),
+            _ => (from, &self.program),
         };
         let mut run = Self::run_once(program, device, frame)?;
         while matches!(run.kind, kind::WRAPPED | kind::RETURNED) {

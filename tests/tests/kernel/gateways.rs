@@ -129,12 +129,10 @@ impl Room {
 
     /// Has an address at the service port stand for another one, as seen from an ENI.
     pub(crate) fn name(&mut self, alias: [u8; 4], from: Device, address: [u8; 4]) {
-        let entry = AliasEntry {
-            from,
-            address: Ip4(address),
-        };
-        self.kernel.set_alias(alias, entry).expect("the alias is written");
-        self.host.set_alias(Ip4(alias), entry);
+        let set = self.kernel.set_alias(alias, from, address);
+        set.expect("the alias is written");
+        let address = Ip4(address);
+        self.host.set_alias(Ip4(alias), AliasEntry { from, address });
     }
 
     pub(crate) fn leave(&mut self, guest: &str, packet: Packet) -> Heard {

@@ -87,10 +87,10 @@ impl Splicer {
         self.tell(made)
     }
 
-    /// Whether it has to be tried again.
+    /// Whether it has to be tried again: nobody listens at a socket, or the thread has ended.
     #[must_use]
-    pub const fn is_incomplete(&self) -> bool {
-        self.is_incomplete
+    pub fn is_incomplete(&self) -> bool {
+        self.is_incomplete || self.round.as_ref().is_some_and(|round| round.doors.is_closed())
     }
 
     #[must_use]
@@ -100,44 +100,27 @@ impl Splicer {
 
     /// Opens a door, or tells the one that is there who is behind it now.
     fn hold(&mut self, one: Splice) -> Shown {
-        let Splice {
-            name,
-            listen,
-            behind,
-            connections,
-        } = one;
         let settings = Settings {
-            behind: behind.into(),
-            connections,
+            behind: one.behind.into(),
+            connections: one.connections,
         };
-        if let Some(held) = self.held.get(&listen) {
+        if let Some(held) = self.held.get(&one.listen) {
             held.settings.send_replace(settings);
             return Shown {
                 problem: None,
                 counters: Arc::clone(&held.door.counters),
             };
         }
-        let counters = self.board.counters(&name);
-        let problem = match Socket::bind(&listen) {
-            Ok((socket, file)) => {
-                let (tell, settings) = watch::channel(settings);
-                let door = Door {
-                    listen: listen.clone(),
-                    socket,
-                    settings,
-                    counters: Arc::clone(&counters),
-                };
-                let held = Held {
-                    door: Arc::new(door),
-                    settings: tell,
-                    _file: file,
-                };
-                self.held.insert(listen, held);
+        let counters = self.board.counters(&one.name);
+        let opened = Held::open(one.listen.clone(), settings, Arc::clone(&counters));
+        let problem = match opened {
+            Ok(held) => {
+                self.held.insert(one.listen, held);
                 None
             }
             Err(error) => {
-                tracing::error!(name, %error, "can't listen at {listen}");
-                Some(format!("can't listen at {listen}: {error}"))
+                tracing::error!(name = one.name, %error, "can't listen at {}", one.listen);
+                Some(format!("can't listen at {}: {error}", one.listen))
             }
         };
         Shown { problem, counters }
@@ -162,6 +145,24 @@ impl Splicer {
             None => Some(Round::begin(port, inside, doors)?),
         };
         Ok(())
+    }
+}
+
+impl Held {
+    fn open(listen: Listen, settings: Settings, counters: Arc<Counters>) -> io::Result<Self> {
+        let (socket, file) = Socket::bind(&listen)?;
+        let (tell, settings) = watch::channel(settings);
+        let door = Door {
+            listen,
+            socket,
+            settings,
+            counters,
+        };
+        Ok(Self {
+            door: Arc::new(door),
+            settings: tell,
+            _file: file,
+        })
     }
 }
 
@@ -218,10 +219,11 @@ async fn attend_all(mut told: watch::Receiver<Doors>, room: usize) {
     }
 }
 
-/// How many connections there may be together: each takes two of the files that a process may have open, and half of those are
-/// for everything else. The soft limit, which is for programs that can't count above 1024, is raised first.
+/// How many connections a splicer or a herald may have: each takes two of the files that a process may have open, there are these
+/// two, and half of the files are for everything else. The soft limit, which is for programs that can't count above 1024, is
+/// raised first.
 pub(crate) fn room() -> usize {
-    const MOST: u64 = 65_536;
+    const MOST: u64 = 131_072;
     const LEAST: u64 = 1024;
     let files = match getrlimit(Resource::RLIMIT_NOFILE) {
         Ok((soft, hard)) if soft < hard.min(MOST) => match setrlimit(Resource::RLIMIT_NOFILE, hard.min(MOST), hard) {
@@ -231,7 +233,7 @@ pub(crate) fn room() -> usize {
         Ok((soft, _)) => soft.min(MOST),
         Err(_) => LEAST,
     };
-    usize::try_from(files / 4).unwrap_or_default()
+    usize::try_from(files / 8).unwrap_or_default()
 }
 
 impl Board {

@@ -26,7 +26,9 @@ fn main() -> io::Result<()> {
 
 /// The place where `cargo xtask build` puts the object.
 fn default_object() -> io::Result<PathBuf> {
-    let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target");
+    // Asked for now: a target directory may have been copied from another checkout with this script in it.
+    let package = env::var_os("CARGO_MANIFEST_DIR").ok_or_else(|| io::Error::other("cargo sets CARGO_MANIFEST_DIR"))?;
+    let target = Path::new(&package).join("../target");
     let object = target.join("groundplane.bpf.o");
     if !object.exists() {
         // An empty file stands for "not built". It has to exist: cargo runs this script, and compiles the crate, anew

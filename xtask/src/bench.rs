@@ -3,11 +3,12 @@
 //! What is measured, and how, is in tests/src/bin/bench; here are only the compilers.
 
 use crate::build;
-use crate::command::{program, root, run, target};
+use crate::command::{describe, program, root, run, target};
 use crate::setup::{self, Purpose, need_root};
 use crate::step::step;
 use anyhow::{Context as _, Result};
 use clap::Args;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 
 /// What the measuring binary is told; it knows what the words mean.
@@ -20,9 +21,12 @@ pub(crate) struct Options {
     /// drop, flood, memory, apply
     #[arg(long, value_name = "MEASUREMENT")]
     only: Option<String>,
-    /// text or json
+    /// text, json or markdown
     #[arg(long, value_name = "FORMAT")]
     output: Option<String>,
+    /// Put the figures and plots of this run into docs/performance.md
+    #[arg(long)]
+    record: bool,
 }
 
 /// `cargo xtask bench`.
@@ -48,7 +52,11 @@ pub(crate) fn run_command(options: &Options) -> Result<()> {
             command.arg(name).arg(value);
         }
     }
-    run(&mut command)
+    if options.record {
+        command.arg("--record").arg(root().join("docs/performance.md"));
+    }
+    // In our place: whoever interrupts us means the one that has something to remove.
+    Err(command.exec()).with_context(|| format!("can't start {}", describe(&command)))
 }
 
 /// Compiles every program of tests/bench.

@@ -144,4 +144,7 @@ pub enum Gateway {
     /// By a gateway endpoint to a service outside, and an answer from there.
     GatewayEndpoint,
     GatewayEndpointBack,
+    /// By a VPC link's ENI from the service, and an answer to it.
+    Called,
+    CalledBack,
 }

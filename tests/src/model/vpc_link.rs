@@ -6,10 +6,10 @@ use super::gate::{Asked, pass_groups};
 use super::header::{Header, Read, Selector, read};
 use super::held::{Held, opens};
 use super::reason::Reason;
-use super::tracking::Direction;
+use super::tracking::{Direction, Tuple};
 use super::walk::{End, Moment, Spot, Walk, go_on};
 use super::world::{Eni, World};
-use super::{Change, Model};
+use super::{Change, Gateway, Model};
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -58,6 +58,15 @@ impl Calls {
         Some((found.0, found.1))
     }
 
+    /// Whether an error speaks of a call's packet.
+    fn is_about(&self, eni: Eni, quoted: &Tuple, now: Duration) -> bool {
+        let mut live = self.0.iter().filter(|(_, _, held)| held.is_live(now));
+        live.any(|(call, own, _)| {
+            let is_there = (call.eni, call.protocol) == (eni, quoted.protocol);
+            is_there && (call.target, call.port, *own) == (quoted.dst, quoted.b, quoted.a)
+        })
+    }
+
     /// A packet of a call has passed.
     pub(super) fn saw(&mut self, (call, own): (Call, u16), outward: bool, tcp_flags: u8, now: Duration) {
         let is_it = |(other, port, _): &(Call, u16, Held)| *other == call && *port == own;
@@ -91,13 +100,13 @@ impl Model {
 /// that ENI".
 pub(super) fn leave(moment: Moment<'_>, walk: &mut Walk) -> Result<End, Fault> {
     let (model, world) = (moment.model, moment.world());
+    let Selector::Ports { src, dst } = walk.header.selector else {
+        return Err(walk.told(Reason::BalancerDoesNotCarryIt));
+    };
     let named = model.names.get(&walk.header.dst).copied();
     let (eni, target) = named.ok_or_else(|| walk.told(Reason::NobodyHasTheAddress))?;
     walk.last = Spot::Eni(eni);
     walk.place = Some(world.subnet_of(eni));
-    let Selector::Ports { src, dst } = walk.header.selector else {
-        return Err(walk.told(Reason::BalancerDoesNotCarryIt));
-    };
     let call = Call {
         eni,
         protocol: walk.header.protocol,
@@ -121,6 +130,7 @@ pub(super) fn leave(moment: Moment<'_>, walk: &mut Walk) -> Result<End, Fault> {
         own,
         outward: true,
     });
+    walk.gateways.push(Gateway::Called);
     walk.automatic = true;
     walk.identity = Some(eni);
     if known.is_none() {
@@ -159,8 +169,13 @@ pub(super) fn answer(moment: Moment<'_>, walk: &mut Walk, eni: Eni) -> Result<En
         .model
         .calls
         .answered(moment.world(), eni, &walk.header, moment.now);
-    let told = || Fault::at(Spot::Eni(eni), Direction::Ingress, Reason::LinkTakesAnswersAlone);
-    let (call, own) = found.ok_or_else(told)?;
+    let told = |reason| Fault::at(Spot::Eni(eni), Direction::Ingress, reason);
+    let is_about = |quoted| moment.model.calls.is_about(eni, quoted, moment.now);
+    if walk.header.quoted.as_ref().is_some_and(is_about) {
+        // This project's choice: the service hears no errors.
+        return Err(told(Reason::BalancerDoesNotCarryIt));
+    }
+    let (call, own) = found.ok_or_else(|| told(Reason::LinkTakesAnswersAlone))?;
     walk.translate(Side::Source, call.name, None);
     walk.translate(Side::Destination, call.service, Some(call.service_port));
     walk.changes.push(Change::Called {
@@ -168,6 +183,7 @@ pub(super) fn answer(moment: Moment<'_>, walk: &mut Walk, eni: Eni) -> Result<En
         own,
         outward: false,
     });
+    walk.gateways.push(Gateway::CalledBack);
     walk.automatic = true;
     walk.routed = true;
     Ok(End::Service)

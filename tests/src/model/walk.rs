@@ -143,8 +143,8 @@ impl Walk {
     /// A drop is told of the ENI that the packet left last.
     pub(super) fn told(&self, reason: Reason) -> Fault {
         let direction = match self.last {
-            Spot::Eni(_) => Direction::Egress,
-            Spot::Outside | Spot::Service => Direction::Ingress,
+            Spot::Eni(_) | Spot::Service => Direction::Egress,
+            Spot::Outside => Direction::Ingress,
         };
         Fault::at(self.last, direction, reason)
     }

@@ -15,7 +15,6 @@ use crate::twin::{Heard, Twin, components};
 use anyhow::{Context as _, Result, bail, ensure};
 use groundplane::integration::{Hop, hops};
 use groundplane::plan;
-use groundplane::resources::{Resources, with_service_side};
 use groundplane_abi::nacl::direction;
 use groundplane_abi::{Device, DropReason, Mac};
 use std::collections::HashMap;
@@ -47,11 +46,6 @@ struct Running {
     manner: Manner,
     /// What servers have seen of the connections, by their numbers.
     seen: HashMap<u16, Seen>,
-}
-
-/// What the service's side of VPC links is stands in no topology.
-fn whole(resources: &Resources) -> Resources {
-    with_service_side(resources).unwrap_or_else(|| resources.clone())
 }
 
 /// What became of one packet, where both agree.
@@ -98,14 +92,14 @@ impl Stage for Host {
         ensure!(refusals.is_empty(), "as a document it is refused: {refusals:?}");
         match &mut self.running {
             Some(running) => {
-                running.model.configure(whole(&topology.resources));
+                running.model.configure(topology.whole().resources);
                 running.twin.configure(topology);
                 running.topology = topology.clone();
             }
             None => {
                 self.running = Some(Running {
                     topology: topology.clone(),
-                    model: Model::new(whole(&topology.resources)),
+                    model: Model::new(topology.whole().resources),
                     twin: Twin::new(topology),
                     now: Duration::ZERO,
                     manner: self.manner,

@@ -20,6 +20,7 @@ use drops::Drops;
 use ear::{Ear, Heard};
 use end::{Ends, Listener};
 use groundplane::install::Datapath;
+use groundplane::install::names;
 use groundplane::resources::{NetworkInterface, Resources};
 use groundplane_abi::Mac;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -116,14 +117,18 @@ impl Namespaces {
         Ok(())
     }
 
-    /// Whoever speaks makes checksums before a packet is sent, and doesn't leave them to the receiver's trust. The agent speaks
-    /// for the host's own processes.
+    /// Whoever speaks makes checksums before a packet is sent, and doesn't leave them to the receiver's trust. For the host's own
+    /// processes the agent speaks, at the service port.
     fn speaks(&mut self, who: &str) -> Result<()> {
+        const WITHOUT_TRUST: [&str; 5] = ["ethtool", "-K", "eth0", "tx", "off"];
         if self.topology.integration_named(who).is_some() {
-            return Ok(());
-        }
-        if self.speakers.insert(who.to_owned()) {
-            self.lab.run(who, &["ethtool", "-K", "eth0", "tx", "off"])?.success()?;
+            let inside = format!("--net=/run/netns/{}", names::service(&self.lab.state_dir()));
+            let command = WITHOUT_TRUST.map(|word| if word == "eth0" { "service" } else { word });
+            self.lab
+                .on_host(&[&["nsenter", &*inside, "--"], &command[..]].concat())?
+                .success()?;
+        } else if self.speakers.insert(who.to_owned()) {
+            self.lab.run(who, &WITHOUT_TRUST)?.success()?;
         }
         Ok(())
     }

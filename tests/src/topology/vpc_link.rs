@@ -3,7 +3,7 @@
 use super::Topology;
 use super::shorthand::address4;
 use groundplane::document::{Integration, IntegrationTarget, Listen};
-use groundplane::resources::{InterfaceType, RestVpcLink, VpcLink};
+use groundplane::resources::{InterfaceType, RestVpcLink, VpcLink, with_service_side};
 use std::net::{Ipv4Addr, SocketAddrV4};
 
 /// The port that the first integration listens at.
@@ -82,6 +82,18 @@ impl Topology {
             connections: 16,
         });
         self
+    }
+
+    /// The same with what the service has of its own: its side of links of REST APIs stands in no topology.
+    #[must_use]
+    pub fn whole(&self) -> Self {
+        let mut whole = self.clone();
+        if let Some(resources) = with_service_side(&self.resources) {
+            whole.resources = resources;
+            // Else it would be added once more.
+            whole.resources.rest_vpc_links.clear();
+        }
+        whole
     }
 
     /// An integration, if somebody of this name is one.

@@ -8,8 +8,10 @@ mod reach;
 pub(crate) mod speech;
 mod world;
 
+use super::books::Books;
 use groundplane::simulate::Capacity;
 use groundplane_abi::Device;
+use groundplane_abi::eni::DropKey;
 use groundplane_abi::nacl::direction;
 use groundplane_tests::conversation::relay;
 use groundplane_tests::model::{At, Drop, Model, Seen, Verdict};
@@ -19,7 +21,7 @@ use groundplane_tests::topology::Topology;
 use groundplane_tests::twin::{self, Heard, Twin, components};
 use rand::{Rng as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
-pub(crate) use reach::{BALANCER_REASONS, INSPECTION_REASONS, REASONS, Reach};
+pub(crate) use reach::{BALANCER_REASONS, INSPECTION_REASONS, LINK_REASONS, REASONS, Reach};
 use speech::Heap;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -41,6 +43,7 @@ pub(crate) struct Room {
     twin: Twin,
     /// The ids of the ENIs that no guest has, by their devices.
     components: BTreeMap<Device, String>,
+    books: Books,
     now: Duration,
     /// What has happened, a line each.
     story: Vec<String>,
@@ -76,9 +79,10 @@ pub(crate) fn listen(seed: u64, index: u64, reach: &mut Reach) -> Result<(), Str
 impl Room {
     pub(crate) fn new(topology: Topology) -> Self {
         Self {
-            model: Model::new(topology.resources.clone()),
+            model: Model::new(topology.whole().resources),
             twin: Twin::of(&twin::compile(&topology), SMALL),
             components: ids(&topology),
+            books: Books::default(),
             topology,
             now: Duration::ZERO,
             story: Vec::new(),
@@ -87,11 +91,22 @@ impl Room {
 
     /// Another configuration is put in force.
     pub(crate) fn configure(&mut self, topology: &Topology) {
-        self.model.configure(topology.resources.clone());
+        self.model.configure(topology.whole().resources);
         self.twin.configure(topology);
         self.topology = topology.clone();
         self.components = ids(topology);
         self.story.push("another configuration".to_owned());
+    }
+
+    /// The service behind VPC links says this name for whom it speaks to by one of a link's network interfaces.
+    pub(crate) fn name(&mut self, name: [u8; 4], (eni, device): (&str, Device), target: [u8; 4]) {
+        self.model.name(name.into(), eni, target.into());
+        self.twin.set_alias(name, device, target);
+    }
+
+    /// Says what the datapath has counted otherwise than it happened.
+    pub(crate) fn check_books(&self) -> Result<(), String> {
+        self.books.check(&self.twin)
     }
 
     /// Says what else has happened.
@@ -132,6 +147,17 @@ impl Room {
             became(&heard)
         ));
         reach.heard(&heard);
+        self.books.sent(from, frame, &heard);
+        if told.is_some()
+            && let Some(event) = self.twin.tables().last_drop()
+        {
+            let key = DropKey {
+                device: event.at,
+                reason: event.reason,
+                rule: event.rule,
+            };
+            self.books.dropped(key, frame);
+        }
         if let Some(way) = self.model.last_way() {
             reach.passed(way);
         }
@@ -156,18 +182,24 @@ impl Room {
             frame: heard.frame(),
             is_told: &|drop| is_reason(reasons::of(drop.reason)) && Some(&expected_drop(topology, drop)) == told,
         };
-        let verdict = if from == Device::INTERNET {
-            self.model.arrive(frame, false, self.now, seen)
-        } else {
-            let eni = topology.eni_on(from).expect("guests hang on devices");
-            self.model.leave(eni, frame, false, self.now, seen)
+        let verdict = match from {
+            Device::INTERNET => self.model.arrive(frame, false, self.now, seen),
+            Device::SERVICE => self.model.call(frame, self.now, seen),
+            guest => {
+                let eni = topology.eni_on(guest).expect("guests hang on devices");
+                self.model.leave(eni, frame, false, self.now, seen)
+            }
         };
         match verdict {
             Verdict::Delivered { eni, frame } => {
                 let to = self.topology.bindings[&eni].device;
                 (Heard::Delivered { to, frame }, None)
             }
-            Verdict::Served(frame) => {
+            Verdict::Served(mut frame) => {
+                // Its MAC addresses are nobody's business.
+                if let Some(macs) = heard.frame().and_then(<[u8]>::first_chunk::<12>) {
+                    frame[..12].copy_from_slice(macs);
+                }
                 let to = Device::SERVICE;
                 (Heard::Delivered { to, frame }, None)
             }
@@ -195,7 +227,8 @@ impl Room {
         }
         let event = self.twin.tables().last_drop()?;
         let at = match event.at {
-            Device::INTERNET => Place::Internet,
+            // Whoever isn't here.
+            Device::INTERNET | Device::SERVICE => Place::Internet,
             device if self.topology.eni_on(device).is_some() => Place::Guest(device),
             device => Place::Component(self.components.get(&device)?.clone()),
         };
@@ -214,7 +247,8 @@ impl Room {
 }
 
 fn ids(topology: &Topology) -> BTreeMap<Device, String> {
-    let components = components(topology).into_iter();
+    let whole = topology.whole();
+    let components = components(&whole).into_iter();
     components
         .map(|(device, eni)| (device, eni.network_interface_id.clone()))
         .collect()

@@ -1,6 +1,6 @@
 //! What the conversations have reached, and how often at least they must.
 
-use super::abroad::{BALANCER_REASONS, INSPECTION_REASONS, REASONS};
+use super::abroad::{BALANCER_REASONS, INSPECTION_REASONS, LINK_REASONS, REASONS};
 use super::reasons::IMPOSSIBLE;
 use groundplane_abi::DropReason;
 use groundplane_tests::model::{Pass, Way};
@@ -132,6 +132,7 @@ fn is_impossible(reason: DropReason) -> bool {
         || REASONS.contains(&reason)
         || BALANCER_REASONS.contains(&reason)
         || INSPECTION_REASONS.contains(&reason)
+        || LINK_REASONS.contains(&reason)
 }
 
 impl fmt::Display for Coverage {

@@ -11,6 +11,7 @@ mod books;
 mod coverage;
 mod inspected;
 mod judge;
+mod linked;
 mod reasons;
 
 use abroad::Reach;
@@ -101,6 +102,11 @@ fn model_and_datapath_say_the_same_of_every_packet_by_load_balancers() {
 #[test]
 fn model_and_datapath_say_the_same_of_every_packet_by_appliances() {
     play_in_turn(Reach::by_appliances(), inspected::listen);
+}
+
+#[test]
+fn model_and_datapath_say_the_same_of_every_packet_by_vpc_links() {
+    play_in_turn(Reach::by_links(), linked::listen);
 }
 
 /// A quarter as many packets, under the same seed: these are played one after the other.

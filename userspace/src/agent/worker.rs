@@ -198,7 +198,8 @@ impl Hand {
             .and_then(Engine::applied)
             .map_or(0, |applied| applied.manifest.generation);
         let now = (generation, port.and_then(|port| port.identity));
-        if self.charged == Some(now) && !self.splicer.is_incomplete() {
+        let is_complete = !self.splicer.is_incomplete() && !self.herald.is_incomplete();
+        if self.charged == Some(now) && is_complete {
             return;
         }
         let aliases = engine.map_or_else(|| Ok(Aliases::default()), Engine::aliases);

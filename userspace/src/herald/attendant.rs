@@ -54,6 +54,12 @@ impl Herald {
         };
         Ok(())
     }
+
+    /// Whether it has to be told again: its thread has ended.
+    #[must_use]
+    pub fn is_incomplete(&self) -> bool {
+        self.round.as_ref().is_some_and(|round| round.orders.is_closed())
+    }
 }
 
 impl Round {

@@ -59,9 +59,12 @@ impl Door {
     /// Takes in whoever comes, until this isn't asked for any more, which ends all connections.
     /// `room` is what all doors have together.
     pub(super) async fn attend(self: Arc<Self>, room: Arc<Semaphore>) {
-        let listener = match Listener::of(&self.socket) {
-            Ok(listener) => listener,
-            Err(error) => return tracing::error!(%error, "can't listen at {}", self.listen),
+        let listener = loop {
+            match Listener::of(&self.socket) {
+                Ok(listener) => break listener,
+                Err(error) => tracing::error!(%error, "nobody can be taken in at {}", self.listen),
+            }
+            sleep(PAUSE * 50).await;
         };
         let mut running = JoinSet::new();
         let mut turn = 0_usize;

@@ -1,11 +1,14 @@
 //! What is listened at: made in the namespace of whoever calls, and taken along into another one.
 
 use crate::document::Listen;
-use std::fs::Permissions;
+use nix::errno::Errno;
+use nix::sys::socket::{AddressFamily, Backlog, SockFlag, SockType, UnixAddr, bind, connect, listen, socket};
+use nix::sys::stat::{Mode, fchmod};
 use std::io;
 use std::net::TcpListener;
-use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::fd::{AsRawFd as _, OwnedFd};
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
+use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
 /// A socket that is listened at.
@@ -15,9 +18,13 @@ pub(super) enum Socket {
     Unix(UnixListener),
 }
 
-/// The file of one, which is removed when this is dropped.
+/// The file of one, which is removed when this is dropped, unless it is another one by then.
 #[derive(Debug)]
-pub(super) struct File(PathBuf);
+pub(super) struct File {
+    path: PathBuf,
+    device: u64,
+    inode: u64,
+}
 
 impl Socket {
     pub(super) fn bind(listen: &Listen) -> io::Result<(Self, Option<File>)> {
@@ -29,27 +36,28 @@ impl Socket {
             }
             Listen::Unix(path) => {
                 let (listener, file) = bind_file(path)?;
-                listener.set_nonblocking(true)?;
                 Ok((Self::Unix(listener), Some(file)))
             }
         }
     }
 }
 
-/// Takes the place of a socket that nobody listens at, and of nothing else. Nobody can connect before the file is root's alone.
+/// Takes the place of a socket that nobody listens at, and of nothing else. The file is root's alone from its first moment: the
+/// kernel makes it with the mode that the socket has.
 fn bind_file(path: &Path) -> io::Result<(UnixListener, File)> {
     check_free(path)?;
-    let mut new = path.as_os_str().to_owned();
-    new.push(".new");
-    let new = PathBuf::from(new);
-    check_free(&new)?;
-    remove(&new)?;
-    let listener = UnixListener::bind(&new)?;
-    let made = File(new.clone());
-    std::fs::set_permissions(&new, Permissions::from_mode(0o600))?;
-    std::fs::rename(&new, path)?;
-    std::mem::forget(made);
-    Ok((listener, File(path.to_owned())))
+    remove(path)?;
+    let socket = unix_socket()?;
+    fchmod(&socket, Mode::from_bits_truncate(0o600))?;
+    bind(socket.as_raw_fd(), &UnixAddr::new(path)?)?;
+    let file = File::of(path)?;
+    listen(&socket, Backlog::MAXCONN)?;
+    Ok((socket.into(), file))
+}
+
+pub(super) fn unix_socket() -> nix::Result<OwnedFd> {
+    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+    socket(AddressFamily::Unix, SockType::Stream, flags, None)
 }
 
 /// Whether nothing is there that anybody needs.
@@ -59,9 +67,16 @@ fn check_free(path: &Path) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(error),
         Ok(found) if !found.file_type().is_socket() => Err(taken("there is a file that is no socket")),
-        Ok(_) if UnixStream::connect(path).is_ok() => Err(taken("somebody listens there already")),
-        Ok(_) => Ok(()),
+        Ok(_) if is_left(path)? => Ok(()),
+        Ok(_) => Err(taken("somebody listens there already")),
     }
+}
+
+/// Whether whoever listened at a socket has ended. Who listens and takes nobody in, or listens for something else than streams,
+/// is there too; nobody is waited for.
+fn is_left(path: &Path) -> io::Result<bool> {
+    let asked = connect(unix_socket()?.as_raw_fd(), &UnixAddr::new(path)?);
+    Ok(matches!(asked, Err(Errno::ECONNREFUSED | Errno::ENOENT)))
 }
 
 fn remove(path: &Path) -> io::Result<()> {
@@ -71,9 +86,27 @@ fn remove(path: &Path) -> io::Result<()> {
     }
 }
 
+impl File {
+    fn of(path: &Path) -> io::Result<Self> {
+        let found = std::fs::symlink_metadata(path)?;
+        Ok(Self {
+            path: path.to_owned(),
+            device: found.dev(),
+            inode: found.ino(),
+        })
+    }
+
+    fn is_there(&self) -> bool {
+        let found = std::fs::symlink_metadata(&self.path);
+        found.is_ok_and(|found| (found.dev(), found.ino()) == (self.device, self.inode))
+    }
+}
+
 impl Drop for File {
     fn drop(&mut self) {
-        // What is left is replaced by whoever listens there next.
-        let _ = std::fs::remove_file(&self.0);
+        if self.is_there() {
+            // What is left is replaced by whoever listens there next.
+            let _ = std::fs::remove_file(&self.path);
+        }
     }
 }

@@ -87,10 +87,10 @@ impl Splicer {
         self.tell(made)
     }
 
-    /// Whether it has to be tried again.
+    /// Whether it has to be tried again: nobody listens at a socket, or the thread has ended.
     #[must_use]
-    pub const fn is_incomplete(&self) -> bool {
-        self.is_incomplete
+    pub fn is_incomplete(&self) -> bool {
+        self.is_incomplete || self.round.as_ref().is_some_and(|round| round.doors.is_closed())
     }
 
     #[must_use]
@@ -218,10 +218,11 @@ async fn attend_all(mut told: watch::Receiver<Doors>, room: usize) {
     }
 }
 
-/// How many connections there may be together: each takes two of the files that a process may have open, and half of those are
-/// for everything else. The soft limit, which is for programs that can't count above 1024, is raised first.
+/// How many connections a splicer or a herald may have: each takes two of the files that a process may have open, there are these
+/// two, and half of the files are for everything else. The soft limit, which is for programs that can't count above 1024, is
+/// raised first.
 pub(crate) fn room() -> usize {
-    const MOST: u64 = 65_536;
+    const MOST: u64 = 131_072;
     const LEAST: u64 = 1024;
     let files = match getrlimit(Resource::RLIMIT_NOFILE) {
         Ok((soft, hard)) if soft < hard.min(MOST) => match setrlimit(Resource::RLIMIT_NOFILE, hard.min(MOST), hard) {
@@ -231,7 +232,7 @@ pub(crate) fn room() -> usize {
         Ok((soft, _)) => soft.min(MOST),
         Err(_) => LEAST,
     };
-    usize::try_from(files / 4).unwrap_or_default()
+    usize::try_from(files / 8).unwrap_or_default()
 }
 
 impl Board {

@@ -2,12 +2,16 @@
 
 use super::counters::Counters;
 use nix::sys::socket::{setsockopt, sockopt};
+use std::future::poll_fn;
 use std::io;
+use std::mem::MaybeUninit;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::task::{Poll, ready};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout;
 
@@ -67,8 +71,8 @@ async fn carry_with(client: Client, behind: &[SocketAddr], told: &[u8], counters
     };
     let done = match client {
         Client::Tcp(mut client) => {
-            // Without it small answers wait for each other; that it can't be set is no reason to end.
-            let _ = client.set_nodelay(true);
+            // That it can't be set is no reason to end.
+            let _ = prepare(&client);
             let done = splice(&mut client, &mut stream, counters).await;
             if done.is_err() {
                 let _ = client.set_zero_linger();
@@ -101,6 +105,7 @@ async fn tell(stream: &mut TcpStream, told: &[u8]) -> Result<(), String> {
     stream.write_all(told).await.map_err(|error| error.to_string())
 }
 
+/// Without the first one small answers wait for each other; by the others it ends when the other side is gone without a word.
 fn prepare(stream: &TcpStream) -> io::Result<()> {
     stream.set_nodelay(true)?;
     setsockopt(stream, sockopt::KeepAlive, &true)?;
@@ -131,18 +136,28 @@ async fn pour(
     count: &AtomicU64,
     is_half_open: &AtomicBool,
 ) -> io::Result<()> {
-    let mut buffer = vec![0; BUFFER];
     loop {
-        let len = match timeout(HALF_OPEN, from.read(&mut buffer)).await {
-            Ok(read) => read?,
+        let said = match timeout(HALF_OPEN, hear(&mut from)).await {
+            Ok(said) => said?,
             Err(silence) if is_half_open.load(Relaxed) => return Err(silence.into()),
             Err(_) => continue,
         };
-        let Some(said) = buffer.get(..len).filter(|said| !said.is_empty()) else {
+        if said.is_empty() {
             is_half_open.store(true, Relaxed);
             return to.shutdown().await;
-        };
-        to.write_all(said).await?;
-        count.fetch_add(len as u64, Relaxed);
+        }
+        to.write_all(&said).await?;
+        count.fetch_add(said.len() as u64, Relaxed);
     }
+}
+
+/// What is said next; nothing at the end. While nobody says anything no memory is held, for thousands may be silent.
+async fn hear(from: &mut (impl AsyncRead + Unpin)) -> io::Result<Vec<u8>> {
+    poll_fn(|context| {
+        let mut space = [MaybeUninit::uninit(); BUFFER];
+        let mut heard = ReadBuf::uninit(&mut space);
+        ready!(Pin::new(&mut *from).poll_read(context, &mut heard))?;
+        Poll::Ready(Ok(heard.filled().to_vec()))
+    })
+    .await
 }

@@ -4,10 +4,12 @@ use super::counters::Counters;
 use super::door::{Door, Settings};
 use super::socket::Socket;
 use crate::document::Listen;
+use nix::sys::socket::{Backlog, UnixAddr, bind, listen};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::PermissionsExt as _;
-use std::os::unix::net::UnixListener;
+use std::os::unix::net::{UnixDatagram, UnixListener};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -92,7 +94,7 @@ async fn nobody() -> SocketAddr {
     listener().await.1
 }
 
-async fn settled(door: &Door, is_so: impl Fn(&super::Counted) -> bool) -> super::Counted {
+async fn settled(door: &Door, mut is_so: impl FnMut(&super::Counted) -> bool) -> super::Counted {
     loop {
         let counted = door.counters.read();
         if is_so(&counted) {
@@ -238,6 +240,73 @@ fn a_file_is_roots_alone_and_takes_nobodys_place() {
     assert_eq!(std::fs::read(&path).expect("it is there"), b"mine");
     let nowhere = Listen::Unix(directory.0.join("none/orders.sock"));
     assert!(Socket::bind(&nowhere).is_err());
+}
+
+#[test]
+fn whoever_is_at_a_socket_keeps_it() {
+    let directory = Directory::new("kept");
+    let is_taken = |path: PathBuf| {
+        let taken = Socket::bind(&Listen::Unix(path.clone())).expect_err("it is somebody's");
+        assert_eq!(taken.kind(), io::ErrorKind::AlreadyExists, "{}", path.display());
+        assert!(path.exists());
+    };
+    let datagrams = directory.0.join("log");
+    let _log = UnixDatagram::bind(&datagrams).expect("a socket");
+    is_taken(datagrams.clone());
+    // A name of it is not it.
+    let named = directory.0.join("named");
+    std::os::unix::fs::symlink(&datagrams, &named).expect("a link");
+    is_taken(named);
+    // So many wait that nobody else can, and nobody is waited for.
+    let full = directory.0.join("full");
+    let listener = super::socket::unix_socket().expect("a socket");
+    let address = UnixAddr::new(&full).expect("an address");
+    bind(listener.as_raw_fd(), &address).expect("it is free");
+    listen(&listener, Backlog::new(0).expect("none")).expect("it listens");
+    let _waiting = std::os::unix::net::UnixStream::connect(&full).expect("one may wait");
+    is_taken(full);
+}
+
+#[test]
+fn a_file_in_its_place_is_left() {
+    let directory = Directory::new("left");
+    let path = directory.0.join("orders.sock");
+    let (_socket, file) = Socket::bind(&Listen::Unix(path.clone())).expect("a socket");
+    std::fs::remove_file(&path).expect("it is there");
+    std::fs::write(&path, "mine").expect("a file");
+    drop(file);
+    assert!(path.exists(), "it is somebody else's");
+}
+
+#[test]
+fn who_does_not_listen_is_not_read_for() {
+    const LONG: usize = 64 << 20;
+    run(async {
+        let (listener, behind) = listener().await;
+        let attended = attend(&[behind], 8, 8);
+        let mut client = TcpStream::connect(attended.address).await.expect("it connects");
+        let (mut server, _) = listener.accept().await.expect("it arrives");
+        let said = tokio::spawn(async move {
+            let said = server.write_all(&vec![7; LONG]).await;
+            said.map(|()| server)
+        });
+        // It goes on until the kernel takes no more for the client.
+        let mut before = 0;
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        settled(&attended.door, |counted| {
+            let is_still = counted.received == before && before > 0;
+            before = counted.received;
+            is_still
+        })
+        .await;
+        assert!(before < LONG as u64 && !said.is_finished(), "{before}");
+        let mut heard = vec![0; LONG];
+        client.read_exact(&mut heard).await.expect("it is all there");
+        said.await.expect("no panic").expect("it is said");
+        let counted = settled(&attended.door, |counted| counted.open == 0);
+        drop(client);
+        assert_eq!(counted.await.received, LONG as u64);
+    });
 }
 
 #[test]

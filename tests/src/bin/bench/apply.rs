@@ -17,6 +17,9 @@ use std::time::Instant;
 const VPCS: [usize; 3] = [1, 10, 50];
 const LARGEST: Size = Size::LARGE;
 
+/// How often one rule is changed.
+const CHANGES: u32 = 11;
+
 /// What is to be reached with the largest one, in the units of the rows.
 const INSTALL: f64 = 5_000.0;
 const CHANGE: f64 = 50.0;
@@ -27,7 +30,7 @@ pub(crate) fn measure(options: &Options) -> Result<Figures> {
     for vpcs in if options.quick { &VPCS[..2] } else { &VPCS[..] } {
         let size = Size { vpcs: *vpcs, ..LARGEST };
         let bed = Bed::new(size)?;
-        measured.push(bed.lab.inside("host", || bed.measure(options))?);
+        measured.push(bed.lab.inside("host", || bed.measure())?);
     }
     let last = measured.last().context("something was measured")?;
     let rows = if last.size.vpcs == LARGEST.vpcs {
@@ -135,19 +138,19 @@ impl Bed {
         Ok(Self { lab, size })
     }
 
-    fn measure(&self, options: &Options) -> Result<Times> {
+    fn measure(&self) -> Result<Times> {
         let mut engine = self.engine()?;
         let install = milliseconds(|| put(&mut engine, &large::sources(self.size, 80)))?;
         engine.catch_up()?;
         let mut changes = Vec::new();
-        for round in 0..options.rounds() {
+        for round in 0..CHANGES {
             let sources = large::sources(self.size, 81 + u16::try_from(round)?);
             changes.push(milliseconds(|| put(&mut engine, &sources))?);
             engine.catch_up()?;
         }
         let memory = resident()?;
         let generation = engine.applied().context("nothing is in force")?.manifest.generation;
-        ensure!(generation > u64::from(options.rounds()), "generation {generation}");
+        ensure!(generation > u64::from(CHANGES), "generation {generation}");
         let down = milliseconds(|| Ok(engine.down(&Quiet).map(drop)?))?;
         Ok(Times {
             size: self.size,

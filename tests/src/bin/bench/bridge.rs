@@ -5,7 +5,7 @@ use crate::packets::{Runs, Way};
 use crate::report::{Bar, Row};
 use crate::sample::Sample;
 use crate::sides::Side;
-use crate::stream::{Direction, Stream, rounds};
+use crate::stream::{Direction, Stream};
 use anyhow::Result;
 use std::net::Ipv4Addr;
 
@@ -37,7 +37,7 @@ pub(crate) fn measure(options: &Options) -> Result<Vec<Row>> {
         Stream::new(&bridge.lab, WAY.from, (WAY.to, WAY.address))?,
     ];
     let mut figures = [const { Vec::new() }; 2];
-    for _ in 0..rounds(options) {
+    for _ in 0..options.rounds() {
         for (stream, figures) in streams.iter().zip(&mut figures) {
             figures.push(stream.gbit_per_second(Direction::FromClient, 1, options)?);
         }

@@ -38,8 +38,8 @@ impl Bench {
             floor: floor(&options.programs, &bed.kernel)?,
             bed,
             rounds: options.rounds(),
-            // A tenth of a second each.
-            repeat: if options.quick { 500_000 } else { 1_500_000 },
+            // Some hundredths of a second each.
+            repeat: if options.quick { 200_000 } else { 700_000 },
         })
     }
 

@@ -66,7 +66,7 @@ impl Bench {
             vary: Vary::new(&options.programs)?,
             bed,
             rounds: options.rounds(),
-            connections: if options.quick { 500 } else { 1_500 },
+            connections: if options.quick { 250 } else { 800 },
         })
     }
 

@@ -25,6 +25,7 @@ mod program;
 mod random;
 mod report;
 mod requests;
+mod results;
 mod runner;
 mod sample;
 mod scales;
@@ -36,8 +37,10 @@ mod ways;
 use anyhow::{Context as _, Result, bail, ensure};
 use clap::{Parser, ValueEnum};
 use groundplane::install::bpffs;
-use report::{Figures, Report, Section};
-use std::path::{Path, PathBuf};
+use nix::sys::prctl::set_pdeathsig;
+use nix::sys::signal::Signal;
+use report::{Figures, Section};
+use std::path::PathBuf;
 use std::time::Instant;
 
 /// Measures Groundplane against the least that the same thing can cost.
@@ -51,12 +54,18 @@ struct Options {
     only: Option<Measurement>,
     #[arg(long, value_enum, default_value_t)]
     output: Output,
+    /// A document that is to have the figures of this run between its marks, and its plots beside it
+    #[arg(long, value_name = "DOCUMENT", conflicts_with_all = ["quick", "only"])]
+    record: Option<PathBuf>,
     /// Where the compiled programs of tests/bench are
     #[arg(long)]
     programs: PathBuf,
     /// Where the report and the plots are written to
     #[arg(long)]
     results: Option<PathBuf>,
+    /// In this process: what is left on the machine if it is killed is somebody else's to remove
+    #[arg(long, hide = true, requires = "only")]
+    here: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
@@ -96,6 +105,7 @@ enum Output {
     #[default]
     Text,
     Json,
+    Markdown,
 }
 
 impl Measurement {
@@ -150,9 +160,10 @@ impl Measurement {
 }
 
 impl Options {
-    /// How often everything is measured.
+    /// How often everything is measured. Many short rounds: what else the machine does comes and goes within seconds, so it
+    /// slows all that take turns in a round, or spoils few of them.
     fn rounds(&self) -> u32 {
-        if self.quick { 5 } else { 15 }
+        if self.quick { 11 } else { 31 }
     }
 }
 
@@ -172,20 +183,26 @@ fn main() -> Result<()> {
     );
     // Where nobody has done so yet. It stays, as it does wherever something that uses BPF has run.
     bpffs::ensure_mounted()?;
-    let report = match options.only {
-        Some(measurement) => {
-            let mut report = Report::of_this_machine(options.quick)?;
-            report.sections.push(measurement.section(&options)?);
-            report
-        }
-        None => runner::run_all(&options)?,
-    };
+    if options.here {
+        let measurement = options.only.context("one measurement is made in a process")?;
+        // Also if the one that would remove what this leaves is killed: the next one does.
+        set_pdeathsig(Signal::SIGKILL)?;
+        println!("{}", serde_json::to_string(&measurement.section(&options)?)?);
+        return Ok(());
+    }
+    let all = Measurement::value_variants();
+    let chosen = options.only.as_ref().map_or(all, std::slice::from_ref);
+    let report = runner::run(&options, chosen)?;
     if let Some(directory) = &options.results {
-        write(&report, directory).with_context(|| format!("can't write to {}", directory.display()))?;
+        results::write(&report, directory)?;
+    }
+    if let Some(document) = &options.record {
+        results::record(&report, document)?;
     }
     match options.output {
         Output::Text => print!("{report}"),
         Output::Json => println!("{}", serde_json::to_string_pretty(&report)?),
+        Output::Markdown => print!("{}", markdown::write(&report, "")),
     }
     let failed = report
         .sections
@@ -193,16 +210,5 @@ fn main() -> Result<()> {
         .filter(|section| section.failure.is_some())
         .count();
     ensure!(failed == 0, "{failed} measurements have failed");
-    Ok(())
-}
-
-/// The report, for programs and for people, and a plot of each curve. Those of another run are written over, and what this one hasn't measured stays.
-fn write(report: &Report, directory: &Path) -> Result<()> {
-    std::fs::create_dir_all(directory)?;
-    std::fs::write(directory.join("report.json"), serde_json::to_vec_pretty(report)?)?;
-    std::fs::write(directory.join("report.md"), markdown::write(report))?;
-    for curve in report.sections.iter().flat_map(|section| &section.figures.curves) {
-        std::fs::write(directory.join(format!("{}.svg", curve.name)), plot::draw(curve))?;
-    }
     Ok(())
 }

@@ -3,18 +3,27 @@
 use crate::report::{Bar, Report, Row, Section};
 use std::fmt::Write as _;
 
-/// The whole report.
-pub(crate) fn write(report: &Report) -> String {
-    let mut text = format!("Linux {}, {} CPUs\n", report.kernel, report.cpus);
+/// The whole report, whose plots are in a folder.
+pub(crate) fn write(report: &Report, plots: &str) -> String {
+    let mut text = format!("{}.\n", report.circumstances());
+    write_bars(&mut text, report);
     for section in &report.sections {
-        write_section(&mut text, section);
+        write_section(&mut text, section, plots);
     }
     text
 }
 
-/// Writing to a string can't fail.
-fn write_section(text: &mut String, section: &Section) {
-    let _ = writeln!(text, "\n`{}`\n", section.command);
+/// Every figure of which something is expected, in short. Writing to a string can't fail, here and below.
+fn write_bars(text: &mut String, report: &Report) {
+    text.push_str("\n### Bars\n\n| | against | ratio | it lies in | bar | |\n|---|---|---|---|---|---|\n");
+    let rows = report.sections.iter().flat_map(|section| &section.figures.rows);
+    for row in rows.filter(|row| row.bar != Bar::None) {
+        let _ = writeln!(text, "| {} | {} | {} |", row.what, row.against, ratio(row));
+    }
+}
+
+fn write_section(text: &mut String, section: &Section, plots: &str) {
+    let _ = writeln!(text, "\n### `{}`\n", section.command);
     if let Some(failure) = &section.failure {
         let _ = writeln!(text, "failed: {failure}");
         return;
@@ -25,9 +34,24 @@ fn write_section(text: &mut String, section: &Section) {
     for row in &section.figures.rows {
         let _ = writeln!(text, "{}", line(row));
     }
+    for curve in &section.figures.curves {
+        let _ = write!(text, "\n![{}]({plots}{}.svg)\n", curve.title, curve.name);
+    }
 }
 
 fn line(row: &Row) -> String {
+    let (ours, theirs) = (rounded(row.ours.median), rounded(row.theirs.median));
+    format!(
+        "| {} | {} | {ours} | {} | {theirs} | {} |",
+        row.what,
+        row.unit,
+        row.against,
+        ratio(row)
+    )
+}
+
+/// The last columns of either table.
+fn ratio(row: &Row) -> String {
     let ratio = row.ratio.map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.2}"));
     let verdict = match (row.bar, row.met) {
         (_, None) => "too noisy to say",
@@ -40,14 +64,7 @@ fn line(row: &Row) -> String {
         bar => bar.to_string(),
     };
     let [from, to] = row.interval;
-    format!(
-        "| {} | {} | {} | {} | {} | {ratio} | {from:.2} to {to:.2} | {bar} | {verdict} |",
-        row.what,
-        row.unit,
-        rounded(row.ours.median),
-        row.against,
-        rounded(row.theirs.median),
-    )
+    format!("{ratio} | {from:.2} to {to:.2} | {bar} | {verdict}")
 }
 
 /// Three digits of it.
@@ -83,7 +100,7 @@ mod tests {
             failure: None,
         };
         let mut text = String::new();
-        write_section(&mut text, &section);
+        write_section(&mut text, &section, "");
         let expected =
             "| small packets | Mpps | 1.90 | bare redirects | 2.00 | 0.95 | 0.95 to 0.95 | at least 0.90 | met |";
         assert_eq!(text.lines().last(), Some(expected));

@@ -6,7 +6,7 @@ use crate::probe::probe;
 use crate::report::{Bar, Row};
 use crate::sample::Sample;
 use crate::sides::{DOCUMENT, OUTSIDE, Side};
-use crate::stream::{Direction, Stream, rounds};
+use crate::stream::{Direction, Stream};
 use anyhow::Result;
 
 const REDIRECT_BAR: Bar = Bar::AtLeast(0.95);
@@ -34,7 +34,7 @@ pub(crate) fn measure(options: &Options) -> Result<Vec<Row>> {
         streams.push(Stream::new(&side.lab, "app", ("outside", OUTSIDE))?);
     }
     let mut figures = [const { [const { Vec::new() }; 3] }; 2];
-    for _ in 0..rounds(options) {
+    for _ in 0..options.rounds() {
         for ((direction, _), figures) in DIRECTIONS.iter().zip(&mut figures) {
             for (stream, figures) in streams.iter().zip(figures) {
                 figures.push(stream.gbit_per_second(*direction, 1, options)?);

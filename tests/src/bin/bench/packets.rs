@@ -8,7 +8,7 @@
 use crate::Options;
 use crate::core;
 use crate::probe::probe;
-use crate::program::{object, xdp};
+use crate::program::{FRAME_LEN, Frame, object, xdp};
 use crate::report::{Bar, Row};
 use crate::sample::Sample;
 use crate::sides::{DB, DOCUMENT, ENDPOINT, NODE, OUTSIDE, Side};
@@ -17,7 +17,6 @@ use aya::Ebpf;
 use aya::maps::{Array, MapData};
 use aya::programs::tc::TcAttachOptions;
 use aya::programs::{LinkOrder, SchedClassifier, TcAttachType, TestRun as _, TestRunAttrs, TestRunOptions, Xdp};
-use bytemuck::{Pod, Zeroable};
 use groundplane::install::link;
 use groundplane::install::names::GUEST_DEVICE;
 use groundplane::install::netlink::Netlink;
@@ -60,7 +59,6 @@ const NAT: Way = Way {
 };
 
 const PORT: u16 = 9_000;
-const FRAME_LEN: usize = 60;
 const BATCH: u32 = 64;
 
 pub(crate) fn measure(options: &Options) -> Result<Vec<Row>> {
@@ -100,7 +98,7 @@ impl<'a> Runs<'a> {
         Self {
             programs: &options.programs,
             rounds: options.rounds(),
-            packets: if options.quick { 100_000 } else { 1_000_000 },
+            packets: if options.quick { 50_000 } else { 250_000 },
         }
     }
 
@@ -138,17 +136,6 @@ struct Road<'a> {
     programs: Ebpf,
     arrived: Array<MapData, u64>,
 }
-
-/// The same struct is in packets.c.
-#[derive(Clone, Copy, Debug, Pod, Zeroable)]
-#[repr(C)]
-struct Frame {
-    bytes: [u8; FRAME_LEN],
-    out: u32,
-}
-
-// SAFETY: plain data without padding, as bytemuck has checked; aya's marker says the same thing again.
-unsafe impl aya::Pod for Frame {}
 
 impl<'a> Road<'a> {
     /// Has the two talk until both ends know the connection, and puts sender and sink in their places.

@@ -212,6 +212,19 @@ impl Restore {
     }
 }
 
+pub(crate) const FRAME_LEN: usize = 60;
+
+/// What is sent, and out of which device. The same struct is in packets.c.
+#[derive(Clone, Copy, Debug, Pod, Zeroable)]
+#[repr(C)]
+pub(crate) struct Frame {
+    pub(crate) bytes: [u8; FRAME_LEN],
+    pub(crate) out: u32,
+}
+
+// SAFETY: as above.
+unsafe impl aya::Pod for Frame {}
+
 /// The frame as a program leaves it.
 pub(crate) fn output(program: &SchedClassifier, frame: &[u8], device: Device) -> Result<Vec<u8>> {
     let context = context_of(device);

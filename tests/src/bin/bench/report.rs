@@ -194,12 +194,19 @@ impl Report {
             sections: Vec::new(),
         })
     }
+
+    /// Where and how long.
+    pub(crate) fn circumstances(&self) -> String {
+        let quick = if self.quick { ", quick" } else { "" };
+        let seconds: f64 = self.sections.iter().map(|section| section.seconds).sum();
+        let (kernel, cpus, minutes) = (&self.kernel, self.cpus, seconds / 60.0);
+        format!("Linux {kernel}, {cpus} CPUs{quick}, {minutes:.1} minutes")
+    }
 }
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let quick = if self.quick { ", quick" } else { "" };
-        writeln!(f, "Linux {}, {} CPUs{quick}", self.kernel, self.cpus)?;
+        writeln!(f, "{}", self.circumstances())?;
         self.sections.iter().try_for_each(|section| write!(f, "{section}"))
     }
 }

@@ -29,7 +29,7 @@ pub(crate) fn measure(options: &Options) -> Result<Vec<Row>> {
     for side in sides {
         ends.push(Ends::new(side)?);
     }
-    let number = if options.quick { 2_000 } else { 10_000 };
+    let number = if options.quick { 1_000 } else { 5_000 };
     let answered = in_turns(options, &ends, |ends| ends.exchange(number))?;
     let opened = in_turns(options, &ends, |ends| ends.open(number / 2))?;
     let none = Bar::None;

@@ -4,28 +4,29 @@
 use crate::report::{Report, Section};
 use crate::{Measurement, Options};
 use anyhow::{Context as _, Result, bail, ensure};
-use clap::ValueEnum as _;
 use groundplane_tests::{kernel, netns};
 use std::io::IsTerminal as _;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 use tokio::io::AsyncReadExt as _;
 use tokio::process::Command;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Longer than any measurement takes on a machine that is busy with other things.
-const LIMIT: Duration = Duration::from_secs(240);
+const LIMIT: Duration = Duration::from_secs(420);
 
-/// All of them, in turn.
-pub(crate) fn run_all(options: &Options) -> Result<Report> {
+/// Some of them, in turn.
+pub(crate) fn run(options: &Options, chosen: &[Measurement]) -> Result<Report> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let mut signals = runtime.block_on(async { Signals::new() })?;
     let mut report = Report::of_this_machine(options.quick)?;
-    let all = Measurement::value_variants();
-    for (number, measurement) in (1..).zip(all) {
+    sweep()?;
+    for (number, measurement) in (1..).zip(chosen) {
         if std::io::stderr().is_terminal() {
-            eprintln!("{number} of {}: {}", all.len(), measurement.command(options));
+            eprintln!("{number} of {}: {}", chosen.len(), measurement.command(options));
         }
         let begun = Instant::now();
-        let measured = runtime.block_on(apart(options, *measurement));
+        let measured = runtime.block_on(apart(options, *measurement, &mut signals));
         sweep()?;
         let mut section = match measured {
             Ok(section) => section,
@@ -33,7 +34,7 @@ pub(crate) fn run_all(options: &Options) -> Result<Report> {
                 eprintln!("{} has failed: {error:#}", measurement.name());
                 measurement.failed(options, &error)
             }
-            Err(Ended::Interrupted) => bail!("interrupted"),
+            Err(Ended::Interrupted) => bail!("interrupted; nothing is left on the machine"),
         };
         section.seconds = begun.elapsed().as_secs_f64();
         report.sections.push(section);
@@ -44,7 +45,7 @@ pub(crate) fn run_all(options: &Options) -> Result<Report> {
 /// Why a measurement has given no figures.
 enum Ended {
     Failed(anyhow::Error),
-    /// Whoever is in front of the terminal has had enough.
+    /// Whoever has started this has had enough.
     Interrupted,
 }
 
@@ -55,13 +56,15 @@ impl<E: Into<anyhow::Error>> From<E> for Ended {
 }
 
 /// One of them, by this program started anew.
-async fn apart(options: &Options, measurement: Measurement) -> Result<Section, Ended> {
+async fn apart(options: &Options, measurement: Measurement, signals: &mut Signals) -> Result<Section, Ended> {
     let mut command = Command::new(std::env::current_exe()?);
     command.arg("--programs").arg(&options.programs);
-    command.args(["--output", "json", "--only", &measurement.name()]);
+    command.args(["--here", "--only", &measurement.name()]);
     if options.quick {
         command.arg("--quick");
     }
+    // A terminal tells all its foreground processes at once: then this one says what becomes of the other.
+    command.process_group(0);
     let mut child = command.stdout(Stdio::piped()).kill_on_drop(true).spawn()?;
     let mut said = Vec::new();
     let mut pipe = child.stdout.take().context("its output is a pipe")?;
@@ -71,7 +74,7 @@ async fn apart(options: &Options, measurement: Measurement) -> Result<Section, E
     };
     let status = tokio::select! {
         ended = tokio::time::timeout(LIMIT, read) => ended.ok(),
-        _ = tokio::signal::ctrl_c() => {
+        () = signals.told() => {
             child.kill().await?;
             return Err(Ended::Interrupted);
         }
@@ -85,8 +88,32 @@ async fn apart(options: &Options, measurement: Measurement) -> Result<Section, E
 
 fn section(status: std::process::ExitStatus, said: &[u8]) -> Result<Section> {
     ensure!(status.success(), "{status}; what it said stands above");
-    let report: Report = serde_json::from_slice(said).context("its output is no report")?;
-    report.sections.into_iter().next().context("its report is empty")
+    serde_json::from_slice(said).context("its output is no section of a report")
+}
+
+/// By which this is told to end. From the first measurement on, so that none is lost between two.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn new() -> Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    async fn told(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+            _ = self.hangup.recv() => {}
+        }
+    }
 }
 
 /// Removes what processes that are gone have left.

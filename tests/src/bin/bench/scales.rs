@@ -172,8 +172,8 @@ impl Bench {
             floor: floor(&options.programs, &bed.kernel)?,
             bed,
             rounds: options.rounds(),
-            repeat: if options.quick { 100_000 } else { 1_000_000 },
-            connections: if options.quick { 200 } else { 1_000 },
+            repeat: if options.quick { 100_000 } else { 400_000 },
+            connections: if options.quick { 100 } else { 400 },
         })
     }
 

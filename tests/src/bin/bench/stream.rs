@@ -21,15 +21,9 @@ pub(crate) struct Stream<'a> {
     _server: Option<Background>,
 }
 
-/// How much is carried: a fifth of a second at the rates of namespaces, beside which getting going is nothing.
-const BYTES: &str = "512M";
-const QUICK_BYTES: &str = "256M";
-
-/// How often a stream is measured. Many short rounds: what else the machine does comes and goes within seconds, so it
-/// slows all that take turns in a round, or spoils few of them.
-pub(crate) fn rounds(options: &Options) -> u32 {
-    if options.quick { 5 } else { 25 }
-}
+/// How much is carried: a sixth of a second at the rates of namespaces, beside which getting going is nothing.
+const BYTES: &str = "384M";
+const QUICK_BYTES: &str = "96M";
 
 impl<'a> Stream<'a> {
     pub(crate) fn new(lab: &'a Lab, client: &'static str, (server, address): (&'static str, Ipv4Addr)) -> Result<Self> {

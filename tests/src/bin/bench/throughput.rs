@@ -7,7 +7,7 @@ use crate::probe::probe;
 use crate::report::{Bar, Row};
 use crate::sample::Sample;
 use crate::sides::{DB, DOCUMENT, ENDPOINT, Side};
-use crate::stream::{Direction, Stream, rounds};
+use crate::stream::{Direction, Stream};
 use anyhow::Result;
 use groundplane::install::link;
 
@@ -60,7 +60,7 @@ fn without_bar((against, _): (&'static str, Bar)) -> (&'static str, Bar) {
 
 fn measure_in_turns<const N: usize>(options: &Options, width: u32, streams: [&Stream<'_>; N]) -> Result<[Vec<f64>; N]> {
     let mut figures = [const { Vec::new() }; N];
-    for _ in 0..rounds(options) {
+    for _ in 0..options.rounds() {
         for (stream, figures) in streams.iter().zip(&mut figures) {
             figures.push(stream.gbit_per_second(Direction::FromClient, width, options)?);
         }

@@ -120,6 +120,33 @@ pub(crate) const INSPECTION_REASONS: [DropReason; 5] = [
     DropReason::GENEVE_PROTOCOL,
 ];
 
+const LINKED: [Gateway; 6] = [
+    Gateway::Called,
+    Gateway::CalledBack,
+    Gateway::Endpoint,
+    Gateway::EndpointBack,
+    Gateway::Balanced,
+    Gateway::BalancedBack,
+];
+
+/// What else happens by VPC links.
+const BY_LINKS: [&str; 3] = [DELIVERED, CLAMPED, CHANGED];
+
+/// What only VPC links drop for, and conversations without them can't have.
+pub(crate) const LINK_REASONS: [DropReason; 1] = [DropReason::VPC_LINK_ONE_WAY];
+
+/// What else is to be met by them.
+const LINKED_REASONS: [DropReason; 8] = [
+    DropReason::VPC_LINK_ONE_WAY,
+    DropReason::NO_OWNER,
+    DropReason::BALANCER_PROTOCOL,
+    DropReason::BALANCER_RESET,
+    DropReason::GROUP_EGRESS,
+    DropReason::GROUP_INGRESS,
+    DropReason::NO_LISTENER,
+    DropReason::NO_TARGET,
+];
+
 impl Reach {
     pub(crate) fn across_gateways() -> Self {
         Self::of("across gateways", &ABROAD, &GATEWAYS, &REASONS)
@@ -131,6 +158,10 @@ impl Reach {
 
     pub(crate) fn by_appliances() -> Self {
         Self::of("by way of appliances", &BY_APPLIANCES, &INSPECTED, &INSPECTION_REASONS)
+    }
+
+    pub(crate) fn by_links() -> Self {
+        Self::of("by VPC links", &BY_LINKS, &LINKED, &LINKED_REASONS)
     }
 
     fn of(name: &'static str, what: &[&str], gateways: &[Gateway], reasons: &[DropReason]) -> Self {

@@ -1,17 +1,21 @@
 //! VPC links with real sockets: processes of the host reach guests through an agent, by both kinds of links.
 
+mod kinds;
+mod life;
+mod limits;
+mod sockets;
+
 use anyhow::{Context, Result, ensure};
-use groundplane_tests::netns::{Agent, Lab, eventually};
+use groundplane_tests::netns::{Agent, Lab, Output, eventually};
 use serde_json::Value;
-use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::thread::spawn;
 use std::time::Duration;
 
-/// `$link` is what the link says beside its place, `$socket` a path.
+/// `LINK` is what the link says beside its place, `SOCKET` a path.
 const DOCUMENT: &str = "
 vpcs:
   shop:
@@ -25,6 +29,7 @@ vpcs:
       legacy: { ingress: [{ IpProtocol: tcp, FromPort: 80, ToPort: 80, CidrIpv4: 10.0.1.50/32 }] }
     instances:
       orders: { subnet: b, PrivateIpAddress: 10.0.2.10, groups: [orders], namespace: $orders }
+      echo: { subnet: b, PrivateIpAddress: 10.0.2.11, groups: [orders], namespace: $echo }
       legacy: { subnet: a, PrivateIpAddress: 10.0.1.10, groups: [legacy], namespace: $legacy }
 load_balancers:
   legacy:
@@ -47,10 +52,12 @@ rest_vpc_links:
 integrations:
   orders: { vpc_link: shop, address: \"10.0.2.10:8080\", listen: \"127.0.0.1:8080\" }
   legacy: { vpc_link: legacy, listener: legacy, listen: SOCKET }
+  echo: { vpc_link: shop, address: \"10.0.2.11:8080\", listen: \"127.0.0.1:8083\" }
   closed: { vpc_link: shop, address: \"10.0.2.10:80\", listen: \"127.0.0.1:8082\", connections: 1 }
 ";
 
 const ORDERS: &str = "127.0.0.1:8080";
+const ECHO: &str = "127.0.0.1:8083";
 const PATIENCE: Duration = Duration::from_secs(20);
 
 fn path(lab: &Lab) -> PathBuf {
@@ -64,7 +71,7 @@ fn document(lab: &Lab, link: &str) -> String {
         .replace("SOCKET", &socket.to_string_lossy())
 }
 
-fn apply(lab: &Lab, agent: &Agent, text: &str) -> Result<groundplane_tests::netns::Output> {
+fn apply(lab: &Lab, agent: &Agent, text: &str) -> Result<Output> {
     let document = lab.document(text)?;
     let socket = agent.socket().to_string_lossy().into_owned();
     lab.groundplane(&["apply", &document.to_string_lossy(), "--socket", &socket])
@@ -99,15 +106,25 @@ fn ask(stream: &mut (impl Read + Write), done: impl FnOnce() -> std::io::Result<
     Ok(seen.to_owned())
 }
 
-fn ask_orders(lab: &Lab) -> Result<String> {
-    let mut stream = lab.inside("host", || Ok(TcpStream::connect(ORDERS)?))?;
+/// Who is reached by an integration from the host.
+fn connect(lab: &Lab, address: &str) -> Result<TcpStream> {
+    let stream = lab.inside("host", || Ok(TcpStream::connect(address)?))?;
     stream.set_read_timeout(Some(PATIENCE))?;
+    Ok(stream)
+}
+
+fn ask_orders(lab: &Lab) -> Result<String> {
+    ask_at(lab, ORDERS)
+}
+
+fn ask_at(lab: &Lab, address: &str) -> Result<String> {
+    let mut stream = connect(lab, address)?;
     let other = stream.try_clone()?;
     ask(&mut stream, || other.shutdown(Shutdown::Write))
 }
 
 fn ask_legacy(lab: &Lab) -> Result<String> {
-    let mut stream = std::os::unix::net::UnixStream::connect(path(lab))?;
+    let mut stream = UnixStream::connect(path(lab))?;
     stream.set_read_timeout(Some(PATIENCE))?;
     let other = stream.try_clone()?;
     ask(&mut stream, || other.shutdown(Shutdown::Write))
@@ -121,92 +138,43 @@ fn told(lab: &Lab, agent: &Agent, name: &str) -> Result<Value> {
     Ok(shown["integrations"][0].clone())
 }
 
+/// Says back whatever it hears.
+fn echo(lab: &Lab) -> Result<()> {
+    let listener = lab.inside("echo", || Ok(TcpListener::bind("0.0.0.0:8080")?))?;
+    spawn(move || {
+        for stream in listener.incoming() {
+            let Ok(mut stream) = stream else { return };
+            spawn(move || std::io::copy(&mut stream.try_clone()?, &mut stream));
+        }
+    });
+    Ok(())
+}
+
+/// Whether what is said to the one who echoes comes back.
+fn is_echoed(stream: &mut TcpStream) -> bool {
+    let mut heard = [0; 5];
+    let said = stream.write_all(b"hello").and_then(|()| stream.read_exact(&mut heard));
+    said.is_ok() && &heard == b"hello"
+}
+
+/// Whether the other end has ended, or broken.
+fn is_over(stream: &mut impl Read) -> bool {
+    stream.read(&mut [0; 1]).unwrap_or_default() == 0
+}
+
 fn begin() -> Result<(Lab, Agent)> {
     let lab = Lab::new()?;
-    let document = lab.document(&document(&lab, ""))?;
+    let text = document(&lab, "");
+    begin_with(lab, &text)
+}
+
+fn begin_with(lab: Lab, text: &str) -> Result<(Lab, Agent)> {
+    let document = lab.document(text)?;
     let agent = lab.agent(&["--network", &document.to_string_lossy()])?;
+    echo(&lab)?;
     serve(&lab, "orders", "0.0.0.0:8080")?;
     serve(&lab, "orders", "0.0.0.0:80")?;
     serve(&lab, "legacy", "0.0.0.0:80")?;
     eventually(|| Ok(path(&lab).exists()))?;
     Ok((lab, agent))
-}
-
-#[test]
-fn the_host_reaches_guests_by_links_of_both_kinds_and_no_guest_the_host() -> Result<()> {
-    let (lab, agent) = begin()?;
-    // Each network interface of the link's has its turn, and the target sees nothing else.
-    let seen = (0..4).map(|_| ask_orders(&lab)).collect::<Result<BTreeSet<_>>>()?;
-    let shown = told(&lab, &agent, "orders")?;
-    ensure!(seen.len() == 2, "{seen:?} {shown}");
-    // Of the load balancer its node.
-    ensure!(ask_legacy(&lab)? == "10.0.1.50");
-    let mode = std::fs::metadata(path(&lab))?.permissions().mode();
-    ensure!(mode & 0o777 == 0o600, "{mode:o}");
-    ensure!(
-        shown["counted"]["accepted"] == 4 && shown["counted"]["failed"] == 0,
-        "{shown}"
-    );
-    ensure!(shown["counted"]["sent"] == 1_600_000, "{shown}");
-    // The link's groups let nothing else out.
-    let mut stream = lab.inside("host", || Ok(TcpStream::connect("127.0.0.1:8082")?))?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    let mut second = lab.inside("host", || Ok(TcpStream::connect("127.0.0.1:8082")?))?;
-    ensure!(second.read(&mut [0; 1]).is_err(), "there is room for one");
-    ensure!(stream.read(&mut [0; 1]).is_err(), "nobody is reached");
-    let closed = told(&lab, &agent, "closed")?;
-    ensure!(
-        closed["counted"]["failed"] == 1 && closed["counted"]["refused"] == 1,
-        "{closed}"
-    );
-    let status = lab.groundplane(&["status"])?.success()?.stdout;
-    ensure!(status.contains("GroupEgress"), "{status}");
-    // One way only.
-    for address in &seen {
-        let wait = Duration::from_millis(500);
-        let address = format!("{address}:8080").parse()?;
-        let refused = lab.inside("orders", || Ok(TcpStream::connect_timeout(&address, wait).is_err()))?;
-        ensure!(refused, "{address} lets a guest in");
-    }
-    let status = lab.groundplane(&["status"])?.success()?.stdout;
-    ensure!(
-        status.contains("VpcLinkOneWay") && status.contains("VPC link 10.0."),
-        "{status}"
-    );
-    agent.stop()?;
-    ensure!(!path(&lab).exists(), "its file is left");
-    lab.down()
-}
-
-#[test]
-fn a_link_that_is_not_available_refuses_and_its_place_is_for_good() -> Result<()> {
-    let (lab, agent) = begin()?;
-    ask_orders(&lab)?;
-    let mut open = lab.inside("host", || Ok(TcpStream::connect(ORDERS)?))?;
-    open.set_read_timeout(Some(PATIENCE))?;
-    apply(&lab, &agent, &document(&lab, ", VpcLinkStatus: INACTIVE"))?.success()?;
-    ensure!(
-        open.read(&mut [0; 1]).unwrap_or_default() == 0,
-        "who was connected still is"
-    );
-    let is_refused = || lab.inside("host", || Ok(TcpStream::connect(ORDERS).is_err()));
-    eventually(is_refused)?;
-    let shown = told(&lab, &agent, "orders")?;
-    let refused = shown["refused"].as_str().unwrap_or_default();
-    ensure!(refused.starts_with("X_VPCLINK_INACTIVE"), "{shown}");
-    // The other one goes on.
-    ensure!(ask_legacy(&lab)? == "10.0.1.50");
-    apply(&lab, &agent, &document(&lab, ""))?.success()?;
-    eventually(|| Ok(ask_orders(&lab).is_ok()))?;
-    let moved = document(&lab, "").replace("[shop/a, shop/b]", "[shop/a]");
-    let told = apply(&lab, &agent, &moved)?.stderr;
-    ensure!(told.contains("BadRequestException"), "{told}");
-    ask_orders(&lab)?;
-    // Who takes over from an agent that was killed finds its file, and replaces it.
-    agent.kill()?;
-    ensure!(path(&lab).exists());
-    let agent = lab.agent(&[])?;
-    eventually(|| Ok(ask_legacy(&lab).is_ok() && ask_orders(&lab).is_ok()))?;
-    agent.stop()?;
-    lab.down()
 }

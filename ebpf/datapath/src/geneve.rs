@@ -27,6 +27,8 @@ const TTL: u32 = ETHERNET_LEN + 8;
 const UDP: u32 = ETHERNET_LEN + 20;
 const GENEVE: u32 = UDP + 8;
 const NETWORK: u32 = GENEVE + 4;
+/// Where the packet inside begins.
+const INSIDE: u32 = ETHERNET_LEN + OVERHEAD;
 const DONT_FRAGMENT: u16 = 0x4000;
 const IS_FRAGMENT: u16 = 0x3fff;
 const FIRST_TTL: u16 = 255;
@@ -62,11 +64,6 @@ pub(crate) fn wrap(frame: &mut impl Frame, envelope: &Envelope) -> Option<()> {
     let third = halves(FIRST_TTL << 8 | u16::from(protocol::UDP), 0);
     let addresses = [envelope.source, envelope.appliance].map(|Ip4(bytes)| u32::from_le_bytes(bytes));
     let checksum = !fold(sum([lengths[0], lengths[1], third, addresses[0], addresses[1]]));
-    let inside = if envelope.version == 4 {
-        Ip4::ETHERTYPE
-    } else {
-        Ip6::ETHERTYPE
-    };
     frame.store_words(
         ETHERNET_LEN,
         [
@@ -77,7 +74,7 @@ pub(crate) fn wrap(frame: &mut impl Frame, envelope: &Envelope) -> Option<()> {
             addresses[1],
             halves(envelope.port.get(), PORT.get()),
             halves(total_len - 20, 0),
-            halves(EIGHT_WORDS, inside),
+            halves(EIGHT_WORDS, ethertype(envelope.version)),
             number(envelope.node),
         ],
     )?;
@@ -97,10 +94,15 @@ pub(crate) fn wrap(frame: &mut impl Frame, envelope: &Envelope) -> Option<()> {
     readdress(frame, Mac::FINISHER, Mac::ROUTER)
 }
 
+#[inline(always)]
+const fn ethertype(version: u8) -> u16 {
+    if version == 6 { Ip6::ETHERTYPE } else { Ip4::ETHERTYPE }
+}
+
 /// Sends a packet of an appliance's to the finisher, by way of which it comes to the node.
 #[inline(always)]
 pub(crate) fn give_back(frame: &mut impl Frame, node: Device) -> Option<()> {
-    frame.pull(GENEVE + 8 + 32);
+    frame.pull(INSIDE);
     let [first, second, third] = frame.words::<3>(ETHERNET_LEN)?;
     let fragment = ((second >> 16) as u16).swap_bytes() & IS_FRAGMENT;
     if first & 0xff != 0x45 || fragment != 0 {
@@ -135,6 +137,8 @@ pub enum Finished {
 /// Whose a frame is that has come out of the finisher. Nobody's, if it is something that the kernel there says.
 #[inline(always)]
 pub fn finished(frame: &mut impl Frame) -> Option<Finished> {
+    // What was made of one that was several has its UDP header alone where it can be read.
+    frame.pull(INSIDE);
     let [first, _, third] = frame.words::<3>(ETHERNET_LEN)?;
     let [ports, _, _, network] = frame.words::<4>(UDP)?;
     let is_ip4 = frame.load::<2>(ETHERTYPE)? == Ip4::ETHERTYPE.to_be_bytes();
@@ -192,9 +196,8 @@ pub fn unwrap<T: Tables>(tables: &T, frame: &mut impl Frame, node: Device) -> Op
     if !is_behind {
         return None;
     }
-    let ethertype = if version == 6 { Ip6::ETHERTYPE } else { Ip4::ETHERTYPE };
     frame.disclose(OVERHEAD, version)?;
-    frame.store(ETHERTYPE, ethertype.to_be_bytes())?;
+    frame.store(ETHERTYPE, ethertype(version).to_be_bytes())?;
     readdress(frame, Mac::ROUTER, Mac::ROUTER)?;
     Some(Returned {
         endpoint: device,

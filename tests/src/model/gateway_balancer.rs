@@ -165,16 +165,20 @@ pub(super) fn come_back(moment: Moment<'_>, walk: &mut Walk, node: Eni) -> Resul
     if !world.is_available(endpoint) {
         return Err(walk.told(Reason::EndpointIsNotAvailable));
     }
-    // "Both directions of a flow reach the same appliance": whoever gets this answers by the same one.
-    if let Some(inspection) = world.inspection(node) {
-        walk.changes.push(Change::GivenBack(Passed {
-            flow: Flow::remembered(endpoint, &walk.header),
-            sender: walk.header.dst,
-            appliance,
-            idle: inspection.idle(walk.header.protocol),
-        }));
-    }
+    walk.changes
+        .extend(given_back(moment, walk, (node, endpoint), appliance));
     Ok(())
+}
+
+/// "Both directions of a flow reach the same appliance": whoever gets what one has given back answers by the same one.
+fn given_back(moment: Moment<'_>, walk: &Walk, (node, endpoint): (Eni, Eni), appliance: Ipv4Addr) -> Option<Change> {
+    let inspection = moment.world().inspection(node)?;
+    Some(Change::GivenBack(Passed {
+        flow: Flow::remembered(endpoint, &walk.header),
+        sender: walk.header.dst,
+        appliance,
+        idle: inspection.idle(walk.header.protocol),
+    }))
 }
 
 /// What has become of a packet so far is remembered, whatever becomes of what is made of it.

@@ -128,7 +128,7 @@ impl Model {
                 target,
             } => self.flows.stick(source, candidates, target),
             Change::Inspected { kin, passed } => self.inspections.chose(kin, &passed, now),
-            Change::GivenBack(passed) => self.inspections.saw(&passed, now),
+            Change::GivenBack(passed) => self.inspections.gave_back(passed, now),
             Change::Given(given) => self.inspections.give(given),
             Change::EgressOnly {
                 gateway,

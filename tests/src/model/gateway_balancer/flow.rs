@@ -47,6 +47,8 @@ pub(in super::super) struct Passed {
 struct Known {
     appliance: Ipv4Addr,
     last_seen: Duration,
+    /// Nothing has been configured since.
+    is_settled: bool,
     /// After so much silence it is forgotten.
     idle: Duration,
 }
@@ -105,11 +107,16 @@ impl Flow {
     }
 }
 
+impl Known {
+    fn lives(&self, now: Duration) -> bool {
+        now.saturating_sub(self.last_seen) <= self.idle
+    }
+}
+
 impl Inspections {
     pub(super) fn appliance_of(&self, flow: &Flow, sender: IpAddr, now: Duration) -> Option<Ipv4Addr> {
         let known = self.flows.get(&(*flow, sender))?;
-        let lives = now.saturating_sub(known.last_seen) <= known.idle;
-        lives.then_some(known.appliance)
+        known.lives(now).then_some(known.appliance)
     }
 
     pub(super) fn chosen(&self, kin: &Flow) -> Option<Ipv4Addr> {
@@ -144,12 +151,22 @@ impl Inspections {
         self.saw(passed, now);
     }
 
+    /// An appliance has given something back, and gets what whoever hears that answers; unless that has one already.
+    pub(in super::super) fn gave_back(&mut self, mut passed: Passed, now: Duration) {
+        let known = passed.flow.and_then(|flow| self.flows.get(&(flow, passed.sender)));
+        if let Some(known) = known.filter(|known| known.is_settled && known.lives(now)) {
+            passed.appliance = known.appliance;
+        }
+        self.saw(&passed, now);
+    }
+
     /// An appliance has the packets of a sender.
-    pub(in super::super) fn saw(&mut self, passed: &Passed, now: Duration) {
+    fn saw(&mut self, passed: &Passed, now: Duration) {
         if let Some(flow) = passed.flow {
             let known = Known {
                 appliance: passed.appliance,
                 last_seen: now,
+                is_settled: true,
                 idle: passed.idle,
             };
             self.flows.insert((flow, passed.sender), known);
@@ -166,6 +183,7 @@ impl Inspections {
     /// Others may be chosen from now on. The flows of endpoints that are gone go with them.
     pub(in super::super) fn retain(&mut self, is_there: impl Fn(Eni) -> bool) {
         self.chosen.clear();
+        self.flows.values_mut().for_each(|known| known.is_settled = false);
         self.flows.retain(|(flow, _), _| is_there(flow.endpoint));
     }
 }

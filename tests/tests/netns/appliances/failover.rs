@@ -42,6 +42,8 @@ struct Flow {
 
 impl Flow {
     fn open(lab: &Lab, appliances: &Appliances) -> Result<Self> {
+        // What ends a connection before passes as well.
+        sleep(Duration::from_millis(200));
         let (before, _) = appliances.counts();
         let address: SocketAddr = format!("{WEB_INSIDE}:{PORT}").parse()?;
         let stream = lab.inside("app", || Ok(TcpStream::connect_timeout(&address, SHORT)?))?;

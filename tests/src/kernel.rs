@@ -20,6 +20,7 @@ use groundplane_abi::flow::{FlowEntry, FlowKey, kind};
 use groundplane_abi::fragment::{FragmentKey, FragmentNote};
 use groundplane_abi::nat::BindingEntry;
 use groundplane_abi::ring::RingSlot;
+use groundplane_abi::service::AliasEntry;
 use groundplane_abi::uplink::UplinkEntry;
 use groundplane_abi::{Device, DropReason, Ip, Ip4, Ip6, map, program};
 use nix::sched::{CloneFlags, unshare};
@@ -67,6 +68,7 @@ pub struct LoadedKernel {
     datapath: Datapath,
     program: SchedClassifier,
     uplink: SchedClassifier,
+    service: SchedClassifier,
     finisher: SchedClassifier,
     filter: Xdp,
     ring_slots: u32,
@@ -108,6 +110,7 @@ impl LoadedKernel {
         let datapath = loaded.context("load the datapath")?;
         let program = datapath.program(program::ENI_EGRESS).context("find the program")?;
         let uplink = datapath.program(program::UPLINK_INGRESS).context("find the program")?;
+        let service = datapath.program(program::SERVICE_INGRESS).context("find the program")?;
         let finisher = datapath
             .program(program::FINISHER_INGRESS)
             .context("find the program")?;
@@ -117,6 +120,7 @@ impl LoadedKernel {
             datapath,
             program,
             uplink,
+            service,
             finisher,
             filter,
             ring_slots,
@@ -143,7 +147,7 @@ impl LoadedKernel {
         Ok(())
     }
 
-    /// Says that the loopback device leads out, by routes and neighbours, and to the finisher; a test run doesn't carry that
+    /// Says that the loopback device leads out, by routes and neighbours, to the finisher and to the agent; a test run doesn't carry that
     /// out.
     fn lead_out(&self) -> Result<()> {
         let mut uplinks: Array<_, UplinkEntry> = Array::try_from(self.map(map::UPLINKS)?)?;
@@ -151,6 +155,7 @@ impl LoadedKernel {
         let settings = self.datapath.settings()?;
         Ok(self.datapath.set_settings(Settings {
             finisher: Simulation::UPLINK.device,
+            service: Simulation::UPLINK.device,
             ..settings
         })?)
     }
@@ -185,6 +190,12 @@ impl LoadedKernel {
         Ok(())
     }
 
+    /// Has an address at the service port stand for another one, as seen from an ENI.
+    pub fn set_alias(&self, alias: [u8; 4], from: Device, address: [u8; 4]) -> Result<()> {
+        let address = Ip4(address);
+        Ok(self.datapath.set_alias(Ip4(alias), AliasEntry { from, address })?)
+    }
+
     pub fn stop_clock(&mut self, now: u64) -> Result<()> {
         Ok(self.datapath.stop_clock(now)?)
     }
@@ -201,10 +212,10 @@ impl LoadedKernel {
     /// Runs the program on a frame that comes in by a device. A packet that becomes another one by way of the finisher goes on,
     /// as far as the program behind that says.
     pub fn run(&self, from: Device, frame: &[u8]) -> Result<Run> {
-        let (device, program) = if from == Device::INTERNET {
-            (Device(1), &self.uplink)
-        } else {
-            (from, &self.program)
+        let (device, program) = match from {
+            Device::INTERNET => (Device(1), &self.uplink),
+            Device::SERVICE => (Device(1), &self.service),
+            _ => (from, &self.program),
         };
         let mut run = Self::run_once(program, device, frame)?;
         while matches!(run.kind, kind::WRAPPED | kind::RETURNED) {

@@ -41,7 +41,7 @@ pub use expected::{
     Expected, INTERNET, Told, accepted, answer_dropped_arriving, answer_dropped_leaving, code, dropped_arriving,
     dropped_leaving, kept_by,
 };
-pub use list::all_played;
+pub use list::{BY_AN_AGENT, all_played};
 
 use crate::appliance::Manner;
 use crate::packet::Packet;

@@ -1,4 +1,4 @@
-//! Which scenarios there are. All are played on both stages.
+//! Which scenarios there are. All but one are played on both stages.
 
 /// Hands the names of the scenarios without gateways to a macro.
 #[macro_export]
@@ -130,7 +130,12 @@ macro_rules! names {
 const WITHOUT_GATEWAYS: &[&str] = for_each_scenario!(names);
 const WITH_GATEWAYS: &[&str] = for_each_gateway_scenario!(names);
 
+/// What an agent says to a target is no packet of its own: these are played between namespaces alone, as tests of that name in
+/// `tests/netns/balancer/told.rs`.
+pub const BY_AN_AGENT: &[&str] = &["s81_a_target_is_told_the_client_and_the_endpoint"];
+
 /// The names of all scenarios that are played, as `docs/scenarios.md` lists them.
 pub fn all_played() -> impl Iterator<Item = &'static str> {
-    WITHOUT_GATEWAYS.iter().chain(WITH_GATEWAYS).copied()
+    let everywhere = WITHOUT_GATEWAYS.iter().chain(WITH_GATEWAYS);
+    everywhere.chain(BY_AN_AGENT).copied()
 }

@@ -1,7 +1,8 @@
 //! Load balancers and PrivateLink with many of everything.
 
-use groundplane::resources::Allowance;
-use groundplane_abi::Device;
+use groundplane::plan;
+use groundplane::resources::{Allowance, InterfaceType};
+use groundplane_abi::{Device, Mac};
 use groundplane_tests::kernel::LoadedKernel;
 use groundplane_tests::packet::{Packet, Parsed, ROUTER, flag};
 use groundplane_tests::topology::{Guest, Topology};
@@ -195,4 +196,46 @@ fn when_one_of_a_hundred_targets_goes_others_hardly_move_and_no_connection_does(
     }
     println!("{moved} of {others} new flows of others go elsewhere");
     assert!(moved * 50 <= others, "{moved} of {others}");
+}
+
+/// What a packet leaves in the room where the next is judged is nothing to that one.
+#[test]
+fn clients_of_whom_a_target_is_told_reach_the_agent_among_its_own_packets() {
+    const ALIAS: [u8; 4] = [100, 64, 1, 7];
+    let mut topology = provider(1);
+    topology.group_attribute("targets", "proxy_protocol_v2.enabled", "true");
+    let names = ["c0", "c1"];
+    names.iter().for_each(|name| consumer(&mut topology, name));
+    let mut kernel = LoadedKernel::load("told", 1_024).expect("the datapath loads");
+    kernel.configure(&topology).expect("the topology is applied");
+    let target = topology.guest("target1");
+    let devices = plan::devices(&topology.resources, &topology.bindings);
+    let mut enis = topology.resources.network_interfaces.iter();
+    let node = enis.find(|eni| eni.interface_type == InterfaceType::NetworkLoadBalancer);
+    let node = devices[&node.expect("the balancer's").network_interface_id];
+    kernel.set_alias(ALIAS, node, target.ip).expect("the alias is set");
+    for port in 40_000..40_020 {
+        for name in names {
+            let client = topology.guest(name);
+            let heard = kernel.send(client.device, &asked(client, port).build());
+            let (agent, arrived) = arrives(heard.expect("the program runs"));
+            assert_eq!(agent, Device::SERVICE);
+            let answer = answered(&arrived).from_mac(Mac::SERVICE.0).to_mac(ROUTER);
+            let heard = kernel.send(Device::SERVICE, &answer.build());
+            assert_eq!(
+                arrives(heard.expect("the program runs")).0,
+                client.device,
+                "{name} {port}"
+            );
+            let own = Packet::tcp()
+                .flags(flag::SYN)
+                .from(Mac::SERVICE.0, [100, 64, 0, 1], port);
+            let heard = kernel.send(Device::SERVICE, &own.to(ROUTER, ALIAS, PORT).build());
+            assert_eq!(
+                arrives(heard.expect("the program runs")).0,
+                target.device,
+                "{name} {port}"
+            );
+        }
+    }
 }

@@ -1,9 +1,10 @@
 //! `docs/scenarios.md` tells the same as the code.
 
 use super::waiting::{WAITING, Waiting};
-use groundplane_tests::scenario::all_played;
+use groundplane_tests::scenario::{BY_AN_AGENT, all_played};
 
 const TEXT: &str = include_str!("../../../docs/scenarios.md");
+const TOLD: &str = include_str!("../netns/balancer/told.rs");
 
 /// The cells of the rows that begin with a scenario's number.
 fn rows() -> Vec<Vec<&'static str>> {
@@ -52,4 +53,11 @@ fn everything_that_waits_is_listed_with_what_it_waits_for() {
         .iter()
         .map(|Waiting(number, what, feature)| vec![format!("S{number}"), (*what).to_owned(), feature.to_string()]);
     assert_eq!(listed, expected.collect::<Vec<_>>());
+}
+
+#[test]
+fn what_an_agent_plays_is_a_test_between_namespaces() {
+    for test in BY_AN_AGENT {
+        assert!(TOLD.contains(&format!("#[test]\nfn {test}()")), "{test}");
+    }
 }

@@ -19,13 +19,12 @@ use std::io::Write as _;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Feature {
     VirtualPrivateGateway,
-    ProxyProtocol,
     /// Of which the resolver is one.
     LinkLocalServices,
     FlowLogs,
 }
 
-use Feature::{FlowLogs, LinkLocalServices, ProxyProtocol, VirtualPrivateGateway};
+use Feature::{FlowLogs, LinkLocalServices, VirtualPrivateGateway};
 
 /// A scenario's number, what of it waits, and for what.
 pub(crate) struct Waiting(pub(crate) u32, pub(crate) &'static str, pub(crate) Feature);
@@ -45,7 +44,6 @@ pub(crate) const WAITING: &[Waiting] = &[
     Waiting(55, "the address that APUB's NACL sees going out", FlowLogs),
     Waiting(65, "DNS64", LinkLocalServices),
     Waiting(68, ALL, VirtualPrivateGateway),
-    Waiting(81, ALL, ProxyProtocol),
     Waiting(90, ALL, LinkLocalServices),
 ];
 
@@ -53,7 +51,6 @@ impl fmt::Display for Feature {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             VirtualPrivateGateway => "virtual private gateway",
-            ProxyProtocol => "proxy protocol",
             LinkLocalServices => "resolver and instance metadata",
             FlowLogs => "flow logs",
         })
@@ -64,7 +61,6 @@ impl Feature {
     fn has_arrived(self) -> bool {
         match self {
             VirtualPrivateGateway => leads_somewhere(RouteTarget::Gateway("vgw-A".to_owned())),
-            ProxyProtocol => is_told_clients(),
             FlowLogs => depended_on("flow_logs"),
             LinkLocalServices => is_served(),
         }
@@ -88,15 +84,6 @@ fn leads_somewhere(target: RouteTarget) -> bool {
 /// Whether packets depend on objects of a kind.
 fn depended_on(section: &str) -> bool {
     resources::kind(section).is_none_or(|kind| kind.is_core)
-}
-
-/// Whether a target group that has the proxy protocol is any different from one that hasn't, and isn't refused.
-fn is_told_clients() -> bool {
-    let mut topology = Topology::t0();
-    let plan = |topology: &Topology| plan::compile(&topology.resources, &topology.bindings).ok();
-    let before = plan(&topology);
-    topology.group_attribute("targets-P", "proxy_protocol_v2.enabled", "true");
-    plan(&topology).is_some_and(|plan| Some(plan) != before)
 }
 
 /// Whether any of the services of S33 does anything but drop.

@@ -7,6 +7,7 @@ use crate::nat;
 use crate::packet::{has_ports, packet_flag};
 use crate::stages::Stages;
 use crate::walk::Walk;
+use groundplane_abi::balancer::ListenerEntry;
 use groundplane_abi::eni::eni_flag;
 use groundplane_abi::{Device, DropReason, Mac};
 
@@ -53,7 +54,11 @@ pub fn probe<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<
     let alias = stages.alias(walk.packet.dst).ok_or(DropReason::NO_OWNER)?;
     move_to(stages, walk, alias.from)?;
     walk.own_key = walk.packet.key(Device::SERVICE.of_mapping());
-    walk.passage.listener.idle = idle(walk.far.flags);
+    // Nobody listens here: what the packet before has left is no listener of this one's.
+    walk.passage.listener = ListenerEntry {
+        idle: idle(walk.far.flags),
+        ..ListenerEntry::default()
+    };
     walk.passage.door = Device::SERVICE;
     walk.passage.returns = Device::NONE;
     walk.passage.step = step::GO_ON;

@@ -2,6 +2,7 @@
 //! load balancer, an endpoint that has to be accepted.
 
 mod health;
+mod told;
 
 use anyhow::{Context, Result, ensure};
 use groundplane_tests::netns::Lab;

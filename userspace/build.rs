@@ -26,6 +26,7 @@ fn main() -> io::Result<()> {
 
 /// The place where `cargo xtask build` puts the object.
 fn default_object() -> io::Result<PathBuf> {
+    // Asked for now: a target directory may have been copied from another checkout with this script in it.
     let package = env::var_os("CARGO_MANIFEST_DIR").ok_or_else(|| io::Error::other("cargo sets CARGO_MANIFEST_DIR"))?;
     let target = Path::new(&package).join("../target");
     let object = target.join("groundplane.bpf.o");

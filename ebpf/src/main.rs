@@ -26,6 +26,7 @@ use groundplane_abi::nacl::direction;
 use groundplane_abi::program::slot;
 use groundplane_abi::uplink::uplink_flag;
 use groundplane_abi::{Device, DropReason, Ip4, Ip6};
+use groundplane_datapath::geneve::Finished;
 use groundplane_datapath::{
     Family, Frame as _, Stages, Tables as _, TablesOf as _, Verdict, commit, fast, filter, geneve, judge, nat64, parse,
     report, rewrite, uplink,
@@ -75,13 +76,11 @@ pub(crate) fn cutter_ingress(context: TcContext) -> i32 {
 #[classifier]
 pub(crate) fn finisher_ingress(context: TcContext) -> i32 {
     let mut frame = SkbFrame::new(context.skb.skb);
-    let Some(device) = geneve::finished(&mut frame) else {
-        return report_drop(&frame, DropReason::NOT_IP);
+    let node = match geneve::finished(&mut frame) {
+        Some(Finished::Sent(node)) => return come_in(&context, frame, node),
+        Some(Finished::Returned(node)) => node,
+        None => return report_drop(&frame, DropReason::NOT_IP),
     };
-    if !device.is_of_mapping() {
-        return come_in(&context, frame, device);
-    }
-    let node = device.without_mapping();
     let Some(returned) = geneve::unwrap(&Kernel, &mut frame, node) else {
         report::frame(&Kernel, &frame, node, DropReason::GENEVE_MISMATCH);
         return drop(&frame, DropReason::GENEVE_MISMATCH);

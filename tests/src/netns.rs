@@ -279,7 +279,8 @@ fn remove(lab: &str) {
     let (pins, dir) = (Path::new(BPFFS).join(lab), std::env::temp_dir().join(lab));
     // What a killed run's host has made is named after its state directory.
     let state_dir = dir.join("state");
-    for name in [names::cutter(&state_dir), names::service(&state_dir)] {
+    let annexes = [names::cutter, names::finisher, names::service];
+    for name in annexes.map(|named| named(&state_dir)) {
         if Path::new(NAMESPACES).join(&name).exists()
             && let Err(error) = remove_namespace(&name)
         {

@@ -13,8 +13,8 @@ use answer::answer;
 pub(crate) use answer::leave_target;
 pub use answer::returns;
 pub use choice::{choose, connect};
-pub(crate) use probe::launch;
 pub use probe::{answer_client, probe};
+pub(crate) use probe::{answer_probe, launch};
 
 use crate::family::Family;
 use crate::nat;

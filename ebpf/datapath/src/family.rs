@@ -61,6 +61,8 @@ pub trait Family: Ip {
     fn in_ip4(key: &FlowKey<Self>) -> FlowKey<Ip4>;
     /// A number in which both directions of a flow agree about its addresses.
     fn sum(address: Self) -> u32;
+    /// A number that tells addresses apart, also those that somebody chooses who doesn't know the seed.
+    fn hashed(address: Self, seed: u64) -> u32;
     /// Whether an address is the implicit router's in this subnet.
     fn is_router(address: Self, place: &SubnetEntry) -> bool;
     /// A VPC has no broadcast and no multicast, and some addresses nobody can have.

@@ -16,7 +16,7 @@ use crate::scratch::{Old, Scratch, effect, old_place, resumed};
 use crate::stages::Stages;
 use crate::verdict::{Hit, Verdict};
 use crate::walk::Walk;
-use crate::{FlowTable, Frame, TablesOf, parse};
+use crate::{FlowTable, Frame, TablesOf, gateway_balancer, parse};
 use compose::{compose, compose_twin, settle};
 use groundplane_abi::flow::{FlowEntry, action_flag, kind, state, tcp_seen};
 use groundplane_abi::nacl::direction;
@@ -205,10 +205,14 @@ pub fn resume<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I>) -> 
 }
 
 /// Whether the components on the path let a packet of the connection pass as it is: a NAT gateway no fragment but UDP's, to
-/// the other family none at all, and a hop nothing whose TTL has run out.
+/// the other family none at all, a Gateway Load Balancer none either, and a hop nothing whose TTL has run out.
 #[inline(always)]
 fn carries<I: Family>(entry: &FlowEntry<I>, packet: &Packet<I>) -> bool {
-    let hops = entry.action.delivery.flags >> action_flag::HOPS_SHIFT & action_flag::MOST_HOPS;
+    let delivery = &entry.action.delivery;
+    if packet.has(gateway_balancer::barred(delivery.kind)) {
+        return false;
+    }
+    let hops = delivery.flags >> action_flag::HOPS_SHIFT & action_flag::MOST_HOPS;
     let is_whole = if I::VERSION == 4 {
         packet.protocol == protocol::UDP || !packet.has(packet_flag::FRAGMENT)
     } else {

@@ -11,17 +11,17 @@
 use crate::checksum::add;
 use crate::family::Family;
 use crate::geneve::{self, Envelope};
-use crate::nat::mixed;
+use crate::nat::{self, mixed};
 use crate::packet::{has_ports, packet_flag};
 use crate::scratch::Scratch;
 use crate::stages::Stages;
 use crate::walk::{NO_GATE, Walk, carried};
-use crate::{Frame, Tables, eni};
+use crate::{Frame, Tables, balancer, eni};
 use groundplane_abi::balancer::{
     EndpointEntry, ListenerEntry, ListenerKey, PLACES, PlacesKey, TargetKey, endpoint_flag, listener_flag,
 };
 use groundplane_abi::eni::{EniKey, eni_flag};
-use groundplane_abi::flow::FlowKey;
+use groundplane_abi::flow::{FlowKey, kind};
 use groundplane_abi::nacl::direction;
 use groundplane_abi::wire::protocol;
 use groundplane_abi::{Device, DropReason, GroupSetId, Ip4, Port};
@@ -39,14 +39,16 @@ pub(crate) const fn is_passed(flags: u16) -> bool {
     flags & (eni_flag::INSPECTION | eni_flag::GATEWAY_BALANCER) != 0
 }
 
-/// A packet has arrived at an endpoint, or what an appliance gives back at the node. Here its flow ends.
+/// A packet has arrived at an endpoint, or what an appliance gives back at the node. Here its flow ends. What an appliance
+/// answers the agent goes on instead.
 pub fn come_in<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<(), DropReason> {
     if walk.far.flags & eni_flag::INSPECTION != 0 {
         inspect(stages, walk)?;
         walk.carried = carried::WRAPPED;
-    } else {
-        check_given_back(walk)?;
+    } else if is_given_back(walk) {
         walk.carried = carried::RETURNED;
+    } else {
+        return answer(stages, walk);
     }
     walk.far_gate = NO_GATE;
     walk.is_elsewhere = 1;
@@ -62,7 +64,7 @@ fn inspect<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<()
         return Err(DropReason::UNUSABLE_TARGET);
     }
     let endpoint = available(stages, walk, device)?;
-    if walk.packet.has(packet_flag::FRAGMENT) {
+    if walk.packet.has(barred(kind::WRAPPED)) {
         return Err(DropReason::GENEVE_FRAGMENT);
     }
     if walk.packet.size > MTU {
@@ -130,13 +132,32 @@ fn pass<I: Family>(walk: &mut Walk<I>, listener: &ListenerEntry) {
     walk.narrow(MTU);
 }
 
-/// Nothing but GENEVE, in whole packets.
+/// What a packet must not be, by the kind of its delivery: to appliances go whole packets alone, and what they send themselves
+/// has no options in front of its GENEVE.
 #[inline(always)]
-fn check_given_back<I: Family>(walk: &Walk<I>) -> Result<(), DropReason> {
+pub(crate) const fn barred(delivery: u8) -> u8 {
+    match delivery {
+        kind::WRAPPED => packet_flag::FRAGMENT,
+        kind::RETURNED => packet_flag::FRAGMENT | packet_flag::OPTIONS,
+        _ => 0,
+    }
+}
+
+/// Whether it is GENEVE, in a whole packet.
+#[inline(always)]
+fn is_given_back<I: Family>(walk: &Walk<I>) -> bool {
     let packet = &walk.packet;
-    let is_plain = !packet.has(packet_flag::FRAGMENT | packet_flag::OPTIONS);
-    if I::VERSION == 4 && is_plain && packet.protocol == protocol::UDP && packet.dst_port == geneve::PORT {
-        Ok(())
+    let is_plain = !packet.has(barred(kind::RETURNED));
+    I::VERSION == 4 && is_plain && packet.protocol == protocol::UDP && packet.dst_port == geneve::PORT
+}
+
+/// What else comes to a node is what appliances answer the agent, which asks whether they are well.
+#[inline(always)]
+fn answer<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<(), DropReason> {
+    walk.own_key = nat::answer_key(walk, walk.far_device);
+    let key = walk.own_key;
+    if nat::is_known(stages, walk, &key) {
+        balancer::answer_probe(walk)
     } else {
         Err(DropReason::GENEVE_PROTOCOL)
     }
@@ -240,7 +261,7 @@ fn sides<I: Family>(secret: u64, key: &FlowKey<I>, flags: u16) -> u64 {
     } else {
         (0, 0)
     };
-    let side = |address: I, port: u16| mixed(secret ^ u64::from(I::sum(address)) << 16 ^ u64::from(port));
+    let side = |address: I, port: u16| I::hashed(address, secret ^ u64::from(port) << 40);
     let both = add(side(key.src(), src_port), side(key.dst(), dst_port));
     let protocol = if flags & listener_flag::ADDRESSES_ALONE == 0 {
         u64::from(key.protocol())

@@ -3,8 +3,11 @@
 //!
 //! Every such packet goes by way of the finisher: a kernel that does nothing but forward, to which a device leads that can
 //! neither segment nor calculate checksums. So what guests have left to their devices is done before an appliance sees it,
-//! and before what an appliance has sent is opened; a program can do neither. On the way the network identifier, which Gateway
-//! Load Balancers leave at zero, says whose the packet is.
+//! and before what an appliance has sent is opened; a program can do neither.
+//!
+//! On the way a packet says whose it is: one to an appliance by the network identifier, which Gateway Load Balancers leave at
+//! zero; one from an appliance by its ports, which nobody needs any more. Not by anything behind them: of one that the finisher
+//! makes several of, the others are what the appliance has written there.
 
 use crate::checksum::{adjusted, difference, fold, halves, sum};
 use crate::rewrite::readdress;
@@ -24,6 +27,8 @@ const TTL: u32 = ETHERNET_LEN + 8;
 const UDP: u32 = ETHERNET_LEN + 20;
 const GENEVE: u32 = UDP + 8;
 const NETWORK: u32 = GENEVE + 4;
+/// Where the packet inside begins.
+const INSIDE: u32 = ETHERNET_LEN + OVERHEAD;
 const DONT_FRAGMENT: u16 = 0x4000;
 const IS_FRAGMENT: u16 = 0x3fff;
 const FIRST_TTL: u16 = 255;
@@ -59,11 +64,6 @@ pub(crate) fn wrap(frame: &mut impl Frame, envelope: &Envelope) -> Option<()> {
     let third = halves(FIRST_TTL << 8 | u16::from(protocol::UDP), 0);
     let addresses = [envelope.source, envelope.appliance].map(|Ip4(bytes)| u32::from_le_bytes(bytes));
     let checksum = !fold(sum([lengths[0], lengths[1], third, addresses[0], addresses[1]]));
-    let inside = if envelope.version == 4 {
-        Ip4::ETHERTYPE
-    } else {
-        Ip6::ETHERTYPE
-    };
     frame.store_words(
         ETHERNET_LEN,
         [
@@ -74,18 +74,18 @@ pub(crate) fn wrap(frame: &mut impl Frame, envelope: &Envelope) -> Option<()> {
             addresses[1],
             halves(envelope.port.get(), PORT.get()),
             halves(total_len - 20, 0),
-            halves(EIGHT_WORDS, inside),
-            network(envelope.node),
+            halves(EIGHT_WORDS, ethertype(envelope.version)),
+            number(envelope.node),
         ],
     )?;
-    let number = |device: Device| device.0.swap_bytes();
+    let identity = |device: Device| device.0.swap_bytes();
     let options = [
         ENDPOINT,
         0,
-        number(envelope.endpoint),
+        identity(envelope.endpoint),
         ATTACHMENT,
         0,
-        number(envelope.node),
+        identity(envelope.node),
         COOKIE,
         envelope.cookie,
     ];
@@ -94,16 +94,21 @@ pub(crate) fn wrap(frame: &mut impl Frame, envelope: &Envelope) -> Option<()> {
     readdress(frame, Mac::FINISHER, Mac::ROUTER)
 }
 
+#[inline(always)]
+const fn ethertype(version: u8) -> u16 {
+    if version == 6 { Ip6::ETHERTYPE } else { Ip4::ETHERTYPE }
+}
+
 /// Sends a packet of an appliance's to the finisher, by way of which it comes to the node.
 #[inline(always)]
 pub(crate) fn give_back(frame: &mut impl Frame, node: Device) -> Option<()> {
-    frame.pull(GENEVE + 8 + 32);
+    frame.pull(INSIDE);
     let [first, second, third] = frame.words::<3>(ETHERNET_LEN)?;
     let fragment = ((second >> 16) as u16).swap_bytes() & IS_FRAGMENT;
     if first & 0xff != 0x45 || fragment != 0 {
         return None;
     }
-    frame.store_words(NETWORK, [network(node.of_mapping())])?;
+    frame.store_words(UDP, [number(node)])?;
     // The finisher takes one off, and is no hop.
     if third & 0xff != 0xff {
         let raised = third + 1;
@@ -113,26 +118,43 @@ pub(crate) fn give_back(frame: &mut impl Frame, node: Device) -> Option<()> {
     readdress(frame, Mac::FINISHER, Mac::ROUTER)
 }
 
-/// The word with the network identifier.
+/// A device's number in the word with the network identifier, or in the one with the ports: the second of them is then none
+/// that GENEVE goes to.
 #[inline(always)]
-const fn network(device: Device) -> u32 {
+const fn number(device: Device) -> u32 {
     (device.0 << 8).swap_bytes()
 }
 
-/// Whose a frame is that has come out of the finisher: a node's, which sends it to an appliance; or, by the number of the
-/// node's mappings, one that an appliance has given back to it. Nobody's, if it is something that the kernel there says.
+/// A packet that has come out of the finisher.
+#[derive(Clone, Copy, Debug)]
+pub enum Finished {
+    /// For an appliance, from this node.
+    Sent(Device),
+    /// From an appliance, for this node.
+    Returned(Device),
+}
+
+/// Whose a frame is that has come out of the finisher. Nobody's, if it is something that the kernel there says.
 #[inline(always)]
-pub fn finished(frame: &mut impl Frame) -> Option<Device> {
+pub fn finished(frame: &mut impl Frame) -> Option<Finished> {
+    // What was made of one that was several has its UDP header alone where it can be read.
+    frame.pull(INSIDE);
     let [first, _, third] = frame.words::<3>(ETHERNET_LEN)?;
     let [ports, _, _, network] = frame.words::<4>(UDP)?;
     let is_ip4 = frame.load::<2>(ETHERTYPE)? == Ip4::ETHERTYPE.to_be_bytes();
-    let is_ours = is_ip4 && first & 0xff == 0x45 && (third >> 8) as u8 == protocol::UDP;
-    if !is_ours || ports >> 16 != u32::from(PORT.get().swap_bytes()) {
+    if !is_ip4 || first & 0xff != 0x45 || (third >> 8) as u8 != protocol::UDP {
+        return None;
+    }
+    let device = |word: u32| Device(word.swap_bytes() >> 8);
+    if ports == number(device(ports)) {
+        return Some(Finished::Returned(device(ports)));
+    }
+    if ports >> 16 != u32::from(PORT.get().swap_bytes()) {
         return None;
     }
     frame.store_words(NETWORK, [0])?;
     readdress(frame, Mac::ROUTER, Mac::ROUTER)?;
-    Some(Device(network.swap_bytes() >> 8))
+    Some(Finished::Sent(device(network)))
 }
 
 /// What an appliance has given back.
@@ -150,7 +172,7 @@ pub fn unwrap<T: Tables>(tables: &T, frame: &mut impl Frame, node: Device) -> Op
     let [source] = frame.words::<1>(ETHERNET_LEN + 12)?;
     let [
         base,
-        _,
+        network,
         first,
         zero,
         endpoint,
@@ -165,7 +187,7 @@ pub fn unwrap<T: Tables>(tables: &T, frame: &mut impl Frame, node: Device) -> Op
     let is_whole = base as u16 == EIGHT_WORDS.swap_bytes()
         && (version == 6 || inside == Ip4::ETHERTYPE.swap_bytes())
         && [first, second, third] == [ENDPOINT, ATTACHMENT, COOKIE]
-        && [zero, other_zero, attachment.swap_bytes()] == [0, 0, node.0];
+        && [network, zero, other_zero, attachment.swap_bytes()] == [0, 0, 0, node.0];
     let (bank, device) = (tables.generation().bank(), Device(endpoint.swap_bytes()));
     let is_behind = is_whole
         && tables
@@ -174,9 +196,8 @@ pub fn unwrap<T: Tables>(tables: &T, frame: &mut impl Frame, node: Device) -> Op
     if !is_behind {
         return None;
     }
-    let ethertype = if version == 6 { Ip6::ETHERTYPE } else { Ip4::ETHERTYPE };
     frame.disclose(OVERHEAD, version)?;
-    frame.store(ETHERTYPE, ethertype.to_be_bytes())?;
+    frame.store(ETHERTYPE, ethertype(version).to_be_bytes())?;
     readdress(frame, Mac::ROUTER, Mac::ROUTER)?;
     Some(Returned {
         endpoint: device,

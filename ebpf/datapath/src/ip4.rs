@@ -6,7 +6,7 @@ use crate::packet::{Packet, packet_flag};
 use crate::translate::Translation;
 use crate::verdict::{Answer, Verdict, rewrite};
 use crate::walk::Walk;
-use crate::{Frame, TablesOf, arp, echo, options, parse, refuse, translate};
+use crate::{Frame, TablesOf, arp, echo, nat, options, parse, refuse, translate};
 use groundplane_abi::eni::SubnetEntry;
 use groundplane_abi::flow::FlowKey;
 use groundplane_abi::wire::protocol;
@@ -200,6 +200,11 @@ impl Family for Ip4 {
     #[inline(always)]
     fn sum(address: Self) -> u32 {
         address.to_bits()
+    }
+
+    #[inline(always)]
+    fn hashed(address: Self, seed: u64) -> u32 {
+        nat::mixed(seed ^ u64::from(address.to_bits()))
     }
 
     #[inline(always)]

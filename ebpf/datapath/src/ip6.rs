@@ -6,7 +6,7 @@ use crate::packet::{Packet, packet_flag};
 use crate::translate::Translation;
 use crate::verdict::{Answer, Verdict, rewrite};
 use crate::walk::Walk;
-use crate::{Frame, TablesOf, echo, nat64, neighbor, parse, refuse, translate};
+use crate::{Frame, TablesOf, echo, nat, nat64, neighbor, parse, refuse, translate};
 use groundplane_abi::eni::SubnetEntry;
 use groundplane_abi::flow::FlowKey;
 use groundplane_abi::wire::protocol;
@@ -203,6 +203,13 @@ impl Family for Ip6 {
         let [a, b, c, d] = address.0;
         let sum = a.swap_bytes().wrapping_add(b.swap_bytes());
         sum.wrapping_add(c.swap_bytes()).wrapping_add(d.swap_bytes())
+    }
+
+    #[inline(always)]
+    fn hashed(address: Self, seed: u64) -> u32 {
+        let [a, b, c, d] = address.0.map(u64::from);
+        let first = nat::mixed(seed ^ a << 32 ^ b);
+        nat::mixed(seed.rotate_left(7) ^ u64::from(first) ^ c << 32 ^ d)
     }
 
     #[inline(always)]

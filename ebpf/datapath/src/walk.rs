@@ -356,9 +356,10 @@ fn travel<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<(),
                 continue;
             }
             if gateway_balancer::is_passed(walk.far.flags) {
-                return stages.inspect(walk).check();
+                stages.inspect(walk).check()?;
+            } else {
+                stages.nat_in(walk).check()?;
             }
-            stages.nat_in(walk).check()?;
             if walk.carried != carried::NO {
                 return Ok(());
             }

@@ -2,7 +2,7 @@
 
 mod flow;
 
-pub(super) use flow::{Flow, Given, Inspections};
+pub(super) use flow::{Flow, Given, Inspections, Passed};
 
 use super::fault::Fault;
 use super::geneve::{self, Outer, SOURCE_PORTS};
@@ -13,7 +13,7 @@ use super::tracking::Direction;
 use super::walk::{Kept, MTU, Moment, Part, Spot, Walk};
 use super::world::{Eni, Inspection};
 use super::{Change, Gateway, bytes, measure};
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
 /// 16.3: "inner MTU 8500".
 const MOST: usize = 8500;
@@ -35,12 +35,13 @@ pub(super) fn pass(moment: Moment<'_>, walk: &mut Walk, endpoint: Eni) -> Result
     let appliance = choose(moment, walk, (endpoint, flow, kin), &inspection)?;
     measure(walk)?;
     let given = given(moment, walk, (node, endpoint), appliance);
-    walk.changes.push(Change::Inspected {
+    let passed = Passed {
         flow,
-        kin,
+        sender: walk.header.src,
         appliance,
         idle: inspection.idle(walk.header.protocol),
-    });
+    };
+    walk.changes.push(Change::Inspected { kin, passed });
     walk.changes.push(Change::Given(given));
     walk.gateways.push(Gateway::Inspected);
     ends_here(walk);
@@ -93,7 +94,8 @@ fn choose(
     (endpoint, flow, kin): (Eni, Option<Flow>, Flow),
     inspection: &Inspection<'_>,
 ) -> Result<Ipv4Addr, Fault> {
-    let known = flow.and_then(|flow| moment.model.inspections.appliance_of(&flow, moment.now));
+    let inspections = &moment.model.inspections;
+    let known = flow.and_then(|flow| inspections.appliance_of(&flow, walk.header.src, moment.now));
     if known.is_none() && walk.header.protocol == TCP && !opens(walk.header.tcp_flags) {
         return Err(told(endpoint, Reason::InspectionKnowsNoFlow));
     }
@@ -102,7 +104,7 @@ fn choose(
         return Ok(appliance);
     }
     // "Both directions of a flow reach the same appliance", and so does whatever the group says goes together.
-    let chosen = moment.model.inspections.chosen(&kin);
+    let chosen = inspections.chosen(&kin);
     let candidates = chosen.map_or_else(|| inspection.candidates(), |chosen| vec![chosen]);
     walk.choices = candidates.len();
     let seen = moment.wrapped.map(|(outer, _)| outer.appliance);
@@ -145,7 +147,9 @@ pub(super) fn come_back(moment: Moment<'_>, walk: &mut Walk, node: Eni) -> Resul
     let endpoint = inspections.endpoint_named(&unwrapped.options);
     let endpoint = endpoint.filter(|it| world.has_eni(*it) && world.node_behind(*it) == Some(node));
     let endpoint = endpoint.ok_or_else(|| told(node, differs))?;
-    let appliance = walk.header.src;
+    let IpAddr::V4(appliance) = walk.header.src else {
+        return Err(told(node, differs));
+    };
     walk.gateways.push(Gateway::InspectedBack);
     ends_here(walk);
     let broken = |reason| Fault::at(Spot::Eni(endpoint), Direction::Egress, reason);
@@ -161,7 +165,20 @@ pub(super) fn come_back(moment: Moment<'_>, walk: &mut Walk, node: Eni) -> Resul
     if !world.is_available(endpoint) {
         return Err(walk.told(Reason::EndpointIsNotAvailable));
     }
+    walk.changes
+        .extend(given_back(moment, walk, (node, endpoint), appliance));
     Ok(())
+}
+
+/// "Both directions of a flow reach the same appliance": whoever gets what one has given back answers by the same one.
+fn given_back(moment: Moment<'_>, walk: &Walk, (node, endpoint): (Eni, Eni), appliance: Ipv4Addr) -> Option<Change> {
+    let inspection = moment.world().inspection(node)?;
+    Some(Change::GivenBack(Passed {
+        flow: Flow::remembered(endpoint, &walk.header),
+        sender: walk.header.dst,
+        appliance,
+        idle: inspection.idle(walk.header.protocol),
+    }))
 }
 
 /// What has become of a packet so far is remembered, whatever becomes of what is made of it.

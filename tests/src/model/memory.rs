@@ -1,6 +1,6 @@
 //! What is remembered of packets: by ENIs, by gateways, and of fragments.
 
-use super::gateway_balancer::{self, Given};
+use super::gateway_balancer::{self, Given, Passed};
 use super::header::{Fragment, Header};
 use super::held::Held;
 use super::load_balancer::{By, Flow, Leg, Source};
@@ -10,7 +10,7 @@ use super::vpc_link::Call;
 use super::walk::{Kept, Spot};
 use super::world::{Eni, Target};
 use super::{Model, Pass};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::time::Duration;
 
 /// "verdict cached ... for at most 30 s" (semantics 7.7).
@@ -45,11 +45,10 @@ pub(super) enum Change {
     },
     /// To an appliance.
     Inspected {
-        flow: Option<gateway_balancer::Flow>,
         kin: gateway_balancer::Flow,
-        appliance: Ipv4Addr,
-        idle: Duration,
+        passed: Passed,
     },
+    GivenBack(Passed),
     Given(Given),
     EgressOnly {
         gateway: String,
@@ -128,12 +127,8 @@ impl Model {
                 candidates,
                 target,
             } => self.flows.stick(source, candidates, target),
-            Change::Inspected {
-                flow,
-                kin,
-                appliance,
-                idle,
-            } => self.inspections.saw(flow, (kin, appliance), idle, now),
+            Change::Inspected { kin, passed } => self.inspections.chose(kin, &passed, now),
+            Change::GivenBack(passed) => self.inspections.gave_back(passed, now),
             Change::Given(given) => self.inspections.give(given),
             Change::EgressOnly {
                 gateway,

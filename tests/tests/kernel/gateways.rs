@@ -3,6 +3,7 @@
 use groundplane::simulate::{Capacity, SimulatedFamily, Simulation, SliceFrame};
 use groundplane_abi::flow::{FlowEntry, FlowKey};
 use groundplane_abi::nat::BindingEntry;
+use groundplane_abi::service::AliasEntry;
 use groundplane_abi::{Device, DropReason, Ip, Ip4, Ip6, Mac, map};
 use groundplane_datapath::FlowTable;
 use groundplane_tests::kernel::LoadedKernel;
@@ -44,19 +45,19 @@ fn topology() -> Topology {
     topology
 }
 
-struct Room {
+/// Both, with one configuration.
+pub(crate) struct Room {
     kernel: LoadedKernel,
     host: Simulation,
     topology: Topology,
     now: u64,
     ticks_per_second: u32,
-    packets: u32,
+    pub(crate) packets: u32,
 }
 
 impl Room {
-    fn open(name: &str) -> Self {
+    pub(crate) fn open(name: &str, topology: Topology) -> Self {
         let mut kernel = LoadedKernel::load(name, FLOWS).expect("the datapath loads");
-        let topology = topology();
         kernel.configure(&topology).expect("the topology is applied");
         let ticks_per_second = kernel.ticks_per_second().expect("the clock is known");
         let mut host = Simulation::new(Capacity {
@@ -77,14 +78,14 @@ impl Room {
         room
     }
 
-    fn wait(&mut self, seconds: u64) {
+    pub(crate) fn wait(&mut self, seconds: u64) {
         self.now += seconds * u64::from(self.ticks_per_second);
         self.kernel.stop_clock(self.now).expect("the clock is set");
         self.host.set_clock(self.now, self.ticks_per_second);
     }
 
     /// The same frame to both, which must do the same with it and remember the same.
-    fn send(&mut self, from: Device, packet: &Packet) -> Heard {
+    pub(crate) fn send(&mut self, from: Device, packet: &Packet) -> Heard {
         let frame = packet.build();
         let mut host_frame = SliceFrame::new(frame.clone());
         let verdict = self.host.send(from, &mut host_frame);
@@ -126,7 +127,15 @@ impl Room {
         );
     }
 
-    fn leave(&mut self, guest: &str, packet: Packet) -> Heard {
+    /// Has an address at the service port stand for another one, as seen from an ENI.
+    pub(crate) fn name(&mut self, alias: [u8; 4], from: Device, address: [u8; 4]) {
+        let set = self.kernel.set_alias(alias, from, address);
+        set.expect("the alias is written");
+        let address = Ip4(address);
+        self.host.set_alias(Ip4(alias), AliasEntry { from, address });
+    }
+
+    pub(crate) fn leave(&mut self, guest: &str, packet: Packet) -> Heard {
         let from = self.topology.guest(guest);
         self.send(from.device, &packet.from_mac(from.mac).to_mac(ROUTER))
     }
@@ -138,7 +147,7 @@ impl Room {
         )
     }
 
-    fn address(&self, guest: &str) -> [u8; 4] {
+    pub(crate) fn address(&self, guest: &str) -> [u8; 4] {
         self.topology.guest(guest).ip
     }
 }
@@ -165,7 +174,7 @@ fn unmarked<I: Ip>(bindings: BTreeMap<FlowKey<I>, BindingEntry<I>>) -> BTreeMap<
         .collect()
 }
 
-fn tcp(flags: u8, from: ([u8; 4], u16), to: ([u8; 4], u16)) -> Packet {
+pub(crate) fn tcp(flags: u8, from: ([u8; 4], u16), to: ([u8; 4], u16)) -> Packet {
     Packet::tcp().flags(flags).ip_from(from.0, from.1).ip_to(to.0, to.1)
 }
 
@@ -188,7 +197,7 @@ fn ends(frame: &[u8]) -> ([u8; 4], u16, [u8; 4], u16) {
 
 #[test]
 fn kernel_and_host_agree_on_what_passes_gateways() {
-    let mut room = Room::open("gateways");
+    let mut room = Room::open("gateways", topology());
     through_the_internet_gateway(&mut room);
     through_the_nat_gateway(&mut room);
     what_the_nat_gateway_refuses(&mut room);

@@ -17,3 +17,4 @@ mod race;
 mod retire;
 mod stress;
 mod upgrade;
+mod vpc_links;

@@ -2,6 +2,7 @@
 //! makes; fails, loudly, where it can't run.
 
 mod agent;
+mod appliances;
 mod balancer;
 mod boot;
 mod connections;

@@ -8,7 +8,7 @@ use crate::health::{self, Charge, Subject};
 use crate::herald::{self, Orders};
 use crate::install::annex::{self, AnnexState, Purpose};
 use crate::install::deployment::Deployment;
-use crate::install::error::Result;
+use crate::install::error::{Doing as _, Result};
 use crate::install::guest::set;
 use crate::install::kernel::Datapath;
 use crate::install::names;
@@ -34,6 +34,8 @@ const BLOCK_LEN: u8 = 10;
 const FIRST: Ipv4Addr = Ipv4Addr::new(100, 64, 1, 0);
 const ROOM: u32 = (1 << 22) - 256;
 
+const REUSE: &str = "/proc/sys/net/ipv4/tcp_tw_reuse";
+
 pub(super) static SERVICE: Purpose = Purpose {
     name: "service port",
     end: "service",
@@ -52,6 +54,9 @@ fn settle() -> Result<()> {
     for device in ["all", SERVICE.end] {
         set(device, "ipv4", "forwarding", "0")?;
     }
+    // The agent has few ports for each target. That of a connection that has ended is free again after a second, and not after a
+    // minute; timestamps tell the two connections apart.
+    std::fs::write(REUSE, "1").doing(|| format!("set {REUSE} to 1"))?;
     let netlink = Netlink::open()?;
     netlink.set_up(SERVICE.end)?;
     let end = netlink.get(SERVICE.end)?;

@@ -22,6 +22,7 @@ use groundplane_abi::ring::RingSlot;
 use groundplane_abi::service::AliasEntry;
 use groundplane_abi::uplink::{UplinkEntry, uplink_flag};
 use groundplane_abi::{Device, DropReason, Ip, Ip4, Ip6, Mac};
+use groundplane_datapath::geneve::Finished;
 use groundplane_datapath::scratch::Scratch;
 use groundplane_datapath::{
     Family, FlowTable, Frame as _, Stages, TablesOf as _, Verdict, commit, fast, filter, geneve, judge, nat64, parse,
@@ -280,11 +281,10 @@ impl Simulation {
     /// What the finisher and the program behind it do with a packet on its way to an appliance, or back: where it is then.
     pub fn finish(&self, frame: &mut SliceFrame) -> Result<Port, DropReason> {
         frame.lower_ttl();
-        let device = geneve::finished(frame).ok_or(DropReason::NOT_IP)?;
-        if !device.is_of_mapping() {
-            return Ok(Port { device, is_known: true });
-        }
-        let node = device.without_mapping();
+        let node = match geneve::finished(frame).ok_or(DropReason::NOT_IP)? {
+            Finished::Sent(device) => return Ok(Port { device, is_known: true }),
+            Finished::Returned(node) => node,
+        };
         let Some(returned) = geneve::unwrap(self, frame, node) else {
             report::frame(self, frame, node, DropReason::GENEVE_MISMATCH);
             return Err(DropReason::GENEVE_MISMATCH);

@@ -100,44 +100,27 @@ impl Splicer {
 
     /// Opens a door, or tells the one that is there who is behind it now.
     fn hold(&mut self, one: Splice) -> Shown {
-        let Splice {
-            name,
-            listen,
-            behind,
-            connections,
-        } = one;
         let settings = Settings {
-            behind: behind.into(),
-            connections,
+            behind: one.behind.into(),
+            connections: one.connections,
         };
-        if let Some(held) = self.held.get(&listen) {
+        if let Some(held) = self.held.get(&one.listen) {
             held.settings.send_replace(settings);
             return Shown {
                 problem: None,
                 counters: Arc::clone(&held.door.counters),
             };
         }
-        let counters = self.board.counters(&name);
-        let problem = match Socket::bind(&listen) {
-            Ok((socket, file)) => {
-                let (tell, settings) = watch::channel(settings);
-                let door = Door {
-                    listen: listen.clone(),
-                    socket,
-                    settings,
-                    counters: Arc::clone(&counters),
-                };
-                let held = Held {
-                    door: Arc::new(door),
-                    settings: tell,
-                    _file: file,
-                };
-                self.held.insert(listen, held);
+        let counters = self.board.counters(&one.name);
+        let opened = Held::open(one.listen.clone(), settings, Arc::clone(&counters));
+        let problem = match opened {
+            Ok(held) => {
+                self.held.insert(one.listen, held);
                 None
             }
             Err(error) => {
-                tracing::error!(name, %error, "can't listen at {listen}");
-                Some(format!("can't listen at {listen}: {error}"))
+                tracing::error!(name = one.name, %error, "can't listen at {}", one.listen);
+                Some(format!("can't listen at {}: {error}", one.listen))
             }
         };
         Shown { problem, counters }
@@ -162,6 +145,24 @@ impl Splicer {
             None => Some(Round::begin(port, inside, doors)?),
         };
         Ok(())
+    }
+}
+
+impl Held {
+    fn open(listen: Listen, settings: Settings, counters: Arc<Counters>) -> io::Result<Self> {
+        let (socket, file) = Socket::bind(&listen)?;
+        let (tell, settings) = watch::channel(settings);
+        let door = Door {
+            listen,
+            socket,
+            settings,
+            counters,
+        };
+        Ok(Self {
+            door: Arc::new(door),
+            settings: tell,
+            _file: file,
+        })
     }
 }
 

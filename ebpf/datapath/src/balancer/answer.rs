@@ -1,7 +1,6 @@
 //! What targets answer, and how it finds the client.
 
-use super::probe::answer_probe;
-use super::{become_error, become_of_mapping, check_carried, go_on, listener, move_to, narrow, remember};
+use super::{answer_probe, become_error, become_of_mapping, check_carried, go_on, listener, move_to, narrow, remember};
 use crate::family::Family;
 use crate::nat;
 use crate::packet::packet_flag;

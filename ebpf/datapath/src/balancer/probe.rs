@@ -76,7 +76,7 @@ pub fn probe<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<
 
 /// A target's answer to the agent.
 #[inline(always)]
-pub(super) fn answer_probe<I: Family>(walk: &mut Walk<I>) -> Result<(), DropReason> {
+pub(crate) fn answer_probe<I: Family>(walk: &mut Walk<I>) -> Result<(), DropReason> {
     if walk.packet.has(packet_flag::QUOTES) {
         return Err(DropReason::BALANCER_PROTOCOL);
     }

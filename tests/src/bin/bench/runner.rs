@@ -57,7 +57,8 @@ impl<E: Into<anyhow::Error>> From<E> for Ended {
 
 /// One of them, by this program started anew.
 async fn apart(options: &Options, measurement: Measurement, signals: &mut Signals) -> Result<Section, Ended> {
-    let mut command = Command::new(std::env::current_exe()?);
+    // Not its path, under which another one may have been built meanwhile.
+    let mut command = Command::new("/proc/self/exe");
     command.arg("--programs").arg(&options.programs);
     command.args(["--here", "--only", &measurement.name()]);
     if options.quick {

@@ -17,7 +17,7 @@ pub(in super::super) struct Flow {
     /// Nothing where addresses alone tell flows apart.
     protocol: Option<u8>,
     ends: [(IpAddr, u16); 2],
-    /// Of a ping and its like: which message asks, and its identifier.
+    /// Of a ping and its like: the message of whoever comes first, and its identifier.
     query: Option<(u16, u16)>,
 }
 
@@ -32,17 +32,31 @@ pub(in super::super) struct Given {
     pub(super) is_seen: bool,
 }
 
+/// What passes an appliance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in super::super) struct Passed {
+    /// None of an error, which stands alone.
+    pub(super) flow: Option<Flow>,
+    pub(super) sender: IpAddr,
+    pub(super) appliance: Ipv4Addr,
+    /// After so much silence it is forgotten.
+    pub(super) idle: Duration,
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Known {
     appliance: Ipv4Addr,
     last_seen: Duration,
+    /// Nothing has been configured since.
+    is_settled: bool,
     /// After so much silence it is forgotten.
     idle: Duration,
 }
 
 #[derive(Clone, Debug, Default)]
 pub(in super::super) struct Inspections {
-    flows: HashMap<Flow, Known>,
+    /// By who sends: the answers are known once somebody could have heard the question.
+    flows: HashMap<(Flow, IpAddr), Known>,
     /// Which appliance flows that begin have got, by what they have in common, since the configuration has changed last.
     chosen: HashMap<Flow, Ipv4Addr>,
     /// "constant for a flow": nothing of it is ever forgotten.
@@ -67,9 +81,10 @@ impl Flow {
 
     /// As a load balancer remembers it; what stands alone is of none.
     pub(super) fn remembered(endpoint: Eni, header: &Header) -> Option<Self> {
-        let tuple = header.tuple();
-        let query = tuple.is_icmp().then(|| (tuple.a.min(tuple.answered().a), tuple.b));
-        let flow = Self::of(endpoint, header);
+        let (tuple, flow) = (header.tuple(), Self::of(endpoint, header));
+        let comes_first = flow.ends[0].0 == header.src;
+        let message = if comes_first { tuple.a } else { tuple.answered().a };
+        let query = tuple.is_icmp().then_some((message, tuple.b));
         (!header.is_icmp_error()).then_some(Self { query, ..flow })
     }
 
@@ -92,11 +107,16 @@ impl Flow {
     }
 }
 
+impl Known {
+    fn lives(&self, now: Duration) -> bool {
+        now.saturating_sub(self.last_seen) <= self.idle
+    }
+}
+
 impl Inspections {
-    pub(super) fn appliance_of(&self, flow: &Flow, now: Duration) -> Option<Ipv4Addr> {
-        let known = self.flows.get(flow)?;
-        let lives = now.saturating_sub(known.last_seen) <= known.idle;
-        lives.then_some(known.appliance)
+    pub(super) fn appliance_of(&self, flow: &Flow, sender: IpAddr, now: Duration) -> Option<Ipv4Addr> {
+        let known = self.flows.get(&(*flow, sender))?;
+        known.lives(now).then_some(known.appliance)
     }
 
     pub(super) fn chosen(&self, kin: &Flow) -> Option<Ipv4Addr> {
@@ -115,30 +135,41 @@ impl Inspections {
     }
 
     /// Whether an appliance has got a flow with these options.
-    pub(super) fn has_given(&self, flow: &Flow, appliance: IpAddr, options: &Options) -> bool {
+    pub(super) fn has_given(&self, flow: &Flow, appliance: Ipv4Addr, options: &Options) -> bool {
         let mut given = self.given.iter();
         given.any(|((given, to), (_, said))| given == flow && *to == appliance && said == options)
     }
 
-    /// A packet has been sent to an appliance.
-    pub(in super::super) fn saw(
-        &mut self,
-        flow: Option<Flow>,
-        (kin, appliance): (Flow, Ipv4Addr),
-        idle: Duration,
-        now: Duration,
-    ) {
-        let known = flow.and_then(|flow| self.appliance_of(&flow, now));
-        if known != Some(appliance) {
-            self.chosen.insert(kin, appliance);
+    /// A packet has been sent to an appliance, whose flow has something in common with others.
+    pub(in super::super) fn chose(&mut self, kin: Flow, passed: &Passed, now: Duration) {
+        let known = passed
+            .flow
+            .and_then(|flow| self.appliance_of(&flow, passed.sender, now));
+        if known != Some(passed.appliance) {
+            self.chosen.insert(kin, passed.appliance);
         }
-        if let Some(flow) = flow {
+        self.saw(passed, now);
+    }
+
+    /// An appliance has given something back, and gets what whoever hears that answers; unless that has one already.
+    pub(in super::super) fn gave_back(&mut self, mut passed: Passed, now: Duration) {
+        let known = passed.flow.and_then(|flow| self.flows.get(&(flow, passed.sender)));
+        if let Some(known) = known.filter(|known| known.is_settled && known.lives(now)) {
+            passed.appliance = known.appliance;
+        }
+        self.saw(&passed, now);
+    }
+
+    /// An appliance has the packets of a sender.
+    fn saw(&mut self, passed: &Passed, now: Duration) {
+        if let Some(flow) = passed.flow {
             let known = Known {
-                appliance,
+                appliance: passed.appliance,
                 last_seen: now,
-                idle,
+                is_settled: true,
+                idle: passed.idle,
             };
-            self.flows.insert(flow, known);
+            self.flows.insert((flow, passed.sender), known);
         }
     }
 
@@ -152,6 +183,7 @@ impl Inspections {
     /// Others may be chosen from now on. The flows of endpoints that are gone go with them.
     pub(in super::super) fn retain(&mut self, is_there: impl Fn(Eni) -> bool) {
         self.chosen.clear();
-        self.flows.retain(|flow, _| is_there(flow.endpoint));
+        self.flows.values_mut().for_each(|known| known.is_settled = false);
+        self.flows.retain(|(flow, _), _| is_there(flow.endpoint));
     }
 }

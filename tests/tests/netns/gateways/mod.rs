@@ -91,7 +91,7 @@ fn lab() -> Result<Lab> {
     lab_of(DOCUMENT)
 }
 
-fn lab_of(document: &str) -> Result<Lab> {
+pub(crate) fn lab_of(document: &str) -> Result<Lab> {
     let lab = Lab::new()?;
     outside(&lab)?;
     command_all(

@@ -1,6 +1,7 @@
 //! Many at once, those who don't listen, and targets that aren't there.
 
 use super::*;
+use groundplane::install::names;
 use std::io::ErrorKind;
 use std::time::Instant;
 
@@ -42,6 +43,35 @@ fn as_many_as_there_may_be_are_let_in() -> Result<()> {
     drop(all);
     eventually(|| Ok(told(&lab, &agent, "echo")?["counted"]["open"] == 0 && open_files(&agent)? <= before + 2))?;
     ensure!(is_echoed(&mut connect(&lab, ECHO)?));
+    agent.stop()?;
+    lab.down()
+}
+
+/// Many, one after the other: the ports of those that have ended are used again.
+#[test]
+fn ports_of_connections_that_have_ended_are_used_again() -> Result<()> {
+    let (lab, agent) = begin()?;
+    // By each of the link's two network interfaces, so many.
+    let inside = format!("--net=/run/netns/{}", names::service(&lab.state_dir()));
+    let few = "net.ipv4.ip_local_port_range=21000 21199";
+    lab.on_host(&["nsenter", &inside, "--", "sysctl", "-w", few])?
+        .success()?;
+    for _ in 0..2 {
+        let asked = lab.inside("host", || {
+            let ask = |_| {
+                let mut stream = TcpStream::connect(ECHO)?;
+                stream.set_read_timeout(Some(PATIENCE))?;
+                stream.shutdown(Shutdown::Write)?;
+                Ok(stream.read(&mut [0; 1])?)
+            };
+            (0..350).map(ask).collect::<Result<Vec<_>>>()
+        })?;
+        ensure!(asked.len() == 350);
+        // Timestamps have to differ.
+        std::thread::sleep(Duration::from_millis(2100));
+    }
+    let shown = told(&lab, &agent, "echo")?;
+    ensure!(shown["counted"]["failed"] == 0, "{shown}");
     agent.stop()?;
     lab.down()
 }

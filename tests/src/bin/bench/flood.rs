@@ -7,7 +7,7 @@ use anyhow::Result;
 use groundplane_tests::flood;
 
 const PACKETS: u64 = 10_000_000;
-const QUICK: u64 = 1_000_000;
+const QUICK: u64 = 400_000;
 
 pub(crate) fn measure(options: &Options) -> Result<Vec<Row>> {
     let packets = if options.quick { QUICK } else { PACKETS };

@@ -38,7 +38,7 @@ pub(super) fn pass(moment: Moment<'_>, walk: &mut Walk, endpoint: Eni) -> Result
     let passed = Passed {
         flow,
         sender: walk.header.src,
-        appliance,
+        appliance: Some(appliance),
         idle: inspection.idle(walk.header.protocol),
     };
     walk.changes.push(Change::Inspected { kin, passed });
@@ -100,11 +100,12 @@ fn choose(
         return Err(told(endpoint, Reason::InspectionKnowsNoFlow));
     }
     // "no_rebalance (default; existing flows keep going to the dead target and are lost) or rebalance".
-    if let Some(appliance) = known.filter(|known| !inspection.rebalances() || inspection.holds(*known)) {
+    let keeps = |known: &Ipv4Addr| !inspection.rebalances() || inspection.holds(*known);
+    if let Some(appliance) = known.flatten().filter(keeps) {
         return Ok(appliance);
     }
     // "Both directions of a flow reach the same appliance", and so does whatever the group says goes together.
-    let chosen = inspections.chosen(&kin);
+    let chosen = inspections.chosen(&kin).filter(|_| known != Some(None));
     let candidates = chosen.map_or_else(|| inspection.candidates(), |chosen| vec![chosen]);
     walk.choices = candidates.len();
     let seen = moment.wrapped.map(|(outer, _)| outer.appliance);
@@ -140,6 +141,8 @@ pub(super) fn come_back(moment: Moment<'_>, walk: &mut Walk, node: Eni) -> Resul
     if !geneve::is_to_node(&walk.header) {
         return Err(told(node, Reason::NodeTakesGeneveAlone));
     }
+    // The appliance has sent it, whatever is in it.
+    ends_here(walk);
     let differs = Reason::InspectionOptionsDiffer;
     let inspections = &moment.model.inspections;
     let unwrapped = geneve::unwrap(&walk.frame, &walk.header);
@@ -151,7 +154,6 @@ pub(super) fn come_back(moment: Moment<'_>, walk: &mut Walk, node: Eni) -> Resul
         return Err(told(node, differs));
     };
     walk.gateways.push(Gateway::InspectedBack);
-    ends_here(walk);
     let broken = |reason| Fault::at(Spot::Eni(endpoint), Direction::Egress, reason);
     read(&unwrapped.frame, false).map_err(broken)?;
     walk.frame = unwrapped.frame;
@@ -170,13 +172,15 @@ pub(super) fn come_back(moment: Moment<'_>, walk: &mut Walk, node: Eni) -> Resul
     Ok(())
 }
 
-/// "Both directions of a flow reach the same appliance": whoever gets what one has given back answers by the same one.
+/// "Both directions of a flow reach the same appliance": whoever gets what one has given back answers by the same one, if that
+/// takes any more.
 fn given_back(moment: Moment<'_>, walk: &Walk, (node, endpoint): (Eni, Eni), appliance: Ipv4Addr) -> Option<Change> {
     let inspection = moment.world().inspection(node)?;
+    let keeps = |it: &Ipv4Addr| !inspection.rebalances() || inspection.holds(*it);
     Some(Change::GivenBack(Passed {
         flow: Flow::remembered(endpoint, &walk.header),
         sender: walk.header.dst,
-        appliance,
+        appliance: Some(appliance).filter(keeps),
         idle: inspection.idle(walk.header.protocol),
     }))
 }

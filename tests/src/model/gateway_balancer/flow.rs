@@ -38,14 +38,15 @@ pub(in super::super) struct Passed {
     /// None of an error, which stands alone.
     pub(super) flow: Option<Flow>,
     pub(super) sender: IpAddr,
-    pub(super) appliance: Ipv4Addr,
+    /// None if another one takes its place, and nobody has seen which.
+    pub(super) appliance: Option<Ipv4Addr>,
     /// After so much silence it is forgotten.
     pub(super) idle: Duration,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Known {
-    appliance: Ipv4Addr,
+    appliance: Option<Ipv4Addr>,
     last_seen: Duration,
     /// Nothing has been configured since.
     is_settled: bool,
@@ -114,7 +115,8 @@ impl Known {
 }
 
 impl Inspections {
-    pub(super) fn appliance_of(&self, flow: &Flow, sender: IpAddr, now: Duration) -> Option<Ipv4Addr> {
+    /// Who has what a sender says in a flow, if that is known; nobody if it is one that nobody has seen.
+    pub(super) fn appliance_of(&self, flow: &Flow, sender: IpAddr, now: Duration) -> Option<Option<Ipv4Addr>> {
         let known = self.flows.get(&(*flow, sender))?;
         known.lives(now).then_some(known.appliance)
     }
@@ -145,8 +147,10 @@ impl Inspections {
         let known = passed
             .flow
             .and_then(|flow| self.appliance_of(&flow, passed.sender, now));
-        if known != Some(passed.appliance) {
-            self.chosen.insert(kin, passed.appliance);
+        // Who has taken a place was chosen before, and maybe otherwise than now.
+        let is_chosen = known != Some(None) && known != Some(passed.appliance);
+        if let Some(appliance) = passed.appliance.filter(|_| is_chosen) {
+            self.chosen.insert(kin, appliance);
         }
         self.saw(passed, now);
     }

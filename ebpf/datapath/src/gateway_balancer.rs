@@ -151,9 +151,13 @@ fn is_given_back<I: Family>(walk: &Walk<I>) -> bool {
     I::VERSION == 4 && is_plain && packet.protocol == protocol::UDP && packet.dst_port == geneve::PORT
 }
 
-/// What else comes to a node is what appliances answer the agent, which asks whether they are well.
+/// What else comes to a node is what appliances answer the agent, which asks over IPv4 whether they are well. For IPv6 up to
+/// Linux 6.2 there would be no stack left.
 #[inline(always)]
 fn answer<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<(), DropReason> {
+    if I::VERSION == 6 {
+        return Err(DropReason::GENEVE_PROTOCOL);
+    }
     walk.own_key = nat::answer_key(walk, walk.far_device);
     let key = walk.own_key;
     if nat::is_known(stages, walk, &key) {

@@ -4,17 +4,12 @@ use super::check::{Check, Health, Outcome};
 use super::probe::probe;
 use super::settings::Settings;
 use super::subject::{Subject, TargetId};
-use crate::install::netns::{self, Identity};
-use crate::install::{self, AnnexState};
-use nix::sched::{CloneFlags, setns};
+use crate::install::{self, AnnexState, Resident};
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
 use std::hash::{BuildHasher as _, RandomState};
-use std::io;
 use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-use tokio::runtime::Builder;
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::AbortHandle;
 
@@ -34,14 +29,7 @@ type Charges = Arc<BTreeMap<TargetId, Charge>>;
 #[derive(Debug, Default)]
 pub struct Checker {
     board: Board,
-    round: Option<Round>,
-}
-
-/// A thread that looks, and the namespace it is in. It ends when nobody can tell it anything any more.
-#[derive(Debug)]
-struct Round {
-    inside: Identity,
-    charges: watch::Sender<Charges>,
+    round: Resident<Charges>,
 }
 
 /// What is known of targets: written by who looks, read by who asks.
@@ -57,8 +45,11 @@ struct Known {
 
 impl Checker {
     #[must_use]
-    pub const fn new(board: Board) -> Self {
-        Self { board, round: None }
+    pub fn new(board: Board) -> Self {
+        Self {
+            board,
+            round: Resident::default(),
+        }
     }
 
     #[must_use]
@@ -73,48 +64,14 @@ impl Checker {
             .map(|charge| (charge.subject.target.clone(), charge));
         let charges: Charges = Arc::new(named.collect());
         self.board.keep(&charges);
-        let made = port.and_then(|port| Some((port, port.identity?)));
-        let Some((port, inside)) = made.filter(|_| !charges.is_empty()) else {
-            self.round = None;
-            return Ok(());
-        };
-        let round = self.round.take().filter(|round| round.inside == inside);
-        // One whose thread has ended takes no more.
-        self.round = match round.filter(|round| round.charges.send(Arc::clone(&charges)).is_ok()) {
-            Some(round) => Some(round),
-            None => Some(Round::begin(port, inside, charges, self.board.clone())?),
-        };
-        Ok(())
+        let board = self.board.clone();
+        let charges = Some(charges).filter(|charges| !charges.is_empty());
+        self.round
+            .tell("health", port, charges, |told| look_after_all(told, board))
     }
 }
 
-impl Round {
-    fn begin(port: &AnnexState, inside: Identity, charges: Charges, board: Board) -> install::Result<Self> {
-        let namespace = netns::open(&port.namespace)?;
-        let (charges, told) = watch::channel(charges);
-        let thread = std::thread::Builder::new().name("health".to_owned());
-        let started = thread.spawn(move || {
-            if let Err(error) = live(&namespace, told, &board) {
-                tracing::error!(%error, "the health of targets can't be checked");
-            }
-        });
-        started.map_err(|error| install::Error::Io {
-            what: "start a thread".to_owned(),
-            error,
-        })?;
-        Ok(Self { inside, charges })
-    }
-}
-
-/// Sockets are of the namespace that their thread is in, and this one never leaves it.
-fn live(namespace: &File, told: watch::Receiver<Charges>, board: &Board) -> io::Result<()> {
-    setns(namespace, CloneFlags::CLONE_NEWNET)?;
-    let runtime = Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(look_after_all(told, board));
-    Ok(())
-}
-
-async fn look_after_all(mut told: watch::Receiver<Charges>, board: &Board) {
+async fn look_after_all(mut told: watch::Receiver<Charges>, board: Board) {
     let room = Arc::new(Semaphore::new(AT_ONCE));
     let mut running: BTreeMap<TargetId, (Charge, AbortHandle)> = BTreeMap::new();
     loop {
@@ -322,7 +279,10 @@ mod tests {
     fn news_is_that_somebody_becomes_unhealthy_or_well_again() {
         let (board, subject) = (Board::default(), subject("a"));
         board.keep(&charges(&["a"]));
-        let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("a runtime");
         let news = || {
             let waited = async { tokio::time::timeout(Duration::from_millis(10), board.news()).await };
             runtime.block_on(waited).is_ok()

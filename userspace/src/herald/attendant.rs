@@ -2,19 +2,15 @@
 
 use super::header::header;
 use super::orders::Orders;
-use crate::install::netns::{self, Identity};
-use crate::install::{self, AnnexState, Client};
+use crate::install::{self, AnnexState, Client, Resident};
 use crate::splice::{Counters, carry_from, room};
-use nix::sched::{CloneFlags, setns};
 use nix::sys::socket::{setsockopt, sockopt};
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tokio::runtime::Builder;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::AbortHandle;
 use tokio::time::sleep;
@@ -27,65 +23,21 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// Whoever has targets told.
 #[derive(Debug, Default)]
 pub struct Herald {
-    round: Option<Round>,
-}
-
-/// The thread, and the namespace it is in. It ends when nobody can tell it anything any more.
-#[derive(Debug)]
-struct Round {
-    inside: Identity,
-    orders: watch::Sender<Arc<Orders>>,
+    round: Resident<Arc<Orders>>,
 }
 
 impl Herald {
     /// Has targets told as these orders say from now on. Who is connected is not disturbed while any port stays.
     pub fn tell(&mut self, port: Option<&AnnexState>, orders: Orders) -> install::Result<()> {
-        let made = port.and_then(|port| Some((port, port.identity?)));
-        let Some((port, inside)) = made.filter(|_| !orders.ports.is_empty()) else {
-            self.round = None;
-            return Ok(());
-        };
-        let orders = Arc::new(orders);
-        let round = self.round.take().filter(|round| round.inside == inside);
-        // One whose thread has ended takes no more.
-        self.round = match round.filter(|round| round.orders.send(Arc::clone(&orders)).is_ok()) {
-            Some(round) => Some(round),
-            None => Some(Round::begin(port, inside, orders)?),
-        };
-        Ok(())
+        let orders = Some(orders).filter(|orders| !orders.ports.is_empty());
+        self.round.tell("herald", port, orders.map(Arc::new), attend_all)
     }
 
     /// Whether it has to be told again: its thread has ended.
     #[must_use]
     pub fn is_incomplete(&self) -> bool {
-        self.round.as_ref().is_some_and(|round| round.orders.is_closed())
+        self.round.has_ended()
     }
-}
-
-impl Round {
-    fn begin(port: &AnnexState, inside: Identity, orders: Arc<Orders>) -> install::Result<Self> {
-        let namespace = netns::open(&port.namespace)?;
-        let (orders, told) = watch::channel(orders);
-        let thread = std::thread::Builder::new().name("herald".to_owned());
-        let started = thread.spawn(move || {
-            if let Err(error) = live(&namespace, told) {
-                tracing::error!(%error, "targets can't be told their clients");
-            }
-        });
-        started.map_err(|error| install::Error::Io {
-            what: "start a thread".to_owned(),
-            error,
-        })?;
-        Ok(Self { inside, orders })
-    }
-}
-
-/// Sockets are of the namespace that their thread is in, and this one never leaves it.
-fn live(namespace: &File, told: watch::Receiver<Arc<Orders>>) -> io::Result<()> {
-    setns(namespace, CloneFlags::CLONE_NEWNET)?;
-    let runtime = Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(attend_all(told));
-    Ok(())
 }
 
 /// Listens at every port there is to be, until nobody asks for any.

@@ -199,9 +199,13 @@ impl Node<'_, '_> {
             TargetUse::Nothing => false,
         };
         for target in all.targets(group).filter(goes_on) {
-            let Some((address, _)) = I::block(IpNet::from(target.address)) else {
-                continue;
-            };
+            self.insert_target(&target, protocol, rows);
+        }
+    }
+
+    /// A target whose connections go on, if its address is of the family.
+    fn insert_target<I: Family>(&self, target: &TargetPlace<'_>, protocol: u8, rows: &mut FamilyRows<I>) {
+        if let Some((address, _)) = I::block(IpNet::from(target.address)) {
             let key = TargetKey {
                 bank: Bank(0),
                 group: self.group,

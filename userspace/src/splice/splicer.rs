@@ -4,16 +4,12 @@ use super::counters::{Counted, Counters};
 use super::door::{Door, Settings};
 use super::socket::{File as SocketFile, Socket};
 use crate::document::Listen;
-use crate::install::netns::{self, Identity};
-use crate::install::{self, AnnexState};
-use nix::sched::{CloneFlags, setns};
+use crate::install::{self, AnnexState, Resident};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio::runtime::Builder;
 use tokio::sync::{Semaphore, watch};
 use tokio::task::AbortHandle;
 
@@ -51,7 +47,7 @@ struct Shown {
 pub struct Splicer {
     board: Board,
     held: BTreeMap<Listen, Held>,
-    round: Option<Round>,
+    round: Resident<Doors>,
     /// Some socket could not be listened at.
     is_incomplete: bool,
 }
@@ -64,18 +60,11 @@ struct Held {
     _file: Option<SocketFile>,
 }
 
-/// The thread, and the namespace it is in. It ends when nobody can tell it anything any more.
-#[derive(Debug)]
-struct Round {
-    inside: Identity,
-    doors: watch::Sender<Doors>,
-}
-
 impl Splicer {
     /// Has exactly these spliced from now on, by way of an annex. Who is connected by one that stays is not disturbed.
     pub fn splice(&mut self, port: Option<&AnnexState>, wanted: Vec<Splice>) -> install::Result<()> {
-        let made = port.and_then(|port| Some((port, port.identity?)));
-        let wanted = if made.is_some() { wanted } else { Vec::new() };
+        let is_made = port.is_some_and(|port| port.identity.is_some());
+        let wanted = if is_made { wanted } else { Vec::new() };
         self.held
             .retain(|listen, _| wanted.iter().any(|one| one.listen == *listen));
         let shown: BTreeMap<_, _> = wanted
@@ -84,13 +73,13 @@ impl Splicer {
             .collect();
         self.is_incomplete = shown.values().any(|one| one.problem.is_some());
         self.board.replace(shown);
-        self.tell(made)
+        self.tell(port)
     }
 
     /// Whether it has to be tried again: nobody listens at a socket, or the thread has ended.
     #[must_use]
     pub fn is_incomplete(&self) -> bool {
-        self.is_incomplete || self.round.as_ref().is_some_and(|round| round.doors.is_closed())
+        self.is_incomplete || self.round.has_ended()
     }
 
     #[must_use]
@@ -127,24 +116,13 @@ impl Splicer {
     }
 
     /// Tells the thread which doors there are.
-    fn tell(&mut self, made: Option<(&AnnexState, Identity)>) -> install::Result<()> {
+    fn tell(&mut self, port: Option<&AnnexState>) -> install::Result<()> {
         let doors = self.held.iter();
-        let doors: Doors = Arc::new(
-            doors
-                .map(|(listen, held)| (listen.clone(), Arc::clone(&held.door)))
-                .collect(),
-        );
-        let Some((port, inside)) = made.filter(|_| !doors.is_empty()) else {
-            self.round = None;
-            return Ok(());
-        };
-        let round = self.round.take().filter(|round| round.inside == inside);
-        // One whose thread has ended takes no more.
-        self.round = match round.filter(|round| round.doors.send(Arc::clone(&doors)).is_ok()) {
-            Some(round) => Some(round),
-            None => Some(Round::begin(port, inside, doors)?),
-        };
-        Ok(())
+        let doors: BTreeMap<_, _> = doors
+            .map(|(listen, held)| (listen.clone(), Arc::clone(&held.door)))
+            .collect();
+        let doors = Some(doors).filter(|doors| !doors.is_empty());
+        self.round.tell("splice", port, doors.map(Arc::new), attend_all)
     }
 }
 
@@ -166,36 +144,9 @@ impl Held {
     }
 }
 
-impl Round {
-    fn begin(port: &AnnexState, inside: Identity, doors: Doors) -> install::Result<Self> {
-        let namespace = netns::open(&port.namespace)?;
-        let room = room();
-        let (doors, told) = watch::channel(doors);
-        let thread = std::thread::Builder::new().name("splice".to_owned());
-        let started = thread.spawn(move || {
-            if let Err(error) = live(&namespace, told, room) {
-                tracing::error!(%error, "connections can't be spliced");
-            }
-        });
-        started.map_err(|error| install::Error::Io {
-            what: "start a thread".to_owned(),
-            error,
-        })?;
-        Ok(Self { inside, doors })
-    }
-}
-
-/// Sockets that are made are of the namespace that their thread is in, and this one never leaves it; those that are listened at
-/// were made before, elsewhere.
-fn live(namespace: &File, told: watch::Receiver<Doors>, room: usize) -> io::Result<()> {
-    setns(namespace, CloneFlags::CLONE_NEWNET)?;
-    let runtime = Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(attend_all(told, room));
-    Ok(())
-}
-
-async fn attend_all(mut told: watch::Receiver<Doors>, room: usize) {
-    let room = Arc::new(Semaphore::new(room));
+/// Sockets that are listened at were made before, in another namespace.
+async fn attend_all(mut told: watch::Receiver<Doors>) {
+    let room = Arc::new(Semaphore::new(room()));
     let mut running: BTreeMap<Listen, (Arc<Door>, AbortHandle)> = BTreeMap::new();
     loop {
         let doors = Arc::clone(&told.borrow_and_update());

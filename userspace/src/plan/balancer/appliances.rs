@@ -1,12 +1,11 @@
 //! Gateway Load Balancers (semantics 16): which appliances the flows of their endpoints may get.
 
 use super::{Node, is_set, places};
-use crate::plan::{Family, FamilyRows, Plan};
+use crate::plan::{FamilyRows, Plan};
 use crate::resources::{FlowStickiness, Listener, TargetGroup, TargetUse};
-use groundplane_abi::balancer::{ListenerEntry, ListenerKey, TargetEntry, TargetKey, listener_flag};
+use groundplane_abi::balancer::{ListenerEntry, ListenerKey, listener_flag};
 use groundplane_abi::wire::protocol;
 use groundplane_abi::{Bank, Ip4, Port};
-use ipnet::IpNet;
 
 impl Node<'_, '_> {
     /// Packets of either family get the same appliances, which have addresses of IPv4.
@@ -46,18 +45,7 @@ impl Node<'_, '_> {
         let zones: Vec<_> = all.zones_of(self.balancer).collect();
         let takers = zones.iter().flat_map(|zone| all.takers(self.balancer, zone, group));
         for target in takers.filter(|target| matches!(target.takes, TargetUse::All | TargetUse::Unhealthy)) {
-            let Some((address, _)) = Ip4::block(IpNet::from(target.address)) else {
-                continue;
-            };
-            let key = TargetKey {
-                bank: Bank(0),
-                group: self.group,
-                address,
-                port: Port::new(target.port),
-                protocol: protocol::UDP,
-                reserved: 0,
-            };
-            rows.targets.insert(key, TargetEntry::default());
+            self.insert_target(&target, protocol::UDP, rows);
         }
     }
 }

@@ -8,12 +8,14 @@ mod capture;
 mod outside;
 mod talk;
 mod tool;
+mod turn;
 mod wire;
 
 pub use agent::Agent;
 pub use capture::Capture;
 pub use talk::Talk;
 pub use tool::{Background, Output, eventually};
+pub use turn::{Turn, alone};
 pub use wire::Wire;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -35,6 +37,8 @@ const BPFFS: &str = "/sys/fs/bpf";
 pub struct Lab {
     name: String,
     dir: PathBuf,
+    /// Until it is removed.
+    _turn: Turn,
 }
 
 impl Lab {
@@ -47,6 +51,7 @@ impl Lab {
             "this suite needs root: it makes network namespaces and loads programs"
         );
         SWEEP.call_once(sweep);
+        let turn = turn::together();
         let name = format!(
             "{PREFIX}{}-{}",
             std::process::id(),
@@ -55,6 +60,7 @@ impl Lab {
         let lab = Self {
             dir: std::env::temp_dir().join(&name),
             name,
+            _turn: turn,
         };
         fs::create_dir_all(&lab.dir).with_context(|| format!("can't make {}", lab.dir.display()))?;
         make_namespace(&lab.namespace("host"))?;
@@ -66,6 +72,12 @@ impl Lab {
     #[must_use]
     pub fn namespace(&self, short: &str) -> String {
         format!("{}-{short}", self.name)
+    }
+
+    /// Whether a namespace is of a lab that another test has at the same time.
+    #[must_use]
+    pub fn is_another_labs(&self, namespace: &str) -> bool {
+        namespace.starts_with(PREFIX) && !namespace.starts_with(&self.namespace(""))
     }
 
     /// A directory that goes with the lab.

@@ -37,12 +37,23 @@ impl Suite {
         self != Self::Host
     }
 
+    /// How many tests at once, for suites that need root.
+    fn threads(self) -> &'static str {
+        if self == Self::Netns {
+            // Each has a host of its own, and waits most of the time: for the verifier, for timeouts, for somebody to
+            // die.
+            "--test-threads=3"
+        } else {
+            // Such tests want all cores, and the whole of a table.
+            "--test-threads=1"
+        }
+    }
+
     fn command(self) -> Command {
         let mut command = cargo();
         command.arg("test");
         match self {
             Self::Host => command.arg("--no-fail-fast"),
-            // One at a time: such tests share the machine's devices, pinned maps and clock.
             Self::Kernel | Self::Netns => command
                 .args([
                     "--package",
@@ -52,7 +63,7 @@ impl Suite {
                     "--test",
                     self.name(),
                 ])
-                .args(["--", "--test-threads=1"]),
+                .args(["--", self.threads()]),
         };
         command
     }

@@ -159,8 +159,8 @@ impl Drop for Agent {
     }
 }
 
-/// Takes down what systemd is told, line by line. It listens always, as systemd does: who tells it something waits until
-/// it has listened.
+/// Takes down what systemd is told, line by line. It listens always, as systemd does: who tells it something waits
+/// until it has listened.
 fn listen(notified: &UnixDatagram) -> Result<Arc<Mutex<Vec<String>>>> {
     let told = Arc::new(Mutex::new(Vec::new()));
     let (notified, heard) = (notified.try_clone()?, Arc::downgrade(&told));

@@ -1,10 +1,10 @@
-//! What is the host's own on a device that is an uplink: connections that last, questions and answers, a web server. All of
-//! it goes on, byte for byte, while the device becomes an uplink, is changed, flooded and left alone again.
+//! What is the host's own on a device that is an uplink: connections that last, questions and answers, a web server.
+//! All of it goes on, byte for byte, while the device becomes an uplink, is changed, flooded and left alone again.
 
 use super::apply;
 use super::xdp::{DOCUMENT, lab, with};
 use anyhow::{Context, Result, anyhow, ensure};
-use groundplane_tests::netns::{Lab, eventually};
+use groundplane_tests::netns::{Lab, alone, eventually};
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -220,6 +220,7 @@ fn live(lab: &Lab, rounds: &Rounds, modes: [&str; 2]) -> Result<()> {
 
 #[test]
 fn what_is_the_hosts_own_notices_nothing_of_an_uplink() -> Result<()> {
+    let _alone = alone();
     let lab = lab()?;
     let repeated = meanwhile(&lab, |rounds| live(&lab, rounds, ["off", "off"]))?;
     ensure!(repeated == 0, "{repeated} questions were lost");
@@ -229,6 +230,7 @@ fn what_is_the_hosts_own_notices_nothing_of_an_uplink() -> Result<()> {
 /// A device that begins to run a program natively may lose what it is just receiving.
 #[test]
 fn what_is_the_hosts_own_goes_on_behind_a_filter() -> Result<()> {
+    let _alone = alone();
     let lab = lab()?;
     let repeated = meanwhile(&lab, |rounds| live(&lab, rounds, ["native", "generic"]))?;
     println!("{repeated} questions were asked again");

@@ -36,7 +36,7 @@ pub enum Destination {
 }
 
 /// Where a route leads, as the API says it. What no table can carry yet drops with its reason.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum RouteTarget {
     /// `GatewayId=local`.
     Local,

@@ -6,31 +6,30 @@ use super::route::{blocks, is_default};
 use crate::document::diagnostic::Problems;
 use crate::resources::{Destination, Route, RouteOrigin, RouteTable, RouteTarget, Subnet};
 use ipnet::IpNet;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 pub(super) fn warn(all: &Context<'_>, problems: &mut Problems) {
-    let subnets = all.all.subnets.iter();
-    let subnets = subnets.flat_map(|subnet| blocks(subnet).map(move |block| ((&*subnet.vpc_id, block), subnet)));
-    let subnets: HashMap<_, _> = subnets.collect();
     for table in &all.all.route_tables {
         unused(all, table, problems);
         without_ipv6(all, table, problems);
-        // A table may have very many routes, most of them to the same target and none of them to a subnet.
-        let mut last: Option<(&RouteTarget, Option<&Subnet>)> = None;
+        // A table may have very many routes, most of them to few targets and none of them to a subnet.
+        let subnets: BTreeMap<_, _> = all
+            .subnets_of(&table.vpc_id)
+            .flat_map(|subnet| blocks(subnet).map(move |block| (block, subnet)))
+            .collect();
+        let mut middleboxes = HashMap::new();
         for route in table.routes.iter().filter(|route| route.target != RouteTarget::Local) {
-            let own = match last {
-                Some((target, own)) if *target == route.target => own,
-                _ => middlebox(all, &route.target),
+            let own = middleboxes.entry(&route.target);
+            let Some(own) = *own.or_insert_with(|| middlebox(all, &route.target)) else {
+                continue;
             };
-            last = Some((&route.target, own));
-            let Some(own) = own else { continue };
             if !table.gateway_ids.is_empty() {
                 past(all, (table, route), own, problems);
                 continue;
             }
             looping(all, (table, route), own, problems);
             if let Destination::Cidr(block) = &route.destination
-                && let Some(there) = subnets.get(&(&*table.vpc_id, *block))
+                && let Some(there) = subnets.get(block)
             {
                 one_way(all, (table, route), (own, there), problems);
             }

@@ -14,10 +14,10 @@ use crate::install::down;
 use crate::install::error::{Error, Result};
 use crate::install::history::{History, Manifest};
 use crate::install::kernel::{DEFAULT_PINS, Datapath, LoadOptions, Upgrade};
-use crate::install::netns;
 use crate::install::progress::Progress;
 use crate::install::state::{Place, State};
 use crate::install::store::Store;
+use crate::install::{link, netns};
 use crate::plan::Compiled;
 use crate::preview::{self, Preview};
 use serde::Serialize;
@@ -180,16 +180,13 @@ impl Engine {
         Ok(Candidate::new(sources, resolved))
     }
 
-    /// What there is to be adopted. What guests in force have adopted counts as well: that it has gone meanwhile must not
-    /// hold up a change of something else.
+    /// What there is to be adopted. What guests in force have adopted counts as well: that it has gone meanwhile must
+    /// not hold up a change of something else.
     fn host(&self) -> Host {
-        // What can't be listed is found missing, which is then told. All that is known of a thousand devices takes 13 ms
-        // to ask for, their names alone a fraction of that.
-        let links = nix::net::if_::if_nameindex();
-        let devices = links.iter().flat_map(|links| links.iter());
+        // What can't be listed is found missing, which is then told.
         let mut host = Host {
             namespaces: netns::list().unwrap_or_default(),
-            devices: devices.map(|link| link.name().to_string_lossy().into_owned()).collect(),
+            devices: link::names().unwrap_or_default(),
         };
         let uplinks = self.state.iter().flat_map(|state| &state.uplinks);
         host.devices.extend(uplinks.map(|uplink| uplink.device.clone()));
@@ -208,8 +205,8 @@ impl Engine {
         Preview::of(self, candidate, named)
     }
 
-    /// Puts a candidate in force. What stands in its way is reported before anything is changed. When a step fails or is
-    /// interrupted before the configuration is in force, what was up before is up as it was.
+    /// Puts a candidate in force. What stands in its way is reported before anything is changed. When a step fails or
+    /// is interrupted before the configuration is in force, what was up before is up as it was.
     pub fn apply(&mut self, candidate: Candidate, options: ApplyOptions, progress: &dyn Progress) -> Result<Outcome> {
         self.put(candidate.sources, candidate.deployment, None, options, progress)
     }

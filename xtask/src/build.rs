@@ -30,6 +30,15 @@ pub(crate) fn all(toolchain: &Toolchain) -> Result<()> {
     })
 }
 
+/// Builds the object, and what measures, as users have it: the time that a configuration takes is the binary's.
+pub(crate) fn for_bench(toolchain: &Toolchain) -> Result<()> {
+    step(&format!("build the BPF object with {toolchain}"), || bpf(toolchain))?;
+    step("build groundplane and the bench, optimized", || {
+        let binaries = ["--bin", "groundplane", "--bin", "bench"];
+        run(cargo().args(["build", "--quiet", "--release"]).args(binaries))
+    })
+}
+
 fn bpf(toolchain: &Toolchain) -> Result<()> {
     let mut command = toolchain.cargo();
     command.args(["build", "--quiet", "--package", "groundplane-ebpf", "--profile", "bpf"]);

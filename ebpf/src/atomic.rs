@@ -1,4 +1,5 @@
-//! What several cores write at once. The BPF target has no `core::sync::atomic`, so these are the compiler's intrinsics.
+//! What several cores write at once. The BPF target has no `core::sync::atomic`, so these are the compiler's
+//! intrinsics.
 
 use core::intrinsics::{AtomicOrdering, atomic_cxchg, atomic_xadd};
 

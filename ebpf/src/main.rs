@@ -61,7 +61,8 @@ pub(crate) fn service_ingress(context: TcContext) -> i32 {
     come_in(&context, frame, Device::SERVICE)
 }
 
-/// tcx ingress of the cutter's host side: what was sent there comes back in fragments, which leave. Nothing else passes.
+/// tcx ingress of the cutter's host side: what was sent there comes back in fragments, which leave. Nothing else
+/// passes.
 #[classifier]
 pub(crate) fn cutter_ingress(context: TcContext) -> i32 {
     let mut frame = SkbFrame::new(context.skb.skb);
@@ -71,8 +72,8 @@ pub(crate) fn cutter_ingress(context: TcContext) -> i32 {
     }
 }
 
-/// tcx ingress of the finisher's host side: what was sent there goes on, with all that its sender has left to its device: to an
-/// appliance; or it has come from one, and the packet in it goes on.
+/// tcx ingress of the finisher's host side: what was sent there goes on, with all that its sender has left to its
+/// device: to an appliance; or it has come from one, and the packet in it goes on.
 #[classifier]
 pub(crate) fn finisher_ingress(context: TcContext) -> i32 {
     let mut frame = SkbFrame::new(context.skb.skb);
@@ -101,9 +102,10 @@ pub(crate) fn uplink_filter(context: XdpContext) -> u32 {
     sift(&context)
 }
 
-/// The same for generic XDP, not for several buffers: for a program that takes those the kernel copies a packet to another
-/// socket buffer and forgets how long its link layer's header is (`skb_pp_cow_data`, Linux 6.9 to 6.18 at least), so that
-/// programs at tcx find the IP header where Ethernet's should be. For any other it makes one buffer of several.
+/// The same for generic XDP, not for several buffers: for a program that takes those the kernel copies a packet to
+/// another socket buffer and forgets how long its link layer's header is (`skb_pp_cow_data`, Linux 6.9 to 6.18 at
+/// least), so that programs at tcx find the IP header where Ethernet's should be. For any other it makes one buffer of
+/// several.
 #[xdp]
 pub(crate) fn uplink_generic(context: XdpContext) -> u32 {
     sift(&context)
@@ -274,8 +276,9 @@ pub(crate) fn clock_probe(context: TcContext) -> i32 {
     TC_ACT_OK
 }
 
-/// Ends the connection that a test run's frame names, for whoever wants to be rid of it: 1 if there was one. Deleting the
-/// entries from outside would leave their ENIs charged for them, and could meet a connection that has come in their place.
+/// Ends the connection that a test run's frame names, for whoever wants to be rid of it: 1 if there was one. Deleting
+/// the entries from outside would leave their ENIs charged for them, and could meet a connection that has come in their
+/// place.
 #[classifier]
 pub(crate) fn retire_ip4(context: TcContext) -> i32 {
     let frame = SkbFrame::new(context.skb.skb);
@@ -365,8 +368,8 @@ fn leave(frame: &mut SkbFrame) -> i32 {
     unsafe { bpf_redirect(uplink.device.0, 0) as i32 }
 }
 
-/// Out of the host, if need be by way of the cutter. What the verdict says of the size is asked again here: kept by the caller
-/// it takes of the stack what IPv6 lacks.
+/// Out of the host, if need be by way of the cutter. What the verdict says of the size is asked again here: kept by the
+/// caller it takes of the stack what IPv6 lacks.
 #[inline(never)]
 fn leave_or_cut<I: Family>(skb: *mut __sk_buff) -> i32
 where

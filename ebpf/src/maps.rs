@@ -87,8 +87,8 @@ struct Prefix<K> {
 
 /// The row with the longest prefix that covers the key.
 ///
-/// Not by aya's own lookup: its keys are packed, so that the compiler may put one at an odd place on the stack, where the
-/// verifier refuses to have it written.
+/// Not by aya's own lookup: its keys are packed, so that the compiler may put one at an odd place on the stack, where
+/// the verifier refuses to have it written.
 #[inline(always)]
 fn longest_prefix<K: Copy, V>(map: &LpmTrie<K, V>, len: u32, key: &K) -> Option<NonNull<V>> {
     let prefix = Prefix { len, key: *key };
@@ -375,8 +375,8 @@ pub(crate) extern "C" fn add_to_totals(device: u32, packets: u64, bytes: u64, op
     0
 }
 
-/// Counts a drop, and tells of it if this CPU hasn't told of too many. A global function like the stages: verified once,
-/// with a stack of its own.
+/// Counts a drop, and tells of it if this CPU hasn't told of too many. A global function like the stages: verified
+/// once, with a stack of its own.
 #[unsafe(no_mangle)]
 #[inline(never)]
 pub(crate) extern "C" fn report(event: *const Event) -> u32 {

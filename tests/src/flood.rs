@@ -1,5 +1,6 @@
-//! A flood from outside: first packets with ever other senders, to a guest's port that answers each that it gets. Meanwhile
-//! other guests' connections stand, and they open new ones that are answered 100 ms later, by the kernel's own clock.
+//! A flood from outside: first packets with ever other senders, to a guest's port that answers each that it gets.
+//! Meanwhile other guests' connections stand, and they open new ones that are answered 100 ms later, by the kernel's
+//! own clock.
 
 use crate::kernel::LoadedKernel;
 use crate::packet::{Packet, ROUTER, flag};
@@ -22,7 +23,8 @@ const OUTSIDE: [u8; 4] = [198, 51, 100, 7];
 const SHOP: [u8; 4] = [203, 0, 113, 10];
 const TARGET: [u8; 4] = [203, 0, 113, 20];
 
-/// A TCP segment over IPv4 whose ends change, without being put together anew each time. Nobody here looks at checksums.
+/// A TCP segment over IPv4 whose ends change, without being put together anew each time. Nobody here looks at
+/// checksums.
 #[derive(Debug)]
 pub struct Changing(pub Vec<u8>);
 

@@ -147,8 +147,8 @@ impl LoadedKernel {
         Ok(())
     }
 
-    /// Says that the loopback device leads out, by routes and neighbours, to the finisher and to the agent; a test run doesn't carry that
-    /// out.
+    /// Says that the loopback device leads out, by routes and neighbours, to the finisher and to the agent; a test run
+    /// doesn't carry that out.
     fn lead_out(&self) -> Result<()> {
         let mut uplinks: Array<_, UplinkEntry> = Array::try_from(self.map(map::UPLINKS)?)?;
         uplinks.set(0, Simulation::UPLINK, 0)?;
@@ -209,8 +209,8 @@ impl LoadedKernel {
         self.datapath.generation()
     }
 
-    /// Runs the program on a frame that comes in by a device. A packet that becomes another one by way of the finisher goes on,
-    /// as far as the program behind that says.
+    /// Runs the program on a frame that comes in by a device. A packet that becomes another one by way of the finisher
+    /// goes on, as far as the program behind that says.
     pub fn run(&self, from: Device, frame: &[u8]) -> Result<Run> {
         let (device, program) = match from {
             Device::INTERNET => (Device(1), &self.uplink),

@@ -157,7 +157,8 @@ fn disturbed(packet: Packet, is_ipv6: bool, random: &mut ChaCha8Rng) -> Packet {
     }
 }
 
-/// What a guest has sent before, so that there are connections: from one of its addresses and ports to somebody outside.
+/// What a guest has sent before, so that there are connections: from one of its addresses and ports to somebody
+/// outside.
 #[must_use]
 pub fn before(random: &mut ChaCha8Rng) -> Packet {
     let [src, dst]: [IpAddr; 2] = match random.random_bool(0.5) {

@@ -15,8 +15,8 @@ use groundplane_datapath::{
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// A packet becomes another one by NAT64, or on its way to an appliance and back, so many times at most: it is routed by a
-/// document that a test has made.
+/// A packet becomes another one by NAT64, or on its way to an appliance and back, so many times at most: it is routed
+/// by a document that a test has made.
 const MOST_PASSES: usize = 64;
 
 /// What became of a frame.

@@ -196,8 +196,8 @@ impl Prober {
     }
 }
 
-/// What rules refuse must be dropped by a rule, and forged packets for being forged. For the rest any reason will do but
-/// those of packets that no probe sends: a guest may have more to say meanwhile.
+/// What rules refuse must be dropped by a rule, and forged packets for being forged. For the rest any reason will do
+/// but those of packets that no probe sends: a guest may have more to say meanwhile.
 fn is_wanted(expected: Expected<'_>, what: What, reason: DropReason) -> bool {
     match (expected, what) {
         (Expected::Refused(_), _) => [
@@ -212,7 +212,8 @@ fn is_wanted(expected: Expected<'_>, what: What, reason: DropReason) -> bool {
     }
 }
 
-/// Among some reasons, the one for which packets were dropped most at one of these devices meanwhile, and how many were.
+/// Among some reasons, the one for which packets were dropped most at one of these devices meanwhile, and how many
+/// were.
 fn most_dropped(
     devices: &[Device],
     before: &Counters,

@@ -10,8 +10,8 @@ use std::fmt;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Rule {
-    /// Of the subnet's network ACL: the entry as AWS shows it, which is `*` for the implicit deny of what no entry speaks
-    /// of, and its number, in which the families' implicit denies differ.
+    /// Of the subnet's network ACL: the entry as AWS shows it, which is `*` for the implicit deny of what no entry
+    /// speaks of, and its number, in which the families' implicit denies differ.
     NetworkAcl {
         #[serde(flatten)]
         nacl: Named,

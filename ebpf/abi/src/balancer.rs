@@ -3,8 +3,8 @@
 use crate::{Bank, Device, Ip4, Ip6, Port, ScopeId, TargetGroupId};
 use bytemuck::{Pod, Zeroable};
 
-/// Key of the table of listeners: a node, known by its ENI's device, and where it listens; a Gateway Load Balancer's, which
-/// takes all packets, has neither port nor protocol.
+/// Key of the table of listeners: a node, known by its ENI's device, and where it listens; a Gateway Load Balancer's,
+/// which takes all packets, has neither port nor protocol.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug, Pod, Zeroable)]
 #[repr(C)]
 pub struct ListenerKey {
@@ -42,7 +42,8 @@ pub mod listener_flag {
     pub const WITHOUT_PORTS: u16 = 4;
     /// What has the same addresses does.
     pub const ADDRESSES_ALONE: u16 = 8;
-    /// Targets are told the client by a header in front of the stream, which the agent writes: it stands between the two.
+    /// Targets are told the client by a header in front of the stream, which the agent writes: it stands between the
+    /// two.
     pub const TELLS_CLIENT: u16 = 32;
     /// A flow gets another appliance when its own takes no more.
     pub const REBALANCES: u16 = 16;
@@ -61,8 +62,8 @@ pub struct PlacesKey {
     pub row: u16,
 }
 
-/// A target in a place. Each has as many places as any other, and a hash of the packet chooses one; when a target goes, few
-/// places change but its own (Maglev, NSDI 2016, section 3.4).
+/// A target in a place. Each has as many places as any other, and a hash of the packet chooses one; when a target goes,
+/// few places change but its own (Maglev, NSDI 2016, section 3.4).
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 #[repr(C)]
 pub struct Place<I> {
@@ -100,7 +101,8 @@ pub struct TargetEntry {
     pub reserved: u32,
 }
 
-/// An interface endpoint, or one of a Gateway Load Balancer, known by the ENI that it has in a subnet ([`crate::eni::EniKey`]).
+/// An interface endpoint, or one of a Gateway Load Balancer, known by the ENI that it has in a subnet
+/// ([`crate::eni::EniKey`]).
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Pod, Zeroable)]
 #[repr(C)]
 pub struct EndpointEntry {

@@ -96,8 +96,8 @@ impl Validity {
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Pod, Zeroable)]
 #[repr(C)]
 pub struct Settings {
-    /// The clock is the kernel's ticks, masked by this, plus `clock_offset`. All ones and 0 on a host; tests set both, so
-    /// that they own time with AWS's real constants: a mask of 0 stops the clock.
+    /// The clock is the kernel's ticks, masked by this, plus `clock_offset`. All ones and 0 on a host; tests set both,
+    /// so that they own time with AWS's real constants: a mask of 0 stops the clock.
     pub clock_mask: u64,
     pub clock_offset: u64,
     /// Ticks of the clock in a second: the kernel's HZ, measured at load.
@@ -118,8 +118,8 @@ pub struct Settings {
     pub finisher: Device,
 }
 
-/// The two hands of each family's reclaim ring, each counting positions since boot. A position modulo the number of slots
-/// is a slot.
+/// The two hands of each family's reclaim ring, each counting positions since boot. A position modulo the number of
+/// slots is a slot.
 pub mod ring_hand {
     /// The next position to be examined.
     pub const HEAD: u32 = 0;

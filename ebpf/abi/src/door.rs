@@ -3,8 +3,8 @@
 use crate::{Bank, DropReason, Ip4, Ip6};
 use bytemuck::{Pod, Zeroable};
 
-/// Key of the tables of doors: for IPv4 in a slot that the key says, for IPv6 a longest-prefix match, since every address
-/// of a VPC's block is ours.
+/// Key of the tables of doors: for IPv4 in a slot that the key says, for IPv6 a longest-prefix match, since every
+/// address of a VPC's block is ours.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug)]
 #[repr(C)]
 pub struct DoorKey<I> {
@@ -17,7 +17,8 @@ impl<I> DoorKey<I> {
     pub const FIXED_BITS: u32 = 32;
 }
 
-/// Slots of IPv4's table, of both banks together. A hash table would take twice as long as all else that the filter does.
+/// Slots of IPv4's table, of both banks together. A hash table would take twice as long as all else that the filter
+/// does.
 pub const DOOR_SLOTS: u32 = 1 << 15;
 
 /// A door of IPv4 in its slot. Of two addresses with the same slot one has it, and the other one has no door, which

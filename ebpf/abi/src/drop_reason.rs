@@ -1,7 +1,8 @@
 //! Why a packet was dropped.
 //!
 //! Numbered and append-only: a number once given is never given again, since it stands in counters and in people's
-//! notes. The code is AWS's for the same thing (semantics 28.2), or with `X_` this project's (semantics 28.3), where there is one.
+//! notes. The code is AWS's for the same thing (semantics 28.2), or with `X_` this project's (semantics 28.3), where
+//! there is one.
 
 use bytemuck::{Pod, Zeroable};
 use core::fmt;

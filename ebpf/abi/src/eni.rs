@@ -49,10 +49,11 @@ pub mod eni_flag {
     pub const BALANCER: u16 = 64;
     /// The ENI of an interface endpoint: what arrives goes on to a node.
     pub const ENDPOINT: u16 = 128;
-    /// There are load balancers in its VPC, of which it may be a target that sees its clients' addresses: its answers go back
-    /// to the node, whoever has those.
+    /// There are load balancers in its VPC, of which it may be a target that sees its clients' addresses: its answers
+    /// go back to the node, whoever has those.
     pub const BALANCED: u16 = 256;
-    /// The ENI of a Gateway Load Balancer's endpoint: what arrives goes to an appliance, and on from here when it comes back.
+    /// The ENI of a Gateway Load Balancer's endpoint: what arrives goes to an appliance, and on from here when it comes
+    /// back.
     pub const INSPECTION: u16 = 512;
     /// The ENI of a Gateway Load Balancer's node: appliances give packets back to it.
     pub const GATEWAY_BALANCER: u16 = 1024;

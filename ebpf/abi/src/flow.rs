@@ -1,7 +1,7 @@
 //! Flow entries: a connection is two of them.
 //!
-//! The parts are aligned to 8 although 4 would do: the verifier wants stack accesses aligned, and the compiler, which may
-//! use misaligned ones on packets, copies them eight bytes at a time.
+//! The parts are aligned to 8 although 4 would do: the verifier wants stack accesses aligned, and the compiler, which
+//! may use misaligned ones on packets, copies them eight bytes at a time.
 
 mod key;
 
@@ -15,7 +15,8 @@ use bytemuck::{Pod, Zeroable};
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Pod, Zeroable)]
 #[repr(C, align(8))]
 pub struct Delivery {
-    /// The MAC of the ENI it is delivered to; of what is wrapped, the address of the appliance. The two MACs are in a frame's order, so that both can be compared at once.
+    /// The MAC of the ENI it is delivered to; of what is wrapped, the address of the appliance. The two MACs are in a
+    /// frame's order, so that both can be compared at once.
     pub far_mac: Mac,
     /// The source MAC a frame must have to be of this flow.
     pub near_mac: Mac,
@@ -221,8 +222,8 @@ pub struct FlowEntry<I: Ip> {
     pub state: u32,
     /// [`tcp_seen`] bits. Anything but zero leaves the fast path.
     pub tcp: u16,
-    /// After so many idle seconds a component on the path, such as a NAT gateway, has forgotten the connection, whatever
-    /// the ENIs remember; 0 if there is none.
+    /// After so many idle seconds a component on the path, such as a NAT gateway, has forgotten the connection,
+    /// whatever the ENIs remember; 0 if there is none.
     pub component: u16,
     /// The gate of the ENI this direction leaves from.
     pub near: Gate,
@@ -247,8 +248,8 @@ pub mod state {
 
 /// What TCP has said so far. Each entry of the pair holds both directions, so that one is enough to know.
 ///
-/// ENIs and the component on the path remember apart: to a gateway that has forgotten, the next packet opens a connection,
-/// of which the ENIs may have heard a FIN long ago. So there is each bit twice.
+/// ENIs and the component on the path remember apart: to a gateway that has forgotten, the next packet opens a
+/// connection, of which the ENIs may have heard a FIN long ago. So there is each bit twice.
 pub mod tcp_seen {
     pub const FIN_SENT: u16 = 1;
     pub const FIN_RECEIVED: u16 = 2;

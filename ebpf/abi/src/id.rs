@@ -45,7 +45,8 @@ impl Device {
     pub const LAST_COMPONENT: Self = Self(0x00f6_ffff);
     /// The service port, by which the agent itself speaks with guests: the last of the components, and no ENI's.
     pub const SERVICE: Self = Self::LAST_COMPONENT;
-    /// Where answers of services outside arrive that gateway endpoints of any VPC lead to: the one before, and no ENI's.
+    /// Where answers of services outside arrive that gateway endpoints of any VPC lead to: the one before, and no
+    /// ENI's.
     pub const GATEWAY_ENDPOINTS: Self = Self(Self::SERVICE.0 - 1);
     /// The outside: all uplinks lead to one network, and a reply may come in by another one than its question left by.
     pub const INTERNET: Self = Self(0x00ff_0001);

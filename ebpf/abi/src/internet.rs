@@ -1,10 +1,10 @@
-//! Addresses that packets from outside may have: those that the outside reaches VPCs by, and those of clients of gateway
-//! endpoints, which are private.
+//! Addresses that packets from outside may have: those that the outside reaches VPCs by, and those of clients of
+//! gateway endpoints, which are private.
 
 use crate::{Bank, Ip4, Ip6, VpcId};
 
-/// Key of the table of public addresses, a longest-prefix match: Elastic IPs, the IPv6 blocks of VPCs, and all blocks of
-/// VPCs with gateway endpoints.
+/// Key of the table of public addresses, a longest-prefix match: Elastic IPs, the IPv6 blocks of VPCs, and all blocks
+/// of VPCs with gateway endpoints.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug)]
 #[repr(C)]
 pub struct PublicKey<I> {

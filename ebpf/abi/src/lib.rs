@@ -61,7 +61,8 @@ pub use wire::{Ip4, Ip6, Mac, Port};
 /// Number of the layout of all tables together. Raise it with every change to a key, an entry or a table.
 pub const LAYOUT_VERSION: u32 = 9;
 
-/// Names of the maps, equal to the names of the statics in the BPF object. What holds addresses is there for each family.
+/// Names of the maps, equal to the names of the statics in the BPF object. What holds addresses is there for each
+/// family.
 pub mod map {
     pub const GENERATION: &str = "GENERATION";
     pub const SETTINGS: &str = "SETTINGS";
@@ -191,8 +192,8 @@ pub mod program {
     /// tcx ingress of the finisher's host side: a packet goes on to an appliance, or one has come back from there.
     pub const FINISHER_INGRESS: &str = "finisher_ingress";
 
-    /// The parts of `eni_egress` that the fast path isn't. Each goes on in the next by a tail call: that gives it a stack
-    /// of its own and keeps every program far below the verifier's limits.
+    /// The parts of `eni_egress` that the fast path isn't. Each goes on in the next by a tail call: that gives it a
+    /// stack of its own and keeps every program far below the verifier's limits.
     pub const STAGES: [&str; 5] = ["judge_ip4", "judge_ip6", "commit_ip4", "commit_ip6", "nat64"];
 
     /// Not attached but run by the agent, each for one connection of its family: ends it.

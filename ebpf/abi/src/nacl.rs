@@ -37,8 +37,8 @@ pub struct NaclEntry<I> {
 pub struct NaclRule<I> {
     /// Source of the packet in the ingress list, destination in the egress list.
     pub network: I,
-    /// Inclusive, host order: destination ports; of ICMP type and code as one number, the type above; 0 and 65535 if the
-    /// rule doesn't ask.
+    /// Inclusive, host order: destination ports; of ICMP type and code as one number, the type above; 0 and 65535 if
+    /// the rule doesn't ask.
     pub from: u16,
     pub to: u16,
     /// `RuleNumber`.

@@ -21,10 +21,10 @@ pub const MAPPINGS: u32 = 55_000;
 
 /// A mapping, and a row for each direction.
 ///
-/// The row for answers has the key of an answer as it arrives at the ENI of the NAT gateway; that row is the reservation
-/// of address and port. The other has the key of the packet as the NAT gateway gets it from inside, its device moved to
-/// a range of its own by [`crate::Device::of_mapping`]. How long a mapping lives is told by the flow entry of its connection: the fast path,
-/// which alone sees most packets, touches nothing else.
+/// The row for answers has the key of an answer as it arrives at the ENI of the NAT gateway; that row is the
+/// reservation of address and port. The other has the key of the packet as the NAT gateway gets it from inside, its
+/// device moved to a range of its own by [`crate::Device::of_mapping`]. How long a mapping lives is told by the flow
+/// entry of its connection: the fast path, which alone sees most packets, touches nothing else.
 ///
 /// It is read as flow entries are (see [`crate::flow::FlowEntry`]).
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
@@ -35,8 +35,9 @@ pub struct BindingEntry<I: Ip> {
     pub stamp: u64,
     /// The key of the connection's first packet at its own ENI.
     pub flow: FlowKey<I>,
-    /// What becomes of the packet, as it would be recognised if it came in by the ENI of the component that it leaves: the
-    /// NAT gateway itself; or for a load balancer's answers the node, or the endpoint that the client has spoken to.
+    /// What becomes of the packet, as it would be recognised if it came in by the ENI of the component that it leaves:
+    /// the NAT gateway itself; or for a load balancer's answers the node, or the endpoint that the client has spoken
+    /// to.
     pub becomes: FlowKey<I>,
     /// The low half of the clock when it was made.
     pub born: u32,

@@ -11,7 +11,8 @@ pub struct RingSlot<I: Ip> {
     pub key: FlowKey<I>,
     /// The low half of that entry's stamp: a slot whose entry has another one is stale.
     pub stamp: u32,
-    /// How often the ring had been filled before the slot was, plus one. Written last: until then the slot is not there.
+    /// How often the ring had been filled before the slot was, plus one. Written last: until then the slot is not
+    /// there.
     pub turn: u16,
     /// The second, by the datapath's clock, until which the connection can't expire; its low bits.
     pub quiet_until: u16,

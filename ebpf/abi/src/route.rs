@@ -51,7 +51,8 @@ pub mod target {
     pub const TRANSIT: u32 = 10;
     /// In a table of a transit gateway: to a VPC. The id is its attachment.
     pub const ATTACHMENT: u32 = 11;
-    /// In a table of a transit gateway: to another one, whose table the id is; 0 if it has none for what comes this way.
+    /// In a table of a transit gateway: to another one, whose table the id is; 0 if it has none for what comes this
+    /// way.
     pub const TRANSIT_TABLE: u32 = 12;
     /// To a service outside, by the VPC's gateway endpoint (semantics 15).
     pub const GATEWAY_ENDPOINT: u32 = 13;

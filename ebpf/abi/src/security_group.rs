@@ -100,8 +100,8 @@ impl SelectorKey {
 }
 
 /// Protocol and what of it rules ask for: a destination port; ICMP's type, then its code; of other protocols zeros. The
-/// first byte is 1 if those are absent, as in a fragment without a note (semantics 7.7): such a row holds only the rules
-/// for all ports, all types. In network order, so that a prefix of it is a range of ports or all codes of a type.
+/// first byte is 1 if those are absent, as in a fragment without a note (semantics 7.7): such a row holds only the
+/// rules for all ports, all types. In network order, so that a prefix of it is a range of ports or all codes of a type.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug, Pod, Zeroable)]
 #[repr(transparent)]
 pub struct Selector(pub [u8; 4]);

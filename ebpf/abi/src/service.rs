@@ -1,10 +1,10 @@
-//! The service port: a veth pair into a namespace of the agent's own, by which it speaks with guests whose addresses may be
-//! anybody's.
+//! The service port: a veth pair into a namespace of the agent's own, by which it speaks with guests whose addresses
+//! may be anybody's.
 
 use crate::{Device, Ip4, Ip6};
 
-/// Key of the table of aliases: an address that stands for a guest's, seen from somewhere. The agent gives them out; they are
-/// in no bank, since a configuration changes nothing about them.
+/// Key of the table of aliases: an address that stands for a guest's, seen from somewhere. The agent gives them out;
+/// they are in no bank, since a configuration changes nothing about them.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug)]
 #[repr(C)]
 pub struct AliasKey<I> {

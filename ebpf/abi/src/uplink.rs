@@ -3,8 +3,8 @@
 use crate::{Device, Ip4, Ip6, Mac};
 use bytemuck::{Pod, Zeroable};
 
-/// How many uplinks there can be, each in a slot of its own. The first slot is asked first: if there is only one uplink, and
-/// it leads everywhere, its row stands there as well, and no other is asked.
+/// How many uplinks there can be, each in a slot of its own. The first slot is asked first: if there is only one
+/// uplink, and it leads everywhere, its row stands there as well, and no other is asked.
 pub const UPLINK_SLOTS: u32 = 8;
 
 /// An uplink that packets leave by.
@@ -19,7 +19,8 @@ pub struct UplinkEntry {
     pub mac: Mac,
     /// Of the one peer at the other end of a link. Without [`uplink_flag::LINK`] the neighbour table decides.
     pub peer_mac: Mac,
-    /// The host's side of the cutter, which makes fragments of what is larger than an uplink takes. None if there is none.
+    /// The host's side of the cutter, which makes fragments of what is larger than an uplink takes. None if there is
+    /// none.
     pub cutter: Device,
 }
 
@@ -27,8 +28,8 @@ pub struct UplinkEntry {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Debug)]
 #[repr(C)]
 pub struct UplinkRouteKey<I> {
-    /// Zero. Behind it and the prefix's length the destination lies at a multiple of eight, where the compiler may copy it in
-    /// words of that size.
+    /// Zero. Behind it and the prefix's length the destination lies at a multiple of eight, where the compiler may copy
+    /// it in words of that size.
     pub reserved: u32,
     pub destination: I,
 }

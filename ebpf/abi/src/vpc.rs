@@ -17,11 +17,12 @@ pub struct VpcKey {
 pub struct VpcEntry {
     /// The route table of the internet gateway; 0 if it has none (semantics 5.5).
     pub edge_table: RouteTableId,
-    /// Where answers to NAT gateways of peered VPCs go, whatever the tables of the subnets say (semantics 10.6): a table
-    /// of routes to the addresses of those; 0 if there are none.
+    /// Where answers to NAT gateways of peered VPCs go, whatever the tables of the subnets say (semantics 10.6): a
+    /// table of routes to the addresses of those; 0 if there are none.
     pub return_table: RouteTableId,
-    /// By which the VPC's own answers are recognised that are no ENI's: of load balancers' targets whose clients' addresses are
-    /// preserved, and to clients of gateway endpoints. None if it has neither load balancers nor gateway endpoints.
+    /// By which the VPC's own answers are recognised that are no ENI's: of load balancers' targets whose clients'
+    /// addresses are preserved, and to clients of gateway endpoints. None if it has neither load balancers nor gateway
+    /// endpoints.
     pub returns: Device,
     /// [`vpc_flag`] bits.
     pub flags: u16,

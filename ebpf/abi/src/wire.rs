@@ -10,8 +10,8 @@ use core::fmt;
 #[repr(transparent)]
 pub struct Mac(pub [u8; 6]);
 
-/// By hand, because the derived comparison of six bytes is a call of `memcmp`: that keeps whatever a MAC is a part of in
-/// memory, 128 bytes of flow entry on a stack of 512.
+/// By hand, because the derived comparison of six bytes is a call of `memcmp`: that keeps whatever a MAC is a part of
+/// in memory, 128 bytes of flow entry on a stack of 512.
 impl PartialEq for Mac {
     #[inline(always)]
     fn eq(&self, other: &Self) -> bool {
@@ -129,8 +129,8 @@ impl From<Ip4> for core::net::Ipv4Addr {
     }
 }
 
-/// An IPv6 address: its bytes in network order, four to a word. As single bytes the compiler takes it apart into sixteen
-/// values, for which BPF has neither registers nor stack.
+/// An IPv6 address: its bytes in network order, four to a word. As single bytes the compiler takes it apart into
+/// sixteen values, for which BPF has neither registers nor stack.
 #[derive(Clone, Copy, Eq, Default, Pod, Zeroable)]
 #[repr(transparent)]
 pub struct Ip6(pub [u32; 4]);

@@ -37,8 +37,8 @@ pub(crate) fn discharge<I: Family, S: Stages<I>>(stages: &S, scratch: &Scratch<I
     Bill::of(&scratch.twin).discharge(stages);
 }
 
-/// Whether a new flow may have entries: its ENIs may have another connection, and its sender may open one now. Apart, so
-/// that what follows has its stack.
+/// Whether a new flow may have entries: its ENIs may have another connection, and its sender may open one now. Apart,
+/// so that what follows has its stack.
 #[inline(never)]
 pub(crate) fn admit<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I>) -> Result<(), DropReason> {
     // The packet has arrived, so the ENIs of its walk are those that may pay.
@@ -87,8 +87,8 @@ pub(crate) struct Bill {
 }
 
 impl Bill {
-    /// The ENI where the entry's packets come in pays, if it tracks the connection or has opened it. For what is opened from
-    /// outside the ENI pays that it goes to, unless it tracks it: then it pays by the other entry.
+    /// The ENI where the entry's packets come in pays, if it tracks the connection or has opened it. For what is opened
+    /// from outside the ENI pays that it goes to, unless it tracks it: then it pays by the other entry.
     #[inline(always)]
     pub(crate) fn of<I: Family>(entry: &FlowEntry<I>) -> Self {
         let tracked = entry.near.is_tracked();

@@ -1,9 +1,9 @@
 //! Network Load Balancers, and the interface endpoints that lead to them from other VPCs (semantics 13, 14).
 //!
-//! A client speaks to a *door*: a node of the load balancer, or the ENI of an endpoint, behind which a node is. The node
-//! chooses a target when a connection begins. What it has chosen, and what stands for the client, is a mapping like a NAT
-//! gateway's: by one of its rows the client's packets find the target, by the other one the answers find the client and the
-//! door that they come out of. So a connection stays with its target whatever becomes of the list.
+//! A client speaks to a *door*: a node of the load balancer, or the ENI of an endpoint, behind which a node is. The
+//! node chooses a target when a connection begins. What it has chosen, and what stands for the client, is a mapping
+//! like a NAT gateway's: by one of its rows the client's packets find the target, by the other one the answers find the
+//! client and the door that they come out of. So a connection stays with its target whatever becomes of the list.
 
 mod answer;
 mod choice;
@@ -75,8 +75,8 @@ mod step {
     pub(super) const ANSWER: u32 = 3;
 }
 
-/// The packet has arrived at a node or at an endpoint, and goes on from a node, or to a client. Each stage by itself, since
-/// each needs stack for keys.
+/// The packet has arrived at a node or at an endpoint, and goes on from a node, or to a client. Each stage by itself,
+/// since each needs stack for keys.
 #[inline(always)]
 pub(crate) fn pass<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<(), DropReason> {
     stages.balance(walk).check()?;
@@ -142,7 +142,8 @@ pub fn come_in<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Resul
         && !nat::is_succeeded(walk);
     let is_known = is_mapped && goes_on(stages, walk);
     walk.passage.step = if is_known { step::GO_ON } else { step::CONNECT };
-    // Where the target is gone, the next packet begins a connection of the node's; what can't begin one ends with the old.
+    // Where the target is gone, the next packet begins a connection of the node's; what can't begin one ends with the
+    // old.
     let is_new = !is_mapped || !is_known && begins(walk);
     let is_asked = if is_endpoint { !is_mapped } else { is_new };
     if is_asked {
@@ -185,8 +186,8 @@ const fn begins<I: Family>(walk: &Walk<I>) -> bool {
     walk.packet.protocol != protocol::TCP || walk.packet.opens()
 }
 
-/// Sends the packet to the target of the mapping in the walk, as from an ENI with the node's groups (semantics 4.1, 13.8); or to
-/// the agent, whose own packets to the target the groups are then asked about.
+/// Sends the packet to the target of the mapping in the walk, as from an ENI with the node's groups (semantics 4.1,
+/// 13.8); or to the agent, whose own packets to the target the groups are then asked about.
 pub fn forward<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<(), DropReason> {
     if walk.packet.has(packet_flag::ICMP_ERROR) {
         become_error(walk)?;

@@ -38,8 +38,8 @@ pub fn commit<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I>) -> 
         effect::REPLACE => {
             bind(stages, scratch)?;
             stages.replace(scratch);
-            // The old slot stays behind, so that without this the ring would overflow. Afterwards, because the old pair may
-            // have expired, and what it has counted goes to the new one.
+            // The old slot stays behind, so that without this the ring would overflow. Afterwards, because the old pair
+            // may have expired, and what it has counted goes to the new one.
             stages.reclaim(&mut scratch.there);
         }
         _ => {}
@@ -85,8 +85,8 @@ fn restamp<I: Family, S: Stages<I>>(stages: &S, table: FlowTable, flow: S::FlowR
 
 /// Takes both embryos in hand: the one that the packet has met, and the other, if it is still there.
 ///
-/// What is there may be of another flow that ends at the same ENI, of one that was promoted since, or of the same one as
-/// another core judged it, by a packet the other way.
+/// What is there may be of another flow that ends at the same ENI, of one that was promoted since, or of the same one
+/// as another core judged it, by a packet the other way.
 #[inline(always)]
 fn take_embryos<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I>) -> bool {
     scratch.entry = scratch.there.found;
@@ -130,8 +130,8 @@ pub fn promote<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I>) ->
     stay_embryo(stages, scratch, charged)
 }
 
-/// A connection that could not be promoted: because another core was faster, because an ENI may have no more, because one
-/// of its ENIs knows the connection from another one (see [`make_room`]), or because the table is full.
+/// A connection that could not be promoted: because another core was faster, because an ENI may have no more, because
+/// one of its ENIs knows the connection from another one (see [`make_room`]), or because the table is full.
 fn stay_embryo<I: Family, S: Stages<I>>(
     stages: &S,
     scratch: &Scratch<I>,
@@ -179,8 +179,8 @@ fn uncount<I: Family, S: Stages<I>>(stages: &S, entry: &FlowEntry<I>) {
 /// A route that changes leads a connection another way, and its pairs on the two ways share an entry: that of the ENI
 /// which both end at. The older pair goes; what its other ENI remembers stays among the embryos (see [`replace`]).
 ///
-/// No route has changed if the other pair is fresh. If its packets are also answered where they go to, and ours come from
-/// an ENI that the answers don't go to, somebody pretends to be the other; then it is the other that stays.
+/// No route has changed if the other pair is fresh. If its packets are also answered where they go to, and ours come
+/// from an ENI that the answers don't go to, somebody pretends to be the other; then it is the other that stays.
 #[inline(always)]
 fn make_room<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I>) {
     stages.displace(scratch, false);
@@ -232,7 +232,8 @@ fn is_answered_where_it_goes<I: Family>(entry: &FlowEntry<I>) -> bool {
 
 /// Inserts the pair into the main table, and into the ring. All or nothing.
 ///
-/// The reply first: whoever wants to take a connection out claims the original's entry, so nobody takes out half a pair.
+/// The reply first: whoever wants to take a connection out claims the original's entry, so nobody takes out half a
+/// pair.
 fn insert_pair<I: Family, S: Stages<I>>(stages: &S, scratch: &Scratch<I>) -> bool {
     let (original, reply) = if scratch.entry.action.is_reply() {
         (&scratch.twin, &scratch.entry)
@@ -269,8 +270,8 @@ fn install<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I>) -> Res
         old_place::MAIN => {
             stages.retire(&scratch.entry.key, scratch.old.stamp);
         }
-        // If the flow lives on by another way, the other direction's entry is what the other ENI remembers (see `replace`);
-        // and if that one has come to know another since, the entry isn't this one's other half any more.
+        // If the flow lives on by another way, the other direction's entry is what the other ENI remembers (see
+        // `replace`); and if that one has come to know another since, the entry isn't this one's other half any more.
         old_place::EMBRYOS if scratch.old.over != 0 && is_half_of_old(stages, scratch) => {
             stages.remove(FlowTable::Embryos, &scratch.old.twin_key);
         }

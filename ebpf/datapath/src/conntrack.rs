@@ -13,7 +13,8 @@ use groundplane_abi::eni::EniEntry;
 use groundplane_abi::flow::{FlowEntry, FlowKey, Gate, state, tcp_seen};
 use groundplane_abi::wire::protocol;
 
-/// Idle limits in seconds that no ENI can change (semantics 7.4; half-open, closing and ICMP are this project's choice).
+/// Idle limits in seconds that no ENI can change (semantics 7.4; half-open, closing and ICMP are this project's
+/// choice).
 pub mod idle {
     pub const TCP_HALF_OPEN: u32 = 60;
     pub const TCP_CLOSING: u32 = 10;
@@ -87,9 +88,10 @@ impl Pulse {
         }
     }
 
-    /// The same for whoever has seen the twin, and when and how many packets of it. Apart from `take`, which must stay as it is: with a call in
-    /// it the compiler no longer puts it into its callers, and a function of several values, which it returns by a pointer
-    /// to its caller's stack, the verifier refuses; told to put it there, it takes more stack than Linux 6.1 has.
+    /// The same for whoever has seen the twin, and when and how many packets of it. Apart from `take`, which must stay
+    /// as it is: with a call in it the compiler no longer puts it into its callers, and a function of several values,
+    /// which it returns by a pointer to its caller's stack, the verifier refuses; told to put it there, it takes more
+    /// stack than Linux 6.1 has.
     #[must_use]
     pub fn of<I: Family>(
         entry: &FlowEntry<I>,
@@ -217,7 +219,8 @@ pub(crate) fn standing<I: Family, T: TablesOf<I>>(
     copy(tables, FlowTable::Embryos, key, found).then_some(FlowTable::Embryos)
 }
 
-/// Copies the entry of a key in one of the tables. Apart, so that a copy of the key is on the stack no longer than needed.
+/// Copies the entry of a key in one of the tables. Apart, so that a copy of the key is on the stack no longer than
+/// needed.
 #[inline(never)]
 pub(crate) fn copy<I: Family, T: TablesOf<I>>(
     tables: &T,

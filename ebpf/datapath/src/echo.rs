@@ -32,8 +32,8 @@ pub(crate) fn write_answer6(frame: &mut impl Frame, guest: Mac) -> Option<()> {
     readdress(frame, guest, Mac::ROUTER)
 }
 
-/// A checksum after one word of what it is over has changed (RFC 1624). Never zero: of the two zeros of one's complement
-/// the other is right whatever the words are, zero isn't if all of them are.
+/// A checksum after one word of what it is over has changed (RFC 1624). Never zero: of the two zeros of one's
+/// complement the other is right whatever the words are, zero isn't if all of them are.
 #[inline(always)]
 const fn adjusted(checksum: [u8; 2], old: u16, new: u16) -> [u8; 2] {
     let sum = !u16::from_be_bytes(checksum) as u32 + !old as u32 + new as u32;

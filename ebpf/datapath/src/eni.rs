@@ -1,4 +1,5 @@
-//! ENIs: leaving from one, arriving at one, and who has an address (semantics 3.2, 4.2 steps 0 to 2, 4.3 steps 1 and 2).
+//! ENIs: leaving from one, arriving at one, and who has an address (semantics 3.2, 4.2 steps 0 to 2, 4.3 steps 1 and
+//! 2).
 
 use crate::family::Family;
 use crate::stages::Stages;

@@ -30,14 +30,15 @@ pub trait Family: Ip {
     /// The largest MSS that fits a component on the path (semantics 23).
     const COMPONENT_MSS: u16;
 
-    /// A quick look at a frame that came in by a device: whether it is the kind that established connections consist of.
+    /// A quick look at a frame that came in by a device: whether it is the kind that established connections consist
+    /// of.
     ///
-    /// TCP and UDP without options, whole, with nothing wrong: what `parse` would say of the same frame, in a fraction of
-    /// its instructions, since whole words are loaded at fixed places and everything else is left to `parse`.
+    /// TCP and UDP without options, whole, with nothing wrong: what `parse` would say of the same frame, in a fraction
+    /// of its instructions, since whole words are loaded at fixed places and everything else is left to `parse`.
     fn glance(frame: &impl Frame, device: Device) -> Option<Glance<Self>>;
 
-    /// The same for the filter in front of an uplink: what may be the first packet of a flow, and nothing that `parse` would
-    /// refuse.
+    /// The same for the filter in front of an uplink: what may be the first packet of a flow, and nothing that `parse`
+    /// would refuse.
     fn knock(frame: &impl Frame) -> Option<Knock<Self>>;
 
     /// Reads the IP header, and how long the packet is behind it.

@@ -2,8 +2,8 @@
 //!
 //! It knows no flows and writes none. So it lets pass whatever could be a part of one: of TCP all that doesn't open a
 //! connection; of UDP and ICMP all that is for somebody, since it may be an answer; every fragment, every ICMP error,
-//! options, extension headers, tags; and what doesn't make sense, which is the host's. What it takes for an opening may be
-//! of a connection that the other side has opened as well, at the same time and between the same ports: that is the
+//! options, extension headers, tags; and what doesn't make sense, which is the host's. What it takes for an opening may
+//! be of a connection that the other side has opened as well, at the same time and between the same ports: that is the
 //! one thing it drops that the walk would not.
 
 use crate::{Family, Frame, Tables};

@@ -133,8 +133,8 @@ fn is_silent<I: Family>(scratch: &Scratch<I>) -> bool {
     delivery.flags & action_flag::SILENT != 0 && scratch.there.packet.size > delivery.detail
 }
 
-/// Whether the packet fits its path, or may be fragmented. To a guest such a one is delivered whole; what leaves by an uplink
-/// goes by way of the cutter ([`crate::uplink::to_cutter`]).
+/// Whether the packet fits its path, or may be fragmented. To a guest such a one is delivered whole; what leaves by an
+/// uplink goes by way of the cutter ([`crate::uplink::to_cutter`]).
 #[inline(always)]
 fn fits<I: Family>(scratch: &Scratch<I>) -> bool {
     let packet = &scratch.there.packet;
@@ -204,8 +204,9 @@ pub fn resume<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I>) -> 
     u32::from(DropReason::NONE.0)
 }
 
-/// Whether the components on the path let a packet of the connection pass as it is: a NAT gateway no fragment but UDP's, to
-/// the other family none at all, a Gateway Load Balancer none either, and a hop nothing whose TTL has run out.
+/// Whether the components on the path let a packet of the connection pass as it is: a NAT gateway no fragment but
+/// UDP's, to the other family none at all, a Gateway Load Balancer none either, and a hop nothing whose TTL has run
+/// out.
 #[inline(always)]
 fn carries<I: Family>(entry: &FlowEntry<I>, packet: &Packet<I>) -> bool {
     let delivery = &entry.action.delivery;

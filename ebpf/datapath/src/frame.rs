@@ -26,13 +26,13 @@ pub trait Frame {
     /// Makes the frame shorter or longer at its end, with zeros.
     fn resize(&mut self, len: u32) -> Option<()>;
 
-    /// Makes room for the header of an IP packet of the other version, in the place of this one's, and moves what stands
-    /// before. What the frame says of its version is up to the caller.
+    /// Makes room for the header of an IP packet of the other version, in the place of this one's, and moves what
+    /// stands before. What the frame says of its version is up to the caller.
     fn change_version(&mut self, version: u8) -> Option<()>;
 
-    /// Makes room behind the Ethernet header for the headers of a packet of UDP over IPv4, of so many bytes, whose content the
-    /// rest becomes. What is to be in them, and the Ethernet header, is up to the caller. Nothing, if it is a frame that is
-    /// only looked at.
+    /// Makes room behind the Ethernet header for the headers of a packet of UDP over IPv4, of so many bytes, whose
+    /// content the rest becomes. What is to be in them, and the Ethernet header, is up to the caller. Nothing, if it is
+    /// a frame that is only looked at.
     fn enclose(&mut self, _len: u32) -> Option<()> {
         None
     }
@@ -57,8 +57,8 @@ pub trait Frame {
     /// learns nothing if the start is variable (`find_good_pkt_pointers` in kernel/bpf/verifier.c).
     fn load<const N: usize>(&self, offset: u32) -> Option<[u8; N]>;
 
-    /// The first `N` times eight bytes as numbers, or nothing if the frame (its part that can be loaded) is shorter. One
-    /// comparison for all of them, and whole words: this is what the fast path reads.
+    /// The first `N` times eight bytes as numbers, or nothing if the frame (its part that can be loaded) is shorter.
+    /// One comparison for all of them, and whole words: this is what the fast path reads.
     fn head<const N: usize>(&self) -> Option<[u64; N]>;
 
     /// `N` times four bytes at `offset`, as they stand in a little-endian machine's words.
@@ -69,8 +69,8 @@ pub trait Frame {
 
     /// Adds the difference between old and new words ([`crate::checksum`]) to a TCP, UDP or ICMP checksum at `offset`.
     ///
-    /// The kernel may have left a checksum to be finished by the device; then it holds the pseudo header's sum alone, and
-    /// only what changes of that, `is_pseudo`, may be added. A checksum of zero that `is_optional` stays.
+    /// The kernel may have left a checksum to be finished by the device; then it holds the pseudo header's sum alone,
+    /// and only what changes of that, `is_pseudo`, may be added. A checksum of zero that `is_optional` stays.
     fn adjust_checksum(&mut self, offset: u32, difference: u32, is_pseudo: bool, is_optional: bool) -> Option<()>;
 
     /// Writes the bytes at `offset`, or nothing at all if the frame ends before.

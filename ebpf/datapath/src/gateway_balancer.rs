@@ -1,12 +1,12 @@
 //! Gateway Load Balancers and their endpoints (semantics 16).
 //!
-//! A route leads a packet to an endpoint. There its flow ends: it becomes the content of another packet, from the node behind
-//! the endpoint to an appliance ([`crate::geneve`]), which has a flow of its own as any packet of UDP has. When the appliance
-//! gives it back, it is sent on by the endpoint, as by an ENI of the endpoint's subnet, and that is a flow again. So a
-//! connection that passes an appliance is two: one on either side of it.
+//! A route leads a packet to an endpoint. There its flow ends: it becomes the content of another packet, from the node
+//! behind the endpoint to an appliance ([`crate::geneve`]), which has a flow of its own as any packet of UDP has. When
+//! the appliance gives it back, it is sent on by the endpoint, as by an ENI of the endpoint's subnet, and that is a
+//! flow again. So a connection that passes an appliance is two: one on either side of it.
 //!
-//! Which appliance a flow has stands in its entries. For either direction the same one is chosen, and where only one side of
-//! the appliance knows the flow, whoever gave the packet back is whom the answers go to.
+//! Which appliance a flow has stands in its entries. For either direction the same one is chosen, and where only one
+//! side of the appliance knows the flow, whoever gave the packet back is whom the answers go to.
 
 use crate::checksum::add;
 use crate::family::Family;
@@ -39,8 +39,8 @@ pub(crate) const fn is_passed(flags: u16) -> bool {
     flags & (eni_flag::INSPECTION | eni_flag::GATEWAY_BALANCER) != 0
 }
 
-/// A packet has arrived at an endpoint, or what an appliance gives back at the node. Here its flow ends. What an appliance
-/// answers the agent goes on instead.
+/// A packet has arrived at an endpoint, or what an appliance gives back at the node. Here its flow ends. What an
+/// appliance answers the agent goes on instead.
 pub fn come_in<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<(), DropReason> {
     if walk.far.flags & eni_flag::INSPECTION != 0 {
         inspect(stages, walk)?;
@@ -132,8 +132,8 @@ fn pass<I: Family>(walk: &mut Walk<I>, listener: &ListenerEntry) {
     walk.narrow(MTU);
 }
 
-/// What a packet must not be, by the kind of its delivery: to appliances go whole packets alone, and what they send themselves
-/// has no options in front of its GENEVE.
+/// What a packet must not be, by the kind of its delivery: to appliances go whole packets alone, and what they send
+/// themselves has no options in front of its GENEVE.
 #[inline(always)]
 pub(crate) const fn barred(delivery: u8) -> u8 {
     match delivery {
@@ -151,8 +151,8 @@ fn is_given_back<I: Family>(walk: &Walk<I>) -> bool {
     I::VERSION == 4 && is_plain && packet.protocol == protocol::UDP && packet.dst_port == geneve::PORT
 }
 
-/// What else comes to a node is what appliances answer the agent, which asks over IPv4 whether they are well. For IPv6 up to
-/// Linux 6.2 there would be no stack left.
+/// What else comes to a node is what appliances answer the agent, which asks over IPv4 whether they are well. For IPv6
+/// up to Linux 6.2 there would be no stack left.
 #[inline(always)]
 fn answer<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<(), DropReason> {
     if I::VERSION == 6 {
@@ -167,7 +167,8 @@ fn answer<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<(),
     }
 }
 
-/// From the endpoint that a packet has come back to, or from the node that sends one to an appliance; the walk has the ENI.
+/// From the endpoint that a packet has come back to, or from the node that sends one to an appliance; the walk has the
+/// ENI.
 #[inline(always)]
 pub(crate) fn send<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<(), DropReason> {
     let device = walk.near_device;
@@ -255,8 +256,8 @@ fn listener<I: Family, S: Stages<I>>(stages: &S, walk: &Walk<I>, node: Device) -
     stages.listener(&key).ok_or(DropReason::GENEVE_NO_TARGET)
 }
 
-/// A number that is the same for both directions of a flow, and can't be told without the secret. What counts of the flow is
-/// for the flags of a listener to say.
+/// A number that is the same for both directions of a flow, and can't be told without the secret. What counts of the
+/// flow is for the flags of a listener to say.
 #[inline(always)]
 fn sides<I: Family>(secret: u64, key: &FlowKey<I>, flags: u16) -> u64 {
     let with_ports = flags & (listener_flag::WITHOUT_PORTS | listener_flag::ADDRESSES_ALONE) == 0;
@@ -275,8 +276,8 @@ fn sides<I: Family>(secret: u64, key: &FlowKey<I>, flags: u16) -> u64 {
     secret.rotate_left(23) ^ u64::from(both) ^ protocol << 40
 }
 
-/// By which what an appliance gives back is known to be of a flow of an endpoint, which the key names, and to have been sent
-/// to that appliance. It is checked without a table of what was sent.
+/// By which what an appliance gives back is known to be of a flow of an endpoint, which the key names, and to have been
+/// sent to that appliance. It is checked without a table of what was sent.
 #[inline(always)]
 fn cookie<I: Family>(secret: u64, key: &FlowKey<I>, appliance: Ip4) -> u32 {
     let flow = mixed(sides(secret, key, 0) ^ u64::from(key.device().0) << 33);

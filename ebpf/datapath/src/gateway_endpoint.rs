@@ -1,9 +1,10 @@
 //! Gateway endpoints (semantics 15).
 //!
-//! A packet goes out by an uplink as it is: its source stays the client's private address, its destination the service's
-//! public one. The answer then comes in for a private address, which may be one in several VPCs. So whoever sends first
-//! takes the answers by a row that can be inserted once, as a NAT gateway takes a port; nobody in another VPC gets out with
-//! the same address and port to the same service while that lives, and nothing comes in that no row speaks of.
+//! A packet goes out by an uplink as it is: its source stays the client's private address, its destination the
+//! service's public one. The answer then comes in for a private address, which may be one in several VPCs. So whoever
+//! sends first takes the answers by a row that can be inserted once, as a NAT gateway takes a port; nobody in another
+//! VPC gets out with the same address and port to the same service while that lives, and nothing comes in that no row
+//! speaks of.
 
 use crate::eni;
 use crate::family::Family;

@@ -1,13 +1,13 @@
-//! GENEVE as Gateway Load Balancers speak it with their appliances (semantics 16.2, RFC 8926): an IP packet with no Ethernet
-//! header of its own is the content of a packet between the node and an appliance, behind three options.
+//! GENEVE as Gateway Load Balancers speak it with their appliances (semantics 16.2, RFC 8926): an IP packet with no
+//! Ethernet header of its own is the content of a packet between the node and an appliance, behind three options.
 //!
-//! Every such packet goes by way of the finisher: a kernel that does nothing but forward, to which a device leads that can
-//! neither segment nor calculate checksums. So what guests have left to their devices is done before an appliance sees it,
-//! and before what an appliance has sent is opened; a program can do neither.
+//! Every such packet goes by way of the finisher: a kernel that does nothing but forward, to which a device leads that
+//! can neither segment nor calculate checksums. So what guests have left to their devices is done before an appliance
+//! sees it, and before what an appliance has sent is opened; a program can do neither.
 //!
-//! On the way a packet says whose it is: one to an appliance by the network identifier, which Gateway Load Balancers leave at
-//! zero; one from an appliance by its ports, which nobody needs any more. Not by anything behind them: of one that the finisher
-//! makes several of, the others are what the appliance has written there.
+//! On the way a packet says whose it is: one to an appliance by the network identifier, which Gateway Load Balancers
+//! leave at zero; one from an appliance by its ports, which nobody needs any more. Not by anything behind them: of one
+//! that the finisher makes several of, the others are what the appliance has written there.
 
 use crate::checksum::{adjusted, difference, fold, halves, sum};
 use crate::rewrite::readdress;
@@ -118,8 +118,8 @@ pub(crate) fn give_back(frame: &mut impl Frame, node: Device) -> Option<()> {
     readdress(frame, Mac::FINISHER, Mac::ROUTER)
 }
 
-/// A device's number in the word with the network identifier, or in the one with the ports: the second of them is then none
-/// that GENEVE goes to.
+/// A device's number in the word with the network identifier, or in the one with the ports: the second of them is then
+/// none that GENEVE goes to.
 #[inline(always)]
 const fn number(device: Device) -> u32 {
     (device.0 << 8).swap_bytes()

@@ -1,7 +1,7 @@
 //! Internet gateways, egress-only ones, and public addresses (semantics 9).
 //!
-//! One-to-one and without state: an address becomes its public one on the way out and the private one on the way in. What
-//! goes out to a public address of this host comes in again at once.
+//! One-to-one and without state: an address becomes its public one on the way out and the private one on the way in.
+//! What goes out to a public address of this host comes in again at once.
 
 use crate::conntrack::{self, Pulse};
 use crate::eni;

@@ -304,8 +304,8 @@ fn follow_extensions(
         if next == extension::FRAGMENT {
             let [following, _, o0, o1, i0, i1, i2, i3] =
                 frame.load::<8>(ETHERNET_LEN + len).ok_or(DropReason::TRUNCATED)?;
-            // Part of the packet that was taken apart: whose ports these are, only that part would say, and the other fragments
-            // don't have it.
+            // Part of the packet that was taken apart: whose ports these are, only that part would say, and the other
+            // fragments don't have it.
             if extension::is_one(following) {
                 return Err(DropReason::EXTENSION_HEADERS);
             }

@@ -9,8 +9,8 @@
 //! as new ones come ([`reclaim`]).
 //!
 //! [`fast`] and [`judge()`] give the verdict and change nothing; [`commit()`] writes down what the tables must learn;
-//! [`rewrite`] carries the verdict out on the frame. Everything is generic over the address [`Family`], over [`Frame`], the
-//! tables ([`TablesOf`]) and [`Stages`], and runs in the kernel and on the host.
+//! [`rewrite`] carries the verdict out on the frame. Everything is generic over the address [`Family`], over [`Frame`],
+//! the tables ([`TablesOf`]) and [`Stages`], and runs in the kernel and on the host.
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -72,8 +72,8 @@ pub fn fast<I: Family, S: Stages<I>>(stages: &S, frame: &S::Frame, device: Devic
     flow::hit(stages, frame, &I::glance(frame, device)?)
 }
 
-/// Writes down what the tables must learn of the packet that was judged last, and gives the verdict as it stands then: a
-/// connection that must be tracked and finds no room is dropped after all.
+/// Writes down what the tables must learn of the packet that was judged last, and gives the verdict as it stands then:
+/// a connection that must be tracked and finds no room is dropped after all.
 #[inline(always)]
 pub fn commit<I: Family, S: Stages<I>>(stages: &S) -> Verdict {
     let verdict = stages.with_scratch(|scratch| {

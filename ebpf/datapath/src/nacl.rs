@@ -77,8 +77,8 @@ fn outside<I>(rule: &NaclRule<I>, selector: u16) -> u64 {
     (selector.wrapping_sub(from) | to.wrapping_sub(selector)) >> 63
 }
 
-/// What a rule says of a packet it speaks of, or may: nobody knows the ports of a fragment whose first one wasn't seen. If
-/// the rule asks for them the packet can't be let through, whatever it says of them (semantics 7.7).
+/// What a rule says of a packet it speaks of, or may: nobody knows the ports of a fragment whose first one wasn't seen.
+/// If the rule asks for them the packet can't be let through, whatever it says of them (semantics 7.7).
 #[inline(always)]
 fn decide<I>(rule: &NaclRule<I>, absent: bool, denied: DropReason) -> Result<(), DropReason> {
     if absent && (rule.from != 0 || rule.to != u16::MAX) {

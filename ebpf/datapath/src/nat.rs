@@ -2,8 +2,8 @@
 //!
 //! What comes from inside gets an address of the gateway and a port of that address, and goes on from the gateway's
 //! subnet. The pair is taken by a row that can be inserted once, so two connections never share one; the row says whose
-//! it is, and finds the client again by whatever way an answer comes. It lives as long as the flow entries of its connection
-//! say: nothing else sees every packet.
+//! it is, and finds the client again by whatever way an answer comes. It lives as long as the flow entries of its
+//! connection say: nothing else sees every packet.
 
 mod mapping;
 mod port;
@@ -98,8 +98,8 @@ fn carry<I: Family>(walk: &mut Walk<I>, nat: Device) {
     walk.component = IDLE;
 }
 
-/// From the ENI of a component, where the packet was another one: of the other family, at a NAT gateway's, where an answer in
-/// IPv6 finds its client as any other does; or one with another around it.
+/// From the ENI of a component, where the packet was another one: of the other family, at a NAT gateway's, where an
+/// answer in IPv6 finds its client as any other does; or one with another around it.
 pub fn send<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<(), DropReason> {
     let nat = walk.near_device;
     eni::load_near(stages, walk)?;
@@ -299,8 +299,8 @@ pub(crate) fn is_mapped<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>,
     stages.binding(key, &mut walk.mapping) && stages.is_live(walk)
 }
 
-/// Whether the packet opens a connection where that of the mapping in the walk is closing. It gets a port of its own: the
-/// mapping says whose it is, and goes with that one.
+/// Whether the packet opens a connection where that of the mapping in the walk is closing. It gets a port of its own:
+/// the mapping says whose it is, and goes with that one.
 #[inline(always)]
 pub(crate) fn is_succeeded<I: Family>(walk: &Walk<I>) -> bool {
     let is_closing = tcp_seen::is_closing(tcp_seen::by_component(walk.found.tcp));

@@ -2,8 +2,8 @@
 //!
 //! To a NAT gateway an IPv6 packet is like any other: it gets an address and a port of the gateway, which are IPv4 ones
 //! written as IPv6 (RFC 6052), and there its flow ends. Here its frame becomes one of IPv4 (RFC 7915), which that ENI
-//! sends. Answers come the same way back. So each family has a flow of its own, the fast path has both, and neither family
-//! has a table with an address of the other.
+//! sends. Answers come the same way back. So each family has a flow of its own, the fast path has both, and neither
+//! family has a table with an address of the other.
 
 mod error;
 
@@ -142,8 +142,8 @@ impl Header {
         })
     }
 
-    /// RFC 7915 section 5.1. No identification: the packet says that it isn't to be fragmented (RFC 6864). What an error
-    /// quotes may say that it is longer than a packet of IPv4 can be; nobody reads that.
+    /// RFC 7915 section 5.1. No identification: the packet says that it isn't to be fragmented (RFC 6864). What an
+    /// error quotes may say that it is longer than a packet of IPv4 can be; nobody reads that.
     #[inline(always)]
     const fn words4(self, src: u32, dst: u32) -> [u32; 5] {
         let total_len = self.payload_len.wrapping_add(HEADER4 as u16);

@@ -1,8 +1,9 @@
 //! Neighbour discovery: solicitations are answered by the datapath, never by the one asked for (semantics 3.1).
 //!
-//! As with ARP: for an ENI of the subnet the answer is its real MAC, for the router's addresses the router's; a guest that
-//! asks for its own address gets no answer, so that duplicate address detection (RFC 4862) finds none. A router solicitation is answered with who the router is. Advertisements, redirects and whatever else a
-//! guest has to say about neighbours change nothing.
+//! As with ARP: for an ENI of the subnet the answer is its real MAC, for the router's addresses the router's; a guest
+//! that asks for its own address gets no answer, so that duplicate address detection (RFC 4862) finds none. A router
+//! solicitation is answered with who the router is. Advertisements, redirects and whatever else a guest has to say
+//! about neighbours change nothing.
 
 use crate::eni::{self, owner};
 use crate::packet::Packet;

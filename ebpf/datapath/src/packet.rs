@@ -48,8 +48,8 @@ pub mod packet_flag {
     pub const QUOTES: u8 = 32;
     /// It can't be fragmented on its way. No IPv6 packet can.
     pub const DONT_FRAGMENT: u8 = 64;
-    /// Judged by itself each time, without a flow entry. Semantics 7.6: an error is no part of the flow it speaks of; 7.7:
-    /// nobody knows whose a fragment is whose first one wasn't seen.
+    /// Judged by itself each time, without a flow entry. Semantics 7.6: an error is no part of the flow it speaks of;
+    /// 7.7: nobody knows whose a fragment is whose first one wasn't seen.
     pub const UNCACHED: u8 = LATER_FRAGMENT | ICMP_ERROR;
 }
 

@@ -15,8 +15,8 @@ const ETHERNET_LEN: u32 = 14;
 const TCP_MIN_LEN: u32 = 20;
 /// UDP's header, and what of ICMP's is looked at.
 const SHORT_HEADER_LEN: u32 = 8;
-/// Ethernet, the longest IP header with what belongs to it, an ICMP header, an IP header that it quotes, the beginning of
-/// what follows that.
+/// Ethernet, the longest IP header with what belongs to it, an ICMP header, an IP header that it quotes, the beginning
+/// of what follows that.
 pub(crate) const HEADERS_LEN: u32 = ETHERNET_LEN + 160 + SHORT_HEADER_LEN + 40 + SHORT_HEADER_LEN;
 /// The largest packet inside a VPC (semantics 23).
 pub(crate) const MTU: u32 = 9001;
@@ -87,8 +87,8 @@ pub(crate) fn fits(frame: &impl Frame, headers_len: u32, mtu: u32) -> bool {
     segment_len != 0 && headers_len + segment_len <= mtu
 }
 
-/// The length of the transport header if it is one that established flows consist of: TCP that changes no state, or UDP, of
-/// sound length. Of an IP header of known length and the whole packet's.
+/// The length of the transport header if it is one that established flows consist of: TCP that changes no state, or
+/// UDP, of sound length. Of an IP header of known length and the whole packet's.
 #[inline(always)]
 pub(crate) fn is_usual(
     frame: &impl Frame,
@@ -112,8 +112,8 @@ pub(crate) fn is_usual(
     is_usual.then_some(transport_len)
 }
 
-/// Whether a packet that may be the first of its flow opens a TCP connection; nothing of any other packet. Given the first
-/// eight bytes of the transport header, and the four that begin with TCP's data offset.
+/// Whether a packet that may be the first of its flow opens a TCP connection; nothing of any other packet. Given the
+/// first eight bytes of the transport header, and the four that begin with TCP's data offset.
 #[inline(always)]
 pub(crate) fn knocks<I: Family>(
     protocol: u8,

@@ -1,7 +1,7 @@
 //! VPC peering (semantics 11).
 //!
-//! A packet goes over only to an address of the peer, and there straight to the ENI that has it: no table of the peer is
-//! asked, so peering isn't transitive and leads to no gateway.
+//! A packet goes over only to an address of the peer, and there straight to the ENI that has it: no table of the peer
+//! is asked, so peering isn't transitive and leads to no gateway.
 
 use crate::TablesOf;
 use crate::eni;

@@ -188,8 +188,8 @@ fn look<I: Family, T: TablesOf<I>>(tables: &T, key: &FlowKey<I>, stamp: u32, twi
     tables.look_up(FlowTable::Main, *key, take).unwrap_or(Half::None)
 }
 
-/// Moves an entry from live to dead, and says whether this core did it. Another connection's isn't touched: two may share
-/// a key, and one of them is then in the other's place (see [`crate::commit::displace`]).
+/// Moves an entry from live to dead, and says whether this core did it. Another connection's isn't touched: two may
+/// share a key, and one of them is then in the other's place (see [`crate::commit::displace`]).
 ///
 /// Between finding the element and moving its state it may have become another entry. Then the move is taken back: that
 /// entry was live, and nobody else can have claimed it while it was dead.

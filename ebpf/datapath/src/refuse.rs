@@ -1,5 +1,5 @@
-//! Telling a sender that its packet was dropped: ICMP errors (semantics 23, 10.2), and the reset by which a NAT gateway or a
-//! load balancer ends a connection that it has forgotten (semantics 10.5, 13.6).
+//! Telling a sender that its packet was dropped: ICMP errors (semantics 23, 10.2), and the reset by which a NAT gateway
+//! or a load balancer ends a connection that it has forgotten (semantics 10.5, 13.6).
 //!
 //! An answer is written over the packet it is about, which goes back to its sender.
 
@@ -33,8 +33,8 @@ pub fn refuse<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I>) -> 
     let reason = DropReason(scratch.refused as u16);
     let packet = &scratch.there.packet;
     let is_later_fragment = packet.has(packet_flag::FRAGMENT) && scratch.first_fragment == 0;
-    // Errors about errors and about fragments without a header nobody sends (RFC 1122 section 3.2.2); and behind options
-    // the quote isn't where it is looked for.
+    // Errors about errors and about fragments without a header nobody sends (RFC 1122 section 3.2.2); and behind
+    // options the quote isn't where it is looked for.
     if is_later_fragment || packet.has(packet_flag::ICMP_ERROR | packet_flag::OPTIONS) {
         return rewrite::NONE;
     }

@@ -8,8 +8,8 @@ use crate::verdict::{Hit, Verdict, rewrite};
 use groundplane_abi::flow::{FlowEntry, action_flag, kind};
 use groundplane_abi::{DropReason, Mac};
 
-/// Rewrites an established frame. False if it can't be, or the entry has become another one's; then it is as it was, but
-/// for what a frame has that ends in its middle.
+/// Rewrites an established frame. False if it can't be, or the entry has become another one's; then it is as it was,
+/// but for what a frame has that ends in its middle.
 #[inline(always)]
 pub fn established<I: Family, S: Stages<I>>(stages: &S, frame: &mut S::Frame, hit: &Hit<I, S::FlowRef>) -> bool {
     let verdict = &hit.verdict;
@@ -63,8 +63,8 @@ pub fn apply<I: Family, S: Stages<I>>(stages: &S, frame: &mut S::Frame, verdict:
     address(frame, verdict).ok_or(DropReason::TRUNCATED)
 }
 
-/// Gives the frame the MACs it leaves with. A routed frame comes from the router. Its TTL stays: the implicit router is no
-/// hop (semantics 3.1).
+/// Gives the frame the MACs it leaves with. A routed frame comes from the router. Its TTL stays: the implicit router is
+/// no hop (semantics 3.1).
 #[inline(always)]
 fn address(frame: &mut impl Frame, verdict: &Verdict) -> Option<()> {
     if verdict.rewrite == rewrite::NONE || verdict.kind == kind::UPLINK {

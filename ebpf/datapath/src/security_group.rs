@@ -177,8 +177,8 @@ pub(crate) fn ask<I: Family>(question: &mut Question<I>, packet: &Packet<I>, gro
     question.selector = packet.selector();
 }
 
-/// Whether an ICMP error that no rule admits passes an ENI all the same: if the connection it speaks of is automatically
-/// tracked there, or not tracked at all (semantics 7.6).
+/// Whether an ICMP error that no rule admits passes an ENI all the same: if the connection it speaks of is
+/// automatically tracked there, or not tracked at all (semantics 7.6).
 ///
 /// The walk's own key is that of a packet of that connection as it leaves the ENI. What isn't tracked is told by the
 /// rules, not by an entry: an entry of an untracked flow is a cache, which may be gone.
@@ -284,8 +284,9 @@ fn bits<T: Tables>(tables: &T, rules: Option<T::RulesRef>, word: u32) -> u64 {
     }
 }
 
-/// The place of the lowest bit that is set: how many bits are below it. Counted in parallel, since BPF has no instruction
-/// for it, the compiler's own way is a table in memory, and each branch would double what the verifier looks at.
+/// The place of the lowest bit that is set: how many bits are below it. Counted in parallel, since BPF has no
+/// instruction for it, the compiler's own way is a table in memory, and each branch would double what the verifier
+/// looks at.
 #[inline(always)]
 const fn first_bit(bits: u64) -> u32 {
     let below = (bits & bits.wrapping_neg()).wrapping_sub(1);

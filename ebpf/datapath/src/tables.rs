@@ -96,8 +96,8 @@ pub trait Tables {
 
     /// How many connections an ENI has on an account.
     fn charged(&self, device: Device, account: Account) -> u64;
-    /// Adds a connection to an ENI's account, unless that makes more than `most`, and says whether it did. Two cores that
-    /// take the last place at once may both be refused.
+    /// Adds a connection to an ENI's account, unless that makes more than `most`, and says whether it did. Two cores
+    /// that take the last place at once may both be refused.
     fn charge(&self, device: Device, account: Account, most: u32) -> bool;
     fn discharge(&self, device: Device, account: Account);
     /// Takes one out of the bucket of first packets: moves its count up to `low` if it is below, and on by one if it is
@@ -121,8 +121,8 @@ pub trait TablesOf<I: Ip>: Tables {
     /// A NACL in place.
     type NaclRef: Copy;
 
-    /// Who has an address: its own, or one in a prefix delegated to it. Of one in the VPC's blocks that nobody has, a row
-    /// without a device.
+    /// Who has an address: its own, or one in a prefix delegated to it. Of one in the VPC's blocks that nobody has, a
+    /// row without a device.
     fn address(&self, key: &AddressKey<I>) -> Option<AddressEntry<I>>;
     /// Whom a public address leads to.
     fn public(&self, key: &PublicKey<I>) -> Option<PublicEntry<I>>;
@@ -156,8 +156,8 @@ pub trait TablesOf<I: Ip>: Tables {
     fn look_up<R>(&self, table: FlowTable, key: FlowKey<I>, take: impl FnOnce(&FlowEntry<I>) -> R) -> Option<R> {
         self.read(self.find(table, &key)?, &key, take)
     }
-    /// The whole entry into a given place, for those who need all of it: it is too large for the kernel's stack. False leaves
-    /// something there that must not be used.
+    /// The whole entry into a given place, for those who need all of it: it is too large for the kernel's stack. False
+    /// leaves something there that must not be used.
     fn read_into(&self, flow: Self::FlowRef, key: &FlowKey<I>, entry: &mut FlowEntry<I>) -> bool;
 
     /// Counts a packet in its entry and notes the time.

@@ -301,8 +301,8 @@ pub fn clamp<I: Family>(frame: &mut impl Frame, packet: &Packet<I>) -> Result<()
     Ok(())
 }
 
-/// Lowers the two bytes at an offset of a TCP header. At an odd place they are halves of two words, which swaps them in the
-/// sum.
+/// Lowers the two bytes at an offset of a TCP header. At an odd place they are halves of two words, which swaps them in
+/// the sum.
 #[inline(always)]
 fn lower(frame: &mut impl Frame, transport: u32, at: u32, old: [u8; 2], most: u16) -> Option<()> {
     if u16::from_be_bytes(old) <= most {

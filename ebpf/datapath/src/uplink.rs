@@ -24,8 +24,8 @@ const DUMMY: Ip4 = Ip4([192, 0, 0, 8]);
 /// The slot of no uplink.
 const NONE: u32 = UPLINK_SLOTS;
 
-/// The uplink that a packet leaves by: the only one there is, or, where destinations say so, that in a slot, which is asked
-/// for only then. Of none the device is none.
+/// The uplink that a packet leaves by: the only one there is, or, where destinations say so, that in a slot, which is
+/// asked for only then. Of none the device is none.
 #[inline(always)]
 pub fn leading<T: Tables>(tables: &T, slot: impl FnOnce() -> u32) -> UplinkEntry {
     let first = tables.uplink(0);
@@ -69,9 +69,9 @@ fn slot_on<T: Tables>(tables: &T, device: Device) -> u32 {
     slot
 }
 
-/// Why a frame that comes out of the cutter doesn't leave. It was judged before it went in; but what the kernel there says
-/// itself, such as that options are malformed, is no packet of anybody's. Since it has no address, that comes from none, or
-/// from the one that Linux takes then.
+/// Why a frame that comes out of the cutter doesn't leave. It was judged before it went in; but what the kernel there
+/// says itself, such as that options are malformed, is no packet of anybody's. Since it has no address, that comes from
+/// none, or from the one that Linux takes then.
 #[inline(always)]
 pub fn check_cut(frame: &impl Frame) -> Result<(), DropReason> {
     if frame.load::<2>(ETHERTYPE) != Some(Ip4::ETHERTYPE.to_be_bytes()) {
@@ -84,11 +84,12 @@ pub fn check_cut(frame: &impl Frame) -> Result<(), DropReason> {
     Ok(())
 }
 
-/// Makes a frame of IPv4 that is larger than an uplink takes one for the cutter: a kernel that does nothing but forward, and
-/// so makes fragments, and finishes the checksum that a guest has left to its device, which a program can't.
+/// Makes a frame of IPv4 that is larger than an uplink takes one for the cutter: a kernel that does nothing but
+/// forward, and so makes fragments, and finishes the checksum that a guest has left to its device, which a program
+/// can't.
 ///
-/// It takes one off the TTL as every router does, and is no hop; so here it gets one more. 255 is the most there is: with
-/// that a packet comes out of the cutter with 254.
+/// It takes one off the TTL as every router does, and is no hop; so here it gets one more. 255 is the most there is:
+/// with that a packet comes out of the cutter with 254.
 #[inline(always)]
 pub fn to_cutter(frame: &mut impl Frame) -> Option<()> {
     let [word] = frame.words::<1>(TTL4)?;

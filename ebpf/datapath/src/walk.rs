@@ -2,8 +2,8 @@
 //!
 //! The stages and their order are the specification's, verbatim: the platform's own services, source check, groups of
 //! the sender, same subnet, NACL out, route, target, destination check, NACL in, groups of the receiver. A component
-//! that sends a packet on from an ENI of its own makes the walk one hop longer; eight are the limit. On the way addresses
-//! and ports may become other ones: the packet of the walk is always as it is at the place.
+//! that sends a packet on from an ENI of its own makes the walk one hop longer; eight are the limit. On the way
+//! addresses and ports may become other ones: the packet of the walk is always as it is at the place.
 
 use crate::family::Family;
 use crate::packet::{Packet, packet_flag};
@@ -108,7 +108,8 @@ pub struct Walk<I: Ip> {
     pub origin_gate: Gate,
     /// What the groups are being asked.
     pub question: Question<I>,
-    /// It goes back to a load balancer's node from a target that sees its clients: the component by which the node knows it.
+    /// It goes back to a load balancer's node from a target that sees its clients: the component by which the node
+    /// knows it.
     pub returned: Device,
     /// What it is to a load balancer that it has arrived at.
     pub passage: balancer::Passage,
@@ -118,8 +119,8 @@ pub struct Walk<I: Ip> {
     pub is_mirrored: u32,
     /// The key that the gate's own entry of the connection would have. Here and not on the stack, where it is large.
     pub own_key: FlowKey<I>,
-    /// Zeros, to be copied. Of zeros in its code the compiler makes a call of `memset`, a loop over bytes; where they are
-    /// set one by one, no more than eight bytes of them lie side by side.
+    /// Zeros, to be copied. Of zeros in its code the compiler makes a call of `memset`, a loop over bytes; where they
+    /// are set one by one, no more than eight bytes of them lie side by side.
     blank: Packet<I>,
     /// Room for the flow entry that is being looked at.
     pub found: FlowEntry<I>,

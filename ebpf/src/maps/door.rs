@@ -20,8 +20,8 @@ static FILTER_DROPS: PerCpuArray<Counter> = PerCpuArray::with_max_entries(FILTER
 impl Doors<Ip4> for Kernel {
     #[inline(always)]
     fn door<R>(&self, key: &DoorKey<Ip4>, ask: impl FnOnce(&DoorEntry) -> R) -> Option<R> {
-        // Not copied: rows don't change in place while packets can see them (see `row`), and a slot whose other bank's row
-        // is being written is another slot.
+        // Not copied: rows don't change in place while packets can see them (see `row`), and a slot whose other bank's
+        // row is being written is another slot.
         let slot = DOORS4.get(key.slot())?;
         (slot.key == *key).then(|| ask(&slot.entry))
     }

@@ -259,7 +259,8 @@ impl<I: Family + Maps> TablesOf<I> for Kernel {
 
     fn alias(&self, address: I) -> Option<AliasEntry<I>> {
         let alias = I::aliases().get_ptr(AliasKey { address })?;
-        // SAFETY: a pointer from the map is valid. Whoever gives an alias another meaning has waited until nobody uses it.
+        // SAFETY: a pointer from the map is valid. Whoever gives an alias another meaning has waited until nobody uses
+        // it.
         Some(unsafe { alias.read() })
     }
 
@@ -322,8 +323,8 @@ impl<I: Family + Maps> TablesOf<I> for Kernel {
 
     #[inline(always)]
     fn find(&self, table: FlowTable, key: &FlowKey<I>) -> Option<Self::FlowRef> {
-        // A copy: up to Linux 6.2 a map's key may lie on the stack or in a map, but not in a global function's argument,
-        // where the scratch is.
+        // A copy: up to Linux 6.2 a map's key may lie on the stack or in a map, but not in a global function's
+        // argument, where the scratch is.
         let key = *key;
         element(table, &key)
     }
@@ -462,8 +463,8 @@ impl<I: Family + Maps> TablesOf<I> for Kernel {
         let Some(found) = I::bindings().get_ptr_mut(key) else {
             return false;
         };
-        // SAFETY: as in `read`. Of several cores one moves the state. If the row has become another one's meanwhile, the
-        // move is taken back, as for a flow entry.
+        // SAFETY: as in `read`. Of several cores one moves the state. If the row has become another one's meanwhile,
+        // the move is taken back, as for a flow entry.
         let is_ours = unsafe {
             ptr::read_volatile(&raw const (*found).stamp) == stamp
                 && atomic::swap_u32(&raw mut (*found).state, state::LIVE, state::DEAD)
@@ -499,8 +500,8 @@ impl<I: Family + Maps> TablesOf<I> for Kernel {
         }
     }
 
-    /// A row that counts nothing goes. Who counts at that very moment isn't counted, which lets one mapping too many come
-    /// about.
+    /// A row that counts nothing goes. Who counts at that very moment isn't counted, which lets one mapping too many
+    /// come about.
     fn discharge_mapping(&self, key: &FlowKey<I>) {
         let key = *key;
         let Some(count) = I::binding_counts().get_ptr_mut(key) else {

@@ -1,5 +1,5 @@
-//! Arbitrary bytes as the documents of a configuration, divided by zeros: resources or problems, never a panic, and problems
-//! can always be printed.
+//! Arbitrary bytes as the documents of a configuration, divided by zeros: resources or problems, never a panic, and
+//! problems can always be printed.
 #![no_main]
 
 use groundplane::document::{Source, read};

@@ -1,6 +1,6 @@
-//! An appliance behind a Gateway Load Balancer, to try one out: it sends back what it gets, answers health checks, and says
-//! every second how much that was. `--drop` lets nothing through, `--change-cookie` sends everything back with another flow's
-//! cookie.
+//! An appliance behind a Gateway Load Balancer, to try one out: it sends back what it gets, answers health checks, and
+//! says every second how much that was. `--drop` lets nothing through, `--change-cookie` sends everything back with
+//! another flow's cookie.
 
 use anyhow::Result;
 use clap::Parser;

@@ -61,7 +61,8 @@ fn load_all(object: &[u8], pins: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Loads a program a few times and says how many milliseconds it took at best: the others tell what else the machine did.
+/// Loads a program a few times and says how many milliseconds it took at best: the others tell what else the machine
+/// did.
 fn load(name: &str, program: &mut Program) -> Result<u64> {
     const TIMES: usize = 5;
     let mut best = u128::MAX;

@@ -225,8 +225,8 @@ impl Flow {
         passed.any(|eni| rules::is_lopsided(topology, eni, protocol, self.is_ipv6()))
     }
 
-    /// Lets the flow end before the silence in it adds up to `time`. It has ended if it has begun to close: who has seen
-    /// which of the two FINs is another thing that ENIs may no longer agree about.
+    /// Lets the flow end before the silence in it adds up to `time`. It has ended if it has begun to close: who has
+    /// seen which of the two FINs is another thing that ENIs may no longer agree about.
     pub(super) fn end_within(&mut self, time: Duration) -> bool {
         self.ends_within = Some(self.ends_within.map_or(time, |left| left.min(time)));
         !self.closes
@@ -242,9 +242,9 @@ impl Flow {
 
     /// Whether anything is said in the flow after a silence.
     ///
-    /// An ENI that has forgotten a connection while the other has not learns of it anew, and in the datapath, which keeps
-    /// one count of packets for both, takes a UDP stream for one at once. So where ENIs remember differently, the first
-    /// silence that one of them can't bear is the last.
+    /// An ENI that has forgotten a connection while the other has not learns of it anew, and in the datapath, which
+    /// keeps one count of packets for both, takes a UDP stream for one at once. So where ENIs remember differently, the
+    /// first silence that one of them can't bear is the last.
     pub(super) fn outlives(&mut self, silence: Duration) -> bool {
         self.silence += silence;
         if let Some(left) = self.ends_within {

@@ -15,8 +15,8 @@ const MIDDLE: [&str; 2] = ["10.0.3.0/24", "2001:db8:1:3::/64"];
 const OUTSIDE: [&str; 2] = ["203.0.113.0/24", "2001:db8:ffff::/48"];
 const SIDES: [&str; 4] = ["front", "back", "middle", "annex"];
 
-/// Two VPCs with the same blocks and mostly the same addresses: subnets `front` and `back`, `middle` with a box that can
-/// forward, and `annex` in a secondary block and without IPv6.
+/// Two VPCs with the same blocks and mostly the same addresses: subnets `front` and `back`, `middle` with a box that
+/// can forward, and `annex` in a secondary block and without IPv6.
 pub(super) fn topology(random: &mut ChaCha8Rng) -> Topology {
     let mut topology = Topology::new();
     for vpc in VPCS {

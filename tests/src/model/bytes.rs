@@ -166,8 +166,8 @@ enum Sum {
     Udp,
 }
 
-/// One checksum over some parts of the frame, each from and up to a byte. If it was right, it is computed anew; if it was wrong, or can't be known
-/// to be right, it stays as wrong as it was (RFC 1624: HC' = ~(~HC + ~m + m')).
+/// One checksum over some parts of the frame, each from and up to a byte. If it was right, it is computed anew; if it
+/// was wrong, or can't be known to be right, it stays as wrong as it was (RFC 1624: HC' = ~(~HC + ~m + m')).
 fn mend(before: &[u8], after: &mut [u8], parts: &[(usize, usize)], at: usize, sum: Sum) {
     let old = word(before, at);
     if sum == Sum::Udp && old == 0 {

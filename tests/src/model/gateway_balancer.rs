@@ -172,8 +172,8 @@ pub(super) fn come_back(moment: Moment<'_>, walk: &mut Walk, node: Eni) -> Resul
     Ok(())
 }
 
-/// "Both directions of a flow reach the same appliance": whoever gets what one has given back answers by the same one, if that
-/// takes any more.
+/// "Both directions of a flow reach the same appliance": whoever gets what one has given back answers by the same one,
+/// if that takes any more.
 fn given_back(moment: Moment<'_>, walk: &Walk, (node, endpoint): (Eni, Eni), appliance: Ipv4Addr) -> Option<Change> {
     let inspection = moment.world().inspection(node)?;
     let keeps = |it: &Ipv4Addr| !inspection.rebalances() || inspection.holds(*it);

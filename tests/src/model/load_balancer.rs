@@ -100,8 +100,8 @@ fn learn(moment: Moment<'_>, walk: &mut Walk, entrance: Entrance, flow: Flow) ->
     choice::choose(moment, walk, &service, entrance, flow).ok()
 }
 
-/// A connection that is known goes on, as long as there is its listener, and its target. Else it is over, and what is no
-/// beginning is told so.
+/// A connection that is known goes on, as long as there is its listener, and its target. Else it is over, and what is
+/// no beginning is told so.
 fn go_on(moment: Moment<'_>, header: &Header, entrance: Entrance) -> Result<Option<(Flow, Leg)>, Fault> {
     let Some((flow, leg)) = known(moment, entrance.door, header) else {
         return Ok(None);
@@ -198,8 +198,8 @@ fn by_target(moment: Moment<'_>, node: Eni, header: &Header) -> Option<(Flow, Le
     flows.flow_of(moment.world(), &between, dst, moment.now)
 }
 
-/// 13.3: "replies must flow back through the NLB, which the platform arranges for ENIs it controls". Whether a packet that
-/// has left its ENI is one, or an error about what has come by a node. Then it is past the node.
+/// 13.3: "replies must flow back through the NLB, which the platform arranges for ENIs it controls". Whether a packet
+/// that has left its ENI is one, or an error about what has come by a node. Then it is past the node.
 pub(super) fn catch(moment: Moment<'_>, walk: &mut Walk, sender: Eni) -> Result<bool, Fault> {
     let world = moment.world();
     for node in world.nodes() {
@@ -253,8 +253,8 @@ fn go_back(moment: Moment<'_>, walk: &mut Walk, flow: Flow, leg: Leg) -> Result<
     Ok(())
 }
 
-/// 4.4: "the route table consulted is that of the subnet the component's ENI is in". 4.1: "NLB replaces it with the NLB's
-/// own SGs", and PrivateLink discards it.
+/// 4.4: "the route table consulted is that of the subnet the component's ENI is in". 4.1: "NLB replaces it with the
+/// NLB's own SGs", and PrivateLink discards it.
 pub(super) fn go_on_from(moment: Moment<'_>, walk: &mut Walk, component: Eni) {
     let world = moment.world();
     walk.automatic = true;

@@ -93,7 +93,8 @@ impl Model {
         }
     }
 
-    /// The same for a packet that doesn't come out: what a NAT gateway has chosen nobody has seen, unless it was before.
+    /// The same for a packet that doesn't come out: what a NAT gateway has chosen nobody has seen, unless it was
+    /// before.
     pub(super) fn keep_unseen(&mut self, kept: Kept, automatic: bool, tcp_flags: u8, now: Duration) {
         let new = kept.changes.iter().filter_map(|change| match change {
             Change::Mapping { client, .. } => Some(*client),

@@ -1,8 +1,8 @@
 //! The reference model: what semantics sections 2 to 16, 18 and 23 say, as naively as they can be said.
 //!
-//! It reads resources and nothing else: it knows neither the tables nor the code that judges packets in the kernel,
-//! and shares nothing with either. Every packet is judged from the documents' sentences by searching lists; the only
-//! thing remembered is what AWS remembers, the connections that each ENI tracks and each gateway holds, and the ports of
+//! It reads resources and nothing else: it knows neither the tables nor the code that judges packets in the kernel, and
+//! shares nothing with either. Every packet is judged from the documents' sentences by searching lists; the only thing
+//! remembered is what AWS remembers, the connections that each ENI tracks and each gateway holds, and the ports of
 //! fragmented packets. Where the model and the datapath disagree, the specification decides who is wrong.
 
 mod address;
@@ -116,8 +116,8 @@ impl Model {
     }
 
     /// A frame leaves the guest of an ENI, `now` after some beginning of time. `tagged` says that a VLAN tag was found
-    /// beside the bytes. What NAT gateways and load balancers choose is learned from what was `seen` of it, if the choice is
-    /// allowed.
+    /// beside the bytes. What NAT gateways and load balancers choose is learned from what was `seen` of it, if the
+    /// choice is allowed.
     pub fn leave(&mut self, eni: &str, frame: &[u8], tagged: bool, now: Duration, seen: Seen<'_>) -> Verdict {
         self.way = None;
         let eni = self.world.eni_named(eni);
@@ -178,8 +178,8 @@ impl Model {
         here.filter(|(_, tracked)| !tracked.has_expired(limits, now)).count()
     }
 
-    /// Where a load balancer chooses, and nothing has come out from which that could be learned, it is learned from what
-    /// was told: it has chosen whoever leads to that.
+    /// Where a load balancer chooses, and nothing has come out from which that could be learned, it is learned from
+    /// what was told: it has chosen whoever leads to that.
     fn judge(&mut self, from: Spot, sent: Header, frame: &[u8], now: Duration, seen: Seen<'_>) -> Verdict {
         let frames = (&sent, frame);
         let mut course = self.follow(from, frames, now, (seen.frame, 0));
@@ -381,8 +381,8 @@ impl Model {
     }
 }
 
-/// 23: "DF clear: fragment; DF set: drop + ICMP 3/4 (IPv6: type 2 always)". Whole or in fragments, it says the same where it
-/// arrives, so that this is no business of the model's.
+/// 23: "DF clear: fragment; DF set: drop + ICMP 3/4 (IPv6: type 2 always)". Whole or in fragments, it says the same
+/// where it arrives, so that this is no business of the model's.
 fn measure(walk: &Walk) -> Result<(), Fault> {
     if walk.header.ip_len <= walk.mtu || !walk.header.dont_fragment {
         return Ok(());

@@ -1,5 +1,5 @@
-//! NAT64 (semantics 10.8): a packet becomes one of the other family, with addresses by RFC 6052 and everything else by RFC
-//! 7915.
+//! NAT64 (semantics 10.8): a packet becomes one of the other family, with addresses by RFC 6052 and everything else by
+//! RFC 7915.
 
 use super::bytes::{checksum, rewritten, word};
 use super::header::Header;

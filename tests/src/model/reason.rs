@@ -23,7 +23,8 @@ pub enum Reason {
     NoIpv6,
     /// 3.1: "Dropped at the ENI: broadcast and multicast IPv4, IPv6 multicast except ND/DHCPv6."
     BroadcastOrMulticast,
-    /// Addresses that nobody can have: this network, loopback, reserved, and on the way to somebody else link-local ones.
+    /// Addresses that nobody can have: this network, loopback, reserved, and on the way to somebody else link-local
+    /// ones.
     AddressIsNobodys,
     /// 3.1: "Frames whose source MAC is not the ENI's MAC should be dropped."
     SourceMacIsNotTheEnis,

@@ -96,8 +96,8 @@ impl Model {
     }
 }
 
-/// "The service side initiates; packets are source-NATed to a link ENI's private IP and then behave like any packet emitted by
-/// that ENI".
+/// "The service side initiates; packets are source-NATed to a link ENI's private IP and then behave like any packet
+/// emitted by that ENI".
 pub(super) fn leave(moment: Moment<'_>, walk: &mut Walk) -> Result<End, Fault> {
     let (model, world) = (moment.model, moment.world());
     let Selector::Ports { src, dst } = walk.header.selector else {

@@ -65,7 +65,8 @@ pub(super) enum End {
 pub(super) struct Walk {
     /// As it has become so far, its checksums aside.
     pub(super) frame: Vec<u8>,
-    /// As it was sent by whoever sent it last: a guest, or a NAT gateway in another family. Its checksums are their own.
+    /// As it was sent by whoever sent it last: a guest, or a NAT gateway in another family. Its checksums are their
+    /// own.
     pub(super) sent: Vec<u8>,
     pub(super) header: Header,
     /// Where it has come from in the first place, and the ENI that it left last.

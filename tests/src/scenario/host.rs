@@ -419,7 +419,8 @@ fn loss(topology: &Topology, drop: &model::Drop) -> Loss {
     }
 }
 
-/// A packet, and whether a client has sent it. `is_there`: it goes the way that the exchange began with, and is no answer.
+/// A packet, and whether a client has sent it. `is_there`: it goes the way that the exchange began with, and is no
+/// answer.
 fn expect(fate: &Fate, to: &str, sent: (&Packet, bool), expected: &Expected, is_there: bool) -> Result<()> {
     let (sent, by_client) = sent;
     match (expected, fate) {

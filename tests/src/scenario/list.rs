@@ -130,8 +130,8 @@ macro_rules! names {
 const WITHOUT_GATEWAYS: &[&str] = for_each_scenario!(names);
 const WITH_GATEWAYS: &[&str] = for_each_gateway_scenario!(names);
 
-/// What an agent says to a target is no packet of its own: these are played between namespaces alone, as tests of that name in
-/// `tests/netns/balancer/told.rs`.
+/// What an agent says to a target is no packet of its own: these are played between namespaces alone, as tests of that
+/// name in `tests/netns/balancer/told.rs`.
 pub const BY_AN_AGENT: &[&str] = &["s81_a_target_is_told_the_client_and_the_endpoint"];
 
 /// The names of all scenarios that are played, as `docs/scenarios.md` lists them.

@@ -1,5 +1,5 @@
-//! The stage with a kernel: guests are network namespaces, and so is the outside; what they say to each other goes through
-//! real sockets and tools, and the topology is brought up, and changed, as a document by the binary.
+//! The stage with a kernel: guests are network namespaces, and so is the outside; what they say to each other goes
+//! through real sockets and tools, and the topology is brought up, and changed, as a document by the binary.
 
 mod drops;
 mod ear;
@@ -27,8 +27,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::time::Duration;
 
-/// The host's addresses on its uplink, and those of `x` and of the service's server (semantics 32.0). It is by a link-local address that a router asks
-/// for its neighbours.
+/// The host's addresses on its uplink, and those of `x` and of the service's server (semantics 32.0). It is by a
+/// link-local address that a router asks for its neighbours.
 const UPLINK_ADDRESSES: [&[&str]; 2] = [
     &["198.51.100.1/24", "2001:db8:ffff::1/64", "fe80::1/64"],
     &["198.51.100.7/24", "192.0.2.20/32", "2001:db8:ffff::7/64"],
@@ -117,8 +117,8 @@ impl Namespaces {
         Ok(())
     }
 
-    /// Whoever speaks makes checksums before a packet is sent, and doesn't leave them to the receiver's trust. For the host's own
-    /// processes the agent speaks, at the service port.
+    /// Whoever speaks makes checksums before a packet is sent, and doesn't leave them to the receiver's trust. For the
+    /// host's own processes the agent speaks, at the service port.
     fn speaks(&mut self, who: &str) -> Result<()> {
         const WITHOUT_TRUST: [&str; 5] = ["ethtool", "-K", "eth0", "tx", "off"];
         if self.topology.integration_named(who).is_some() {

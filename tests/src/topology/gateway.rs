@@ -1,5 +1,5 @@
-//! What leads out of a topology's VPCs: internet gateways, public addresses, egress-only gateways, NAT gateways, peering
-//! connections, and what blocks public access.
+//! What leads out of a topology's VPCs: internet gateways, public addresses, egress-only gateways, NAT gateways,
+//! peering connections, and what blocks public access.
 
 use super::Topology;
 use super::shorthand::address4;

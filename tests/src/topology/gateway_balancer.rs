@@ -5,7 +5,8 @@ use super::load_balancer::{BalancerType, set};
 use groundplane::resources::{Action, InterfaceType, Listener, RouteTarget, VpcEndpoint};
 
 impl Topology {
-    /// A Gateway Load Balancer with a node in each of these subnets, at this address. A node's ENI has the names of both.
+    /// A Gateway Load Balancer with a node in each of these subnets, at this address. A node's ENI has the names of
+    /// both.
     pub fn gateway_balancer(&mut self, name: &str, nodes: &[(&str, &str)]) -> &mut Self {
         self.balancer(name, BalancerType::Gateway, nodes)
     }

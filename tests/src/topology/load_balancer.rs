@@ -28,8 +28,8 @@ pub(super) enum BalancerType {
 }
 
 impl Topology {
-    /// An internal Network Load Balancer with a node in each of these subnets, at this address. A node's ENI has the names
-    /// of both: that of `nlb` in `A1` is `nlb-A1`. It has no groups.
+    /// An internal Network Load Balancer with a node in each of these subnets, at this address. A node's ENI has the
+    /// names of both: that of `nlb` in `A1` is `nlb-A1`. It has no groups.
     pub fn load_balancer(&mut self, name: &str, nodes: &[(&str, &str)]) -> &mut Self {
         self.balancer(name, BalancerType::Network, nodes)
     }
@@ -263,8 +263,8 @@ impl Topology {
         self
     }
 
-    /// An endpoint that leads to a service, with an ENI in each of these subnets, at this address. Its ENIs are named like
-    /// those of load balancers, and are in open groups.
+    /// An endpoint that leads to a service, with an ENI in each of these subnets, at this address. Its ENIs are named
+    /// like those of load balancers, and are in open groups.
     pub fn endpoint(&mut self, name: &str, service: &str, enis: &[(&str, &str)]) -> &mut Self {
         let mut endpoint = VpcEndpoint {
             name: name.to_owned(),

@@ -138,8 +138,8 @@ impl Topology {
         self
     }
 
-    /// A static route, to a CIDR block or by a reference to a prefix list; a blackhole if it leads nowhere. It takes the
-    /// place of one to the same destination.
+    /// A static route, to a CIDR block or by a reference to a prefix list; a blackhole if it leads nowhere. It takes
+    /// the place of one to the same destination.
     pub fn transit_route(&mut self, table: &str, destination: &str, attachment: Option<&str>) -> &mut Self {
         let target = attachment.map(|name| TransitGatewayRouteAttachment {
             transit_gateway_attachment_id: Some(self.attachment_id(name)),

@@ -10,8 +10,8 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 const FIRST_PORT: u16 = 18_080;
 
 impl Topology {
-    /// A link of HTTP APIs, with an ENI in each of these subnets, at this address. Its ENIs are named like those of load
-    /// balancers.
+    /// A link of HTTP APIs, with an ENI in each of these subnets, at this address. Its ENIs are named like those of
+    /// load balancers.
     pub fn vpc_link(&mut self, name: &str, groups: &[&str], enis: &[(&str, &str)]) -> &mut Self {
         let mut link = VpcLink {
             name: name.to_owned(),

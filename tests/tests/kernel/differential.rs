@@ -264,7 +264,8 @@ impl<'a> Room<'a> {
     }
 }
 
-/// Entries without what can't be equal: stamps differ by the CPU, generations by how often something was applied before.
+/// Entries without what can't be equal: stamps differ by the CPU, generations by how often something was applied
+/// before.
 fn comparable<I: Ip>(
     entries: BTreeMap<FlowKey<I>, FlowEntry<I>>,
     now: Generation,

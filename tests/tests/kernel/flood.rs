@@ -1,11 +1,11 @@
 //! A flood of first packets costs nobody else a connection: neither one that stands nor one that is being opened.
 //!
 //! A guest with its source check off sends first packets from ever other addresses and ports to guests that answer; now
-//! and then one pretends to be of a connection that stands, and opens, closes or resets it. Meanwhile another tenant opens
-//! connections that are answered 100 ms later, by the kernel's own clock.
+//! and then one pretends to be of a connection that stands, and opens, closes or resets it. Meanwhile another tenant
+//! opens connections that are answered 100 ms later, by the kernel's own clock.
 //!
-//! `GROUNDPLANE_FLOOD` sets how many packets; without, it is as many as a few seconds hold, and of a flood from outside a
-//! million. `cargo xtask bench --only flood` has ten millions.
+//! `GROUNDPLANE_FLOOD` sets how many packets; without, it is as many as a few seconds hold, and of a flood from outside
+//! a million. `cargo xtask bench --only flood` has ten millions.
 
 use groundplane_abi::flow::{FlowEntry, FlowKey};
 use groundplane_abi::{Device, DropReason, Ip4, map};

@@ -18,8 +18,8 @@ const START: u64 = 1 << 33;
 const X: [u8; 4] = [198, 51, 100, 7];
 const X6: &str = "2001:db8:ffff::7";
 
-/// T0 with every kind of gateway: A1 leaves by the NAT gateway, and by the egress-only one for IPv6; A2 goes to B over a
-/// peering connection, A3 to C by a transit gateway.
+/// T0 with every kind of gateway: A1 leaves by the NAT gateway, and by the egress-only one for IPv6; A2 goes to B over
+/// a peering connection, A3 to C by a transit gateway.
 fn topology() -> Topology {
     let mut topology = Topology::t0();
     topology

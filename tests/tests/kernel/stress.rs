@@ -1,8 +1,8 @@
 //! Two cores in one table: a reader never acts on another key's entry.
 //!
-//! The kernel reuses an element at once after its deletion, and copies a new entry in while another core may be reading.
-//! One thread deletes and inserts two keys in turn, which share an element then; the other sends packets of the first.
-//! Each packet must hit its own entry or none: the second key's entry leads to another device.
+//! The kernel reuses an element at once after its deletion, and copies a new entry in while another core may be
+//! reading. One thread deletes and inserts two keys in turn, which share an element then; the other sends packets of
+//! the first. Each packet must hit its own entry or none: the second key's entry leads to another device.
 
 use aya::maps::{HashMap, MapData};
 use groundplane::plan::Plan;

@@ -1,5 +1,5 @@
-//! Conversations across gateways, with the outside and between VPCs: model and datapath on the host say the same of every
-//! packet here, too.
+//! Conversations across gateways, with the outside and between VPCs: model and datapath on the host say the same of
+//! every packet here, too.
 //!
 //! They are made while they are played, since what is answered depends on the ports that NAT gateways have chosen. The
 //! configuration of a conversation stays as it is.

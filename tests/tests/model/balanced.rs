@@ -1,8 +1,8 @@
-//! Conversations by load balancers and endpoints, while targets come and go: model and datapath on the host say the same of
-//! every packet here, too.
+//! Conversations by load balancers and endpoints, while targets come and go: model and datapath on the host say the
+//! same of every packet here, too.
 //!
-//! They are made while they are played, like those across gateways, since what is answered depends on the targets and ports
-//! that nodes have chosen.
+//! They are made while they are played, like those across gateways, since what is answered depends on the targets and
+//! ports that nodes have chosen.
 
 mod speech;
 mod world;

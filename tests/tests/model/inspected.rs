@@ -1,5 +1,5 @@
-//! Conversations by Gateway Load Balancers, with appliances that return what they get, drop it, or return something else:
-//! model and datapath on the host say the same of every packet here, too.
+//! Conversations by Gateway Load Balancers, with appliances that return what they get, drop it, or return something
+//! else: model and datapath on the host say the same of every packet here, too.
 //!
 //! They are made while they are played, like those by other load balancers.
 

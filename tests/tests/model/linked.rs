@@ -1,5 +1,5 @@
-//! Conversations by VPC links of both kinds: what the agent's sockets say to targets and hear from them, what guests that nobody
-//! has spoken to send to the links' network interfaces, and what both have counted afterwards.
+//! Conversations by VPC links of both kinds: what the agent's sockets say to targets and hear from them, what guests
+//! that nobody has spoken to send to the links' network interfaces, and what both have counted afterwards.
 //!
 //! They are made while they are played, since what is answered depends on the ports that stand for the service.
 

@@ -1,8 +1,8 @@
 //! The first oracle: the reference model and the datapath on the host say the same of every packet of generated
 //! conversations: verdict, reason, destination and bytes.
 //!
-//! `GROUNDPLANE_PACKETS` sets how many packets at least (a hundred million take a quarter of an hour in a release build),
-//! `GROUNDPLANE_SEED` under which seed; a failure names the conversation and the step, and the seed with the
+//! `GROUNDPLANE_PACKETS` sets how many packets at least (a hundred million take a quarter of an hour in a release
+//! build), `GROUNDPLANE_SEED` under which seed; a failure names the conversation and the step, and the seed with the
 //! conversation's index, `GROUNDPLANE_CONVERSATION`, gives it again.
 
 mod abroad;

@@ -1,4 +1,5 @@
-//! The host started anew, as far as that can be had without doing so: what a boot ends is ended, and the boot is another.
+//! The host started anew, as far as that can be had without doing so: what a boot ends is ended, and the boot is
+//! another.
 
 use super::{engine, eni, no_ping, ping};
 use anyhow::{Context, Result, ensure};

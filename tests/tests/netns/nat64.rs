@@ -1,5 +1,5 @@
-//! A guest that has IPv6 alone reaches what has IPv4 alone, through a NAT gateway (semantics 10.8), with real sockets and
-//! tools.
+//! A guest that has IPv6 alone reaches what has IPv4 alone, through a NAT gateway (semantics 10.8), with real sockets
+//! and tools.
 
 use crate::gateways::{OUTSIDE, PATIENCE, seen_as};
 use crate::uplink::outside;

@@ -1,5 +1,5 @@
-//! What fails, is killed or is taken away halfway: nobody is up without programs, nothing is without an owner, and what is
-//! somebody else's stays.
+//! What fails, is killed or is taken away halfway: nobody is up without programs, nothing is without an owner, and what
+//! is somebody else's stays.
 
 use super::{device, no_ping, ping};
 use anyhow::{Context, Result, ensure};

@@ -32,8 +32,8 @@ fn route_acts_on_the_next_packet_of_a_live_connection() {
     world.arrives("web", &more, "box");
 }
 
-/// Found by the generated conversations: a pair that was replaced took with it what the ENI at its other end remembered,
-/// so that an answer on the new way was refused until that ENI spoke again.
+/// Found by the generated conversations: a pair that was replaced took with it what the ENI at its other end
+/// remembered, so that an answer on the new way was refused until that ENI spoke again.
 #[test]
 fn eni_remembers_its_connection_when_a_route_leads_the_answer_another_way() {
     let mut world = World::with(|topology| {

@@ -19,8 +19,8 @@ const HEADERS: usize = 14 + 68;
 const NETWORK: usize = 14 + 20 + 8 + 4;
 const COOKIE: usize = HEADERS - 4;
 
-/// T0 with an appliance VPC, whose load balancer has two appliances, and an endpoint in VPC-A through which everything goes
-/// that p1 says to the internet and hears from it.
+/// T0 with an appliance VPC, whose load balancer has two appliances, and an endpoint in VPC-A through which everything
+/// goes that p1 says to the internet and hears from it.
 struct Room {
     topology: Topology,
     twin: Twin,

@@ -137,8 +137,8 @@ fn what_is_the_hosts_is_as_it_came_whatever_went_before() {
     assert_eq!(hosts, Heard::Passed);
 }
 
-/// The answer from outside was judged anew, and the connection stayed half-open, if a packet between two guests had come
-/// before: of that one's sender the MAC was left, which nobody outside has.
+/// The answer from outside was judged anew, and the connection stayed half-open, if a packet between two guests had
+/// come before: of that one's sender the MAC was left, which nobody outside has.
 #[test]
 fn an_answer_from_outside_promotes_whatever_went_before() {
     let mut room = Room::with(|t0| {
@@ -293,8 +293,9 @@ fn the_mss_of_a_syn_in_fragments_is_lowered() {
     assert_eq!(frame[MSS], first(8460).build()[MSS]);
 }
 
-/// A connection that takes the ports of one that has just closed has a mapping of its own: it had that of the old one, which
-/// was dead as soon as anybody looked, so that errors about it were dropped, and a change of routes ended it with a RST.
+/// A connection that takes the ports of one that has just closed has a mapping of its own: it had that of the old one,
+/// which was dead as soon as anybody looked, so that errors about it were dropped, and a change of routes ended it with
+/// a RST.
 #[test]
 fn a_connection_on_the_ports_of_one_that_has_closed_has_its_own_mapping() {
     let mut room = Room::with(|t0| {
@@ -325,8 +326,8 @@ fn a_connection_on_the_ports_of_one_that_has_closed_has_its_own_mapping() {
     assert!(matches!(heard, Heard::Delivered { .. }), "{heard:?}");
 }
 
-/// A connection from outside is charged to the ENI that it goes to, once: it was charged as one that is tracked and as one
-/// that isn't, so that half of the allowance was all.
+/// A connection from outside is charged to the ENI that it goes to, once: it was charged as one that is tracked and as
+/// one that isn't, so that half of the allowance was all.
 #[test]
 fn a_connection_from_outside_is_charged_once() {
     for (groups, expected) in [(Groups::INBOUND, (1, 0)), (Groups::OPEN, (0, 1))] {

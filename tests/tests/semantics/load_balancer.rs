@@ -93,7 +93,8 @@ fn open_udp(room: &mut Room) -> String {
     opened(room, &ask, Packet::udp())
 }
 
-/// Nobody is behind them, and a frame that is switched to one would have to be routed: the router answers in their place.
+/// Nobody is behind them, and a frame that is switched to one would have to be routed: the router answers in their
+/// place.
 #[test]
 fn a_neighbour_learns_the_routers_mac_address_of_a_node_and_of_an_endpoint() {
     let mut room = Room::with(|_| {});
@@ -239,8 +240,8 @@ fn a_client_speaks_to_a_target_by_one_node_at_a_time() {
     );
 }
 
-/// 13.7: the agent takes the connection in the target's place, seen from an address of its own; what it answers comes from the
-/// door that the client has spoken to.
+/// 13.7: the agent takes the connection in the target's place, seen from an address of its own; what it answers comes
+/// from the door that the client has spoken to.
 #[test]
 fn a_client_of_whom_targets_are_told_is_connected_to_the_agent() {
     let mut room = Room::with(|t0| {

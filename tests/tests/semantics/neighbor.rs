@@ -1,5 +1,5 @@
-//! Semantics 3.1: neighbour discovery is answered by the platform, and so are pings of the router. Reading an answer back
-//! checks its checksums.
+//! Semantics 3.1: neighbour discovery is answered by the platform, and so are pings of the router. Reading an answer
+//! back checks its checksums.
 
 use super::{VERSIONS, World};
 use groundplane_abi::DropReason;

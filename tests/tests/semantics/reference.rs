@@ -1,5 +1,5 @@
-//! Semantics 6.3: a rule that refers to a group admits the ENIs that are members of it, as long as the packet comes from
-//! them itself.
+//! Semantics 6.3: a rule that refers to a group admits the ENIs that are members of it, as long as the packet comes
+//! from them itself.
 
 use super::{VERSIONS, World};
 use groundplane_abi::{Device, DropReason};

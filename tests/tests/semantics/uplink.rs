@@ -170,8 +170,8 @@ fn six(text: &str) -> [u8; 16] {
     address.octets()
 }
 
-/// Semantics 23: the internet takes 1500 bytes, and what may be fragmented is. The verdict says so of whatever is larger, and
-/// of nothing else, be its connection new or known.
+/// Semantics 23: the internet takes 1500 bytes, and what may be fragmented is. The verdict says so of whatever is
+/// larger, and of nothing else, be its connection new or known.
 #[test]
 fn what_is_larger_than_1500_bytes_leaves_by_way_of_the_cutter() {
     let topology = Topology::t0();

@@ -47,8 +47,8 @@ fn filter(Wanted { eni, reason }: Wanted) -> Result<Filter, Failure> {
     })
 }
 
-/// Tells until nobody listens any more, what is listened to ends, or the agent does. Who reads slowly is waited for: the
-/// kernel counts what didn't fit meanwhile.
+/// Tells until nobody listens any more, what is listened to ends, or the agent does. Who reads slowly is waited for:
+/// the kernel counts what didn't fit meanwhile.
 fn listen(
     mut monitor: Monitor,
     filter: &Filter,

@@ -122,8 +122,8 @@ fn failed(what: impl FnOnce() -> String) -> impl FnOnce(io::Error) -> SocketErro
 }
 
 impl Guard {
-    /// Whether who is at the other end may ask. The socket's mode says the same; this holds also if somebody has changed
-    /// that.
+    /// Whether who is at the other end may ask. The socket's mode says the same; this holds also if somebody has
+    /// changed that.
     pub(super) fn admits(self, peer: &UCred) -> bool {
         let group = self.group.map(Gid::as_raw);
         peer.uid() == self.owner.as_raw()

@@ -100,8 +100,8 @@ impl Worker {
         answer.await.map_err(|_| ended())
     }
 
-    /// Has a piece of work done, and waits for it, outside of the server. Too much else to do: it is tried until it fits.
-    /// Whether it was done.
+    /// Has a piece of work done, and waits for it, outside of the server. Too much else to do: it is tried until it
+    /// fits. Whether it was done.
     pub(super) fn insist<T: Send + 'static>(
         &self,
         work: impl Fn(&mut Hand) -> T + Clone + Send + 'static,
@@ -180,8 +180,8 @@ impl Hand {
         }
     }
 
-    /// Tells the checker whom to look after, and has what it has found out in force: also what could not be put in force
-    /// when it was found.
+    /// Tells the checker whom to look after, and has what it has found out in force: also what could not be put in
+    /// force when it was found.
     fn see_to_targets(&mut self) {
         self.charge();
         if self.engine.is_some() {
@@ -189,8 +189,8 @@ impl Hand {
         }
     }
 
-    /// Tells the checker whom to look after, the splicer whom to let in, and the herald whom to tell of clients, if that may have
-    /// changed or could not be done.
+    /// Tells the checker whom to look after, the splicer whom to let in, and the herald whom to tell of clients, if
+    /// that may have changed or could not be done.
     fn charge(&mut self) {
         let engine = self.engine.as_ref();
         let port = engine.and_then(Engine::service_port);

@@ -67,7 +67,8 @@ impl Judge {
         for entry in entries.into_iter().flatten() {
             TablesOf::<I>::remove(&self.0, FlowTable::Main, &entry.key);
         }
-        // What is in the way of a connection that is remembered is what ends it, whatever else is in the way of a new one.
+        // What is in the way of a connection that is remembered is what ends it, whatever else is in the way of a new
+        // one.
         still.map_or(Fate::GoesOnUnlessCut(denial), Fate::Ends)
     }
 

@@ -1,9 +1,10 @@
 //! What a configuration would do to the connections that live.
 //!
-//! A tracked connection goes on when the group rule that admitted it is removed, as on AWS; everything else that stands in
-//! its way ends it with its next packet. For each live connection the host twin, over the rows of the configuration that
-//! is to come, is asked twice: whether it would admit the packet that opened it, and, if not, whether the connection
-//! goes on all the same, because its ENIs remember it. What goes on without being admitted is what cutting ends.
+//! A tracked connection goes on when the group rule that admitted it is removed, as on AWS; everything else that stands
+//! in its way ends it with its next packet. For each live connection the host twin, over the rows of the configuration
+//! that is to come, is asked twice: whether it would admit the packet that opened it, and, if not, whether the
+//! connection goes on all the same, because its ENIs remember it. What goes on without being admitted is what cutting
+//! ends.
 
 mod judge;
 mod packet;
@@ -58,8 +59,8 @@ pub struct Consequence {
 #[derive(Clone, Debug, Default)]
 pub struct Judgement {
     pub consequences: Consequences,
-    /// What cutting ends: [`Datapath::retire_all`](crate::install::Datapath::retire_all) them when the configuration is in
-    /// force.
+    /// What cutting ends: [`Datapath::retire_all`](crate::install::Datapath::retire_all) them when the configuration is
+    /// in force.
     pub cut: ConnectionSet,
 }
 

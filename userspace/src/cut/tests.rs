@@ -95,7 +95,8 @@ fn talk<I: Stored>(tables: &Simulation, entry: &FlowEntry<I>, db: Mac, opens: bo
     !tables.send(DB_DEVICE, &mut packet::of(&answer, false)).is_drop()
 }
 
-/// Opens a connection under one document, and says what is foretold of it under another one, and whether it goes on there.
+/// Opens a connection under one document, and says what is foretold of it under another one, and whether it goes on
+/// there.
 fn change<I: Stored>(
     (before, [web, db]): &Compiled,
     (after, _): &Compiled,

@@ -1,5 +1,5 @@
-//! Where the host's own processes reach what is behind VPC links: a fact of the host, as uplinks are. To AWS the service is API
-//! Gateway, whose integrations name a link and a target; here it is whoever connects to a socket.
+//! Where the host's own processes reach what is behind VPC links: a fact of the host, as uplinks are. To AWS the
+//! service is API Gateway, whose integrations name a link and a target; here it is whoever connects to a socket.
 
 use std::net::{SocketAddr, SocketAddrV4};
 use std::path::PathBuf;

@@ -85,8 +85,8 @@ impl<'a> Places<'a> {
         node.map_or(object, |node| follow(node, object, path))
     }
 
-    /// Where an item of a list is that has a field with such a text, in a list of one of these names: the field, or else
-    /// the object.
+    /// Where an item of a list is that has a field with such a text, in a list of one of these names: the field, or
+    /// else the object.
     pub(super) fn item(&self, id: &str, lists: &[&str], fields: &[&str], is_it: impl Fn(&str) -> bool) -> Span {
         let Some(object) = self.object(id) else {
             return Span::default();

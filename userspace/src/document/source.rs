@@ -39,8 +39,8 @@ pub enum LoadError {
     Empty(PathBuf),
 }
 
-/// Reads files; a directory stands for its *.yaml, *.yml and *.json in order of name. What is longer than a configuration
-/// may be is cut off a byte later, so that it is seen to be too long, and nothing is read after it.
+/// Reads files; a directory stands for its *.yaml, *.yml and *.json in order of name. What is longer than a
+/// configuration may be is cut off a byte later, so that it is seen to be too long, and nothing is read after it.
 pub fn load(paths: &[impl AsRef<Path>]) -> Result<Vec<Source>, LoadError> {
     let mut sources = Vec::new();
     let mut room = MAX_LEN as u64 + 1;

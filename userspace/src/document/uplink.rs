@@ -65,7 +65,7 @@ impl Xdp {
     }
 }
 
-/// Where the host is unless the document says otherwise. Both are out of the blocks for benchmarks (RFC 2544, RFC 5180),
-/// which nobody on the internet has: an internet gateway lets no private address in (semantics 9.3).
+/// Where the host is unless the document says otherwise. Both are out of the blocks for benchmarks (RFC 2544, RFC
+/// 5180), which nobody on the internet has: an internet gateway lets no private address in (semantics 9.3).
 pub const HOST_ADDRESS: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 1);
 pub const HOST_IPV6_ADDRESS: Ipv6Addr = Ipv6Addr::new(0x2001, 2, 0, 0, 0, 0, 0, 1);

@@ -14,7 +14,8 @@ pub enum Protocol {
     Https,
 }
 
-/// What a target group says, with the defaults of semantics 13.5, or 16.3 for appliances. What is out of its range counts as the next that isn't.
+/// What a target group says, with the defaults of semantics 13.5, or 16.3 for appliances. What is out of its range
+/// counts as the next that isn't.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     pub protocol: Protocol,
@@ -62,8 +63,8 @@ impl Settings {
     }
 }
 
-/// The port that is asked: a number, or `traffic-port`, which is the target's own. At that of appliances nobody answers TCP,
-/// so it has to be said.
+/// The port that is asked: a number, or `traffic-port`, which is the target's own. At that of appliances nobody answers
+/// TCP, so it has to be said.
 pub(super) fn port_of(group: &TargetGroup, traffic_port: u16) -> u16 {
     let said = group.health_check_port.as_deref().and_then(|port| port.parse().ok());
     match group.health_check_port {

@@ -1,5 +1,5 @@
-//! Who is to be looked after: the targets of which the document says no state, as far as a load balancer's node forwards to
-//! them.
+//! Who is to be looked after: the targets of which the document says no state, as far as a load balancer's node
+//! forwards to them.
 
 use super::settings::Settings;
 use crate::resources::{

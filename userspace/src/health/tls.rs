@@ -1,5 +1,5 @@
-//! TLS as a load balancer speaks it with its targets: whoever answers is believed. AWS looks at no certificate either, so that
-//! targets may have signed theirs themselves, or let them expire.
+//! TLS as a load balancer speaks it with its targets: whoever answers is believed. AWS looks at no certificate either,
+//! so that targets may have signed theirs themselves, or let them expire.
 
 use std::sync::Arc;
 use tokio_rustls::TlsConnector;

@@ -1,4 +1,5 @@
-//! What stands in front of a stream: version 2 of the PROXY protocol, as its specification of HAProxy's has it (section 2.2).
+//! What stands in front of a stream: version 2 of the PROXY protocol, as its specification of HAProxy's has it (section
+//! 2.2).
 
 use std::net::SocketAddrV4;
 

@@ -69,7 +69,8 @@ fn door(
     Some((*devices.get(&eni.network_interface_id)?, door))
 }
 
-/// Each node with each target that it may speak to in a client's place: the ids of their network interfaces and addresses.
+/// Each node with each target that it may speak to in a client's place: the ids of their network interfaces and
+/// addresses.
 pub fn pairs(all: &Resources) -> impl Iterator<Item = (&str, Ipv4Addr)> {
     telling(all).flat_map(|(balancer, group)| {
         let addresses: Vec<_> = all

@@ -1,5 +1,5 @@
-//! Annexes: network namespaces of ours in which nobody lives, each with one device, whose other end is on the host and runs a
-//! program. The cutter, the finisher and the service port are such.
+//! Annexes: network namespaces of ours in which nobody lives, each with one device, whose other end is on the host and
+//! runs a program. The cutter, the finisher and the service port are such.
 //!
 //! The same steps make one, repair it, and finish what was killed. The journal names everything before it is made.
 
@@ -201,8 +201,8 @@ impl AnnexState {
         }
     }
 
-    /// Sees to it that the namespace does what it is for, and that the host's stack takes nothing at the host side. What a
-    /// namespace is set to when it is made may be what the host is set to.
+    /// Sees to it that the namespace does what it is for, and that the host's stack takes nothing at the host side.
+    /// What a namespace is set to when it is made may be what the host is set to.
     fn configure(&self, purpose: &Purpose, netlink: &Netlink, ours: &Link) -> Result<()> {
         set(&ours.name, "ipv6", "disable_ipv6", "1")?;
         set(&ours.name, "ipv4", "rp_filter", "1")?;
@@ -289,8 +289,8 @@ pub(super) fn check(purpose: &Purpose, state_dir: &Path, netlink: &Netlink) -> R
     AnnexState::new(purpose, state_dir).check_free(netlink)
 }
 
-/// The number of an annex's host side: [`Device::NONE`] if none is needed or there, and none at all if there is something to be
-/// done.
+/// The number of an annex's host side: [`Device::NONE`] if none is needed or there, and none at all if there is
+/// something to be done.
 pub(super) fn standing(
     purpose: &Purpose,
     is_needed: bool,

@@ -49,8 +49,8 @@ pub(super) enum Missing {
 }
 
 impl Arrangement {
-    /// Arranges guests around the old ones, of which those may stay that `stands` says are whole. Everything that stands
-    /// in the way is reported together.
+    /// Arranges guests around the old ones, of which those may stay that `stands` says are whole. Everything that
+    /// stands in the way is reported together.
     pub(super) fn new(
         wanted: Vec<GuestState>,
         state_dir: &Path,

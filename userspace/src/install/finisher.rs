@@ -1,7 +1,7 @@
-//! The finisher: an annex by way of which packets go to the appliances of Gateway Load Balancers and come back (semantics
-//! 16.2). Its kernel does nothing but forward what comes in by its only device, out by the same one; and the device that leads
-//! there can neither segment nor calculate checksums, so that both are done. A program can do neither, and without them an
-//! appliance would get packets that no wire has seen, and take what it can't send.
+//! The finisher: an annex by way of which packets go to the appliances of Gateway Load Balancers and come back
+//! (semantics 16.2). Its kernel does nothing but forward what comes in by its only device, out by the same one; and the
+//! device that leads there can neither segment nor calculate checksums, so that both are done. A program can do
+//! neither, and without them an appliance would get packets that no wire has seen, and take what it can't send.
 //!
 //! It is there while there are such load balancers.
 

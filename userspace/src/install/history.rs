@@ -174,8 +174,8 @@ impl History {
         Ok(())
     }
 
-    /// The announced configuration is in force: from now on also after a power cut. What is older than the last [`KEPT`] is
-    /// forgotten.
+    /// The announced configuration is in force: from now on also after a power cut. What is older than the last
+    /// [`KEPT`] is forgotten.
     pub(super) fn confirm(&mut self) -> Result<()> {
         let Some(manifest) = self.announced.clone() else {
             return Ok(());
@@ -263,7 +263,8 @@ impl History {
     }
 }
 
-/// The configuration in force as it was written; none if nothing is up. Needs no lock: what is read is replaced as a whole.
+/// The configuration in force as it was written; none if nothing is up. Needs no lock: what is read is replaced as a
+/// whole.
 pub fn written(state_dir: &Path) -> Result<Option<Vec<Source>>> {
     let mut history = History::open(state_dir)?;
     let newest = history.newest().cloned();

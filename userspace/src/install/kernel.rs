@@ -61,7 +61,8 @@ use tables::BankedTables;
 /// Where a host's own datapath is pinned.
 pub const DEFAULT_PINS: &str = "/sys/fs/bpf/groundplane";
 
-/// Drops that one CPU tells of in a second: more than anybody reads, and far below what a ring buffer of a megabyte holds.
+/// Drops that one CPU tells of in a second: more than anybody reads, and far below what a ring buffer of a megabyte
+/// holds.
 const EVENTS_PER_SECOND: u32 = 1_000;
 
 /// The loaded programs and tables, reached through their pins.
@@ -183,9 +184,9 @@ impl Datapath {
         Self::open(pins)
     }
 
-    /// Replaces the programs by those of another object, if they aren't the same, while packets go on through them: each
-    /// hook changes between two packets, and tables stay what they are. Also finishes what an earlier replacement that
-    /// was killed has begun.
+    /// Replaces the programs by those of another object, if they aren't the same, while packets go on through them:
+    /// each hook changes between two packets, and tables stay what they are. Also finishes what an earlier replacement
+    /// that was killed has begun.
     pub fn upgrade(&mut self, options: &LoadOptions<'_>) -> Result<Upgrade> {
         Expedited::turn_off_if_left_on(&self.pins);
         let before = Programs::all(&self.pins)?;
@@ -204,8 +205,8 @@ impl Datapath {
         Ok(Upgrade::Replaced { devices })
     }
 
-    /// Removes every pin that loading and attaching made, and with them programs and tables: all that is in the directory,
-    /// so that another version's are removed as well. Attempts all and reports what failed.
+    /// Removes every pin that loading and attaching made, and with them programs and tables: all that is in the
+    /// directory, so that another version's are removed as well. Attempts all and reports what failed.
     pub fn unload(pins: &Path) -> Result<()> {
         Expedited::turn_off_if_left_on(pins);
         bpffs::remove_all(pins)
@@ -264,8 +265,8 @@ impl Datapath {
         self.tables.enis.get(EniKey { bank, device })
     }
 
-    /// What people call whoever packets are dropped at that is no guest: the outside, the service port, a component, or the
-    /// cutter.
+    /// What people call whoever packets are dropped at that is no guest: the outside, the service port, a component, or
+    /// the cutter.
     pub fn gateway(&self, device: Device) -> Result<Option<String>> {
         if device == Device::INTERNET {
             return Ok(Some("the internet".to_owned()));

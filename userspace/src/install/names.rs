@@ -25,8 +25,8 @@ pub fn host_device(state_dir: &Path, eni_id: &str, attempt: u8) -> String {
 /// The names of what is made for an uplink.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UplinkNames {
-    /// Our end of a link to the host, and what is pinned for any uplink. No ENI's host side is called so: `u` and `h` are
-    /// no hexadecimal digits.
+    /// Our end of a link to the host, and what is pinned for any uplink. No ENI's host side is called so: `u` and `h`
+    /// are no hexadecimal digits.
     pub ours: String,
     /// The host's end.
     pub hosts: String,

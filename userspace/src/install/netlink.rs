@@ -201,7 +201,8 @@ impl Netlink {
             .doing(|| format!("set the default route via {router}"))
     }
 
-    /// Deletes a device; one that isn't there is no error, since a namespace that goes takes its devices some time later.
+    /// Deletes a device; one that isn't there is no error, since a namespace that goes takes its devices some time
+    /// later.
     pub fn delete(&self, link: &Link) -> Result<()> {
         let request = self.handle.link().del(link.index).execute();
         let deleted = self.runtime.block_on(request);

@@ -15,13 +15,13 @@ use std::thread;
 /// Where `ip netns` looks.
 pub const DIRECTORY: &str = "/run/netns";
 
-/// By which a namespace is known from a later one of the same name. The kernel gives the inode of one that is gone to the
-/// next one, so the time from which it has it is part of that.
+/// By which a namespace is known from a later one of the same name. The kernel gives the inode of one that is gone to
+/// the next one, so the time from which it has it is part of that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
     pub inode: u64,
-    /// In nanoseconds since 1970. It stays as long as a name is bound to the namespace, but not where the name is a link
-    /// to a process's namespace, as others make them.
+    /// In nanoseconds since 1970. It stays as long as a name is bound to the namespace, but not where the name is a
+    /// link to a process's namespace, as others make them.
     pub since: i64,
 }
 

@@ -29,8 +29,8 @@ const _: () = assert!(size_of::<Request>() == size_of::<libc::ifreq>());
 
 nix::ioctl_readwrite_bad!(ethtool, ETHTOOL, Request);
 
-/// Has the kernel finish checksums itself before a device gets a packet, and with that segment what is larger than one: no
-/// device does the latter that doesn't do the former (`netdev_fix_features`).
+/// Has the kernel finish checksums itself before a device gets a packet, and with that segment what is larger than one:
+/// no device does the latter that doesn't do the former (`netdev_fix_features`).
 pub(super) fn turn_off(name: &str) -> Result<()> {
     let what = || format!("turn the checksums of interface {name} off");
     call(name, SET_CHECKSUMS, 0).map(|_| ()).doing(what)
@@ -63,8 +63,8 @@ fn call(name: &str, command: u32, data: u32) -> io::Result<u32> {
         .ok_or(io::ErrorKind::InvalidInput)?
         .copy_from_slice(name.as_bytes());
     let descriptor: c_int = socket.as_fd().as_raw_fd();
-    // SAFETY: the descriptor is open; the request is of the size the kernel copies (asserted above), and points to a value of
-    // the kind that both commands read and write. Both live until the call returns.
+    // SAFETY: the descriptor is open; the request is of the size the kernel copies (asserted above), and points to a
+    // value of the kind that both commands read and write. Both live until the call returns.
     unsafe { ethtool(descriptor, &raw mut request) }?;
     Ok(value.data)
 }

@@ -27,8 +27,8 @@ impl<T> Default for Resident<T> {
 }
 
 impl<T: Send + Sync + 'static> Resident<T> {
-    /// Tells it this; one that isn't there, lives elsewhere, or has ended is replaced. Without an annex that is made, or
-    /// anything to tell, there is none from now on.
+    /// Tells it this; one that isn't there, lives elsewhere, or has ended is replaced. Without an annex that is made,
+    /// or anything to tell, there is none from now on.
     pub(crate) fn tell<F: Future<Output = ()>>(
         &mut self,
         name: &'static str,

@@ -1,4 +1,5 @@
-//! Which resolver the tools in a guest ask: `ip netns exec` puts `/etc/netns/NAME/resolv.conf` in the place of the host's.
+//! Which resolver the tools in a guest ask: `ip netns exec` puts `/etc/netns/NAME/resolv.conf` in the place of the
+//! host's.
 
 use crate::install::error::{Doing as _, Result};
 use std::fs;

@@ -1,8 +1,10 @@
-//! The service port: an annex in which the agent itself speaks with guests. Whatever a guest's address is, and whoever else has
-//! it, in there it is an *alias*, which the datapath makes what a load balancer's node, or a VPC link's network interface, sends
-//! to the guest. So an ordinary socket reaches any tenant, as far as groups, NACLs and routes let that one.
+//! The service port: an annex in which the agent itself speaks with guests. Whatever a guest's address is, and whoever
+//! else has it, in there it is an *alias*, which the datapath makes what a load balancer's node, or a VPC link's
+//! network interface, sends to the guest. So an ordinary socket reaches any tenant, as far as groups, NACLs and routes
+//! let that one.
 //!
-//! It is there while there are targets to be looked after or told of clients, or integrations, also where no agent runs.
+//! It is there while there are targets to be looked after or told of clients, or integrations, also where no agent
+//! runs.
 
 use crate::health::{self, Charge, Subject};
 use crate::herald::{self, Orders};
@@ -54,8 +56,8 @@ fn settle() -> Result<()> {
     for device in ["all", SERVICE.end] {
         set(device, "ipv4", "forwarding", "0")?;
     }
-    // The agent has few ports for each target. That of a connection that has ended is free again after a second, and not after a
-    // minute; timestamps tell the two connections apart.
+    // The agent has few ports for each target. That of a connection that has ended is free again after a second, and
+    // not after a minute; timestamps tell the two connections apart.
     std::fs::write(REUSE, "1").doing(|| format!("set {REUSE} to 1"))?;
     let netlink = Netlink::open()?;
     netlink.set_up(SERVICE.end)?;
@@ -156,8 +158,8 @@ impl Aliases {
     }
 }
 
-/// An alias for each meaning. Each is a hash of it, so that it goes on to mean the same whatever comes or goes, for a connection
-/// by it may still be known.
+/// An alias for each meaning. Each is a hash of it, so that it goes on to mean the same whatever comes or goes, for a
+/// connection by it may still be known.
 fn give_out(meanings: impl Iterator<Item = Meaning>) -> BTreeMap<Meaning, Ipv4Addr> {
     let sorted: BTreeSet<_> = meanings.collect();
     let mut taken = BTreeSet::new();

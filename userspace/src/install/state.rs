@@ -32,7 +32,8 @@ pub struct State {
     /// may exist or not.
     #[serde(default)]
     pub passing: Vec<GuestState>,
-    /// The uplinks of the configuration in force, and those that are being removed: each thing named here may exist or not.
+    /// The uplinks of the configuration in force, and those that are being removed: each thing named here may exist or
+    /// not.
     #[serde(default)]
     pub uplinks: Vec<UplinkState>,
     /// What makes fragments of what is larger than they take, if there is one.
@@ -250,7 +251,8 @@ impl State {
         self.cutter.iter().chain(&self.service).chain(&self.finisher)
     }
 
-    /// What is to be removed of the guests that are passing: a device may pass from one ENI to another with its programs.
+    /// What is to be removed of the guests that are passing: a device may pass from one ENI to another with its
+    /// programs.
     pub(super) fn leftovers(&self) -> Vec<GuestState> {
         let pins: BTreeSet<_> = self.guests.iter().map(|guest| &*guest.pin).collect();
         let left = self.passing.iter().filter(|guest| !pins.contains(&*guest.pin));

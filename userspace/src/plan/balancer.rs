@@ -1,5 +1,5 @@
-//! Load balancers and their endpoints (semantics 13, 14, 16): what nodes listen to, whom they may choose, and which node is
-//! behind an endpoint. Their ENIs are compiled like all others.
+//! Load balancers and their endpoints (semantics 13, 14, 16): what nodes listen to, whom they may choose, and which
+//! node is behind an endpoint. Their ENIs are compiled like all others.
 
 mod appliances;
 mod places;
@@ -39,8 +39,8 @@ pub(super) fn compile(lookup: &Lookup<'_>, vpc: &Objects<'_>, plan: &mut Plan) {
     }
 }
 
-/// A component's addresses: a node's stand for clients that targets don't see, a VPC link's for the service, and all have one
-/// they are called by.
+/// A component's addresses: a node's stand for clients that targets don't see, a VPC link's for the service, and all
+/// have one they are called by.
 fn insert_addresses(eni: &NetworkInterface, device: Device, plan: &mut Plan) {
     let key = EniKey { bank: Bank(0), device };
     let addresses: Vec<_> = eni.private_ip_addresses.iter().copied().map(Ip4::from).collect();
@@ -49,8 +49,8 @@ fn insert_addresses(eni: &NetworkInterface, device: Device, plan: &mut Plan) {
     plan.ip6.nats.insert(key, nat::entry(&addresses));
 }
 
-/// What the agent sees in the place of all clients of which it tells targets (semantics 13.7): beside the aliases, which begin
-/// further on.
+/// What the agent sees in the place of all clients of which it tells targets (semantics 13.7): beside the aliases,
+/// which begin further on.
 const CLIENTS: Ipv4Addr = Ipv4Addr::new(100, 64, 0, 3);
 
 /// The ports of that address stand for clients, as those of a node do.

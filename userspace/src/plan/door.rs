@@ -1,5 +1,5 @@
-//! Doors: what the filter in front of an uplink may drop unseen. Whatever isn't certain stands open, and what has no row
-//! goes on to where all the rules are.
+//! Doors: what the filter in front of an uplink may drop unseen. Whatever isn't certain stands open, and what has no
+//! row goes on to where all the rules are.
 
 use super::eni::blocks;
 use super::lookup::Lookup;

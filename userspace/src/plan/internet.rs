@@ -1,5 +1,5 @@
-//! The internet's edge (semantics 9): which VPC a public address leads to, what of a VPC may be public, and the route table of
-//! an internet gateway.
+//! The internet's edge (semantics 9): which VPC a public address leads to, what of a VPC may be public, and the route
+//! table of an internet gateway.
 
 use super::lookup::Lookup;
 use super::objects::Objects;
@@ -93,8 +93,8 @@ fn insert_public<I: Family>(plan: &mut Plan, block: IpNet, row: PublicEntry<I>) 
     I::rows_mut(plan).publics.insert((key, prefix_len), row);
 }
 
-/// The blocks of VPCs whose clients are answered by gateway endpoints' services, as far as they aren't public anyway. Several
-/// VPCs may have one block, so they are no VPC's rows.
+/// The blocks of VPCs whose clients are answered by gateway endpoints' services, as far as they aren't public anyway.
+/// Several VPCs may have one block, so they are no VPC's rows.
 pub(super) fn compile_clients(lookup: &Lookup<'_>, all: &Resources, plan: &mut Plan) {
     for vpc in all.vpcs.iter().filter(|vpc| lookup.gateways.has_endpoint(&vpc.vpc_id)) {
         for block in vpc.blocks() {

@@ -23,8 +23,8 @@ pub(super) struct Lookup<'a> {
     pub(super) security_groups: Numbers<'a>,
     /// By ARN.
     pub(super) target_groups: Numbers<'a>,
-    /// By which each VPC with load balancers or gateway endpoints knows answers: of targets that see their clients, and of
-    /// services outside.
+    /// By which each VPC with load balancers or gateway endpoints knows answers: of targets that see their clients, and
+    /// of services outside.
     pub(super) returns: BTreeMap<&'a str, Device>,
     /// VPCs' attachments to transit gateways.
     pub(super) attachments: Numbers<'a>,
@@ -200,8 +200,8 @@ fn prefix_lists<'a>(resources: &'a Resources, problems: &mut Problems) -> BTreeM
     by_id
 }
 
-/// The bindings of the ENIs there are, without those whose device can't stand in a row; and what VPCs with load balancers
-/// or gateway endpoints have beside them.
+/// The bindings of the ENIs there are, without those whose device can't stand in a row; and what VPCs with load
+/// balancers or gateway endpoints have beside them.
 fn usable_bindings<'a>(
     resources: &'a Resources,
     bindings: &Bindings,

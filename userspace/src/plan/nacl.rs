@@ -112,8 +112,8 @@ fn rule<I: Family>(entry: &NetworkAclEntry, (network, prefix_len): (I, u8)) -> O
     })
 }
 
-/// The messages that a type and a code speak of, as a range of the two in one number. A code of any type is no range, and
-/// nothing AWS has.
+/// The messages that a type and a code speak of, as a range of the two in one number. A code of any type is no range,
+/// and nothing AWS has.
 fn icmp_range(type_code: (Option<u8>, Option<u8>)) -> Option<(u16, u16)> {
     match type_code {
         (None, None) => Some((0, u16::MAX)),

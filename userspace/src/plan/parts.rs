@@ -12,8 +12,8 @@ use groundplane_abi::ScopeId;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// The rows of each VPC and each transit gateway, by its id, and those that no VPC has alone. Those that a change leaves alone are shared
-/// with the plan before it.
+/// The rows of each VPC and each transit gateway, by its id, and those that no VPC has alone. Those that a change
+/// leaves alone are shared with the plan before it.
 pub type Parts = BTreeMap<String, Arc<Plan>>;
 
 /// A plan, and what it was made of: enough to make the next one of what differs.
@@ -126,8 +126,8 @@ fn shared(before: &Parts, parts: Parts) -> Parts {
     parts.into_iter().map(old).collect()
 }
 
-/// What has changed about target groups. How targets are changes often, and only the VPCs of the load balancers that forward to
-/// them have rows that depend on it.
+/// What has changed about target groups. How targets are changes often, and only the VPCs of the load balancers that
+/// forward to them have rows that depend on it.
 #[derive(Debug)]
 struct TargetGroups<'a> {
     /// Whether they are the same but for how their targets are.

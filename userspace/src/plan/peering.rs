@@ -1,5 +1,5 @@
-//! VPC peering (semantics 11): answers to NAT gateways of peers, which go back whatever the tables say (semantics 10.6).
-//! Routes over a peering connection are compiled like all others.
+//! VPC peering (semantics 11): answers to NAT gateways of peers, which go back whatever the tables say (semantics
+//! 10.6). Routes over a peering connection are compiled like all others.
 
 use super::Plan;
 use super::lookup::Lookup;

@@ -104,8 +104,8 @@ fn blocks(lookup: &Lookup<'_>, table: &RouteTable, route: &Route, problems: &mut
     }
 }
 
-/// A blackhole keeps its place, since it is selected and drops (semantics 5.2); its target may be gone. So does a target
-/// that no table can express.
+/// A blackhole keeps its place, since it is selected and drops (semantics 5.2); its target may be gone. So does a
+/// target that no table can express.
 fn entry(lookup: &Lookup<'_>, table: &RouteTable, route: &Route, problems: &mut Problems) -> Option<RouteEntry> {
     match (route.state, &route.target) {
         (RouteState::Blackhole, _) => Some(RouteEntry::BLACKHOLE),

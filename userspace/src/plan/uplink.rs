@@ -1,5 +1,5 @@
-//! The rows about uplinks. They are in no bank: which uplinks there are is the host's business, and a device that comes or
-//! goes changes them while the configuration stays.
+//! The rows about uplinks. They are in no bank: which uplinks there are is the host's business, and a device that comes
+//! or goes changes them while the configuration stays.
 
 use groundplane_abi::uplink::{UPLINK_SLOTS, UplinkEntry, uplink_flag};
 use groundplane_abi::{Ip4, Ip6};

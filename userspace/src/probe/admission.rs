@@ -276,8 +276,8 @@ vpcs:
       m: { ingress: [{ IpProtocol: -1, group: a }] }
 ";
 
-    /// Whether a's web request is answered by b, with these rules of b's group and whatever follows; directly, or through
-    /// m.
+    /// Whether a's web request is answered by b, with these rules of b's group and whatever follows; directly, or
+    /// through m.
     fn answered(rules: &str, more: &str, through: bool) -> Option<bool> {
         let text = format!("{HEAD}      b: {{ ingress: [{rules}] }}\n{more}");
         let resolved = document::parse("test.yaml", text.as_bytes()).unwrap();

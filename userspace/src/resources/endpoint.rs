@@ -18,8 +18,8 @@ noun! {
         /// Of a gateway endpoint.
         route_table_ids: Vec<String>,
         subnet_ids: Vec<String>,
-        /// Addresses that are chosen. `CreateVpcEndpoint` takes them and no call tells them, so they stand in documents alone;
-        /// resolved endpoints have network interfaces instead.
+        /// Addresses that are chosen. `CreateVpcEndpoint` takes them and no call tells them, so they stand in documents
+        /// alone; resolved endpoints have network interfaces instead.
         subnet_configurations: Vec<SubnetConfiguration>,
         groups: Vec<EndpointGroup>,
         network_interface_ids: Vec<String>,

@@ -158,8 +158,8 @@ macro_rules! kinds {
                 $(self.$section.sort_by(|a, b| a.$id.cmp(&b.$id));)*
             }
 
-            /// Reads an object of one of the kinds in the API's shape into its list. `said` is the same JSON; what of it
-            /// no field has becomes the rest. Nothing happens for the kinds that have structs of their own making.
+            /// Reads an object of one of the kinds in the API's shape into its list. `said` is the same JSON; what of
+            /// it no field has becomes the rest. Nothing happens for the kinds that have structs of their own making.
             pub fn read<'de, D: Deserializer<'de>>(
                 &mut self,
                 kind: &Kind,

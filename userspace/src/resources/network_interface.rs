@@ -229,8 +229,9 @@ impl Default for ConnectionTracking {
 }
 
 /// How much of the host's tables an ENI may use. AWS has such limits by instance type and counts what exceeds them; the
-/// numbers here are this project's. The burst and what comes in a round trip are each ENI's part of the table of half-open
-/// flows, in which 32,768 have room: a handful of ENIs that use theirs up at once must leave room for the others.
+/// numbers here are this project's. The burst and what comes in a round trip are each ENI's part of the table of
+/// half-open flows, in which 32,768 have room: a handful of ENIs that use theirs up at once must leave room for the
+/// others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Allowance {
     /// Connections tracked at a time. What exceeds it is dropped, as `conntrack_allowance_exceeded`.

@@ -1,8 +1,8 @@
-//! The service's side of VPC links of REST APIs (semantics 17.1): a VPC of API Gateway's own with an interface endpoint in it,
-//! and the hidden endpoint service before the customer's load balancer.
+//! The service's side of VPC links of REST APIs (semantics 17.1): a VPC of API Gateway's own with an interface endpoint
+//! in it, and the hidden endpoint service before the customer's load balancer.
 //!
-//! No document has them and nobody is shown them: they are added where rows are made, so that such a link is PrivateLink in
-//! every respect. The service sends by a network interface of its own beside the endpoint's.
+//! No document has them and nobody is shown them: they are added where rows are made, so that such a link is
+//! PrivateLink in every respect. The service sends by a network interface of its own beside the endpoint's.
 
 use super::{
     EndpointGroup, InterfaceType, LoadBalancer, LoadBalancerZone, NetworkAcl, NetworkAclEntry, NetworkInterface, Peer,
@@ -14,7 +14,8 @@ use crate::resources::Destination;
 use ipnet::{IpNet, Ipv4Net};
 use std::net::Ipv4Addr;
 
-/// Out of the blocks for benchmarks (RFC 2544), which no rule of a customer's speaks of: who calls the service is unknown.
+/// Out of the blocks for benchmarks (RFC 2544), which no rule of a customer's speaks of: who calls the service is
+/// unknown.
 const BLOCK: Ipv4Net = Ipv4Net::new_assert(Ipv4Addr::new(198, 19, 0, 0), 16);
 /// In each zone's /24.
 const SERVICE_HOST: u8 = 10;

@@ -243,8 +243,8 @@ impl Simulation {
         I::tables(self).bindings.borrow().clone()
     }
 
-    /// A frame comes in by a device: the verdict, its effects on the tables, and the frame as the programs let it go, be that
-    /// to the cutter.
+    /// A frame comes in by a device: the verdict, its effects on the tables, and the frame as the programs let it go,
+    /// be that to the cutter.
     pub fn send(&self, device: Device, frame: &mut SliceFrame) -> Verdict {
         let mut port = Port { device, is_known: true };
         loop {
@@ -278,7 +278,8 @@ impl Simulation {
         Ok(Port { device, is_known: true })
     }
 
-    /// What the finisher and the program behind it do with a packet on its way to an appliance, or back: where it is then.
+    /// What the finisher and the program behind it do with a packet on its way to an appliance, or back: where it is
+    /// then.
     pub fn finish(&self, frame: &mut SliceFrame) -> Result<Port, DropReason> {
         frame.lower_ttl();
         let node = match geneve::finished(frame).ok_or(DropReason::NOT_IP)? {

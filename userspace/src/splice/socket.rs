@@ -42,8 +42,8 @@ impl Socket {
     }
 }
 
-/// Takes the place of a socket that nobody listens at, and of nothing else. The file is root's alone from its first moment: the
-/// kernel makes it with the mode that the socket has.
+/// Takes the place of a socket that nobody listens at, and of nothing else. The file is root's alone from its first
+/// moment: the kernel makes it with the mode that the socket has.
 fn bind_file(path: &Path) -> io::Result<(UnixListener, File)> {
     check_free(path)?;
     remove(path)?;
@@ -72,8 +72,8 @@ fn check_free(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Whether whoever listened at a socket has ended. Who listens and takes nobody in, or listens for something else than streams,
-/// is there too; nobody is waited for.
+/// Whether whoever listened at a socket has ended. Who listens and takes nobody in, or listens for something else than
+/// streams, is there too; nobody is waited for.
 fn is_left(path: &Path) -> io::Result<bool> {
     let asked = connect(unix_socket()?.as_raw_fd(), &UnixAddr::new(path)?);
     Ok(matches!(asked, Err(Errno::ECONNREFUSED | Errno::ENOENT)))

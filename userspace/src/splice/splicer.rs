@@ -1,4 +1,5 @@
-//! Whoever has connections spliced: the doors, and the thread inside of the namespace in which what is behind them is found.
+//! Whoever has connections spliced: the doors, and the thread inside of the namespace in which what is behind them is
+//! found.
 
 use super::counters::{Counted, Counters};
 use super::door::{Door, Settings};
@@ -170,9 +171,9 @@ async fn attend_all(mut told: watch::Receiver<Doors>) {
     }
 }
 
-/// How many connections a splicer or a herald may have: each takes two of the files that a process may have open, there are these
-/// two, and half of the files are for everything else. The soft limit, which is for programs that can't count above 1024, is
-/// raised first.
+/// How many connections a splicer or a herald may have: each takes two of the files that a process may have open, there
+/// are these two, and half of the files are for everything else. The soft limit, which is for programs that can't count
+/// above 1024, is raised first.
 pub(crate) fn room() -> usize {
     const MOST: u64 = 131_072;
     const LEAST: u64 = 1024;

@@ -19,12 +19,13 @@ use tokio::time::timeout;
 const PATIENCE: Duration = Duration::from_secs(4);
 /// How many are asked one after another, if there are several.
 const ATTEMPTS: usize = 3;
-/// After how many seconds of silence the other end is asked whether it lives, how often, and how many times: what translates
-/// addresses on the way forgets a connection that is silent for 350 s.
+/// After how many seconds of silence the other end is asked whether it lives, how often, and how many times: what
+/// translates addresses on the way forgets a connection that is silent for 350 s.
 const SILENCE: u32 = 60;
 const AGAIN: u32 = 15;
 const TIMES: u32 = 4;
-/// How long one direction may be silent once the other has ended. Whoever is gone altogether looks like one who still listens.
+/// How long one direction may be silent once the other has ended. Whoever is gone altogether looks like one who still
+/// listens.
 const HALF_OPEN: Duration = Duration::from_secs(350);
 /// How much is on its way in one direction at a time.
 const BUFFER: usize = 16 << 10;
@@ -105,7 +106,8 @@ async fn tell(stream: &mut TcpStream, told: &[u8]) -> Result<(), String> {
     stream.write_all(told).await.map_err(|error| error.to_string())
 }
 
-/// Without the first one small answers wait for each other; by the others it ends when the other side is gone without a word.
+/// Without the first one small answers wait for each other; by the others it ends when the other side is gone without a
+/// word.
 fn prepare(stream: &TcpStream) -> io::Result<()> {
     stream.set_nodelay(true)?;
     setsockopt(stream, sockopt::KeepAlive, &true)?;

@@ -1,5 +1,5 @@
-//! The emulator: this machine's, if it has one; otherwise Debian's, fetched and never installed, since it may not get along
-//! with what the machine's owner has installed.
+//! The emulator: this machine's, if it has one; otherwise Debian's, fetched and never installed, since it may not get
+//! along with what the machine's owner has installed.
 
 use crate::command::{find, program, read, target};
 use crate::setup::apt;

@@ -5,11 +5,12 @@ use core::fmt;
 
 /// What a packet is recognised by: the device it came in by and its five-tuple as seen there.
 ///
-/// Exactly 16 bytes for IPv4: behind the kernel's 48 bytes of element header this puts the entry on a cache line; 40 for
-/// IPv6. In the place of ports ICMP has type and code, then the identifier; protocols without ports have zeros.
+/// Exactly 16 bytes for IPv4: behind the kernel's 48 bytes of element header this puts the entry on a cache line; 40
+/// for IPv6. In the place of ports ICMP has type and code, then the identifier; protocols without ports have zeros.
 ///
 /// Whole words, in the order of [`Ip::key_words`]. As fields the compiler writes it in small pieces, and a lookup that
-/// reads it in words then waits for the stores; or it takes it apart on the stack, misaligned, which the verifier refuses.
+/// reads it in words then waits for the stores; or it takes it apart on the stack, misaligned, which the verifier
+/// refuses.
 #[derive(Clone, Copy, Eq, PartialOrd, Ord, Default)]
 #[repr(transparent)]
 pub struct FlowKey<I: Ip>(pub I::KeyWords);

@@ -10,7 +10,8 @@ use groundplane_abi::eni::EniKey;
 use groundplane_abi::vpc::VpcKey;
 use groundplane_abi::{Device, DropReason, GroupSetId};
 
-/// An answer, or an error about what was sent to the target, goes back to the client, by the door that it has spoken to.
+/// An answer, or an error about what was sent to the target, goes back to the client, by the door that it has spoken
+/// to.
 #[inline(always)]
 pub(super) fn answer<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<(), DropReason> {
     let (node, door) = (walk.far_device, walk.mapping.becomes.device());
@@ -50,8 +51,8 @@ fn come_out<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>, door: Devic
     move_to(stages, walk, door)
 }
 
-/// Whether a guest's packet answers what a load balancer has sent it with the client's address: then it goes to the node,
-/// whoever has that address. Says so by where the packet is about to arrive.
+/// Whether a guest's packet answers what a load balancer has sent it with the client's address: then it goes to the
+/// node, whoever has that address. Says so by where the packet is about to arrive.
 pub fn returns<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> bool {
     let (bank, vpc) = (walk.generation.bank(), walk.vpc);
     let returns = stages

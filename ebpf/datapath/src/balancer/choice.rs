@@ -35,8 +35,8 @@ pub fn choose<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result
     Ok(())
 }
 
-/// Wants the mapping of what begins, and leaves in the walk's what the packet becomes: that of the port that was found, or the
-/// client's own, if nobody speaks to the target with it by another way.
+/// Wants the mapping of what begins, and leaves in the walk's what the packet becomes: that of the port that was found,
+/// or the client's own, if nobody speaks to the target with it by another way.
 pub fn connect<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<(), DropReason> {
     let place = if walk.wanted.len == 0 { 0 } else { 1 };
     let returns = walk.passage.returns;
@@ -74,8 +74,8 @@ fn answer_to<I: Family>(packet: &Packet<I>, at: Device) -> FlowKey<I> {
     )
 }
 
-/// Whether the mapping in the walk is of the very client whose packet this is, by the same door. Field by field, since a key
-/// takes stack that isn't there.
+/// Whether the mapping in the walk is of the very client whose packet this is, by the same door. Field by field, since
+/// a key takes stack that isn't there.
 #[inline(always)]
 fn is_own<I: Family>(walk: &Walk<I>) -> bool {
     let (becomes, own) = (&walk.mapping.becomes, &walk.own_key);

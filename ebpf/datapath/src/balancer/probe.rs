@@ -1,5 +1,5 @@
-//! The agent speaks as a node does when it looks after the health of targets (semantics 13.5), and as the ENI of a VPC link
-//! when it is the service (semantics 17.2).
+//! The agent speaks as a node does when it looks after the health of targets (semantics 13.5), and as the ENI of a VPC
+//! link when it is the service (semantics 17.2).
 
 use super::{answer, become_of_mapping, begins, go_to_target, move_to, node_behind, step};
 use crate::family::Family;
@@ -26,8 +26,8 @@ pub(crate) fn launch<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) ->
     go_to_target(stages, walk)
 }
 
-/// What the agent answers a client, to whose target it speaks in the client's place (semantics 13.7): out of the node, by the
-/// door that the client has spoken to.
+/// What the agent answers a client, to whose target it speaks in the client's place (semantics 13.7): out of the node,
+/// by the door that the client has spoken to.
 pub fn answer_client<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>) -> Result<(), DropReason> {
     let door = walk.mapping.becomes.device();
     move_to(stages, walk, door)?;

@@ -14,7 +14,8 @@ use groundplane_abi::flow::{
 use groundplane_abi::nacl::direction;
 use groundplane_abi::{Device, DropReason, Ip4, Mac};
 
-/// Makes the entry of a packet that has arrived. Apart, as what follows: the walks, which are deep, then have the stack.
+/// Makes the entry of a packet that has arrived. Apart, as what follows: the walks, which are deep, then have the
+/// stack.
 #[inline(never)]
 pub(super) fn compose<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I>) {
     let walk = &scratch.there;
@@ -46,7 +47,8 @@ pub(super) fn compose_twin<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Sc
     write_twin(stages, scratch, dropped);
 }
 
-/// What passes a NAT gateway or an egress-only gateway is tracked at its ENIs, whatever their rules say (semantics 7.3).
+/// What passes a NAT gateway or an egress-only gateway is tracked at its ENIs, whatever their rules say (semantics
+/// 7.3).
 #[inline(always)]
 fn track(gate: &mut Gate, device: Device) {
     if device != Device::INTERNET && !device.is_component() {
@@ -122,8 +124,8 @@ pub(crate) fn stamp<I: Family, S: Stages<I>>(stages: &S, entry: &mut FlowEntry<I
     entry.stamp_end = entry.stamp;
 }
 
-/// The action of a packet that has arrived, and had this key when it left. In its place: on the stack the compiler writes
-/// it misaligned.
+/// The action of a packet that has arrived, and had this key when it left. In its place: on the stack the compiler
+/// writes it misaligned.
 fn write_delivery<I: Family>(action: &mut Action<I>, walk: &Walk<I>, key: &FlowKey<I>) {
     let is_outside = walk.far_device == Device::INTERNET;
     *action = translated(walk, walk.near.mac, walk.far.mac, walk.far_device);

@@ -1,5 +1,5 @@
-//! The mappings of NAT gateways, load balancers and gateway endpoints: their rows, and how long they live (semantics 10.5,
-//! 13.6).
+//! The mappings of NAT gateways, load balancers and gateway endpoints: their rows, and how long they live (semantics
+//! 10.5, 13.6).
 
 use crate::conntrack::{self, Pulse, idle};
 use crate::family::Family;
@@ -28,8 +28,8 @@ pub struct Wanted<I: Ip> {
 pub struct Mapping<I: Ip> {
     /// Of answers, as they arrive at the component that has translated.
     pub answer: FlowKey<I>,
-    /// Of the packets that they answer, as they arrive at the component that these were sent to: the same, or the endpoint
-    /// in front of a load balancer's node.
+    /// Of the packets that they answer, as they arrive at the component that these were sent to: the same, or the
+    /// endpoint in front of a load balancer's node.
     pub forward: FlowKey<I>,
 }
 
@@ -86,8 +86,8 @@ pub(crate) fn expect<I: Family>(back: &mut Walk<I>, there: &Walk<I>) {
     }
 }
 
-/// Whether the mapping in the walk lives: its connection is one that the gateway has not forgotten, or it is so young that
-/// its entry may have been evicted.
+/// Whether the mapping in the walk lives: its connection is one that the gateway has not forgotten, or it is so young
+/// that its entry may have been evicted.
 pub fn is_live<I: Family, T: TablesOf<I>>(tables: &T, walk: &mut Walk<I>) -> bool {
     if walk.mapping.state != state::LIVE {
         return false;
@@ -176,8 +176,8 @@ fn insert<I: Family, S: Stages<I>>(
     true
 }
 
-/// Takes out the mapping that has the place of one whose sender keeps its address and port: an older one of the same sender,
-/// or one that doesn't live.
+/// Takes out the mapping that has the place of one whose sender keeps its address and port: an older one of the same
+/// sender, or one that doesn't live.
 #[inline(never)]
 fn give_way<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>, wanted: &Mapping<I>) {
     if !stages.binding(&wanted.answer, &mut walk.mapping) {
@@ -188,8 +188,8 @@ fn give_way<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>, wanted: &Ma
     }
 }
 
-/// Takes out what stands in the way of answers from outside: the pair of another ENI's connection that the row was before,
-/// which no row speaks of any more.
+/// Takes out what stands in the way of answers from outside: the pair of another ENI's connection that the row was
+/// before, which no row speaks of any more.
 #[inline(never)]
 fn take_over<I: Family, S: Stages<I>>(stages: &S, walk: &mut Walk<I>, wanted: &Mapping<I>, flow: &FlowKey<I>) {
     let key = wanted.answer.at(Device::INTERNET);

@@ -36,8 +36,8 @@ pub fn find_port<I: Family, T: TablesOf<I>>(tables: &T, walk: &mut Walk<I>) -> b
     false
 }
 
-/// Whether nobody has the address and port that a packet would leave with. Both families have the same, and IPv4 knows of
-/// all. Apart, for the stack's sake, as is the next.
+/// Whether nobody has the address and port that a packet would leave with. Both families have the same, and IPv4 knows
+/// of all. Apart, for the stack's sake, as is the next.
 #[inline(never)]
 fn is_free<I: Family, T: TablesOf<I>>(tables: &T, becomes: &FlowKey<I>) -> bool {
     let answer = becomes.reversed(becomes.device());

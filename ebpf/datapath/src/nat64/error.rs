@@ -1,5 +1,5 @@
-//! ICMP errors between the families (RFC 7915 sections 4.2, 4.3, 5.2, 5.3). What comes out quotes an IP header and eight
-//! bytes, however much went in.
+//! ICMP errors between the families (RFC 7915 sections 4.2, 4.3, 5.2, 5.3). What comes out quotes an IP header and
+//! eight bytes, however much went in.
 
 use super::{ETHERNET_LEN, HEADER4, HEADER6, Header, LARGER, echo4, echo6, embedded, pseudo_header};
 use crate::Frame;

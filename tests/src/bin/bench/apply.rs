@@ -1,5 +1,5 @@
-//! Ever larger configurations put in force over devices that are there: all of it, then one rule of it, and what keeping
-//! it in hand takes.
+//! Ever larger configurations put in force over devices that are there: all of it, then one rule of it, and what
+//! keeping it in hand takes.
 
 use crate::Options;
 use crate::report::{Bar, Curve, Figures, Line, Row};

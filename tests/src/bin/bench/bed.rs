@@ -1,14 +1,14 @@
 //! What Groundplane is measured in: the loaded datapath, and pairs of guests that differ in how much is configured for
 //! them.
 //!
-//! All of it is one configuration, so that few rules and many are measured side by side. The two guests of a pair are in
-//! different subnets: their packets are routed and pass NACLs.
+//! All of it is one configuration, so that few rules and many are measured side by side. The two guests of a pair are
+//! in different subnets: their packets are routed and pass NACLs.
 //!
 //! A repeated run finds the frame as the one before has left it: a routed one leaves with other MACs than it came with,
 //! and would be no packet of the connection the second time. So all ENIs are given the router's own MAC: then the frame
 //! is from the router to the router, before and after, and the rewriting writes what stands there. No resources can say
-//! that, since no ENI may have that MAC; it is written into the plan. The program does the same instructions on the same
-//! lines of memory.
+//! that, since no ENI may have that MAC; it is written into the plan. The program does the same instructions on the
+//! same lines of memory.
 
 use crate::flow::Flow;
 use anyhow::{Context as _, Result};

@@ -1,5 +1,5 @@
-//! What something takes of a core, by which it is done alone: on a machine that does other things, too, the clock on the wall
-//! would tell of those.
+//! What something takes of a core, by which it is done alone: on a machine that does other things, too, the clock on
+//! the wall would tell of those.
 
 use anyhow::{Context as _, Result};
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
@@ -8,8 +8,8 @@ use nix::unistd::Pid;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Does something on the machine's last core, and says what of the core it took: this thread's time, in which the kernel
-/// also passes on what the thread sends, and that of the kernel's own thread for what gets too much.
+/// Does something on the machine's last core, and says what of the core it took: this thread's time, in which the
+/// kernel also passes on what the thread sends, and that of the kernel's own thread for what gets too much.
 pub(crate) fn taken<T>(work: impl FnOnce() -> Result<T>) -> Result<(T, Duration)> {
     let allowed = sched_getaffinity(Pid::from_raw(0))?;
     let core = (0..CpuSet::count())

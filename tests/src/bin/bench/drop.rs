@@ -1,9 +1,9 @@
-//! What it costs to drop a packet from outside: at the filter, against a program that does nothing else; and at tcx, against
-//! nftables at the same device.
+//! What it costs to drop a packet from outside: at the filter, against a program that does nothing else; and at tcx,
+//! against nftables at the same device.
 //!
 //! Packets are made by live test runs and go by a veth pair: the device's NAPI runs on the core that makes them, when a
-//! batch of them is there, so what is measured is making, handing over and dropping one. Both sides have the same of the
-//! first two.
+//! batch of them is there, so what is measured is making, handing over and dropping one. Both sides have the same of
+//! the first two.
 
 use crate::Options;
 use crate::program::{object, xdp};

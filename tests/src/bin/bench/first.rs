@@ -3,8 +3,8 @@
 //!
 //! Against a floor program in C that asks the same tables each question once and writes as many entries of the same
 //! size, and with 1000 group rules against ten. Measured in two ways: each packet by a run of its own, where the code
-//! comes out of colder caches and the median tells; and in a row by repeated runs, which the mean is of, with what comes
-//! up only now and then.
+//! comes out of colder caches and the median tells; and in a row by repeated runs, which the mean is of, with what
+//! comes up only now and then.
 
 use crate::Options;
 use crate::bed::{Bed, MANY_GROUP_RULES, TEN_GROUP_RULES};

@@ -74,7 +74,8 @@ enum Measurement {
     Throughput,
     /// The same through a NAT gateway, both ways, against bare redirects and the kernel's masquerade
     Nat,
-    /// Requests and their answers, and connections opened and closed, against redirects and the kernel with and without rules
+    /// Requests and their answers, and connections opened and closed, against redirects and the kernel with and without
+    /// rules
     Requests,
     /// Small packets on one core, by every kind of way, against redirects and the kernel with and without rules
     Packets,
@@ -160,8 +161,8 @@ impl Measurement {
 }
 
 impl Options {
-    /// How often everything is measured. Many short rounds: what else the machine does comes and goes within seconds, so it
-    /// slows all that take turns in a round, or spoils few of them.
+    /// How often everything is measured. Many short rounds: what else the machine does comes and goes within seconds,
+    /// so it slows all that take turns in a round, or spoils few of them.
     fn rounds(&self) -> u32 {
         if self.quick { 11 } else { 31 }
     }

@@ -1,5 +1,6 @@
-//! What one TCP stream reaches through a NAT gateway, from a guest to a network behind the host's uplink and back: against
-//! bare redirects in the same places, which translate nothing, and against the kernel's own forwarding and translation.
+//! What one TCP stream reaches through a NAT gateway, from a guest to a network behind the host's uplink and back:
+//! against bare redirects in the same places, which translate nothing, and against the kernel's own forwarding and
+//! translation.
 
 use crate::Options;
 use crate::probe::probe;

@@ -1,9 +1,9 @@
-//! What a host that forwards by itself is told, so that it enforces what a document says: an nftables ruleset, as somebody
-//! would write it who knows nftables well. NACLs are chains that every packet passes; what is established passes by one
-//! look at its state; groups judge what is new; gateways are the kernel's own translation.
+//! What a host that forwards by itself is told, so that it enforces what a document says: an nftables ruleset, as
+//! somebody would write it who knows nftables well. NACLs are chains that every packet passes; what is established
+//! passes by one look at its state; groups judge what is new; gateways are the kernel's own translation.
 //!
-//! Of a document it takes what the bench's own has: a subnet for each instance, and IPv4. What it would have to leave out
-//! it refuses. Source checks it does leave out, which makes the kernel's task no harder.
+//! Of a document it takes what the bench's own has: a subnet for each instance, and IPv4. What it would have to leave
+//! out it refuses. Source checks it does leave out, which makes the kernel's task no harder.
 
 mod services;
 

@@ -1,6 +1,6 @@
-//! How many small packets of an established connection pass on one core, what makes them and what drops them included: inside
-//! of a VPC, by a load balancer, by PrivateLink and through a NAT gateway, against bare redirects, against the kernel's
-//! forwarding, and against that with rules that do the same.
+//! How many small packets of an established connection pass on one core, what makes them and what drops them included:
+//! inside of a VPC, by a load balancer, by PrivateLink and through a NAT gateway, against bare redirects, against the
+//! kernel's forwarding, and against that with rules that do the same.
 //!
 //! A live test run sends a frame out of the sender's device, over and over; the host side's NAPI takes them on the same
 //! core, in batches. At the receiver's device a program counts and drops them.

@@ -273,8 +273,8 @@ pub(crate) fn time(program: &SchedClassifier, frame: &[u8], device: Device, repe
         "the program's verdict is {}, and should be {verdict}",
         result.return_value
     );
-    // The kernel gives whole nanoseconds, too coarse for the difference of two programs; but of few runs the system call
-    // would be most of what this thread took.
+    // The kernel gives whole nanoseconds, too coarse for the difference of two programs; but of few runs the system
+    // call would be most of what this thread took.
     Ok(if repeat < MANY {
         result.duration.as_secs_f64() * 1e9
     } else {

@@ -65,7 +65,8 @@ where
         fill::<I>(&mut table, flow, filled..flows)?;
         filled = flows;
         let rounds = if decade == FLOWS.len() { options.rounds() } else { 5 };
-        // Whether all packets are of connections: then entries count them. To ask a million takes longer than measuring.
+        // Whether all packets are of connections: then entries count them. To ask a million takes longer than
+        // measuring.
         let is_asked = flows <= 10_000;
         let before = if is_asked { packets(&table)? } else { 0 };
         let samples = measure_among(bed, flow, (&floor, &mut vary), flows, rounds, options)?;

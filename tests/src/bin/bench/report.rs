@@ -5,8 +5,8 @@ use anyhow::{Context as _, Result};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// What a ratio's interval may be as wide as, as a part of the ratio. A ratio that may as well be a tenth more or less says
-/// nothing.
+/// What a ratio's interval may be as wide as, as a part of the ratio. A ratio that may as well be a tenth more or less
+/// says nothing.
 const WIDEST: f64 = 0.2;
 
 /// What the ratio of ours to theirs ought to be.
@@ -89,8 +89,8 @@ impl Row {
         })
     }
 
-    /// What ours takes and what the floor program takes, as it is and less what an empty program takes: the second ratio
-    /// is that of the programs themselves, which what a test run adds to any program brings closer to one.
+    /// What ours takes and what the floor program takes, as it is and less what an empty program takes: the second
+    /// ratio is that of the programs themselves, which what a test run adds to any program brings closer to one.
     pub(crate) fn with_and_without_empty(what: &str, samples: [Vec<f64>; 3], bar: Bar) -> Result<[Self; 2]> {
         let [ours, floor, empty] = samples.map(Sample::of);
         let (ours, floor, empty) = (ours?, floor?, empty?);

@@ -9,7 +9,8 @@ use std::path::Path;
 /// Between these two lines stands what a run has found.
 const MARKS: [&str; 2] = ["<!-- figures -->\n", "<!-- end of figures -->\n"];
 
-/// The report, and a plot of each curve. Those of another run are written over, and what this one hasn't measured stays.
+/// The report, and a plot of each curve. Those of another run are written over, and what this one hasn't measured
+/// stays.
 pub(crate) fn write(report: &Report, directory: &Path) -> Result<()> {
     let context = || format!("can't write to {}", directory.display());
     fs::create_dir_all(directory).with_context(context)?;

@@ -1,5 +1,5 @@
-//! Runs every measurement in a process of its own: one that fails, hangs or is killed costs its own figures and no other's,
-//! and what it has left on the machine is removed before the next one begins.
+//! Runs every measurement in a process of its own: one that fails, hangs or is killed costs its own figures and no
+//! other's, and what it has left on the machine is removed before the next one begins.
 
 use crate::report::{Report, Section};
 use crate::{Measurement, Options};

@@ -54,8 +54,8 @@ impl Sample {
         pairs.map_while(|(own, other)| Some((own, other?)))
     }
 
-    /// Between what the median lies in nine of ten cases, whatever the figures are distributed like: so many figures from
-    /// either end that a coin which is thrown as often shows as few heads no more often than [`DOUBT`] allows.
+    /// Between what the median lies in nine of ten cases, whatever the figures are distributed like: so many figures
+    /// from either end that a coin which is thrown as often shows as few heads no more often than [`DOUBT`] allows.
     pub(crate) fn interval(&self) -> [f64; 2] {
         let sorted = sorted(&self.rounds);
         let place = place_from_the_end(sorted.len());

@@ -1,8 +1,8 @@
-//! How the cost of a packet grows with how much is configured: group rules, NACL rules, routes, ENIs. An established one
-//! ought not to notice; opening a connection asks the tables once.
+//! How the cost of a packet grows with how much is configured: group rules, NACL rules, routes, ENIs. An established
+//! one ought not to notice; opening a connection asks the tables once.
 //!
-//! Few and much take turns, beside one another in one configuration; numbers of ENIs are configurations of their own, and
-//! there the floor program tells what the machine was like.
+//! Few and much take turns, beside one another in one configuration; numbers of ENIs are configurations of their own,
+//! and there the floor program tells what the machine was like.
 
 use crate::Options;
 use crate::bed::{Bed, SMALL, Scale};

@@ -1,6 +1,6 @@
-//! What TCP reaches between two guests in different subnets, with groups and NACLs on the way, and by PrivateLink between
-//! two VPCs: against a bare `bpf_redirect_peer`, against the kernel's forwarding, and against that with rules that do the
-//! same. Segments by PrivateLink are smaller, so there the bare redirect has its MTU.
+//! What TCP reaches between two guests in different subnets, with groups and NACLs on the way, and by PrivateLink
+//! between two VPCs: against a bare `bpf_redirect_peer`, against the kernel's forwarding, and against that with rules
+//! that do the same. Segments by PrivateLink are smaller, so there the bare redirect has its MTU.
 
 use crate::Options;
 use crate::probe::probe;

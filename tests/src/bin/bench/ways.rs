@@ -31,8 +31,8 @@ pub(crate) struct Way {
 }
 
 /// `shop` reaches `partner` over a peering connection, `depot` by a transit gateway, and the internet: `web` by its own
-/// public address, `app` through the NAT gateway, as `depot` does by way of the transit gateway. `buyer`, in a VPC with the
-/// same block, reaches `shelf` in `supplier` by PrivateLink.
+/// public address, `app` through the NAT gateway, as `depot` does by way of the transit gateway. `buyer`, in a VPC with
+/// the same block, reaches `shelf` in `supplier` by PrivateLink.
 fn topology() -> Topology {
     let mut topology = Topology::new();
     topology.vpc("partner", "10.1.0.0/16");

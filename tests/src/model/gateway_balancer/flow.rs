@@ -58,7 +58,8 @@ struct Known {
 pub(in super::super) struct Inspections {
     /// By who sends: the answers are known once somebody could have heard the question.
     flows: HashMap<(Flow, IpAddr), Known>,
-    /// Which appliance flows that begin have got, by what they have in common, since the configuration has changed last.
+    /// Which appliance flows that begin have got, by what they have in common, since the configuration has changed
+    /// last.
     chosen: HashMap<Flow, Ipv4Addr>,
     /// "constant for a flow": nothing of it is ever forgotten.
     given: HashMap<(Flow, Ipv4Addr), (u16, Options)>,
@@ -89,8 +90,8 @@ impl Flow {
         (!header.is_icmp_error()).then_some(Self { query, ..flow })
     }
 
-    /// What flows that go together have in common: "5-tuple default; stickiness.type source_ip_dest_ip_proto (3-tuple) or
-    /// source_ip_dest_ip (2-tuple)", and "Non-TCP/UDP uses 3-tuple".
+    /// What flows that go together have in common: "5-tuple default; stickiness.type source_ip_dest_ip_proto (3-tuple)
+    /// or source_ip_dest_ip (2-tuple)", and "Non-TCP/UDP uses 3-tuple".
     pub(super) fn kin(self, stickiness: Stickiness) -> Self {
         let without_ports = self.ends.map(|(address, _)| (address, 0));
         match stickiness {

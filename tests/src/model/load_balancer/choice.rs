@@ -1,5 +1,5 @@
-//! Which target a node chooses, and which port of its own (semantics 13.2, 13.3). Both are the datapath's to choose: what it
-//! has chosen is learned from the frame that came out, and from what was told of one that didn't.
+//! Which target a node chooses, and which port of its own (semantics 13.2, 13.3). Both are the datapath's to choose:
+//! what it has chosen is learned from the frame that came out, and from what was told of one that didn't.
 
 use super::super::header::{Header, Read, Selector, read};
 use super::super::reason::Reason;

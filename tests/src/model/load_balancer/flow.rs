@@ -127,8 +127,8 @@ impl Flows {
         self.by_flow.get(flow).is_some_and(|known| known.is_guess)
     }
 
-    /// The connection that a target speaks of. One that goes on with another target, because its own has gone, may still be
-    /// answered by that.
+    /// The connection that a target speaks of. One that goes on with another target, because its own has gone, may
+    /// still be answered by that.
     pub(super) fn flow_of(&self, world: &World, between: &Between, port: u16, now: Duration) -> Option<(Flow, Leg)> {
         let Port { flow, era } = *self.by_port.get(between)?.get(&port)?;
         self.leg_of(world, &flow, 0, now)?;

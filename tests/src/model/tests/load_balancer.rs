@@ -13,8 +13,8 @@ const A3: &str = "10.0.3.10";
 const NODE: &str = "10.0.1.50";
 const OTHER_NODE: &str = "10.0.3.51";
 
-/// T0 with a load balancer in VPC-A, in both zones: port 80 goes to a2 and a3 as instances, port 53 by UDP to a2, and port
-/// 81 to their addresses.
+/// T0 with a load balancer in VPC-A, in both zones: port 80 goes to a2 and a3 as instances, port 53 by UDP to a2, and
+/// port 81 to their addresses.
 fn balance(t0: &mut Topology) {
     t0.load_balancer("nlb", &[("A1", NODE), ("A3", OTHER_NODE)])
         .target_group("web", "instance", "TCP", 8080)

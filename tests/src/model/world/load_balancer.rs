@@ -190,8 +190,8 @@ impl World {
         found.is_some_and(|found| is(found.state.as_ref(), "available"))
     }
 
-    /// 14.3: "each endpoint ENI is bound to the NLB node in its own AZ", and "Cross-Region endpoints do not need matching
-    /// AZs".
+    /// 14.3: "each endpoint ENI is bound to the NLB node in its own AZ", and "Cross-Region endpoints do not need
+    /// matching AZs".
     pub(in super::super) fn node_behind(&self, endpoint: Eni) -> Option<Eni> {
         let said = self.endpoint_of(endpoint)?;
         let service = self.service_named(said.service_name.as_deref()?)?;
@@ -249,8 +249,8 @@ impl<'a> Service<'a> {
         self.said("stickiness.enabled") == Some("true")
     }
 
-    /// 13.3: "instance targets on; ip targets with UDP/TCP_UDP on; ip targets with TCP/TLS off. Cannot be turned off for
-    /// UDP/TCP_UDP."
+    /// 13.3: "instance targets on; ip targets with UDP/TCP_UDP on; ip targets with TCP/TLS off. Cannot be turned off
+    /// for UDP/TCP_UDP."
     pub(in super::super) fn preserves_client(&self) -> bool {
         let Some(group) = self.group else { return false };
         if matches!(group.protocol.as_deref(), Some("UDP" | "TCP_UDP")) {
@@ -288,8 +288,8 @@ impl<'a> Service<'a> {
     }
 
     /// Whether the flows of a target go on. 13.5: of an unhealthy one "packets of its existing TCP connections get RST
-    /// (connection_termination.enabled, default true; can't be enabled for UDP) unless failing open"; 13.6: "draining, no
-    /// new flows, existing continue".
+    /// (connection_termination.enabled, default true; can't be enabled for UDP) unless failing open"; 13.6: "draining,
+    /// no new flows, existing continue".
     pub(in super::super) fn keeps(&self, target: Target) -> bool {
         let ends = self.said("target_health_state.unhealthy.connection_termination.enabled") != Some("false");
         let mut registered = self.registered().filter(|it| it.target == target);

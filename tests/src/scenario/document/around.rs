@@ -9,7 +9,8 @@ use serde_json::{Map, Value};
 use std::collections::HashMap;
 use std::fmt::Write as _;
 
-/// What follows from other objects, of which the document says it: whose network interface it is, and the blocks of VPCs.
+/// What follows from other objects, of which the document says it: whose network interface it is, and the blocks of
+/// VPCs.
 const DERIVED: [&str; 7] = [
     "AssociationId",
     "CidrBlock",

@@ -200,8 +200,8 @@ impl Namespaces {
         seen.unwrap_or_else(|| flow.untranslated(&self.topology))
     }
 
-    /// Checks who has passed on the packets of an exchange that was accepted, that nobody else has got them, and whom the
-    /// server has seen.
+    /// Checks who has passed on the packets of an exchange that was accepted, that nobody else has got them, and whom
+    /// the server has seen.
     fn went_through(&mut self, flow: &Flow, act: Act, expected: &Expected) -> Result<()> {
         let Expected::Accepted { there, back, seen, .. } = expected else {
             bail!("{expected} was accepted");

@@ -50,8 +50,8 @@ const PUBLIC: [&str; 7] = [
     "203.0.113.201",
     "203.0.113.77",
 ];
-/// To whom a service speaks that wasn't asked. What it opens to a public address, and is answered by a gateway endpoint, nobody
-/// promises anything about.
+/// To whom a service speaks that wasn't asked. What it opens to a public address, and is answered by a gateway
+/// endpoint, nobody promises anything about.
 const CLIENTS: [&str; 3] = ["10.0.1.10", "10.0.10.10", "10.0.10.200"];
 /// Of a1 and its namesake, and of b1.
 const ASKERS: [[u8; 4]; 2] = [[10, 0, 1, 10], [10, 1, 1, 10]];
@@ -83,8 +83,8 @@ pub(super) struct Heap {
     arrived: Vec<(Device, Parsed)>,
 }
 
-/// A short pause, one after which a NAT gateway has forgotten, or one after which nobody knows anything. None is as long
-/// as any timeout.
+/// A short pause, one after which a NAT gateway has forgotten, or one after which nobody knows anything. None is as
+/// long as any timeout.
 pub(super) fn pause(random: &mut ChaCha8Rng) -> Duration {
     let seconds = [1, 1, 1, 5, 5, 400, 500_000];
     Duration::from_secs(*seconds.choose(random).expect("some")) + Duration::from_millis(37)

@@ -87,8 +87,8 @@ fn lead_to_services(topology: &mut Topology, random: &mut ChaCha8Rng) {
     topology.within("APUB");
 }
 
-/// What leads to other VPCs. If VPC-A speaks to VPC-B by the NAT gateway, VPC-B has no way of its own to VPC-A: what comes
-/// from there directly and is answered by the NAT gateway nobody promises anything about.
+/// What leads to other VPCs. If VPC-A speaks to VPC-B by the NAT gateway, VPC-B has no way of its own to VPC-A: what
+/// comes from there directly and is answered by the NAT gateway nobody promises anything about.
 fn lead_across(topology: &mut Topology, random: &mut ChaCha8Rng) {
     let is_hidden = random.random_bool(0.5);
     for subnet in ["A1", "A2", "A3", "APUB"] {

@@ -52,8 +52,8 @@ const TARGET_PORTS: [u16; 5] = [8080, 5353, 9000, 8443, 9006];
 /// The shortest time after which a connection may be forgotten.
 const SHORTEST_LIMIT: Duration = Duration::from_secs(10);
 
-/// A short pause, one after which a node has forgotten, or one after which nobody knows anything. Once the configuration
-/// has changed nobody says how long each remembers what it has seen only a part of.
+/// A short pause, one after which a node has forgotten, or one after which nobody knows anything. Once the
+/// configuration has changed nobody says how long each remembers what it has seen only a part of.
 pub(super) fn pause(is_changed: bool, random: &mut ChaCha8Rng) -> Duration {
     let seconds: &[u64] = if is_changed {
         &[0, 0, 0, 500_000]
@@ -73,15 +73,15 @@ impl Heap {
         }
     }
 
-    /// What targets have got before a change isn't answered after it: their connections may be others' by then, and nobody
-    /// says how late an answer may come.
+    /// What targets have got before a change isn't answered after it: their connections may be others' by then, and
+    /// nobody says how late an answer may come.
     pub(super) fn changed(&mut self) {
         self.arrived
             .retain(|(_, arrived)| !TARGET_PORTS.contains(&arrived.ports.1));
     }
 
-    /// Who sees a client answers it by itself, once the node has forgotten it. Whose connection that is, if the client then
-    /// has another one by the node, nobody says.
+    /// Who sees a client answers it by itself, once the node has forgotten it. Whose connection that is, if the client
+    /// then has another one by the node, nobody says.
     pub(super) fn paused(&mut self, time: Duration) {
         if time >= SHORTEST_LIMIT {
             let doors = [&DOORS[..], &DOORS6].concat();
@@ -165,8 +165,8 @@ impl Heap {
             18 => (Packet::ping(7), 0, false),
             _ => (Packet::protocol(47).payload(OPAQUE), 0, false),
         };
-        // Who sees clients tells their connections apart by nothing but the port, so nobody has one for two nodes; and that
-        // of a connection that closes isn't used again, since what belongs to it may still be on its way.
+        // Who sees clients tells their connections apart by nothing but the port, so nobody has one for two nodes; and
+        // that of a connection that closes isn't used again, since what belongs to it may still be on its way.
         let place = DOORS.iter().position(|other| *other == door).expect("it is a door");
         let own = if port == 0 || is_datagram {
             4000 + 100 * place as u16 + port % 97 + 10_000 * random.random_range(0..2)

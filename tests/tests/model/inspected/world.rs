@@ -18,8 +18,8 @@ const INSPECTED: [(&str, &str, &str, &str); 4] = [
     ("A3", "10.0.2.0/24", "2001:db8:a:2::/64", "h"),
 ];
 
-/// T0 with appliances in two zones of a VPC with VPC-A's addresses, through which goes what VPC-A has to do with the internet,
-/// and what some of its subnets have to do with each other.
+/// T0 with appliances in two zones of a VPC with VPC-A's addresses, through which goes what VPC-A has to do with the
+/// internet, and what some of its subnets have to do with each other.
 pub(super) fn topology(random: &mut ChaCha8Rng) -> Topology {
     let mut topology = Topology::t0();
     topology.vpc("VPC-G", "10.0.0.0/16");

@@ -27,8 +27,8 @@ pub(super) struct Heap {
     opened: u16,
 }
 
-/// A short pause, one after which a link has forgotten, or one after which nobody knows anything. Once the configuration has
-/// changed nobody says how long each remembers what it has seen only a part of.
+/// A short pause, one after which a link has forgotten, or one after which nobody knows anything. Once the
+/// configuration has changed nobody says how long each remembers what it has seen only a part of.
 pub(super) fn pause(is_changed: bool, random: &mut ChaCha8Rng) -> Duration {
     let seconds: &[u64] = if is_changed {
         &[0, 0, 0, 500_000]
@@ -106,9 +106,9 @@ impl Heap {
         (Device::SERVICE, self.framed(Device::SERVICE, packet))
     }
 
-    /// A guest speaks to a link's network interface: to any port, or to one that stands for a connection that is another's. No
-    /// target speaks from the port that it listens at: what it opens by a connection of the service's that has ended, nobody
-    /// says.
+    /// A guest speaks to a link's network interface: to any port, or to one that stands for a connection that is
+    /// another's. No target speaks from the port that it listens at: what it opens by a connection of the service's
+    /// that has ended, nobody says.
     fn by_a_stranger(&self, random: &mut ChaCha8Rng) -> (Device, Packet) {
         let guest = self.guests.choose(random).expect("some");
         let own = address(OWN.choose(random).expect("some").1);

@@ -11,7 +11,8 @@ use rand_chacha::ChaCha8Rng;
 
 /// The subnets and addresses of the HTTP link's network interfaces.
 pub(super) const OWN: [(&str, &str); 2] = [("A1", "10.0.1.80"), ("A3", "10.0.3.80")];
-/// Whom it speaks to: guests in its own subnets, in another one and in another VPC, a load balancer's nodes, and nobody.
+/// Whom it speaks to: guests in its own subnets, in another one and in another VPC, a load balancer's nodes, and
+/// nobody.
 const TARGETS: [[u8; 4]; 7] = [
     [10, 0, 1, 11],
     [10, 0, 2, 10],
@@ -42,7 +43,8 @@ pub(super) struct Name {
     pub(super) target: [u8; 4],
 }
 
-/// T0 with a load balancer in VPC-A, a link of HTTP APIs in that, and one of REST APIs in front of VPC-P's load balancer.
+/// T0 with a load balancer in VPC-A, a link of HTTP APIs in that, and one of REST APIs in front of VPC-P's load
+/// balancer.
 pub(super) fn topology(random: &mut ChaCha8Rng) -> Topology {
     let mut topology = Topology::t0();
     topology

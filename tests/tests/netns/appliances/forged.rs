@@ -1,5 +1,5 @@
-//! What an appliance could send to be taken for somebody else: several datagrams as one, of which the first alone is looked at
-//! before they are told apart.
+//! What an appliance could send to be taken for somebody else: several datagrams as one, of which the first alone is
+//! looked at before they are told apart.
 
 use super::{HEALTHY, NO_REBALANCE, PATIENCE, WEB, document, is_dropped_somewhere};
 use crate::gateways::lab_of;
@@ -61,7 +61,8 @@ fn datagrams_sent_as_one_are_each_judged_by_what_it_is() -> Result<()> {
         lab.groundplane(&["status"])?
     );
 
-    // It says of itself that it comes from the endpoint, which needs no cookie, and is for whoever has the node's address there.
+    // It says of itself that it comes from the endpoint, which needs no cookie, and is for whoever has the node's
+    // address there.
     let mut forged = given.to_vec();
     forged[NETWORK].copy_from_slice(&given[ENDPOINT]);
     send_as_one(&appliance, [given, &forged, given])?;

@@ -1,5 +1,5 @@
-//! Gateway Load Balancers with real sockets: a web server whose internet, and whose neighbours in other subnets, are behind
-//! appliances of another VPC that has the same addresses.
+//! Gateway Load Balancers with real sockets: a web server whose internet, and whose neighbours in other subnets, are
+//! behind appliances of another VPC that has the same addresses.
 
 mod failover;
 mod forged;

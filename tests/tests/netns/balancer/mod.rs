@@ -1,5 +1,5 @@
-//! Load balancers and PrivateLink with real sockets: a provider and a consumer with the same blocks, two web servers behind a
-//! load balancer, an endpoint that has to be accepted.
+//! Load balancers and PrivateLink with real sockets: a provider and a consumer with the same blocks, two web servers
+//! behind a load balancer, an endpoint that has to be accepted.
 
 mod health;
 mod told;

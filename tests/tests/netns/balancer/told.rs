@@ -1,4 +1,5 @@
-//! Targets that are told of their clients by PROXY protocol, version 2 (semantics 13.7, S81), with real sockets: by an agent.
+//! Targets that are told of their clients by PROXY protocol, version 2 (semantics 13.7, S81), with real sockets: by an
+//! agent.
 
 use super::{ENDPOINT, NODE, PATIENCE, document};
 use anyhow::{Context, Result, ensure};

@@ -50,8 +50,8 @@ const WAYS: [&[&str]; 3] = [&["-I"], &["-T", "-p", "80"], &[]];
 #[test]
 fn traceroute_shows_nat_gateways_and_nobody_else_of_the_platform() -> Result<()> {
     let lab = further(lab()?)?;
-    // What ends a traceroute by UDP is an error about a tracked connection, which app's groups let in only from where all
-    // connections are tracked automatically (semantics 7.6).
+    // What ends a traceroute by UDP is an error about a tracked connection, which app's groups let in only from where
+    // all connections are tracked automatically (semantics 7.6).
     let tracked = &WAYS[..2];
     for (from, to, ways, expected) in [
         ("app", FAR, &WAYS[..], &[NAT_INSIDE, OUTSIDE, FAR][..]),

@@ -1,5 +1,5 @@
-//! What is larger than an uplink takes and may be fragmented: in which pieces it leaves, what arrives, and that what makes
-//! them is made again when it is gone.
+//! What is larger than an uplink takes and may be fragmented: in which pieces it leaves, what arrives, and that what
+//! makes them is made again when it is gone.
 
 use super::{HOST, inventory, is_as_it_was, outside, with};
 use anyhow::{Context, Result, ensure};

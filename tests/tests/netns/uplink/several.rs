@@ -1,5 +1,5 @@
-//! Two networks behind two devices, each with its own way out: who leaves by which, who is answered for by whom, and that
-//! the one has nothing to do with what becomes of the other.
+//! Two networks behind two devices, each with its own way out: who leaves by which, who is answered for by whom, and
+//! that the one has nothing to do with what becomes of the other.
 
 use super::{inventory, is_as_it_was};
 use crate::gateways::seen_as;

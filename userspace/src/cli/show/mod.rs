@@ -22,7 +22,8 @@ use std::path::Path;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
-    /// What: subnets, route-tables, enis, nat-gateways …, or tables, generations, target-health, or integrations; left out, all kinds there are
+    /// What: subnets, route-tables, enis, nat-gateways …, or tables, generations, target-health, or integrations; left
+    /// out, all kinds there are
     kind: Option<String>,
     /// One of them with its rules, routes or entries: its name, VPC/NAME, or its id
     name: Option<String>,

@@ -1,5 +1,5 @@
-//! Attributes of Network and Gateway Load Balancers, their listeners and target groups: which there are, and what values
-//! they have (semantics 13, 16.3).
+//! Attributes of Network and Gateway Load Balancers, their listeners and target groups: which there are, and what
+//! values they have (semantics 13, 16.3).
 
 use super::context::Context;
 use crate::document::diagnostic::{Problems, quote};

@@ -161,7 +161,8 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// Checks how many objects of a kind there are, in each of the groups they belong to; the first one too many is told.
+    /// Checks how many objects of a kind there are, in each of the groups they belong to; the first one too many is
+    /// told.
     pub(super) fn count<'i, K: std::hash::Hash + Eq>(
         &self,
         quota: Quota,

@@ -302,8 +302,8 @@ pub(super) fn stranger<'a>(all: &Context<'a>, endpoint: &VpcEndpoint, service: &
     (!service.allows(consumer, &provider.details.owner_id)).then_some(consumer)
 }
 
-/// The subnets of an endpoint that are in zones without the service, and their places in its list. Those of an interface
-/// endpoint in another Region may be in any.
+/// The subnets of an endpoint that are in zones without the service, and their places in its list. Those of an
+/// interface endpoint in another Region may be in any.
 pub(super) fn zones_without<'a>(
     all: &Context<'a>,
     endpoint: &VpcEndpoint,

@@ -122,8 +122,8 @@ fn place(all: &Context<'_>, nat: &NatGateway, problems: &mut Problems) {
     }
 }
 
-/// A public one has an Elastic IP for each of its addresses, a private one has none. Whether it can have them is told where
-/// it gets them.
+/// A public one has an Elastic IP for each of its addresses, a private one has none. Whether it can have them is told
+/// where it gets them.
 fn addresses(all: &Context<'_>, nat: &NatGateway, problems: &mut Problems) {
     let id = &*nat.nat_gateway_id;
     let field: (&str, &[&str]) = (id, &["NatGatewayAddresses"]);

@@ -105,8 +105,8 @@ fn quotas_of_tables(all: &Context<'_>, problems: &mut Problems) {
     all.count(Quota::TransitGatewayRoutes, routes, problems);
 }
 
-/// An attachment is associated with one table of each transit gateway that it joins, and a table has one static route to a
-/// block.
+/// An attachment is associated with one table of each transit gateway that it joins, and a table has one static route
+/// to a block.
 fn tables(all: &Context<'_>, problems: &mut Problems) {
     let mut owners: HashMap<(&str, Option<&str>), &str> = HashMap::new();
     for table in &all.all.transit_gateway_route_tables {

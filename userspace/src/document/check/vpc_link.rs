@@ -80,7 +80,8 @@ fn place(all: &Context<'_>, link: &VpcLink, problems: &mut Problems) {
     }
 }
 
-/// One Network Load Balancer, of no other link: each makes an endpoint service before it. One that is there may be that.
+/// One Network Load Balancer, of no other link: each makes an endpoint service before it. One that is there may be
+/// that.
 fn target<'a>(
     all: &Context<'a>,
     link: &'a RestVpcLink,
@@ -117,8 +118,8 @@ fn target<'a>(
     }
 }
 
-/// Integrations to who admits somebody at the port, and neither the link's addresses nor its groups (M67). Whoever is behind a load
-/// balancer admits that (M37).
+/// Integrations to who admits somebody at the port, and neither the link's addresses nor its groups (M67). Whoever is
+/// behind a load balancer admits that (M37).
 pub(super) fn warn(all: &Context<'_>, problems: &mut Problems) {
     for integration in all.integrations {
         let IntegrationTarget::Addresses(addresses) = &integration.target else {

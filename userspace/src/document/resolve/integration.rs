@@ -1,5 +1,5 @@
-//! Integrations: which link each goes by, to whom, and that no two want one socket. What API Gateway would refuse is refused with
-//! its words.
+//! Integrations: which link each goes by, to whom, and that no two want one socket. What API Gateway would refuse is
+//! refused with its words.
 
 use super::{limit, not_found};
 use crate::document::diagnostic::{Problem, Problems, Spanned, quote};

@@ -48,8 +48,8 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use vpc::Blocks;
 
-/// What comes of the document, on this host if it is known. It is complete only if no error was reported. `kept` are the
-/// VPCs that the document keeps. If some of them would be different now, their places are the answer.
+/// What comes of the document, on this host if it is known. It is complete only if no error was reported. `kept` are
+/// the VPCs that the document keeps. If some of them would be different now, their places are the answer.
 pub(super) fn resolve(
     document: &schema::Document<'_>,
     kept: &[Arc<Part>],

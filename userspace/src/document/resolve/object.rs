@@ -165,8 +165,8 @@ fn written((object, id): (&Object<'_>, &str), registry: &Registry<'_>, out: &mut
     put(object, label, from, &said, out, problems);
 }
 
-/// What people call an object of a dump: what its own field for that says, or else the tag `Name`, which is no other tag
-/// then, or else its id.
+/// What people call an object of a dump: what its own field for that says, or else the tag `Name`, which is no other
+/// tag then, or else its id.
 fn take_name(kind: &Kind, id: &str, said: &mut Map<String, Value>) -> String {
     if let Some(field) = kind.name_field() {
         let own = said.get(field).and_then(Value::as_str);
@@ -313,8 +313,8 @@ impl Writer<'_, '_> {
         if let Some(id) = self.registry.find(prefix, name, self.vpc_id) {
             return id.to_owned();
         }
-        // Kinds that share a prefix share a field, too, and ids without a form can't be told from names. In the place of
-        // a subnet may be `local`.
+        // Kinds that share a prefix share a field, too, and ids without a form can't be told from names. In the place
+        // of a subnet may be `local`.
         if !kind.prefix.is_empty() && !matches!(name, "" | "local") && !is_id(kind.prefix, name) {
             let what = format!("there is no {}", kind.name);
             let names = self.registry.names(prefix);

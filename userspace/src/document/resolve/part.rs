@@ -1,5 +1,5 @@
-//! A VPC by itself: what comes of it depends on its own text, and on the few things it refers to, which are noted down, so
-//! that it is kept as long as they stay.
+//! A VPC by itself: what comes of it depends on its own text, and on the few things it refers to, which are noted down,
+//! so that it is kept as long as they stay.
 
 use super::prefix_list::AskedLists;
 use super::registry::{Answers, Index};

@@ -176,8 +176,8 @@ impl<'a> Registry<'a> {
         self.names.get(&(prefix, None, name)).map(|found| found.id)
     }
 
-    /// The object that a name or a path means when it stands in an object of a VPC, or of none: `None` if there is no such
-    /// object, or if several VPCs have one.
+    /// The object that a name or a path means when it stands in an object of a VPC, or of none: `None` if there is no
+    /// such object, or if several VPCs have one.
     pub(super) fn find(&self, prefix: &str, name: &str, vpc_id: Option<&str>) -> Option<&'a str> {
         if let Some(id) = self.look_outside(prefix, name) {
             return Some(id);

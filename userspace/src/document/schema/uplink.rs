@@ -85,7 +85,8 @@ fn kind<'a>(fields: &mut Fields<'a>, problems: &mut Problems) -> Option<UplinkKi
     }
 }
 
-/// The blocks that leave by a device. Nothing is said by a list of none, as everywhere; by a list of wrong ones something is.
+/// The blocks that leave by a device. Nothing is said by a list of none, as everywhere; by a list of wrong ones
+/// something is.
 fn destinations(fields: &mut Fields<'_>, problems: &mut Problems) -> Option<Vec<Spanned<IpNet>>> {
     let nodes = fields.list("destinations", problems).iter();
     let blocks = nodes.map(|node| value(node, "destinations", problems));

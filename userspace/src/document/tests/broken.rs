@@ -1,4 +1,5 @@
-//! Configurations that were right and aren't any more, in YAML and in JSON: nothing panics, and every problem is somewhere.
+//! Configurations that were right and aren't any more, in YAML and in JSON: nothing panics, and every problem is
+//! somewhere.
 
 use super::*;
 use proptest::prelude::*;

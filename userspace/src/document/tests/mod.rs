@@ -98,8 +98,8 @@ fn compile(resolved: &Resolved) -> Plan {
     plan::compile(&resolved.resources, &bindings).expect("a plan")
 }
 
-/// A VPC like that of the conformance scenarios (semantics 32.0): A1 and A2 with hosts a1, a1x and a2, and a firewall in a
-/// subnet of its own. `more` stands below the VPC, and `first` before `vpcs`.
+/// A VPC like that of the conformance scenarios (semantics 32.0): A1 and A2 with hosts a1, a1x and a2, and a firewall
+/// in a subnet of its own. `more` stands below the VPC, and `first` before `vpcs`.
 fn t0_with(first: &str, more: &str) -> String {
     format!(
         "{first}vpcs:

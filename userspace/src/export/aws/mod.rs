@@ -24,8 +24,8 @@ pub struct Answer {
     pub json: Value,
 }
 
-/// All resources in one object: the answers of all calls together. What the API answers without saying whose it is, such
-/// as the entries of a prefix list, is among the fields of its owner.
+/// All resources in one object: the answers of all calls together. What the API answers without saying whose it is,
+/// such as the entries of a prefix list, is among the fields of its owner.
 #[must_use]
 pub fn aws(resources: &Resources) -> Map<String, Value> {
     let mut all = Map::new();
@@ -246,8 +246,8 @@ fn joint(prefix: &str, path: &[&str]) -> String {
     derived_id(prefix, path)
 }
 
-/// Puts the owner and the tags to an object's fields, if there are any. The name is the tag `Name` unless it has a field
-/// of its own or is the id.
+/// Puts the owner and the tags to an object's fields, if there are any. The name is the tag `Name` unless it has a
+/// field of its own or is the id.
 fn add_details(fields: &mut Fields, details: &Details, name: Option<(&str, &str)>) {
     if !details.owner_id.is_empty() {
         fields.insert("OwnerId".to_owned(), details.owner_id.clone().into());

@@ -18,7 +18,8 @@ use names::Names;
 use std::collections::{BTreeMap, HashMap};
 use text::Map;
 
-/// Writes a document that means these resources, guests, uplinks and integrations. The same ones always make the same text.
+/// Writes a document that means these resources, guests, uplinks and integrations. The same ones always make the same
+/// text.
 #[must_use]
 pub fn yaml(resolved: &Resolved) -> String {
     let Resolved {

@@ -1,5 +1,5 @@
-//! Taking over what is there: what another process has put in force, what one that was killed has left, and what there was
-//! before the host was started anew.
+//! Taking over what is there: what another process has put in force, what one that was killed has left, and what there
+//! was before the host was started anew.
 
 use super::{Adopted, Applied, Engine};
 use crate::health::with_health;
@@ -176,8 +176,8 @@ impl Engine {
         bare.iter().filter(was_up).try_for_each(|device| netlink.set_up(device))
     }
 
-    /// Does what an earlier change has left undone, if it has: brings up who is in force, and removes who isn't. Says why
-    /// guests are absent.
+    /// Does what an earlier change has left undone, if it has: brings up who is in force, and removes who isn't. Says
+    /// why guests are absent.
     pub(super) fn finish_earlier(&mut self, progress: &dyn Progress) -> Result<Vec<String>> {
         let (Some(applied), Some(state), Some(datapath)) = (self.applied.clone(), &mut self.state, &self.datapath)
         else {

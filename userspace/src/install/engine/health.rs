@@ -35,7 +35,8 @@ impl Engine {
         Ok(aliases)
     }
 
-    /// Puts it in force that these targets are unhealthy, and no others are that the document says nothing of. Whether it wasn't.
+    /// Puts it in force that these targets are unhealthy, and no others are that the document says nothing of. Whether
+    /// it wasn't.
     pub fn set_unhealthy(&mut self, unhealthy: BTreeSet<TargetId>, progress: &dyn Progress) -> Result<bool> {
         let (Some(applied), Some(state)) = (self.applied.clone(), &mut self.state) else {
             return Ok(false);

@@ -30,8 +30,8 @@ pub enum Whereabouts {
 }
 
 impl Engine {
-    /// Compares the guests with what the host has: the ENI of one that is gone answers for nothing, one that has come back
-    /// is bound again. Where nothing has changed nothing is done.
+    /// Compares the guests with what the host has: the ENI of one that is gone answers for nothing, one that has come
+    /// back is bound again. Where nothing has changed nothing is done.
     pub fn reconcile(&mut self, progress: &dyn Progress) -> Result<Vec<Rebound>> {
         if self.datapath.is_none() {
             return Ok(Vec::new());

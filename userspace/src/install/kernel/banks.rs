@@ -86,8 +86,8 @@ impl Datapath {
         }
     }
 
-    /// The same as [`Self::apply`] for a plan in parts, under a generation from [`Self::next_generation`]. Says how many
-    /// rows were written.
+    /// The same as [`Self::apply`] for a plan in parts, under a generation from [`Self::next_generation`]. Says how
+    /// many rows were written.
     pub fn apply_parts(&mut self, parts: &Parts, next: Generation) -> Result<usize> {
         let current = self.generation();
         let in_force = self.held_in(current.bank())?;

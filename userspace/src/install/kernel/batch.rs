@@ -1,7 +1,8 @@
 //! Reading a table many elements at a time.
 //!
-//! Key by key, a table takes two system calls for each element, and an element that is deleted meanwhile makes the kernel
-//! begin again. In batches it goes through a hash bucket by bucket: everything that is there throughout is seen once.
+//! Key by key, a table takes two system calls for each element, and an element that is deleted meanwhile makes the
+//! kernel begin again. In batches it goes through a hash bucket by bucket: everything that is there throughout is seen
+//! once.
 
 use crate::install::error::{Doing as _, Result};
 use bytemuck::Pod;
@@ -132,8 +133,8 @@ fn ask(map: BorrowedFd<'_>, position: Option<Position>, buffer: Buffer<'_>) -> i
         element_flags: 0,
         flags: 0,
     };
-    // SAFETY: the kernel writes at most `room` keys and values, for which there is room and of which any bytes are valid;
-    // one position; and the attributes. All of it lives until the call returns.
+    // SAFETY: the kernel writes at most `room` keys and values, for which there is room and of which any bytes are
+    // valid; one position; and the attributes. All of it lives until the call returns.
     let answer = unsafe {
         libc::syscall(
             libc::SYS_bpf,

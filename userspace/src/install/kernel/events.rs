@@ -212,8 +212,8 @@ impl Mapping {
             offset.is_multiple_of(4) && offset + 4 <= self.len.get(),
             "a word of the mapping"
         );
-        // SAFETY: as asserted the word lies in the mapping, which is readable and lives as long as this value; its start
-        // is aligned to a page.
+        // SAFETY: as asserted the word lies in the mapping, which is readable and lives as long as this value; its
+        // start is aligned to a page.
         unsafe { self.start.byte_add(offset).cast::<AtomicU32>().as_ref() }
     }
 

@@ -50,8 +50,8 @@ pub struct Hooked<'a> {
     pub pin: &'a str,
 }
 
-/// Attaches programs to each device in front of all others, and pins the links, so that they stay when this process ends.
-/// A hook that has its program keeps it.
+/// Attaches programs to each device in front of all others, and pins the links, so that they stay when this process
+/// ends. A hook that has its program keeps it.
 pub(super) fn attach(pins: &Path, programs: &Programs, hooks: &[Hook], devices: &[Hooked<'_>]) -> Result<()> {
     let _expedited = Expedited::for_many(pins, hooks.len() * devices.len());
     for &(name, hook) in hooks {
@@ -73,8 +73,8 @@ pub(super) fn attach(pins: &Path, programs: &Programs, hooks: &[Hook], devices: 
     Ok(())
 }
 
-/// Hands every device over to these programs. Each hook changes between two packets: none is lost, none sees both. A link
-/// whose device is gone has nothing to change.
+/// Hands every device over to these programs. Each hook changes between two packets: none is lost, none sees both. A
+/// link whose device is gone has nothing to change.
 pub(super) fn hand_over(pins: &Path, programs: &Programs) -> Result<usize> {
     let pinned = pinned_links(pins)?;
     let _expedited = Expedited::for_many(pins, HOOKS.len() * pinned.len());
@@ -133,8 +133,8 @@ fn detach_one(directory: &Path) -> Result<()> {
     bpffs::remove_directory(directory)
 }
 
-/// The kernel detaches at once when a descriptor that is the last to know the link is closed, and some time later when it
-/// was only unpinned.
+/// The kernel detaches at once when a descriptor that is the last to know the link is closed, and some time later when
+/// it was only unpinned.
 pub(super) fn detach_link(pin: &Path) -> Result<()> {
     let link = pin.exists().then(|| PinnedLink::from_pin(pin).ok()).flatten();
     bpffs::unpin(pin)?;

@@ -10,8 +10,8 @@ use std::ops::ControlFlow;
 use std::os::fd::AsFd as _;
 
 impl Datapath {
-    /// The mappings of each address of a NAT gateway to each destination, of both families: by the key that their answers
-    /// have, without the port. The numbers are of different moments.
+    /// The mappings of each address of a NAT gateway to each destination, of both families: by the key that their
+    /// answers have, without the port. The numbers are of different moments.
     pub fn mapping_counts(&self) -> Result<Vec<(FlowKey<Ip4>, u64)>> {
         let name = map::ip4::BINDING_COUNTS;
         let table: HashMap<MapData, FlowKey<Ip4>, u64> = open(&self.pins, name)?;

@@ -90,8 +90,8 @@ impl Programs {
         PINNED.iter().all(|name| self.directory.join(name).exists())
     }
 
-    /// Loads an object's programs as the set after all others. Shared tables that are pinned already are used, the others
-    /// made. The object is returned, for what is run but not kept.
+    /// Loads an object's programs as the set after all others. Shared tables that are pinned already are used, the
+    /// others made. The object is returned, for what is run but not kept.
     pub(super) fn load(pins: &Path, options: &LoadOptions<'_>) -> Result<(Self, Ebpf)> {
         let newest = Self::all(pins)?.last().map_or(0, |last| last.number);
         let set = Self::at(pins, newest.saturating_add(1));
@@ -160,7 +160,8 @@ impl Programs {
         Ok(true)
     }
 
-    /// Removes the set's pins; what still runs it goes on, except that the parts of `eni_egress` are gone with their table.
+    /// Removes the set's pins; what still runs it goes on, except that the parts of `eni_egress` are gone with their
+    /// table.
     pub(super) fn remove(&self) -> Result<()> {
         let mut errors = Vec::new();
         // What is attached first: what is left if this is killed isn't taken for a whole set.
@@ -197,8 +198,8 @@ fn program_of<'a>(object: &'a mut Ebpf, name: &'static str) -> Result<&'a mut Sc
 }
 
 /// Loads a program. The kernel gives up verifying when a signal comes in, which says nothing about the program. So this
-/// thread takes none meanwhile, not even that of another thread's child that has ended; and should it be told to look up for
-/// another reason, the kernel is asked again.
+/// thread takes none meanwhile, not even that of another thread's child that has ended; and should it be told to look
+/// up for another reason, the kernel is asked again.
 fn load(mut load: impl FnMut() -> std::result::Result<(), ProgramError>) -> std::result::Result<(), ProgramError> {
     let before = SigSet::all().thread_swap_mask(SigmaskHow::SIG_BLOCK);
     let loaded = attempt(&mut load);

@@ -1,4 +1,5 @@
-//! The service port and the finisher, as the datapath knows them, and the aliases by which the agent names whom it speaks with.
+//! The service port and the finisher, as the datapath knows them, and the aliases by which the agent names whom it
+//! speaks with.
 
 use super::table::open;
 use super::{Datapath, Hooked, hook};

@@ -130,7 +130,8 @@ where
     Ok(deleted)
 }
 
-/// Writes to a bank what is wanted and isn't there, and says how many rows that was. What is right already is not touched.
+/// Writes to a bank what is wanted and isn't there, and says how many rows that was. What is right already is not
+/// touched.
 pub(super) fn put<'p, T: Table>(table: &mut T, bank: Bank, changes: Changes<'p, T>) -> Result<usize>
 where
     T::Key: 'p,

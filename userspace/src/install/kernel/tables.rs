@@ -132,9 +132,9 @@ impl BankedTables {
         Ok(nat.and_then(|nat| nat.addresses.first().copied()))
     }
 
-    /// Brings a bank from one plan to another, each pair being a part of both, and says how many rows that took. All stale
-    /// rows go first, so that a table which fits the new plan is never too small for the way there, and so that a row which
-    /// passes from one part to another stays.
+    /// Brings a bank from one plan to another, each pair being a part of both, and says how many rows that took. All
+    /// stale rows go first, so that a table which fits the new plan is never too small for the way there, and so that a
+    /// row which passes from one part to another stays.
     pub(super) fn write(&mut self, bank: Bank, parts: &[(&Plan, &Plan)]) -> Result<usize> {
         Ok(self.step(bank, parts, Step::Delete)? + self.step(bank, parts, Step::Put)?)
     }

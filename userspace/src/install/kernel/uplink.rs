@@ -39,8 +39,9 @@ impl Datapath {
         Ok(false)
     }
 
-    /// Has packets leave by other uplinks from now on. None of them meets a route to a slot that isn't filled yet, or misses
-    /// the one it needs: the first slot says whether routes are asked, so it changes between the new ones and the old ones.
+    /// Has packets leave by other uplinks from now on. None of them meets a route to a slot that isn't filled yet, or
+    /// misses the one it needs: the first slot says whether routes are asked, so it changes between the new ones and
+    /// the old ones.
     pub fn set_uplinks(&self, before: &UplinkRows, rows: &UplinkRows) -> Result<()> {
         let mut routes4 = Routes::open(&self.pins, map::ip4::UPLINK_ROUTES)?;
         let mut routes6 = Routes::open(&self.pins, map::ip6::UPLINK_ROUTES)?;

@@ -155,8 +155,8 @@ impl Netlink {
         unless(added, libc::EEXIST).doing(what)
     }
 
-    /// Leads everything of IPv4 out of this device, as if all of it were its neighbours. What is larger than this becomes
-    /// fragments, whatever anybody says of a path.
+    /// Leads everything of IPv4 out of this device, as if all of it were its neighbours. What is larger than this
+    /// becomes fragments, whatever anybody says of a path.
     pub fn set_only_route(&self, link: &Link, mtu: u32) -> Result<()> {
         /// The number of `RTAX_MTU` of linux/rtnetlink.h, by which it is locked.
         const MTU: u32 = 2;

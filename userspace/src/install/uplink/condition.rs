@@ -16,8 +16,8 @@ pub(super) fn standing(uplink: &UplinkState, rows: &UplinkRows) -> UplinkEntry {
     entry.filter(is_its).map(UplinkRows::alone).unwrap_or_default()
 }
 
-/// Whether the cutter and the devices of uplinks are there and run their programs, the devices as far as they were there when
-/// they were last seen to.
+/// Whether the cutter and the devices of uplinks are there and run their programs, the devices as far as they were
+/// there when they were last seen to.
 pub(in crate::install) fn stand(state: &State, datapath: &Datapath, netlink: &Netlink) -> Result<bool> {
     let rows = datapath.uplinks()?;
     let uplinks = &state.uplinks;

@@ -1,6 +1,6 @@
-//! The cutter: an annex of which the kernel does nothing but forward what comes in by its only device, out by the same one.
-//! What is larger than an uplink takes goes there and comes back in fragments, its checksum finished; a program can do
-//! neither. It has no address, asks for no neighbour and is no hop, for the datapath has raised the TTL before.
+//! The cutter: an annex of which the kernel does nothing but forward what comes in by its only device, out by the same
+//! one. What is larger than an uplink takes goes there and comes back in fragments, its checksum finished; a program
+//! can do neither. It has no address, asks for no neighbour and is no hop, for the datapath has raised the TTL before.
 //!
 //! It is seen to with the uplinks, by the same comparison. Without it they lead out all the same.
 
@@ -73,7 +73,8 @@ pub(super) fn check(wanted: &[UplinkState], state_dir: &Path, netlink: &Netlink)
     }
 }
 
-/// The number of the cutter's host side, if one is needed and it is whole. None means that there is something to be done.
+/// The number of the cutter's host side, if one is needed and it is whole. None means that there is something to be
+/// done.
 pub(super) fn standing(
     uplinks: &[UplinkState],
     cutter: Option<&AnnexState>,

@@ -24,7 +24,8 @@ impl Uplinks<'_> {
     }
 }
 
-/// Checks that nobody else's program is in its place. One of ours is as long as the device was noted down with a filter.
+/// Checks that nobody else's program is in its place. One of ours is as long as the device was noted down with a
+/// filter.
 pub(super) fn check(netlink: &Netlink, uplink: &UplinkState, before: &[UplinkState]) -> Result<()> {
     let has_filter = |it: &&UplinkState| it.device == uplink.device && it.xdp() != Xdp::Off;
     if !has_filter(&uplink) || before.iter().any(|before| has_filter(&before)) {

@@ -1,9 +1,10 @@
-//! Rules of others that packets of a link to the host have to pass: each of them has a place for what its user wants, and
-//! there the link is let through.
+//! Rules of others that packets of a link to the host have to pass: each of them has a place for what its user wants,
+//! and there the link is let through.
 //!
 //! In nftables no table can accept what another one drops. So where iptables has a FORWARD chain, as with Docker, whose
-//! policy is to drop, a rule stands at its beginning, or in `DOCKER-USER`, which Docker asks first and never changes; and
-//! where firewalld has its chain, in that. Tables of the host's owner are left alone: `doctor` tells of those that drop.
+//! policy is to drop, a rule stands at its beginning, or in `DOCKER-USER`, which Docker asks first and never changes;
+//! and where firewalld has its chain, in that. Tables of the host's owner are left alone: `doctor` tells of those that
+//! drop.
 
 use super::nft;
 use super::tool;
@@ -17,8 +18,8 @@ const COMMENT: &str = "groundplane";
 /// The two ways through the host.
 const WAYS: [(&str, &str); 2] = [("-i", "iifname"), ("-o", "oifname")];
 
-/// Both versions of iptables for each family, which don't see each other's rules. Where there is one only, it goes by the
-/// plain name.
+/// Both versions of iptables for each family, which don't see each other's rules. Where there is one only, it goes by
+/// the plain name.
 const IPTABLES: [&str; 2] = ["iptables", "ip6tables"];
 const VERSIONS: [&str; 2] = ["nft", "legacy"];
 
@@ -70,7 +71,8 @@ fn admit_in_firewalld(end: &str, word: &str) -> Result<()> {
         _ => return Ok(()),
     }
     let said = nft::say(&format!("insert rule {FIREWALLD} {rule}\n"))?;
-    // Newer versions own their table, and nobody else may change it. Then it is for the host's owner to say; `doctor` tells.
+    // Newer versions own their table, and nobody else may change it. Then it is for the host's owner to say; `doctor`
+    // tells.
     if said.error.contains("Operation not permitted") {
         return Ok(());
     }

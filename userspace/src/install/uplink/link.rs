@@ -46,8 +46,8 @@ pub(super) fn make(netlink: &Netlink, uplink: &UplinkState, link: &HostLink) -> 
     })
 }
 
-/// Sees to it that the host hands packets on by its end and that its stack takes nothing at ours: what comes there and is
-/// not for us is nobody's.
+/// Sees to it that the host hands packets on by its end and that its stack takes nothing at ours: what comes there and
+/// is not for us is nobody's.
 pub(super) fn configure(netlink: &Netlink, pair: &Pair, uplink: &UplinkState) -> Result<()> {
     let (ours, hosts) = (&*pair.ours.name, &*pair.hosts.name);
     set(ours, "ipv6", "disable_ipv6", "1")?;

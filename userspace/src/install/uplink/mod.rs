@@ -1,8 +1,9 @@
 //! Uplinks on the host: the way between what is up and the internet.
 //!
 //! They are seen to once a configuration is in force: until then nobody has an address that leads there. What is to be
-//! done for them comes from comparing what there is with what there should be, each time the host is taken over, so that
-//! the same steps make, repair and change an uplink, and finish what was killed. The journal names everything before it is made.
+//! done for them comes from comparing what there is with what there should be, each time the host is taken over, so
+//! that the same steps make, repair and change an uplink, and finish what was killed. The journal names everything
+//! before it is made.
 
 mod condition;
 mod cutter;
@@ -70,8 +71,8 @@ impl Uplinks<'_> {
         Ok(findings)
     }
 
-    /// Sees to each uplink and to the cutter: what was not as the journal says, and what can't be seen to, which is no reason
-    /// for the others not to lead out.
+    /// Sees to each uplink and to the cutter: what was not as the journal says, and what can't be seen to, which is no
+    /// reason for the others not to lead out.
     fn ensure_all(&mut self, entries: &mut [UplinkEntry], before: &[UplinkState]) -> (Vec<String>, Vec<Error>) {
         let (mut findings, mut errors) = (Vec::new(), Vec::new());
         for (at, entry) in entries.iter_mut().enumerate() {

@@ -5,8 +5,8 @@ use ipnet::IpNet;
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 
-/// Every public address by itself, whoever has it, and the IPv6 blocks of VPCs that reach the internet. What is in none of
-/// them is the host's own traffic.
+/// Every public address by itself, whoever has it, and the IPv6 blocks of VPCs that reach the internet. What is in none
+/// of them is the host's own traffic.
 pub(super) fn blocks(resources: &Resources) -> BTreeSet<IpNet> {
     let elastic = resources.addresses.iter().filter_map(|address| address.public_ip);
     let interfaces = resources.network_interfaces.iter();

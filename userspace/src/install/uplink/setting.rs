@@ -47,8 +47,8 @@ impl Setting {
     }
 }
 
-/// What must be set for the host to hand on packets of these families. `advertised` are devices with routes that a router
-/// has advertised: a kernel that forwards takes no more of them unless it is told to.
+/// What must be set for the host to hand on packets of these families. `advertised` are devices with routes that a
+/// router has advertised: a kernel that forwards takes no more of them unless it is told to.
 pub(super) fn needed(ipv4: bool, ipv6: bool, advertised: &[String]) -> Result<Vec<Setting>> {
     const NET: &str = "/proc/sys/net";
     let mut needed = Vec::new();

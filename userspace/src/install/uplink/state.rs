@@ -182,8 +182,8 @@ impl UplinkState {
 }
 
 impl HostLink {
-    /// Who is at our end, for the host: nobody, but it needs an address for that. No address of the host's is changed by
-    /// it, so that whoever else uses this one elsewhere goes on.
+    /// Who is at our end, for the host: nobody, but it needs an address for that. No address of the host's is changed
+    /// by it, so that whoever else uses this one elsewhere goes on.
     pub(super) const fn gateway(block: IpNet) -> IpAddr {
         match block {
             IpNet::V4(_) => IpAddr::V4(Ipv4Addr::new(169, 254, 77, 1)),

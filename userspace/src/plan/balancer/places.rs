@@ -1,8 +1,8 @@
 //! Which places of a list each target gets (Maglev, NSDI 2016, section 3.4).
 //!
-//! Every target has as many places as any other, give or take one; and when one goes, few places change beside its own: of
-//! 100 targets, 1.3 % of the others' places. So a node needs one lookup to choose, and new connections of one client and
-//! port mostly stay where they were.
+//! Every target has as many places as any other, give or take one; and when one goes, few places change beside its own:
+//! of 100 targets, 1.3 % of the others' places. So a node needs one lookup to choose, and new connections of one client
+//! and port mostly stay where they were.
 
 use super::Family;
 use crate::document::ids;

@@ -93,8 +93,8 @@ impl<'a, I: Family> ListedRule<'a, I> {
     }
 }
 
-/// The private addresses of a group's members, if it is one of a VPC of the same Region that a VPC is peered with. An egress
-/// rule is asked before the packet's way is known, so there they are known by their addresses (semantics 6.3).
+/// The private addresses of a group's members, if it is one of a VPC of the same Region that a VPC is peered with. An
+/// egress rule is asked before the packet's way is known, so there they are known by their addresses (semantics 6.3).
 fn peers_members(lookup: &Lookup<'_>, vpc_id: &str, group: &str) -> Option<Vec<IpNet>> {
     let other = &*lookup.groups.get(group)?.vpc_id;
     let mut peers = lookup.gateways.peers(vpc_id);

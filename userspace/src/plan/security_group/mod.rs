@@ -1,8 +1,8 @@
 //! Security groups (semantics 6), merged into one set for each combination of groups that some ENI has.
 //!
 //! A set is known by its groups, sorted: ENIs with the same groups share one, in whatever order they name them. It has
-//! four lists of rules, one for each direction and family, and what a packet is asked are sets of rules of a list: which
-//! speak of its far end, which of its protocol and port.
+//! four lists of rules, one for each direction and family, and what a packet is asked are sets of rules of a list:
+//! which speak of its far end, which of its protocol and port.
 
 mod list;
 pub(super) mod open;
@@ -102,9 +102,9 @@ fn check_group(lookup: &Lookup<'_>, group: &SecurityGroup, problems: &mut Proble
     }
 }
 
-/// The VPCs whose groups a VPC's rules may name and still tell by who has sent a packet: itself, those of its Region that it is
-/// peered with, and in ingress rules those beyond a transit gateway that lets them (semantics 6.3). In egress rules a
-/// peer's members are known by their addresses.
+/// The VPCs whose groups a VPC's rules may name and still tell by who has sent a packet: itself, those of its Region
+/// that it is peered with, and in ingress rules those beyond a transit gateway that lets them (semantics 6.3). In
+/// egress rules a peer's members are known by their addresses.
 fn known<'a>(lookup: &Lookup<'a>, vpc_id: &'a str, egress: bool) -> Vec<&'a str> {
     if egress {
         return vec![vpc_id];

@@ -7,8 +7,8 @@ use crate::resources::NetworkInterface;
 use groundplane_abi::door::PortRange;
 use groundplane_abi::wire::protocol;
 
-/// In order, with ports between any two of them. Whom a rule lets in isn't asked, except that what comes from outside is
-/// never known as a member of a group (semantics 4.1).
+/// In order, with ports between any two of them. Whom a rule lets in isn't asked, except that what comes from outside
+/// is never known as a member of a group (semantics 4.1).
 pub(in crate::plan) fn tcp<I: Family>(lookup: &Lookup<'_>, eni: &NetworkInterface) -> Vec<PortRange> {
     let groups = eni.groups.iter();
     let groups: Vec<_> = groups.filter_map(|id| lookup.groups.get(&**id).copied()).collect();

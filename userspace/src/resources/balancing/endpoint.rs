@@ -30,7 +30,8 @@ impl VpcEndpoint {
 }
 
 impl VpcEndpointService {
-    /// Whether an account may make endpoints of it: the owner's own, or one of whom it allows somebody (semantics 14.3).
+    /// Whether an account may make endpoints of it: the owner's own, or one of whom it allows somebody (semantics
+    /// 14.3).
     #[must_use]
     pub fn allows(&self, account: &str, owner: &str) -> bool {
         let principals = self.allowed_principals.iter();
@@ -74,9 +75,9 @@ impl Resources {
         self.vpc_endpoints.iter().find(is_its)
     }
 
-    /// The node that answers for one of an endpoint's ENIs: the first of the service's that is in the same zone. An interface
-    /// endpoint in another Region has none in its own zone, and takes the first there is. What a Gateway Load Balancer has
-    /// answers for its own endpoints alone.
+    /// The node that answers for one of an endpoint's ENIs: the first of the service's that is in the same zone. An
+    /// interface endpoint in another Region has none in its own zone, and takes the first there is. What a Gateway Load
+    /// Balancer has answers for its own endpoints alone.
     #[must_use]
     pub fn node_behind(
         &self,

@@ -67,8 +67,8 @@ impl Resources {
         there.find(|one| one.load_balancer_arn == *arn)
     }
 
-    /// By which the service sends to a link of REST APIs, and to which address: a network interface and an endpoint's address
-    /// in each zone of its load balancer. Nothing if it carries none.
+    /// By which the service sends to a link of REST APIs, and to which address: a network interface and an endpoint's
+    /// address in each zone of its load balancer. Nothing if it carries none.
     #[must_use]
     pub fn service_seats(&self, link: &RestVpcLink) -> Vec<(String, Ipv4Addr)> {
         let balancer = self.balancer_of_link(link).filter(|_| link.carries());

@@ -1,8 +1,8 @@
-//! What the objects of load balancers and PrivateLink mean together (semantics 13, 14, 16): who is a node, which targets
-//! there are, and whose node answers for an endpoint.
+//! What the objects of load balancers and PrivateLink mean together (semantics 13, 14, 16): who is a node, which
+//! targets there are, and whose node answers for an endpoint.
 //!
-//! `document` has filled in what this reads. Whatever isn't there is nobody's node and no target, never an error: that it
-//! is missing has been told.
+//! `document` has filled in what this reads. Whatever isn't there is nobody's node and no target, never an error: that
+//! it is missing has been told.
 
 mod endpoint;
 mod gateway;

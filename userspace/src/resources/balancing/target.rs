@@ -88,8 +88,8 @@ impl Resources {
         })
     }
 
-    /// The ENI that is a target: the primary one of an instance, or the one with the address. In a document, an instance is
-    /// its network interface.
+    /// The ENI that is a target: the primary one of an instance, or the one with the address. In a document, an
+    /// instance is its network interface.
     #[must_use]
     pub fn target_interface(&self, group: &TargetGroup, target: &Target) -> Option<&NetworkInterface> {
         let address: Option<IpAddr> = target.id.parse().ok();
@@ -134,8 +134,8 @@ impl Resources {
         })
     }
 
-    /// The targets that take new flows from a load balancer's node in a zone: those in scope that are usable; if none is in
-    /// any of its zones, the unhealthy ones.
+    /// The targets that take new flows from a load balancer's node in a zone: those in scope that are usable; if none
+    /// is in any of its zones, the unhealthy ones.
     #[must_use]
     pub fn takers<'a>(
         &'a self,

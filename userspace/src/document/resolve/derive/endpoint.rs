@@ -1,5 +1,5 @@
-//! PrivateLink: what AWS says of a service and of an endpoint of one when it is made, the endpoint's network interfaces, and
-//! the connection of the two as the provider sees it (semantics 14, 16).
+//! PrivateLink: what AWS says of a service and of an endpoint of one when it is made, the endpoint's network
+//! interfaces, and the connection of the two as the provider sees it (semantics 14, 16).
 
 use super::Given;
 use super::interface::{Seats, Want};
@@ -179,8 +179,8 @@ fn want<'a>(resources: &'a Resources, endpoint: &'a VpcEndpoint, index: usize, s
     }
 }
 
-/// The network interface that an endpoint names for a subnet: one that is there and in it, or else the one at the subnet's
-/// place in the list that nothing is known of.
+/// The network interface that an endpoint names for a subnet: one that is there and in it, or else the one at the
+/// subnet's place in the list that nothing is known of.
 fn named<'a>(resources: &Resources, endpoint: &'a VpcEndpoint, index: usize, subnet: &Subnet) -> Option<&'a str> {
     let ids = &endpoint.network_interface_ids;
     let eni = |id: &str| {

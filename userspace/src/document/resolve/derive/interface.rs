@@ -1,5 +1,5 @@
-//! The network interfaces that load balancers, endpoints and VPC links have in their subnets: one that is there already, or else made
-//! as AWS makes it.
+//! The network interfaces that load balancers, endpoints and VPC links have in their subnets: one that is there
+//! already, or else made as AWS makes it.
 
 use super::Given;
 use crate::document::diagnostic::{Problem, Problems, Span, quote};
@@ -86,8 +86,8 @@ pub(super) fn settle(resources: &mut Resources, seats: &mut Seats, places: &mut 
     for eni in &mut resources.network_interfaces {
         if seated.contains(&*eni.network_interface_id) {
             eni.requester_managed = true;
-            // A node sends what clients have sent, and so does what an appliance has let through. An interface endpoint sends
-            // by its own address alone, whatever a dump says.
+            // A node sends what clients have sent, and so does what an appliance has let through. An interface endpoint
+            // sends by its own address alone, whatever a dump says.
             eni.source_dest_check &=
                 !eni.interface_type.is_node() && eni.interface_type != InterfaceType::GatewayLoadBalancerEndpoint;
         }
@@ -135,8 +135,8 @@ struct Work<'a> {
     eni: Option<&'a NetworkInterface>,
 }
 
-/// In order of name, so that what is chosen doesn't depend on the order in a document. Who names a subnet twice has been
-/// told.
+/// In order of name, so that what is chosen doesn't depend on the order in a document. Who names a subnet twice has
+/// been told.
 fn works<'a>(mut wants: Vec<Want<'a>>, resources: &'a Resources) -> Vec<Work<'a>> {
     wants.sort_by_key(|want| (want.owner.kind, want.owner.name, want.id, &*want.subnet.subnet_id));
     wants.dedup_by_key(|want| (want.id, &*want.subnet.subnet_id));

@@ -1,5 +1,5 @@
-//! Network and Gateway Load Balancers: what AWS says of one when it is made, and a node in each of its zones (semantics 13.1,
-//! 16.1).
+//! Network and Gateway Load Balancers: what AWS says of one when it is made, and a node in each of its zones (semantics
+//! 13.1, 16.1).
 
 use super::Given;
 use super::interface::{Seats, Want};

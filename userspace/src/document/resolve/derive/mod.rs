@@ -1,11 +1,11 @@
-//! What a configuration leaves out of the objects around its VPCs, filled in when all of them are known, so that nobody who
-//! reads resources has to guess: the network interfaces of NAT gateways, load balancers, endpoints and VPC links, whose which public
-//! address is, the sides of peering connections, who is in which table of a transit gateway, the routes of gateway endpoints, and
-//! which routes are black holes.
+//! What a configuration leaves out of the objects around its VPCs, filled in when all of them are known, so that nobody
+//! who reads resources has to guess: the network interfaces of NAT gateways, load balancers, endpoints and VPC links,
+//! whose which public address is, the sides of peering connections, who is in which table of a transit gateway, the
+//! routes of gateway endpoints, and which routes are black holes.
 //!
-//! Ids come from the ids of what they are derived for, and whoever chooses no address gets the lowest that is free, after
-//! all that are chosen. What is said is never changed. Dumps say all there is, so of those nothing is filled in that AWS
-//! gives only once, when something is made.
+//! Ids come from the ids of what they are derived for, and whoever chooses no address gets the lowest that is free,
+//! after all that are chosen. What is said is never changed. Dumps say all there is, so of those nothing is filled in
+//! that AWS gives only once, when something is made.
 
 mod address;
 mod endpoint;

@@ -1,5 +1,5 @@
-//! Transit gateways: the table that AWS makes with one, and what is in it unless somebody says otherwise (semantics 1.2,
-//! 18.1).
+//! Transit gateways: the table that AWS makes with one, and what is in it unless somebody says otherwise (semantics
+//! 1.2, 18.1).
 
 use super::Given;
 use crate::document::check::is_there;

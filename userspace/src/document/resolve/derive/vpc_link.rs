@@ -1,4 +1,5 @@
-//! VPC links: what API Gateway says of one when it is made, and the network interfaces of those of HTTP APIs (semantics 17).
+//! VPC links: what API Gateway says of one when it is made, and the network interfaces of those of HTTP APIs (semantics
+//! 17).
 
 use super::Given;
 use super::interface::Want;

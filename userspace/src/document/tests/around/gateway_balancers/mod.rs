@@ -1,5 +1,5 @@
-//! Gateway Load Balancers and their endpoints: what is derived of them, what AWS refuses of them, and where routes to them
-//! lead (semantics 16).
+//! Gateway Load Balancers and their endpoints: what is derived of them, what AWS refuses of them, and where routes to
+//! them lead (semantics 16).
 
 mod shape;
 

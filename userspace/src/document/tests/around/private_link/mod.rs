@@ -1,5 +1,5 @@
-//! Load balancers and PrivateLink: what is derived of them, and who may have an endpoint of which service (semantics 13,
-//! 14, S87).
+//! Load balancers and PrivateLink: what is derived of them, and who may have an endpoint of which service (semantics
+//! 13, 14, S87).
 
 mod nodes;
 

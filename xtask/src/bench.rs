@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 /// What the measuring binary is told; it knows what the words mean.
 #[derive(Args)]
 pub(crate) struct Options {
-    /// Fewer and shorter rounds
+    /// Fewer and shorter rounds, by a development build
     #[arg(long)]
     quick: bool,
     /// This measurement alone: throughput, nat, requests, packets, bridge, established, gateways, scales, random,
@@ -32,12 +32,20 @@ pub(crate) struct Options {
 /// `cargo xtask bench`.
 pub(crate) fn run_command(options: &Options) -> Result<()> {
     need_root("measuring, which loads programs into the kernel,")?;
-    build::for_bench(&setup::run_for(&[Purpose::Bench])?)?;
+    let toolchain = setup::run_for(&[Purpose::Bench])?;
+    // What is in the kernel is the same in either. How long a configuration takes the binary to put in force is not, and
+    // isn't worth to whoever is in a hurry what an optimized one takes to build.
+    let built = if options.quick {
+        build::all(&toolchain)?;
+        target().join("debug")
+    } else {
+        build::for_bench(&toolchain)?;
+        target().join("release")
+    };
     let programs = target().join("bench");
     step("build the programs in C", || compile_all(&programs))?;
     // No step: on a terminal its output is what people are here for, and elsewhere it may be JSON.
     let results = programs.join("results");
-    let built = target().join("release");
     let mut command = program(built.join("bench"));
     command
         .arg("--programs")

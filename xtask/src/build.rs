@@ -30,7 +30,7 @@ pub(crate) fn all(toolchain: &Toolchain) -> Result<()> {
     })
 }
 
-/// Builds the object, and what measures, as users have it: the time that a configuration takes is the binary's.
+/// Builds the object, and what measures, optimized.
 pub(crate) fn for_bench(toolchain: &Toolchain) -> Result<()> {
     step(&format!("build the BPF object with {toolchain}"), || bpf(toolchain))?;
     step("build groundplane and the bench, optimized", || {

@@ -60,7 +60,7 @@ pub(crate) fn measure(options: &Options) -> Result<Vec<Row>> {
     let [ours, theirs] = [Side::new(&options.programs)?, Side::new(&options.programs)?];
     let runs = Runs {
         rounds: options.rounds(),
-        packets: if options.quick { 100_000 } else { 500_000 },
+        packets: if options.quick { 50_000 } else { 500_000 },
     };
     ours.up("native")?;
     let only_drop = theirs.only_drop(&options.programs)?;

@@ -39,7 +39,7 @@ impl Bench {
             bed,
             rounds: options.rounds(),
             // Some hundredths of a second each.
-            repeat: if options.quick { 200_000 } else { 700_000 },
+            repeat: if options.quick { 100_000 } else { 700_000 },
         })
     }
 

@@ -28,7 +28,7 @@ pub(crate) fn measure(options: &Options) -> Result<Vec<Row>> {
         floor: floor(&options.programs, &kernel)?,
         restore: Restore::new(&options.programs)?,
         kernel,
-        repeat: if options.quick { 100_000 } else { 400_000 },
+        repeat: if options.quick { 50_000 } else { 400_000 },
     };
     for way in &ways {
         bench.is_the_same(way)?;

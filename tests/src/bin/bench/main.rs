@@ -164,7 +164,7 @@ impl Options {
     /// How often everything is measured. Many short rounds: what else the machine does comes and goes within seconds,
     /// so it slows all that take turns in a round, or spoils few of them.
     fn rounds(&self) -> u32 {
-        if self.quick { 11 } else { 31 }
+        if self.quick { 9 } else { 31 }
     }
 }
 

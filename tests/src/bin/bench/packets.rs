@@ -98,7 +98,7 @@ impl<'a> Runs<'a> {
         Self {
             programs: &options.programs,
             rounds: options.rounds(),
-            packets: if options.quick { 50_000 } else { 250_000 },
+            packets: if options.quick { 30_000 } else { 250_000 },
         }
     }
 

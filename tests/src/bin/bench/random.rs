@@ -88,7 +88,7 @@ where
 }
 
 fn repeat(options: &Options) -> u32 {
-    if options.quick { 100_000 } else { 500_000 }
+    if options.quick { 50_000 } else { 500_000 }
 }
 
 /// In turn, over so many connections at random.

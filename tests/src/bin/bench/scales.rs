@@ -172,7 +172,7 @@ impl Bench {
             floor: floor(&options.programs, &bed.kernel)?,
             bed,
             rounds: options.rounds(),
-            repeat: if options.quick { 100_000 } else { 400_000 },
+            repeat: if options.quick { 50_000 } else { 400_000 },
             connections: if options.quick { 100 } else { 400 },
         })
     }

@@ -74,10 +74,11 @@ impl Lab {
         format!("{}-{short}", self.name)
     }
 
-    /// Whether a namespace is of a lab that another test has at the same time.
+    /// Whether a namespace is of this lab, whatever others have at the same time: its own, a guest's or an annex.
     #[must_use]
-    pub fn is_another_labs(&self, namespace: &str) -> bool {
-        namespace.starts_with(PREFIX) && !namespace.starts_with(&self.namespace(""))
+    pub fn owns(&self, namespace: &str) -> bool {
+        let annexes = [names::cutter, names::service, names::finisher].map(|name| name(&self.state_dir()));
+        namespace.starts_with(&self.namespace("")) || annexes.iter().any(|annex| annex == namespace)
     }
 
     /// A directory that goes with the lab.

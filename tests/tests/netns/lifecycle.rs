@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::process::Stdio;
 
-/// What there is on the lab's host that `up` could have made: devices by name, namespaces but those of other labs,
+/// What there is on the lab's host that `up` could have made: devices by name, namespaces,
 /// pins.
 fn inventory(lab: &Lab) -> Result<(BTreeSet<String>, BTreeSet<String>, bool)> {
     let links = lab.on_host(&["ip", "-j", "link"])?.success()?.json()?;
@@ -18,7 +18,7 @@ fn inventory(lab: &Lab) -> Result<(BTreeSet<String>, BTreeSet<String>, bool)> {
     let namespaces = fs::read_dir("/run/netns")?
         .flatten()
         .map(|entry| entry.file_name().to_string_lossy().into_owned())
-        .filter(|name| !lab.is_another_labs(name));
+        .filter(|name| lab.owns(name));
     Ok((devices, namespaces.collect(), lab.pin_dir().exists()))
 }
 

@@ -181,9 +181,15 @@ fn take_name(kind: &Kind, id: &str, said: &mut Map<String, Value>) -> String {
         let label = tags.get(at)?.get("Value")?.as_str().filter(|label| !label.is_empty())?;
         let label = label.to_owned();
         tags.remove(at);
-        Some(label)
+        Some((label, tags.is_empty()))
     });
-    label.unwrap_or_else(|| id.to_owned())
+    let Some((label, was_only)) = label else {
+        return id.to_owned();
+    };
+    if was_only {
+        said.remove("Tags");
+    }
+    label
 }
 
 /// A name that the API has a field for is what that field says; if it says nothing, the name is put there.

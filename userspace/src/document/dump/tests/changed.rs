@@ -85,7 +85,11 @@ fn ways(value: &Value, way: &str, ways_so_far: &mut Vec<String>) {
 fn apply(dump: &mut Value, at: Index, change: &Change) {
     let mut all = Vec::new();
     ways(dump, "", &mut all);
-    let way = at.get(&all);
+    let way: &String = at.get(&all);
+    change_at(dump, way, change);
+}
+
+fn change_at(dump: &mut Value, way: &str, change: &Change) {
     let Some((above, last)) = way.rsplit_once('/') else {
         return;
     };
@@ -156,6 +160,25 @@ fn check_places(problems: &Diagnostics, text: &[u8]) {
             "no such column: {problem:?}"
         );
         assert!(!problem.message.is_empty());
+    }
+}
+
+/// What other fields follow from comes back without it, too. Found by the changes below.
+#[test]
+fn what_lacks_a_field_that_others_follow_from_comes_back() {
+    let whole: Value = serde_json::from_str(EVERY_KIND).expect("JSON");
+    for way in [
+        "/Items/0/SecurityGroupIds",
+        "/Items/0/SecurityGroupIds/0",
+        "/TransitGateways/1/Options",
+        "/VpcEndpointConnections",
+        "/VpcEndpointConnections/1",
+    ] {
+        let mut dump = whole.clone();
+        change_at(&mut dump, way, &Change::Remove);
+        let source = source(&dump, true);
+        let resolved = read(std::slice::from_ref(&source), None).expect("it is accepted");
+        check_return(&resolved);
     }
 }
 

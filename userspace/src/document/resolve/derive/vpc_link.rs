@@ -9,19 +9,20 @@ use std::collections::{HashMap, HashSet};
 
 const READY: &str = "VPC link is ready to route traffic";
 
-/// What each link leaves out. One without groups is in its VPC's default one.
+/// What each link leaves out. One without groups is in its VPC's default one, also in a dump: its network interfaces
+/// have to be in some.
 pub(super) fn settle(resources: &mut Resources, given: &Given<'_>) {
     let (subnets, groups) = (&resources.subnets, &resources.security_groups);
     for link in &mut resources.vpc_links {
-        if given.dumped.contains(&link.vpc_link_id) {
-            continue;
-        }
         let subnet = link.subnet_ids.first();
         let subnet = subnets.iter().find(|it| Some(&it.subnet_id) == subnet);
         if let (true, Some(subnet)) = (link.security_group_ids.is_empty(), subnet) {
             let mut groups = groups.iter();
             let default = groups.find(|it| it.group_name == "default" && it.vpc_id == subnet.vpc_id);
             link.security_group_ids.extend(default.map(|it| it.group_id.clone()));
+        }
+        if given.dumped.contains(&link.vpc_link_id) {
+            continue;
         }
         if link.vpc_link_status.is_none() {
             link.vpc_link_status_message.get_or_insert_with(|| READY.to_owned());

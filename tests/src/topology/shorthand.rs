@@ -5,9 +5,10 @@ use groundplane::resources::{
 };
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
 
-pub(super) fn local_routes(vpc: &Vpc) -> Vec<Route> {
-    vpc.blocks().map(local_route).collect()
+pub(super) fn local_routes(vpc: &Vpc) -> Arc<Vec<Route>> {
+    Arc::new(vpc.blocks().map(local_route).collect())
 }
 
 pub(super) fn local_route(block: IpNet) -> Route {

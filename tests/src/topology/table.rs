@@ -36,7 +36,7 @@ impl Topology {
         let destination = Destination::Cidr(net(destination));
         let mut tables = self.resources.route_tables.iter_mut();
         let found = tables.find(|it| it.name == table);
-        let routes = &mut found.unwrap_or_else(|| panic!("no route table {table}")).routes;
+        let routes = found.unwrap_or_else(|| panic!("no route table {table}")).routes_mut();
         routes.retain(|it| it.destination != destination);
         routes.push(Route {
             destination,
@@ -139,13 +139,13 @@ impl Topology {
     /// Takes a route to a block from the subnet's table.
     pub fn no_route_to(&mut self, subnet: &str, destination: &str) -> &mut Self {
         let destination = Destination::Cidr(net(destination));
-        let routes = &mut self.table_mut(subnet).routes;
+        let routes = self.table_mut(subnet).routes_mut();
         routes.retain(|route| route.destination != destination);
         self
     }
 
     pub fn no_route(&mut self, subnet: &str) -> &mut Self {
-        self.table_mut(subnet).routes.clear();
+        self.table_mut(subnet).routes_mut().clear();
         self
     }
 
@@ -164,12 +164,12 @@ impl Topology {
             Err(_) => Destination::PrefixList(self.prefix_list_id(destination)),
         };
         let propagated = |origin| origin == RouteOrigin::EnableVgwRoutePropagation;
-        let table = self.table_mut(subnet);
+        let routes = self.table_mut(subnet).routes_mut();
         let replaced = |old: &Route| old.destination == destination && propagated(old.origin) == propagated(origin);
-        if let Some(old) = table.routes.iter_mut().find(|old| replaced(old)) {
+        if let Some(old) = routes.iter_mut().find(|old| replaced(old)) {
             (old.target, old.state) = (target, state);
         } else {
-            table.routes.push(Route {
+            routes.push(Route {
                 destination,
                 target,
                 state,

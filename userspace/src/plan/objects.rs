@@ -43,7 +43,7 @@ impl<'a> Objects<'a> {
 
     /// The prefix lists that its routes and rules name.
     pub(super) fn prefix_lists(&self) -> BTreeSet<&'a str> {
-        let routes = self.route_tables.iter().flat_map(|table| &table.routes);
+        let routes = self.route_tables.iter().flat_map(|table| table.routes.iter());
         let of_routes = routes.filter_map(|route| match &route.destination {
             Destination::PrefixList(id) => Some(&**id),
             Destination::Cidr(_) => None,

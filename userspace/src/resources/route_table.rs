@@ -2,6 +2,7 @@
 
 use super::Details;
 use ipnet::IpNet;
+use std::sync::Arc;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RouteTable {
@@ -9,14 +10,22 @@ pub struct RouteTable {
     pub name: String,
     pub vpc_id: String,
     pub main: bool,
-    /// The `local` routes included.
-    pub routes: Vec<Route>,
+    /// The `local` routes included. Shared by configurations in which they are the same: there may be very many, and a
+    /// change of something else would copy and compare them all.
+    pub routes: Arc<Vec<Route>>,
     /// `Associations` with a `GatewayId`: internet and virtual private gateways whose arriving traffic this table
     /// routes (semantics 5.5).
     pub gateway_ids: Vec<String>,
     /// `PropagatingVgws`: the virtual private gateways whose prefixes the table takes over (semantics 5.6).
     pub propagating_vgws: Vec<String>,
     pub details: Details,
+}
+
+impl RouteTable {
+    /// Its routes as its own.
+    pub fn routes_mut(&mut self) -> &mut Vec<Route> {
+        Arc::make_mut(&mut self.routes)
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -13,6 +13,7 @@ use crate::document::{derived_id, derived_mac};
 use crate::resources::Destination;
 use ipnet::{IpNet, Ipv4Net};
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 
 /// Out of the blocks for benchmarks (RFC 2544), which no rule of a customer's speaks of: who calls the service is
 /// unknown.
@@ -175,12 +176,12 @@ impl Side<'_> {
             name: "api-gateway".to_owned(),
             vpc_id: self.id("vpc"),
             main: true,
-            routes: vec![Route {
+            routes: Arc::new(vec![Route {
                 destination: Destination::Cidr(BLOCK.into()),
                 target: RouteTarget::Local,
                 state: RouteState::Active,
                 origin: RouteOrigin::CreateRouteTable,
-            }],
+            }]),
             ..RouteTable::default()
         }
     }

@@ -78,7 +78,7 @@ fn references(all: &Context<'_>, problems: &mut Problems) {
             *counts.entry((id, true)).or_default() += 1;
         }
     }
-    for route in all.all.route_tables.iter().flat_map(|table| &table.routes) {
+    for route in all.all.route_tables.iter().flat_map(|table| table.routes.iter()) {
         if let Destination::PrefixList(id) = &route.destination {
             *counts.entry((id, false)).or_default() += 1;
         }

@@ -13,7 +13,7 @@ const NAT64: IpNet = IpNet::V6(Ipv6Net::new_assert(Ipv6Addr::new(0x64, 0xff9b, 0
 pub(super) fn check(all: &Context<'_>, problems: &mut Problems) {
     for table in &all.all.route_tables {
         let Some(vpc) = all.vpc(&table.vpc_id) else { continue };
-        for route in &table.routes {
+        for route in table.routes.iter() {
             let checked = Checked { all, table, vpc, route };
             if !matches!(route.target, RouteTarget::Local | RouteTarget::NetworkInterface(_))
                 && !route.origin.is_propagated()
@@ -28,7 +28,7 @@ pub(super) fn check(all: &Context<'_>, problems: &mut Problems) {
 pub(super) fn warn(all: &Context<'_>, problems: &mut Problems) {
     for table in &all.all.route_tables {
         let Some(vpc) = all.vpc(&table.vpc_id) else { continue };
-        for route in &table.routes {
+        for route in table.routes.iter() {
             let checked = Checked { all, table, vpc, route };
             if route.state == RouteState::Blackhole {
                 checked.warn_of_black_hole("the target is gone or unusable", problems);

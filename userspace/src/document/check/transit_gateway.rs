@@ -285,7 +285,7 @@ fn inspecting(all: &Context<'_>, attachment: &Attachment, problems: &mut Problem
         |target: &RouteTarget| matches!(target, RouteTarget::VpcEndpoint(_) | RouteTarget::NetworkInterface(_));
     let inspected = |subnet: &&Subnet| {
         let table = all.table_of(subnet);
-        let mut routes = table.into_iter().flat_map(|table| &table.routes);
+        let mut routes = table.into_iter().flat_map(|table| table.routes.iter());
         routes.any(|route| is_default(route) && is_middlebox(&route.target))
     };
     let subnets: Vec<_> = attachment.subnet_ids.iter().filter_map(|id| all.subnet(id)).collect();

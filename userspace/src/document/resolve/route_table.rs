@@ -12,6 +12,7 @@ use crate::resources::{Destination, Route, RouteOrigin, RouteState, RouteTable, 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use std::collections::{BTreeSet, HashMap};
 use std::net::{Ipv4Addr, Ipv6Addr};
+use std::sync::Arc;
 
 /// The table that a VPC comes with.
 const MAIN: &str = "main";
@@ -122,7 +123,7 @@ fn table(
         name: label(name, details),
         vpc_id: scope.vpc_id.clone(),
         main: name == main,
-        routes: routes.0,
+        routes: Arc::new(routes.0),
         gateway_ids: given
             .map(|table| gateways(scope, &table.gateways, &["igw", "vgw"], problems))
             .unwrap_or_default(),
@@ -193,7 +194,7 @@ fn routes(scope: &Scope<'_>, targets: &Targets<'_>, table: &schema::RouteTable<'
     let mut seen = BTreeSet::new();
     let mut count = ByFamily::default();
     let mut routes = Routes::of(scope);
-    for route in &table.routes {
+    for route in table.routes.iter() {
         let destination = route.destination.and_then(|given| {
             let (destination, weight) = destination(scope, given, problems)?;
             count.add(weight);

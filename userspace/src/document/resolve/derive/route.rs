@@ -11,14 +11,15 @@ pub(in crate::document) fn settle(resources: &mut Resources) {
     let dead: Vec<(usize, usize)> = tables
         .flat_map(|(table, index)| {
             let routes = table.routes.iter().zip(0..);
-            let dead = routes.filter(|(route, _)| !usable.has(&table.vpc_id, &route.target));
+            let active = routes.filter(|(route, _)| route.state == RouteState::Active);
+            let dead = active.filter(|(route, _)| !usable.has(&table.vpc_id, &route.target));
             dead.map(move |(_, route)| (index, route))
         })
         .collect();
     for (table, route) in dead {
         let table = resources.route_tables.get_mut(table);
-        let route = table.and_then(|table| table.routes.get_mut(route));
-        if let Some(route) = route.filter(|route| route.state == RouteState::Active) {
+        let route = table.and_then(|table| table.routes_mut().get_mut(route));
+        if let Some(route) = route {
             route.state = RouteState::Blackhole;
         }
     }

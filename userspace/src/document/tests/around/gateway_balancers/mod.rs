@@ -196,7 +196,7 @@ fn a_service_is_of_gateway_load_balancers_alone() {
 /// The states of the routes that lead to the endpoint.
 fn routes(resolved: &Resolved) -> Vec<RouteState> {
     let tables = resolved.resources.route_tables.iter();
-    let routes = tables.flat_map(|table| &table.routes);
+    let routes = tables.flat_map(|table| table.routes.iter());
     let to_it = routes.filter(|route| matches!(route.target, RouteTarget::VpcEndpoint(_)));
     to_it.map(|route| route.state).collect()
 }

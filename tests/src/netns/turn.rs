@@ -1,4 +1,4 @@
-//! Whose turn it is: tests run at the same time, but for those that others would disturb.
+//! Whose turn it is, where tests run at the same time: those that others would disturb run alone.
 
 use std::collections::HashMap;
 use std::sync::{Condvar, LazyLock, Mutex, MutexGuard, PoisonError};

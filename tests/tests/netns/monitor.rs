@@ -188,8 +188,14 @@ fn several_monitors_hear_the_same_and_each_only_what_it_asked_for() -> Result<()
         .into_iter()
         .map(|monitor| monitor?.end())
         .collect::<Result<Vec<_>>>()?;
+    // But for the time: each reads the clock by itself, so that they may differ by a millisecond.
+    let what = |said: &String| -> Vec<String> {
+        let lines = said.lines().filter_map(|line| line.split_once(' '));
+        lines.map(|(_, what)| what.to_owned()).collect()
+    };
+    let what: Vec<_> = heard.iter().map(what).collect();
     ensure!(
-        heard[0].lines().count() == 20 && heard[0] == heard[1] && heard[1] == heard[2],
+        what[0].len() == 20 && what[0] == what[1] && what[1] == what[2],
         "{heard:#?}"
     );
     for (monitor, word) in [

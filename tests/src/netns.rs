@@ -19,9 +19,10 @@ pub use turn::{Turn, alone};
 pub use wire::Wire;
 
 use anyhow::{Context, Result, bail, ensure};
-use groundplane::install::names;
+use groundplane::install::{names, netns};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -74,11 +75,12 @@ impl Lab {
         format!("{}-{short}", self.name)
     }
 
-    /// Whether a namespace is of this lab, whatever others have at the same time: its own, a guest's or an annex.
-    #[must_use]
-    pub fn owns(&self, namespace: &str) -> bool {
+    /// The namespaces that there are of this lab, whatever others have at the same time: guests and annexes.
+    pub fn namespaces(&self) -> Result<BTreeSet<String>> {
         let annexes = [names::cutter, names::service, names::finisher].map(|name| name(&self.state_dir()));
-        namespace.starts_with(&self.namespace("")) || annexes.iter().any(|annex| annex == namespace)
+        let (prefix, host) = (self.namespace(""), self.namespace("host"));
+        let is_its = |name: &String| name.starts_with(&prefix) && *name != host || annexes.contains(name);
+        Ok(netns::list()?.into_iter().filter(is_its).collect())
     }
 
     /// A directory that goes with the lab.

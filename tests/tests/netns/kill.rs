@@ -167,11 +167,7 @@ fn settles(lab: &Lab) -> Result<()> {
         Place::Made { namespace, .. } => Some(namespace.clone()),
         _ => None,
     });
-    let prefix = lab.namespace("");
-    let found = groundplane::install::netns::list()?.into_iter();
-    let found: BTreeSet<_> = found
-        .filter(|it| it.starts_with(&prefix) && *it != lab.namespace("host"))
-        .collect();
+    let found = lab.namespaces()?;
     ensure!(found == named.collect(), "the namespaces are {found:?}");
     let links = groundplane::install::netlink::Netlink::open()?.links()?;
     let devices: BTreeSet<_> = links.into_keys().filter(|name| name != "lo").collect();

@@ -4,7 +4,6 @@ use super::{TWO_VPCS, ping};
 use anyhow::{Context, Result, ensure};
 use groundplane_tests::netns::{Lab, eventually};
 use std::collections::BTreeSet;
-use std::fs;
 use std::process::Stdio;
 
 /// What there is on the lab's host that `up` could have made: devices by name, namespaces,
@@ -15,11 +14,7 @@ fn inventory(lab: &Lab) -> Result<(BTreeSet<String>, BTreeSet<String>, bool)> {
     let devices = names
         .filter_map(|link| link["ifname"].as_str().map(str::to_owned))
         .collect();
-    let namespaces = fs::read_dir("/run/netns")?
-        .flatten()
-        .map(|entry| entry.file_name().to_string_lossy().into_owned())
-        .filter(|name| lab.owns(name));
-    Ok((devices, namespaces.collect(), lab.pin_dir().exists()))
+    Ok((devices, lab.namespaces()?, lab.pin_dir().exists()))
 }
 
 #[test]

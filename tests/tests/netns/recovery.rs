@@ -76,9 +76,7 @@ fn set_alias(lab: &Lab, device: &str, alias: &str) -> Result<()> {
 fn nothing_is_left(lab: &Lab) -> Result<()> {
     ensure!(links(lab)?.is_empty(), "{:#?}", links(lab)?);
     ensure!(!lab.pin_dir().exists() && !lab.state_dir().exists());
-    let (prefix, host) = (lab.namespace(""), lab.namespace("host"));
-    let ours = |name: &String| name.starts_with(&prefix) && *name != host;
-    ensure!(!netns::list()?.iter().any(ours), "namespaces are left");
+    ensure!(lab.namespaces()?.is_empty(), "namespaces are left");
     Ok(())
 }
 

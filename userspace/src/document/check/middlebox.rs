@@ -9,14 +9,16 @@ use ipnet::IpNet;
 use std::collections::{BTreeMap, HashMap};
 
 pub(super) fn warn(all: &Context<'_>, problems: &mut Problems) {
+    let mut subnets: HashMap<&str, BTreeMap<IpNet, &Subnet>> = HashMap::new();
+    for subnet in &all.all.subnets {
+        let of_vpc = subnets.entry(&subnet.vpc_id).or_default();
+        of_vpc.extend(blocks(subnet).map(|block| (block, subnet)));
+    }
     for table in &all.all.route_tables {
         unused(all, table, problems);
         without_ipv6(all, table, problems);
         // A table may have very many routes, most of them to few targets and none of them to a subnet.
-        let subnets: BTreeMap<_, _> = all
-            .subnets_of(&table.vpc_id)
-            .flat_map(|subnet| blocks(subnet).map(move |block| (block, subnet)))
-            .collect();
+        let subnets = subnets.get(&*table.vpc_id);
         let mut middleboxes = HashMap::new();
         for route in table.routes.iter().filter(|route| route.target != RouteTarget::Local) {
             let own = middleboxes.entry(&route.target);
@@ -29,7 +31,7 @@ pub(super) fn warn(all: &Context<'_>, problems: &mut Problems) {
             }
             looping(all, (table, route), own, problems);
             if let Destination::Cidr(block) = &route.destination
-                && let Some(there) = subnets.get(block)
+                && let Some(there) = subnets.and_then(|subnets| subnets.get(block))
             {
                 one_way(all, (table, route), (own, there), problems);
             }

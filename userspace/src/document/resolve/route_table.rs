@@ -194,7 +194,7 @@ fn routes(scope: &Scope<'_>, targets: &Targets<'_>, table: &schema::RouteTable<'
     let mut seen = BTreeSet::new();
     let mut count = ByFamily::default();
     let mut routes = Routes::of(scope);
-    for route in table.routes.iter() {
+    for route in &table.routes {
         let destination = route.destination.and_then(|given| {
             let (destination, weight) = destination(scope, given, problems)?;
             count.add(weight);

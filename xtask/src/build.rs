@@ -22,7 +22,7 @@ pub(crate) fn run_command() -> Result<()> {
 
 /// Builds the object, then the binary.
 pub(crate) fn all(toolchain: &Toolchain) -> Result<()> {
-    step(&format!("build the BPF object with {toolchain}"), || bpf(toolchain))?;
+    bpf(toolchain)?;
     step("build groundplane", || {
         // All binaries at once and in the tests' own profile, so that everything is compiled once: the work that has to
         // be fast is done in the kernel.
@@ -32,7 +32,7 @@ pub(crate) fn all(toolchain: &Toolchain) -> Result<()> {
 
 /// Builds the object, and what measures, optimized.
 pub(crate) fn for_bench(toolchain: &Toolchain) -> Result<()> {
-    step(&format!("build the BPF object with {toolchain}"), || bpf(toolchain))?;
+    bpf(toolchain)?;
     step("build groundplane and the bench, optimized", || {
         let binaries = ["--bin", "groundplane", "--bin", "bench"];
         run(cargo().args(["build", "--quiet", "--release"]).args(binaries))
@@ -40,12 +40,14 @@ pub(crate) fn for_bench(toolchain: &Toolchain) -> Result<()> {
 }
 
 fn bpf(toolchain: &Toolchain) -> Result<()> {
-    let mut command = toolchain.cargo();
-    command.args(["build", "--quiet", "--package", "groundplane-ebpf", "--profile", "bpf"]);
-    // The compiler calls the target's own features unstable each time it is asked anything. `check` shows the warnings
-    // that are worth reading.
-    run(for_bpf(&mut command, toolchain, &["-Awarnings"]))?;
-    publish().context("can't put the BPF object in its place")
+    step(&format!("build the BPF object with {toolchain}"), || {
+        let mut command = toolchain.cargo();
+        command.args(["build", "--quiet", "--package", "groundplane-ebpf", "--profile", "bpf"]);
+        // The compiler calls the target's own features unstable each time it is asked anything. `check` shows the
+        // warnings that are worth reading.
+        run(for_bpf(&mut command, toolchain, &["-Awarnings"]))?;
+        publish().context("can't put the BPF object in its place")
+    })
 }
 
 /// Adds what every compilation for BPF has in common. Flags from outside are replaced, not added to: they are meant

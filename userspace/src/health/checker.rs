@@ -223,6 +223,7 @@ fn part(interval: Duration, number: u64) -> Duration {
 mod tests {
     use super::*;
     use crate::resources::TargetGroup;
+    use tokio::runtime::Builder;
 
     fn subject(id: &str) -> Subject {
         Subject {
@@ -279,10 +280,7 @@ mod tests {
     fn news_is_that_somebody_becomes_unhealthy_or_well_again() {
         let (board, subject) = (Board::default(), subject("a"));
         board.keep(&charges(&["a"]));
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .expect("a runtime");
+        let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
         let news = || {
             let waited = async { tokio::time::timeout(Duration::from_millis(10), board.news()).await };
             runtime.block_on(waited).is_ok()

@@ -8,14 +8,12 @@ mod capture;
 mod outside;
 mod talk;
 mod tool;
-mod turn;
 mod wire;
 
 pub use agent::Agent;
 pub use capture::Capture;
 pub use talk::Talk;
 pub use tool::{Background, Output, eventually};
-pub use turn::{Turn, alone};
 pub use wire::Wire;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -38,8 +36,6 @@ const BPFFS: &str = "/sys/fs/bpf";
 pub struct Lab {
     name: String,
     dir: PathBuf,
-    /// Until it is removed.
-    _turn: Turn,
 }
 
 impl Lab {
@@ -52,7 +48,6 @@ impl Lab {
             "this suite needs root: it makes network namespaces and loads programs"
         );
         SWEEP.call_once(sweep);
-        let turn = turn::together();
         let name = format!(
             "{PREFIX}{}-{}",
             std::process::id(),
@@ -61,7 +56,6 @@ impl Lab {
         let lab = Self {
             dir: std::env::temp_dir().join(&name),
             name,
-            _turn: turn,
         };
         fs::create_dir_all(&lab.dir).with_context(|| format!("can't make {}", lab.dir.display()))?;
         make_namespace(&lab.namespace("host"))?;

@@ -57,6 +57,9 @@ enum Verb {
         /// The choice of an earlier run: every N-th, from K on
         #[arg(long, value_name = "K/N", conflicts_with = "sample")]
         shard: Option<mutate::Shard>,
+        /// No more once so much time has passed; what was tried until then is judged
+        #[arg(long)]
+        minutes: Option<u64>,
     },
     /// Throw arbitrary bytes at what reads bytes
     Fuzz {
@@ -84,7 +87,9 @@ fn main() -> ExitCode {
         Verb::Test { only } => test::run_command(only),
         Verb::Check => check::run_command(),
         Verb::Verify => verify::run_command().map(|()| ExitCode::SUCCESS),
-        Verb::Mutate { sample, shard } => mutate::run_command(sample, shard).map(|()| ExitCode::SUCCESS),
+        Verb::Mutate { sample, shard, minutes } => {
+            mutate::run_command(sample, shard, minutes).map(|()| ExitCode::SUCCESS)
+        }
         Verb::Fuzz { target, seconds } => fuzz::run_command(target, seconds).map(|()| ExitCode::SUCCESS),
         Verb::Bench(options) => bench::run_command(&options).map(|()| ExitCode::SUCCESS),
         Verb::Ci => command::run(&mut command::program("./.ci/run")).map(|()| ExitCode::SUCCESS),

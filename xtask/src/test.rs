@@ -4,14 +4,14 @@
 //! pass by skipping them; here a suite of which nothing ran, or of which a test was ignored, has failed.
 
 use crate::build;
-use crate::command::{cargo, describe, is_root};
+use crate::command::{cargo, describe, find, is_root};
 use crate::setup::{self, Purpose};
 use crate::step::{Colour, Seconds, note, paint, step};
 use anyhow::{Context as _, Result};
 use clap::ValueEnum;
 use std::io::{BufRead as _, BufReader};
 use std::ops::AddAssign;
-use std::process::{Command, ExitCode, Stdio};
+use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
@@ -39,24 +39,20 @@ impl Suite {
 
     fn command(self) -> Command {
         let mut command = cargo();
-        command.arg("test");
         match self {
-            Self::Host => command.arg("--no-fail-fast"),
-            Self::Kernel | Self::Netns => command
-                .args([
-                    "--package",
-                    "groundplane-tests",
-                    "--features",
-                    "privileged",
-                    "--test",
-                    self.name(),
-                ])
-                // One at a time. Those of the kernel want all cores and the whole of a table. Those between namespaces
-                // take half as long three at a time, but then another test's child may still hold what this one has
-                // just closed: between fork and exec it has all sockets, and an address is in use for that long.
-                .args(["--", "--test-threads=1"]),
+            Self::Host => command.args(["test", "--no-fail-fast"]),
+            // One at a time: they want all cores and the whole of a table.
+            Self::Kernel => self.select(command.arg("test")).args(["--", "--test-threads=1"]),
+            // `.config/nextest.toml` says how many at a time, and why each has a process of its own.
+            Self::Netns => self.select(command.args(["nextest", "run"])),
         };
         command
+    }
+
+    /// Names the one binary that a suite which needs root is.
+    fn select(self, command: &mut Command) -> &mut Command {
+        let package = ["--package", "groundplane-tests", "--features", "privileged"];
+        command.args(package).args(["--test", self.name()])
     }
 }
 
@@ -96,6 +92,11 @@ pub(crate) fn run_command(only: Option<Suite>) -> Result<ExitCode> {
     if suites.iter().any(|suite| suite.needs_root()) && is_root() {
         build::all(&setup::run_for(&[Purpose::Test])?)?;
     }
+    if suites.contains(&Suite::Netns) && find("cargo-nextest").is_none() {
+        step("install cargo-nextest", || {
+            setup::install_with_cargo("cargo-nextest", "it runs a process for each test between namespaces")
+        })?;
+    }
     let outcomes: Vec<Outcome> = suites.into_iter().map(run).collect::<Result<_>>()?;
     Ok(summarize(&outcomes))
 }
@@ -107,7 +108,7 @@ fn run(suite: Suite) -> Result<Outcome> {
             let complaint = format!("the suite {} needs root, so it did not run", suite.name());
             return Ok((Count::default(), Some(complaint)));
         }
-        watch(&mut suite.command())
+        watch(suite)
     });
     let (mut count, complaint) = result?;
     if let Some(complaint) = &complaint {
@@ -125,23 +126,32 @@ fn run(suite: Suite) -> Result<Outcome> {
     })
 }
 
-/// Runs a `cargo test`, passes its output on and reads the results from it.
-fn watch(command: &mut Command) -> Result<(Count, Option<String>)> {
-    let mut child = command.stdout(Stdio::piped()).spawn().context("can't start cargo")?;
-    let output = child.stdout.take().context("cargo has no output")?;
+/// Runs a suite, passes its output on and reads the results from it.
+fn watch(suite: Suite) -> Result<(Count, Option<String>)> {
+    let mut command = suite.command();
+    let words = describe(&command);
+    let (output, input) = std::io::pipe()?;
+    match suite {
+        Suite::Host | Suite::Kernel => command.stdout(input),
+        // nextest leaves the other stream to programs.
+        Suite::Netns => command.stderr(input),
+    };
+    let mut child = command.spawn().context("can't start cargo")?;
+    // It has an end that is written to, and while it has, what is read has no end.
+    drop(command);
     let mut count = Count::default();
     for line in BufReader::new(output).lines() {
         let line = line?;
-        count += parse_result(&line).unwrap_or_default();
+        count += parse_result(&line).or_else(|| parse_summary(&line)).unwrap_or_default();
         println!("{line}");
     }
     let status = child.wait()?;
-    Ok((count, complain(count, status.success(), command)))
+    Ok((count, complain(count, status.success(), &words)))
 }
 
-fn complain(count: Count, success: bool, command: &Command) -> Option<String> {
+fn complain(count: Count, success: bool, command: &str) -> Option<String> {
     if !success && count.failed == 0 {
-        return Some(format!("`{}` failed outside of a test", describe(command)));
+        return Some(format!("`{command}` failed outside of a test"));
     }
     if count.passed + count.failed == 0 {
         return Some("not one test ran".to_owned());
@@ -161,6 +171,24 @@ fn parse_result(line: &str) -> Option<Count> {
         failed: figure("failed")?,
         ignored: figure("ignored")?,
     })
+}
+
+/// Reads nextest's line `Summary [ 9.1s] 7 tests run: 5 passed (1 slow), 1 failed, 1 timed out, 3 skipped`.
+fn parse_summary(line: &str) -> Option<Count> {
+    let (_, run) = line.trim_start().strip_prefix("Summary [")?.split_once(" run: ")?;
+    let mut count = Count::default();
+    for part in run.split(", ") {
+        // What follows in parentheses says more of some of them.
+        let (figure, what) = part.split(" (").next()?.split_once(' ')?;
+        let figure: u32 = figure.parse().ok()?;
+        match what {
+            "passed" => count.passed += figure,
+            "skipped" => count.ignored += figure,
+            within if within.ends_with(')') => {}
+            _ => count.failed += figure,
+        }
+    }
+    Some(count)
 }
 
 fn summarize(outcomes: &[Outcome]) -> ExitCode {
@@ -211,21 +239,45 @@ mod tests {
     }
 
     #[test]
+    fn reads_the_line_that_nextest_prints() {
+        let line =
+            "     Summary [ 510.552s] 300 tests run: 297 passed (1 slow, 1 leaky), 2 failed, 1 timed out, 4 skipped";
+        assert_eq!(
+            parse_summary(line),
+            Some(Count {
+                passed: 297,
+                failed: 3,
+                ignored: 4
+            })
+        );
+        assert_eq!(
+            parse_summary("     Summary [   0.130s] 1 test run: 1 passed, 0 skipped"),
+            Some(Count {
+                passed: 1,
+                failed: 0,
+                ignored: 0
+            })
+        );
+        assert_eq!(parse_summary("        PASS [   4.304s] (2/300) adopt::passed"), None);
+        assert_eq!(parse_summary("     Summary [   0.130s] who knows"), None);
+    }
+
+    #[test]
     fn a_run_without_tests_or_with_ignored_ones_is_a_failure() {
-        let cargo = Command::new("cargo");
+        let cargo = "cargo";
         let count = |passed, failed, ignored| Count {
             passed,
             failed,
             ignored,
         };
-        assert_eq!(complain(count(3, 0, 0), true, &cargo), None);
+        assert_eq!(complain(count(3, 0, 0), true, cargo), None);
         assert_eq!(
-            complain(count(3, 1, 0), false, &cargo),
+            complain(count(3, 1, 0), false, cargo),
             None,
             "the failed test says it already"
         );
-        assert!(complain(count(0, 0, 0), true, &cargo).is_some());
-        assert!(complain(count(3, 0, 1), true, &cargo).is_some());
-        assert!(complain(count(3, 0, 0), false, &cargo).is_some());
+        assert!(complain(count(0, 0, 0), true, cargo).is_some());
+        assert!(complain(count(3, 0, 1), true, cargo).is_some());
+        assert!(complain(count(3, 0, 0), false, cargo).is_some());
     }
 }

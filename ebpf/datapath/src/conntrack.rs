@@ -295,4 +295,19 @@ mod tests {
             assert!(idle_for(201).is_expired(&entry));
         }
     }
+    /// Semantics 7: a stream has the longer of the two limits of UDP, and takes more than a question and its answer.
+    #[test]
+    fn a_stream_is_more_than_one_packet_each_way() {
+        let pulse = |packets, twin_packets| {
+            let entry = FlowEntry {
+                packets,
+                ..entry(0, 0)
+            };
+            let pulse = Pulse::of(&entry, (0, twin_packets), 0, 1000);
+            (pulse.two_way, pulse.stream)
+        };
+        assert_eq!(pulse(9, 0), (false, false));
+        assert_eq!([pulse(9, 1), pulse(1, 9)], [(true, false); 2]);
+        assert_eq!(pulse(2, 2), (true, true));
+    }
 }

@@ -245,12 +245,32 @@ mod tests {
     use super::*;
     use groundplane_abi::{Device, Ip4};
 
-    const LEN: usize = 1500;
+    /// How much of a frame can be pulled.
+    const PAGE: usize = 1500;
 
     /// A frame of which only what was pulled can be loaded.
     struct Paged {
-        bytes: [u8; LEN],
+        bytes: [u8; PAGE],
         pulled: u32,
+        len: u32,
+        segment_len: u32,
+    }
+
+    impl Paged {
+        /// IPv4 and TCP, the first with a header of so many words.
+        fn tcp(header_words: u8, len: u32, segment_len: u32) -> Self {
+            let mut bytes = [0; PAGE];
+            let total_len = u16::try_from(len - 14).unwrap().to_be_bytes();
+            bytes[12..18].copy_from_slice(&[8, 0, 0x40 | header_words, 0, total_len[0], total_len[1]]);
+            bytes[14 + 9] = protocol::TCP;
+            bytes[14 + 4 * usize::from(header_words) + 12] = 5 << 4;
+            Self {
+                bytes,
+                pulled: 0,
+                len,
+                segment_len,
+            }
+        }
     }
 
     impl Frame for Paged {
@@ -259,7 +279,7 @@ mod tests {
         }
 
         fn len(&self) -> u32 {
-            LEN as u32
+            self.len
         }
 
         fn has_vlan_tag(&self) -> bool {
@@ -267,7 +287,7 @@ mod tests {
         }
 
         fn segment_len(&self) -> u32 {
-            0
+            self.segment_len
         }
 
         fn resize(&mut self, _: u32) -> Option<()> {
@@ -310,13 +330,21 @@ mod tests {
 
     #[test]
     fn the_longest_headers_are_pulled_and_no_payload() {
-        let mut bytes = [0; LEN];
-        let total_len = (LEN as u16 - 14).to_be_bytes();
-        bytes[12..18].copy_from_slice(&[8, 0, 0x4f, 0, total_len[0], total_len[1]]);
-        bytes[14 + 9] = protocol::TCP;
-        bytes[14 + 60 + 12] = 5 << 4;
-        let mut frame = Paged { bytes, pulled: 0 };
+        let mut frame = Paged::tcp(15, PAGE as u32, 0);
         assert_eq!(parse::<Ip4>(&mut frame, &mut Packet::default()), DropReason::NONE);
         assert_eq!(frame.pulled, 14 + 160 + 8 + 40 + 8);
+    }
+    /// Semantics 23: what counts is the size of the packets that segmentation makes.
+    #[test]
+    fn what_will_be_segmented_is_as_large_as_its_segments() {
+        for (segment_len, reason) in [
+            (MTU - 40, DropReason::NONE),
+            (MTU - 39, DropReason::MTU_EXCEEDED),
+            (0, DropReason::MTU_EXCEEDED),
+        ] {
+            let mut packet = Packet::default();
+            let mut frame = Paged::tcp(5, 14 + MTU + 1, segment_len);
+            assert_eq!(parse::<Ip4>(&mut frame, &mut packet), reason, "{segment_len}");
+        }
     }
 }

@@ -3,7 +3,7 @@
 use super::drops;
 use anyhow::{Result, ensure};
 use groundplane::install::kernel::Datapath;
-use groundplane_tests::netns::{Lab, alone};
+use groundplane_tests::netns::Lab;
 use std::net::UdpSocket;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{scope, sleep};
@@ -82,7 +82,6 @@ fn ask(lab: &Lab, over: &AtomicBool) -> Result<u64> {
 
 #[test]
 fn no_packet_is_judged_by_a_mixture_of_two_configurations_and_none_is_lost() -> Result<()> {
-    let _alone = alone();
     let lab = Lab::new()?;
     lab.up(&document("one", "{ From: 1, To: 5000 }", "{ From: 1, To: 2000 }"))?;
     let mut datapath = Datapath::open(&lab.pin_dir())?;

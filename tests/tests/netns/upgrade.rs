@@ -5,7 +5,7 @@ use anyhow::{Context as _, Result, anyhow, ensure};
 use groundplane::install::LoadOptions;
 use groundplane::install::kernel::{Datapath, Upgrade};
 use groundplane::object::object;
-use groundplane_tests::netns::{Lab, alone};
+use groundplane_tests::netns::Lab;
 use groundplane_tests::variant;
 use nix::sys::socket::{setsockopt, sockopt};
 use std::net::UdpSocket;
@@ -56,7 +56,6 @@ fn hear(socket: &UdpSocket) -> Result<u64> {
 
 #[test]
 fn programs_are_replaced_under_a_hundred_thousand_packets_a_second_without_one_lost_or_overtaken() -> Result<()> {
-    let _alone = alone();
     let lab = two_vpcs()?;
     let ours = object()?;
     let other = variant::of(ours)?;

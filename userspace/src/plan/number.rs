@@ -83,6 +83,12 @@ pub(crate) fn fnv1a(bytes: impl Iterator<Item = u8>) -> u32 {
     bytes.fold(OFFSET_BASIS, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(PRIME))
 }
 
+/// The places of a circle, once around it from where a number falls.
+fn around(first: u32, room: u32) -> impl Iterator<Item = u32> {
+    let first = first % room;
+    (0..room).map(move |step| (first + step) % room)
+}
+
 /// The scope of each VPC and transit gateway, which is a slot of its own as long as there are enough; then some share
 /// one, which costs a needless look, never a wrong one.
 pub(super) fn scopes<'a>(ids: &BTreeSet<&'a str>) -> BTreeMap<&'a str, ScopeId> {
@@ -90,11 +96,9 @@ pub(super) fn scopes<'a>(ids: &BTreeSet<&'a str>) -> BTreeMap<&'a str, ScopeId> 
     const SLOTS: u32 = SCOPE_SLOTS - FIRST;
     let mut taken = BTreeSet::new();
     let mut scope = |id: &str| {
-        let first = hash([id]) % SLOTS;
-        let free = (0..SLOTS)
-            .map(|step| (first + step) % SLOTS)
-            .find(|slot| !taken.contains(slot));
-        let slot = free.unwrap_or(first);
+        let first = hash([id]);
+        let free = around(first, SLOTS).find(|slot| !taken.contains(slot));
+        let slot = free.unwrap_or(first % SLOTS);
         taken.insert(slot);
         // At most SCOPE_SLOTS, which is 1024.
         ScopeId((slot + FIRST) as u16)
@@ -108,9 +112,7 @@ pub(super) fn components<'a>(ids: &BTreeSet<&'a str>) -> BTreeMap<&'a str, Devic
     const ROOM: u32 = Device::GATEWAY_ENDPOINTS.0 - FIRST;
     let mut taken = BTreeSet::new();
     let device = |&id: &&'a str| {
-        let first = hash([id]) % ROOM;
-        let mut places = (0..ROOM).map(|step| (first + step) % ROOM);
-        let place = places.find(|place| taken.insert(*place))?;
+        let place = around(hash([id]), ROOM).find(|place| taken.insert(*place))?;
         Some((id, Device(FIRST + place)))
     };
     ids.iter().filter_map(device).collect()
@@ -120,9 +122,7 @@ pub(super) fn components<'a>(ids: &BTreeSet<&'a str>) -> BTreeMap<&'a str, Devic
 pub(super) fn zones<'a>(names: &BTreeSet<&'a str>) -> BTreeMap<&'a str, u16> {
     let mut taken = BTreeSet::new();
     let zone = |&name: &&'a str| {
-        let first = hash([name]) % u32::from(u16::MAX);
-        let mut places = (0..u32::from(u16::MAX)).map(|step| (first + step) % u32::from(u16::MAX));
-        let place = places.find(|place| taken.insert(*place))?;
+        let place = around(hash([name]), u32::from(u16::MAX)).find(|place| taken.insert(*place))?;
         Some((name, u16::try_from(place + 1).ok()?))
     };
     names.iter().filter_map(zone).collect()
@@ -143,5 +143,9 @@ mod tests {
     fn a_list_of_ids_is_no_other_list() {
         assert_ne!(hash(["sg-1", "sg-2"]), hash(["sg-1sg-2"]));
         assert_ne!(hash(["sg-1", "sg-2"]), hash(["sg-2", "sg-1"]));
+    }
+    #[test]
+    fn who_finds_a_place_taken_goes_around_once() {
+        assert_eq!(around(13, 5).collect::<Vec<_>>(), [3, 4, 0, 1, 2]);
     }
 }

@@ -189,6 +189,7 @@ mod tests {
     use super::*;
     use groundplane_abi::eni::{AddressEntry, AddressKey, SubnetEntry, SubnetKey};
     use groundplane_abi::route::{RouteEntry, RouteKey, Target};
+    use groundplane_abi::transit::{Attachment, AttachmentEntry, AttachmentKey};
     use groundplane_abi::vpc::{VpcEntry, VpcKey};
     use groundplane_abi::{Bank, Device, Ip4, RouteTableId, SubnetId};
 
@@ -274,6 +275,33 @@ mod tests {
             plan.ip4.addresses.remove(&(address(1), 32));
         });
         assert_eq!(lost_address, [11]);
+    }
+
+    /// A transit gateway's tables are no VPC's.
+    #[test]
+    fn a_route_of_no_vpc_concerns_every_transit_gateway_whether_it_comes_goes_or_changes() {
+        const TRANSIT: ScopeId = ScopeId(13);
+        let attachment = AttachmentEntry {
+            attachment: Attachment {
+                scope: TRANSIT,
+                ..Attachment::default()
+            },
+            ..AttachmentEntry::default()
+        };
+        let route_to = |entry: Option<RouteEntry>| {
+            let mut plan = plan();
+            plan.attachments.insert(AttachmentKey::default(), attachment);
+            plan.ip4.routes.extend(entry.map(|entry| ((route(9), 16), entry)));
+            plan
+        };
+        let without = route_to(None);
+        let with = route_to(Some(RouteEntry::BLACKHOLE));
+        let other = route_to(Some(RouteEntry::new(Target::Local)));
+        for (old, new) in [(&without, &with), (&with, &without), (&with, &other)] {
+            let scopes = changed_scopes(old, new);
+            assert_eq!(scopes, BTreeSet::from([TRANSIT, ScopeId::EVERYTHING]));
+        }
+        assert!(changed_scopes(&with, &with).is_empty());
     }
 
     #[test]

@@ -4,7 +4,7 @@
 use super::apply;
 use super::xdp::{DOCUMENT, lab, with};
 use anyhow::{Context, Result, anyhow, ensure};
-use groundplane_tests::netns::{Lab, alone, eventually};
+use groundplane_tests::netns::{Lab, eventually};
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -220,7 +220,6 @@ fn live(lab: &Lab, rounds: &Rounds, modes: [&str; 2]) -> Result<()> {
 
 #[test]
 fn what_is_the_hosts_own_notices_nothing_of_an_uplink() -> Result<()> {
-    let _alone = alone();
     let lab = lab()?;
     let repeated = meanwhile(&lab, |rounds| live(&lab, rounds, ["off", "off"]))?;
     ensure!(repeated == 0, "{repeated} questions were lost");
@@ -230,7 +229,6 @@ fn what_is_the_hosts_own_notices_nothing_of_an_uplink() -> Result<()> {
 /// A device that begins to run a program natively may lose what it is just receiving.
 #[test]
 fn what_is_the_hosts_own_goes_on_behind_a_filter() -> Result<()> {
-    let _alone = alone();
     let lab = lab()?;
     let repeated = meanwhile(&lab, |rounds| live(&lab, rounds, ["native", "generic"]))?;
     println!("{repeated} questions were asked again");

@@ -299,10 +299,7 @@ mod tests {
     #[test]
     fn a_stream_is_more_than_one_packet_each_way() {
         let pulse = |packets, twin_packets| {
-            let entry = FlowEntry {
-                packets,
-                ..entry(0, 0)
-            };
+            let entry = FlowEntry { packets, ..entry(0, 0) };
             let pulse = Pulse::of(&entry, (0, twin_packets), 0, 1000);
             (pulse.two_way, pulse.stream)
         };

@@ -1,22 +1,24 @@
 //! The stage without a kernel: the reference model and the datapath on the host, which must say the same of every
 //! packet.
 
-use super::arrival::{Arrival, is_told_so};
+mod fate;
+
+use super::arrival::Arrival;
 use super::exchange::Seen;
-use super::expected::{Dropped, INTERNET};
+use super::expected::INTERNET;
 use super::{Act, Exchange, Expected, Flow, Owner, Stage, X};
 use crate::appliance::Manner;
 use crate::conversation::{is_appliance_on, relay};
-use crate::model::{self, At, Model, Verdict};
+use crate::model::{self, Model, Verdict};
 use crate::packet::{BROADCAST, Packet, Parsed, ROUTER};
-use crate::reasons;
 use crate::topology::Topology;
 use crate::twin::{Heard, Twin, components};
 use anyhow::{Context as _, Result, bail, ensure};
+use fate::{Fate, Loss, expect, loss};
 use groundplane::integration::{Hop, hops};
 use groundplane::plan;
 use groundplane_abi::nacl::direction;
-use groundplane_abi::{Device, DropReason, Mac};
+use groundplane_abi::{Device, Mac};
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
@@ -48,15 +50,6 @@ struct Running {
     seen: HashMap<u16, Seen>,
 }
 
-/// What became of one packet, where both agree.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Fate {
-    Arrived(Arrival),
-    Answered(Vec<u8>),
-    /// And what its sender is told.
-    Lost(Loss, Option<Vec<u8>>),
-}
-
 /// Where one frame has come to.
 #[derive(Debug)]
 enum Delivery {
@@ -64,14 +57,6 @@ enum Delivery {
     Outside(Vec<u8>),
     Service(Vec<u8>),
     Nowhere(Fate),
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Loss {
-    at: String,
-    egress: bool,
-    reason: DropReason,
-    rule: Option<u16>,
 }
 
 impl Host {
@@ -399,53 +384,4 @@ impl Running {
         let eni = components.get(&device);
         Ok(eni.context("a device without an ENI")?.name.clone())
     }
-}
-
-/// A drop of the model's, with the names of the topology.
-fn loss(topology: &Topology, drop: &model::Drop) -> Loss {
-    let name = |id: &String| {
-        let mut enis = topology.resources.network_interfaces.iter();
-        let eni = enis.find(|eni| eni.network_interface_id == *id);
-        eni.map_or_else(|| id.clone(), |eni| eni.name.clone())
-    };
-    Loss {
-        at: match &drop.at {
-            At::Eni(id) => name(id),
-            At::Internet => INTERNET.to_owned(),
-        },
-        egress: drop.egress,
-        reason: reasons::of(drop.reason),
-        rule: drop.rule,
-    }
-}
-
-/// A packet, and whether a client has sent it. `is_there`: it goes the way that the exchange began with, and is no
-/// answer.
-fn expect(fate: &Fate, to: &str, sent: (&Packet, bool), expected: &Expected, is_there: bool) -> Result<()> {
-    let (sent, by_client) = sent;
-    match (expected, fate) {
-        (Expected::Accepted { there, back, seen, .. }, Fate::Arrived(arrival)) => {
-            arrival.ensure_came(to, if is_there { *there } else { *back })?;
-            arrival.ensure_says(sent)?;
-            if by_client {
-                arrival.ensure_seen(sent, *seen)?;
-            }
-            Ok(())
-        }
-        (Expected::Kept(appliance), Fate::Arrived(arrival)) => arrival.ensure_came(appliance, None),
-        (Expected::Dropped(dropped), Fate::Lost(loss, answer)) => {
-            ensure!(is_told(dropped, loss), "{fate:?}");
-            ensure!(
-                is_told_so(dropped.told, sent, answer.as_deref())?,
-                "its sender is told {answer:?}"
-            );
-            Ok(())
-        }
-        _ => bail!("{fate:?}"),
-    }
-}
-
-fn is_told(dropped: &Dropped, loss: &Loss) -> bool {
-    let same_rule = dropped.rule.is_none() || dropped.rule == loss.rule;
-    (dropped.at, dropped.egress) == (&*loss.at, loss.egress) && dropped.is_told_by(loss.reason) && same_rule
 }

@@ -15,6 +15,7 @@ mod gone;
 mod listing;
 mod race;
 mod retire;
+mod room;
 mod stress;
 mod upgrade;
 mod vpc_links;

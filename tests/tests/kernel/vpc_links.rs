@@ -1,6 +1,6 @@
 //! Packets by VPC links, to the kernel and to the host: verdict, bytes, flow entries and mappings.
 
-use super::gateways::{Room, tcp};
+use super::room::{Room, tcp};
 use groundplane::integration::hops;
 use groundplane::plan;
 use groundplane_abi::{Device, DropReason, Mac};

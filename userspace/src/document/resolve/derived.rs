@@ -2,7 +2,7 @@
 
 use super::security_group::rule_id;
 use super::selector::Selector;
-use super::{object, zone};
+use super::{identity, object, zone};
 use crate::document::ids::id;
 use crate::document::names;
 use crate::document::notation::Protocol;
@@ -20,7 +20,7 @@ pub(crate) fn core_id(prefix: &str, path: &[&str]) -> String {
 
 /// The id of an object of any other kind, and of a type if it says one.
 pub(crate) fn object_id(kind: &Kind, type_of: Option<&str>, name: &str, owner: (&str, &str)) -> String {
-    object::own_id(kind, type_of, name, owner)
+    identity::own_id(kind, type_of, name, owner)
 }
 
 /// The id of a rule of a group, which is known by its VPC's name and its own.

@@ -5,6 +5,7 @@ mod address;
 mod binding;
 mod derive;
 pub(crate) mod derived;
+mod identity;
 mod instance;
 mod integration;
 mod limit;
@@ -61,7 +62,7 @@ pub(super) fn resolve(
     let mut out = Output::default();
     let lists = prefix_list::resolve(document, &context.account, &mut out, problems);
     let indices: Vec<_> = document.vpcs.iter().map(Index::of).collect();
-    let ids = object::ids(&document.objects, &context);
+    let ids = identity::ids(&document.objects, &context);
     let list_ids: Vec<_> = document.prefix_lists.iter().map(prefix_list::prefix_list_id).collect();
     let indices_of_all = indices.iter().chain(kept.iter().map(|part| &part.index));
     let registry = Registry::of(indices_of_all, document, &ids, &list_ids);

@@ -1,6 +1,6 @@
 //! The objects of a configuration by their names and ids, for those who refer to them.
 
-use super::{object, object_id};
+use super::{identity, object_id};
 use crate::document::ids;
 use crate::document::schema::{self, Kind, kind};
 use crate::resources;
@@ -101,7 +101,7 @@ impl<'a> Registry<'a> {
         indices.for_each(|index| registry.add_vpc(index));
         // Whoever names a connection means its endpoint.
         let objects = document.objects.iter().zip(object_ids);
-        for (object, id) in objects.filter(|(object, _)| !object::is_connection(object)) {
+        for (object, id) in objects.filter(|(object, _)| !identity::is_connection(object)) {
             registry.add(prefix(object.kind), None, object.name.value, id, None);
         }
         for (list, id) in document.prefix_lists.iter().zip(prefix_list_ids) {

@@ -128,7 +128,7 @@ impl Topology {
         let vpc_id = vpc.vpc_id.clone();
         for table in &mut self.resources.route_tables {
             if table.vpc_id == vpc_id {
-                table.routes_mut().push(shorthand::local_route(block));
+                table.routes.make_mut().push(shorthand::local_route(block));
             }
         }
         self

@@ -71,7 +71,7 @@ pub fn s44_a_destination_has_one_static_route(scene: &mut Scene) {
     let mut tables = twice.resources.route_tables.iter_mut();
     let table = tables.find(|table| table.name == "A1").expect("A1 has a table");
     let second = table.routes.last().expect("it has routes").clone();
-    table.routes_mut().push(second);
+    table.routes.make_mut().push(second);
     assert_eq!(refusals(&twice), ["RouteAlreadyExists"]);
     // ReplaceRoute: the same destination, another target.
     scene.given(|t0| {

@@ -1,14 +1,13 @@
 //! Rules, routes and blocks in a word.
 
 use groundplane::resources::{
-    Destination, NetworkAclEntry, Route, RouteOrigin, RouteState, RouteTarget, RuleAction, Vpc,
+    Destination, NetworkAclEntry, Route, RouteList, RouteOrigin, RouteState, RouteTarget, RuleAction, Vpc,
 };
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::sync::Arc;
 
-pub(super) fn local_routes(vpc: &Vpc) -> Arc<Vec<Route>> {
-    Arc::new(vpc.blocks().map(local_route).collect())
+pub(super) fn local_routes(vpc: &Vpc) -> RouteList {
+    vpc.blocks().map(local_route).collect()
 }
 
 pub(super) fn local_route(block: IpNet) -> Route {

@@ -36,7 +36,10 @@ impl Topology {
         let destination = Destination::Cidr(net(destination));
         let mut tables = self.resources.route_tables.iter_mut();
         let found = tables.find(|it| it.name == table);
-        let routes = found.unwrap_or_else(|| panic!("no route table {table}")).routes_mut();
+        let routes = found
+            .unwrap_or_else(|| panic!("no route table {table}"))
+            .routes
+            .make_mut();
         routes.retain(|it| it.destination != destination);
         routes.push(Route {
             destination,
@@ -139,13 +142,13 @@ impl Topology {
     /// Takes a route to a block from the subnet's table.
     pub fn no_route_to(&mut self, subnet: &str, destination: &str) -> &mut Self {
         let destination = Destination::Cidr(net(destination));
-        let routes = self.table_mut(subnet).routes_mut();
+        let routes = self.table_mut(subnet).routes.make_mut();
         routes.retain(|route| route.destination != destination);
         self
     }
 
     pub fn no_route(&mut self, subnet: &str) -> &mut Self {
-        self.table_mut(subnet).routes_mut().clear();
+        self.table_mut(subnet).routes.make_mut().clear();
         self
     }
 
@@ -164,7 +167,7 @@ impl Topology {
             Err(_) => Destination::PrefixList(self.prefix_list_id(destination)),
         };
         let propagated = |origin| origin == RouteOrigin::EnableVgwRoutePropagation;
-        let routes = self.table_mut(subnet).routes_mut();
+        let routes = self.table_mut(subnet).routes.make_mut();
         let replaced = |old: &Route| old.destination == destination && propagated(old.origin) == propagated(origin);
         if let Some(old) = routes.iter_mut().find(|old| replaced(old)) {
             (old.target, old.state) = (target, state);

@@ -75,7 +75,7 @@ pub use observe::{
 pub use peering::{CidrBlock, Ipv6CidrBlock, PeeringOptions, PeeringStatus, PeeringVpcInfo, VpcPeeringConnection};
 pub use prefix_list::{AddressFamily, PrefixList};
 pub use rest::{difference, lay_over};
-pub use route_table::{Destination, Route, RouteOrigin, RouteState, RouteTable, RouteTarget};
+pub use route_table::{Destination, Route, RouteList, RouteOrigin, RouteState, RouteTable, RouteTarget};
 pub use security_group::{Peer, ReferencedGroup, SecurityGroup, SecurityGroupRule};
 pub use service_side::with_service_side;
 pub use subnet::Subnet;

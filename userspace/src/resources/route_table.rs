@@ -2,7 +2,9 @@
 
 use super::Details;
 use ipnet::IpNet;
-use std::sync::Arc;
+use std::collections::HashSet;
+use std::ops::Deref;
+use std::sync::{Arc, OnceLock};
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RouteTable {
@@ -10,9 +12,8 @@ pub struct RouteTable {
     pub name: String,
     pub vpc_id: String,
     pub main: bool,
-    /// The `local` routes included. Shared by configurations in which they are the same: there may be very many, and a
-    /// change of something else would copy and compare them all.
-    pub routes: Arc<Vec<Route>>,
+    /// The `local` routes included.
+    pub routes: RouteList,
     /// `Associations` with a `GatewayId`: internet and virtual private gateways whose arriving traffic this table
     /// routes (semantics 5.5).
     pub gateway_ids: Vec<String>,
@@ -21,10 +22,59 @@ pub struct RouteTable {
     pub details: Details,
 }
 
-impl RouteTable {
-    /// Its routes as its own.
-    pub fn routes_mut(&mut self) -> &mut Vec<Route> {
-        Arc::make_mut(&mut self.routes)
+/// The routes of a table, shared by configurations in which they are the same: there may be very many, and a change of
+/// something else would copy and compare them all.
+#[derive(Clone, Debug, Default)]
+pub struct RouteList(Arc<Listed>);
+
+#[derive(Clone, Debug, Default)]
+struct Listed {
+    routes: Vec<Route>,
+    /// Once somebody has asked for them.
+    targets: OnceLock<Vec<RouteTarget>>,
+}
+
+impl RouteList {
+    /// Where they lead, each target once.
+    #[must_use]
+    pub fn targets(&self) -> &[RouteTarget] {
+        let find = || {
+            let mut seen = HashSet::new();
+            let targets = self.iter().map(|route| &route.target);
+            targets.filter(|target| seen.insert(*target)).cloned().collect()
+        };
+        self.0.targets.get_or_init(find)
+    }
+
+    /// They as this list's own.
+    pub fn make_mut(&mut self) -> &mut Vec<Route> {
+        let listed = Arc::make_mut(&mut self.0);
+        listed.targets.take();
+        &mut listed.routes
+    }
+}
+
+impl Deref for RouteList {
+    type Target = [Route];
+
+    fn deref(&self) -> &[Route] {
+        &self.0.routes
+    }
+}
+
+impl PartialEq for RouteList {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || self.0.routes == other.0.routes
+    }
+}
+
+impl Eq for RouteList {}
+
+impl FromIterator<Route> for RouteList {
+    fn from_iter<T: IntoIterator<Item = Route>>(routes: T) -> Self {
+        let routes = routes.into_iter().collect();
+        let targets = OnceLock::new();
+        Self(Arc::new(Listed { routes, targets }))
     }
 }
 
@@ -91,5 +141,33 @@ impl RouteOrigin {
     #[must_use]
     pub const fn is_propagated(self) -> bool {
         matches!(self, Self::EnableVgwRoutePropagation | Self::Advertisement)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn route(third: u8, eni: &str) -> Route {
+        Route {
+            destination: Destination::Cidr(format!("10.0.{third}.0/24").parse().unwrap()),
+            target: RouteTarget::NetworkInterface(eni.to_owned()),
+            state: RouteState::Active,
+            origin: RouteOrigin::CreateRoute,
+        }
+    }
+
+    #[test]
+    fn targets_are_those_of_the_routes_there_are_now() {
+        let eni = |id: &str| RouteTarget::NetworkInterface(id.to_owned());
+        let mut routes: RouteList = [route(1, "b"), route(2, "a"), route(3, "b")].into_iter().collect();
+        let others = routes.clone();
+        assert_eq!(routes.targets(), [eni("b"), eni("a")]);
+        routes.make_mut().push(route(4, "c"));
+        assert_eq!(routes.targets(), [eni("b"), eni("a"), eni("c")]);
+        assert_eq!(others.targets(), [eni("b"), eni("a")]);
+        assert_ne!(routes, others);
+        routes.make_mut().pop();
+        assert_eq!(routes, others);
     }
 }

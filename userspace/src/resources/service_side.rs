@@ -6,14 +6,13 @@
 
 use super::{
     EndpointGroup, InterfaceType, LoadBalancer, LoadBalancerZone, NetworkAcl, NetworkAclEntry, NetworkInterface, Peer,
-    Resources, RestVpcLink, Route, RouteOrigin, RouteState, RouteTable, RouteTarget, RuleAction, SecurityGroup,
-    SecurityGroupRule, Subnet, Vpc, VpcEndpoint, VpcEndpointService,
+    Resources, RestVpcLink, Route, RouteList, RouteOrigin, RouteState, RouteTable, RouteTarget, RuleAction,
+    SecurityGroup, SecurityGroupRule, Subnet, Vpc, VpcEndpoint, VpcEndpointService,
 };
 use crate::document::{derived_id, derived_mac};
 use crate::resources::Destination;
 use ipnet::{IpNet, Ipv4Net};
 use std::net::Ipv4Addr;
-use std::sync::Arc;
 
 /// Out of the blocks for benchmarks (RFC 2544), which no rule of a customer's speaks of: who calls the service is
 /// unknown.
@@ -176,7 +175,7 @@ impl Side<'_> {
             name: "api-gateway".to_owned(),
             vpc_id: self.id("vpc"),
             main: true,
-            routes: Arc::new(vec![Route {
+            routes: RouteList::from_iter([Route {
                 destination: Destination::Cidr(BLOCK.into()),
                 target: RouteTarget::Local,
                 state: RouteState::Active,

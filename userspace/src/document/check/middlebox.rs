@@ -17,22 +17,34 @@ pub(super) fn warn(all: &Context<'_>, problems: &mut Problems) {
     for table in &all.all.route_tables {
         unused(all, table, problems);
         without_ipv6(all, table, problems);
-        // A table may have very many routes, most of them to few targets and none of them to a subnet.
+        let targets = table.routes.targets().iter();
+        let middleboxes: HashMap<_, _> = targets.filter_map(|it| Some((it, middlebox(all, it)?))).collect();
+        if middleboxes.is_empty() {
+            continue;
+        }
+        // A table may have very many routes, most of them to no subnet and by none that they come back to.
         let subnets = subnets.get(&*table.vpc_id);
-        let mut middleboxes = HashMap::new();
-        for route in table.routes.iter().filter(|route| route.target != RouteTarget::Local) {
-            let own = middleboxes.entry(&route.target);
-            let Some(own) = *own.or_insert_with(|| middlebox(all, &route.target)) else {
+        let comes_back = middleboxes
+            .values()
+            .any(|own| own.route_table_id == table.route_table_id);
+        for route in table.routes.iter() {
+            let there = match &route.destination {
+                Destination::Cidr(block) => subnets.and_then(|subnets| subnets.get(block)),
+                Destination::PrefixList(_) => None,
+            };
+            let is_edge = !table.gateway_ids.is_empty();
+            if !is_edge && !comes_back && there.is_none() {
+                continue;
+            }
+            let Some(own) = middleboxes.get(&route.target) else {
                 continue;
             };
-            if !table.gateway_ids.is_empty() {
+            if is_edge {
                 past(all, (table, route), own, problems);
                 continue;
             }
             looping(all, (table, route), own, problems);
-            if let Destination::Cidr(block) = &route.destination
-                && let Some(there) = subnets.and_then(|subnets| subnets.get(block))
-            {
+            if let Some(there) = there {
                 one_way(all, (table, route), (own, there), problems);
             }
         }

@@ -12,7 +12,6 @@ use crate::resources::{Destination, Route, RouteOrigin, RouteState, RouteTable, 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use std::collections::{BTreeSet, HashMap};
 use std::net::{Ipv4Addr, Ipv6Addr};
-use std::sync::Arc;
 
 /// The table that a VPC comes with.
 const MAIN: &str = "main";
@@ -123,7 +122,7 @@ fn table(
         name: label(name, details),
         vpc_id: scope.vpc_id.clone(),
         main: name == main,
-        routes: Arc::new(routes.0),
+        routes: routes.0.into_iter().collect(),
         gateway_ids: given
             .map(|table| gateways(scope, &table.gateways, &["igw", "vgw"], problems))
             .unwrap_or_default(),

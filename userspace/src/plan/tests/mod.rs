@@ -132,7 +132,7 @@ fn add_vpc(vpc: &str, all: &mut Resources) {
         name: "main".into(),
         vpc_id: vpc.into(),
         main: true,
-        routes: Arc::new(vec![local("10.0.0.0/16"), local("2001:db8:a::/56")]),
+        routes: [local("10.0.0.0/16"), local("2001:db8:a::/56")].into_iter().collect(),
         ..RouteTable::default()
     });
     all.network_acls.push(NetworkAcl {
@@ -201,7 +201,7 @@ proptest! {
             let target = RouteTarget::NetworkInterface(if id == "pl-1" { "eni-blue-11" } else { "eni-gone" }.into());
             let mut route = route(destination, target, RouteOrigin::CreateRoute);
             route.state = if id == "pl-1" { RouteState::Active } else { RouteState::Blackhole };
-            resources.route_tables[0].routes_mut().push(route);
+            resources.route_tables[0].routes.make_mut().push(route);
         }
         let before = compile(&resources, &bindings);
         let mut random = Random(seed);
@@ -213,7 +213,7 @@ proptest! {
         random.shuffle(&mut resources.prefix_lists);
         random.shuffle(&mut resources.network_interfaces);
         for table in &mut resources.route_tables {
-            random.shuffle(table.routes_mut());
+            random.shuffle(table.routes.make_mut());
         }
         for acl in &mut resources.network_acls {
             random.shuffle(&mut acl.entries);

@@ -32,12 +32,12 @@ fn change(random: &mut Random, resources: &mut Resources, bindings: &mut Binding
                 .route_tables
                 .iter_mut()
                 .take(2)
-                .for_each(|table| table.routes_mut().push(route.clone()));
+                .for_each(|table| table.routes.make_mut().push(route.clone()));
         }
         9 => resources
             .route_tables
             .iter_mut()
-            .for_each(|table| table.routes_mut().truncate(2)),
+            .for_each(|table| table.routes.make_mut().truncate(2)),
         10 => {
             let peer = Peer::Group(format!("sg-{vpc}"));
             let number = random.below(9);

@@ -64,11 +64,11 @@ fn a_route_to_an_eni_of_nobody_or_of_another_vpc_is_a_problem() {
         route(Destination::Cidr(cidr("10.0.1.0/24")), target, RouteOrigin::CreateRoute)
     };
     check_problem(
-        |resources, _| resources.route_tables[0].routes_mut().push(target("eni-green-10")),
+        |resources, _| resources.route_tables[0].routes.make_mut().push(target("eni-green-10")),
         "rtb-blue names eni-green-10, which belongs to another VPC",
     );
     check_problem(
-        |resources, _| resources.route_tables[0].routes_mut().push(target("eni-x")),
+        |resources, _| resources.route_tables[0].routes.make_mut().push(target("eni-x")),
         "rtb-blue names eni-x, which doesn't exist",
     );
 }
@@ -79,7 +79,7 @@ fn a_prefix_list_that_is_not_there_is_a_problem() {
         |resources, _| {
             let destination = Destination::PrefixList("pl-x".into());
             let route = route(destination, RouteTarget::Local, RouteOrigin::CreateRoute);
-            resources.route_tables[0].routes_mut().push(route);
+            resources.route_tables[0].routes.make_mut().push(route);
         },
         "rtb-blue names pl-x, which doesn't exist",
     );
@@ -157,7 +157,7 @@ fn what_is_there_twice_is_a_problem() {
         "pl-1 is there twice",
     );
     check_problem(
-        |resources, _| resources.route_tables[0].routes_mut().extend_from_within(..1),
+        |resources, _| resources.route_tables[0].routes.make_mut().extend_from_within(..1),
         "rtb-blue has two routes to 10.0.0.0/16",
     );
     check_problem(

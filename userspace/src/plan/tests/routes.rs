@@ -36,7 +36,7 @@ fn blackhole(route: Route) -> Route {
 /// The rows of blue's table in order, after some routes came into it.
 fn rows(routes: &[Route], lists: &[PrefixList]) -> Vec<(String, RouteEntry)> {
     let plan = plan_of(|resources| {
-        resources.route_tables[0].routes_mut().extend_from_slice(routes);
+        resources.route_tables[0].routes.make_mut().extend_from_slice(routes);
         resources.prefix_lists = lists.to_vec();
     });
     rows_of(&plan)
@@ -149,8 +149,11 @@ fn a_propagated_route_inside_a_local_one_is_unusable_however_long_it_is() {
 #[test]
 fn a_local_route_may_lead_to_a_middlebox() {
     let plan = plan_of(|resources| {
-        resources.route_tables[0].routes_mut()[0].target = middlebox();
-        resources.route_tables[0].routes_mut().push(propagated("10.0.9.0/24"));
+        resources.route_tables[0].routes.make_mut()[0].target = middlebox();
+        resources.route_tables[0]
+            .routes
+            .make_mut()
+            .push(propagated("10.0.9.0/24"));
     });
     assert_eq!(
         rows_of(&plan),

@@ -109,7 +109,7 @@ fn objects_that_come_and_go_in_one_vpc_change_nothing_in_another() {
         |resources, _| resources.security_groups[0].rules.truncate(1),
         |resources, _| resources.security_groups[0].rules.extend(rules()),
         |resources, _| _ = resources.network_acls[0].entries.pop(),
-        |resources, _| _ = resources.route_tables[0].routes_mut().pop(),
+        |resources, _| _ = resources.route_tables[0].routes.make_mut().pop(),
         |resources, _| resources.subnets[0].route_table_id = "rtb-unused-blue".into(),
         |resources, _| {
             let subnet = Subnet {
@@ -145,7 +145,7 @@ fn a_change_of_what_nobody_uses_changes_nobody() {
     let unused: [fn(&mut Resources, &mut Bindings); 6] = [
         |resources, _| resources.network_acls.truncate(3),
         |resources, _| resources.network_acls[2].entries.clear(),
-        |resources, _| resources.route_tables[2].routes_mut().clear(),
+        |resources, _| resources.route_tables[2].routes.make_mut().clear(),
         |resources, _| resources.security_groups[2].rules.clear(),
         |resources, _| resources.security_groups.truncate(2),
         |resources, _| resources.prefix_lists.push(prefix_list("pl-0", &["192.0.2.0/24"])),

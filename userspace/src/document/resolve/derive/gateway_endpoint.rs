@@ -78,7 +78,7 @@ fn make_route(
             let problem = Problem::error(place(), message).code("RouteAlreadyExists");
             problems.report(problem.help("remove the route, or the table from the endpoint"));
         }
-        None => table.routes_mut().push(Route {
+        None => table.routes.make_mut().push(Route {
             destination,
             target,
             state: RouteState::Active,

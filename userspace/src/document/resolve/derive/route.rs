@@ -1,25 +1,28 @@
 //! Which routes are black holes, as far as a document doesn't say it (semantics 5.2).
 
 use super::{attached, is_one_of};
-use crate::resources::{Resources, RouteState, RouteTarget, VpcEndpoint};
+use crate::resources::{Resources, Route, RouteState, RouteTarget, VpcEndpoint};
 use std::collections::HashSet;
 
 /// Makes black holes of routes whose target isn't there or can't be used.
 pub(in crate::document) fn settle(resources: &mut Resources) {
     let usable = Usable::of(resources);
-    let tables = resources.route_tables.iter().zip(0..);
-    let dead: Vec<(usize, usize)> = tables
-        .flat_map(|(table, index)| {
-            let routes = table.routes.iter().zip(0..);
-            let active = routes.filter(|(route, _)| route.state == RouteState::Active);
-            let dead = active.filter(|(route, _)| !usable.has(&table.vpc_id, &route.target));
-            dead.map(move |(_, route)| (index, route))
-        })
-        .collect();
-    for (table, route) in dead {
-        let table = resources.route_tables.get_mut(table);
-        let route = table.and_then(|table| table.routes_mut().get_mut(route));
-        if let Some(route) = route {
+    for table in &mut resources.route_tables {
+        let vpc_id = &*table.vpc_id;
+        let is_gone = |target: &RouteTarget| !usable.has(vpc_id, target);
+        // There are few targets, and each of the many routes has one of them.
+        let gone: HashSet<_> = table
+            .routes
+            .targets()
+            .iter()
+            .filter(|target| is_gone(target))
+            .cloned()
+            .collect();
+        let is_dead = |route: &Route| route.state == RouteState::Active && gone.contains(&route.target);
+        if gone.is_empty() || !table.routes.iter().any(is_dead) {
+            continue;
+        }
+        for route in table.routes.make_mut().iter_mut().filter(|route| is_dead(route)) {
             route.state = RouteState::Blackhole;
         }
     }

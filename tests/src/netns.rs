@@ -233,7 +233,8 @@ fn make_namespace(name: &str) -> Result<()> {
     tool::run(command)?.success().map(drop)
 }
 
-/// Removes what labs of processes that are gone have left.
+/// Removes what labs of processes that are gone have left. For whoever has no lab yet: what is under its own number, an
+/// earlier process with that number has left.
 pub fn sweep() {
     let dirs = [PathBuf::from(NAMESPACES), PathBuf::from(BPFFS), std::env::temp_dir()];
     let entries = dirs.iter().filter_map(|dir| fs::read_dir(dir).ok()).flatten().flatten();
@@ -271,7 +272,8 @@ fn lab_of(name: &str) -> Option<String> {
     let (pid, number) = (parts.next()?, parts.next()?);
     let pid: u32 = pid.parse().ok()?;
     number.parse::<u32>().ok()?;
-    (!Path::new("/proc").join(pid.to_string()).exists()).then(|| format!("{PREFIX}{pid}-{number}"))
+    let is_gone = pid == std::process::id() || !Path::new("/proc").join(pid.to_string()).exists();
+    is_gone.then(|| format!("{PREFIX}{pid}-{number}"))
 }
 
 /// Removes a lab's namespaces, pins and files. A namespace takes its devices and whatever runs in it loses its network.

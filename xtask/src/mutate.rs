@@ -140,6 +140,8 @@ fn mutants() -> Command {
     command
         .arg("mutants")
         .env("CARGO_TARGET_DIR", target().join("mutants"))
+        // Where it is interrupted is of no interest.
+        .env("RUST_BACKTRACE", "0")
         .env("GROUNDPLANE_PACKETS", PACKETS);
     command
 }

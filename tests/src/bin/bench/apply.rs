@@ -97,8 +97,8 @@ impl Times {
     }
 }
 
-fn put(engine: &mut Engine, sources: &[Source]) -> Result<()> {
-    let candidate = engine.read(sources.to_vec());
+fn put(engine: &mut Engine, sources: Vec<Source>) -> Result<()> {
+    let candidate = engine.read(sources);
     let candidate = candidate.map_err(|problems| anyhow::anyhow!("{problems}"))?;
     engine.apply(candidate, ApplyOptions::default(), &Quiet)?;
     Ok(())
@@ -140,12 +140,13 @@ impl Bed {
 
     fn measure(&self) -> Result<Times> {
         let mut engine = self.engine()?;
-        let install = milliseconds(|| put(&mut engine, &large::sources(self.size, 80)))?;
+        let sources = large::sources(self.size, 80);
+        let install = milliseconds(|| put(&mut engine, sources))?;
         engine.catch_up()?;
         let mut changes = Vec::new();
         for round in 0..CHANGES {
             let sources = large::sources(self.size, 81 + u16::try_from(round)?);
-            changes.push(milliseconds(|| put(&mut engine, &sources))?);
+            changes.push(milliseconds(|| put(&mut engine, sources))?);
             engine.catch_up()?;
         }
         let memory = resident()?;

@@ -59,7 +59,7 @@ enum Verb {
         shard: Option<mutate::Shard>,
         /// No more once so much time has passed; what was tried until then is judged
         #[arg(long)]
-        minutes: Option<u64>,
+        minutes: Option<u32>,
     },
     /// Throw arbitrary bytes at what reads bytes
     Fuzz {

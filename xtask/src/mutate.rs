@@ -68,7 +68,7 @@ impl fmt::Display for Shard {
 }
 
 /// `cargo xtask mutate [--sample N | --shard K/N] [--minutes N]`.
-pub(crate) fn run_command(sample: Option<usize>, shard: Option<Shard>, minutes: Option<u64>) -> Result<()> {
+pub(crate) fn run_command(sample: Option<usize>, shard: Option<Shard>, minutes: Option<u32>) -> Result<()> {
     if find("cargo-mutants").is_none() {
         step("install cargo-mutants", || {
             setup::install_with_cargo("cargo-mutants", "it plants faults")
@@ -92,7 +92,7 @@ pub(crate) fn run_command(sample: Option<usize>, shard: Option<Shard>, minutes: 
         ));
         command.arg("--sharding=round-robin").arg(format!("--shard={shard}"));
     }
-    let limit = minutes.map(|minutes| Duration::from_secs(60 * minutes));
+    let limit = minutes.map(|minutes| Duration::from_secs(60 * u64::from(minutes)));
     let report = step("plant faults", || run(&mut command, limit))?;
     judge(&report, &survivors, shard.is_none() && limit.is_none())
 }

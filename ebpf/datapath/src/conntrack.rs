@@ -295,6 +295,7 @@ mod tests {
             assert!(idle_for(201).is_expired(&entry));
         }
     }
+
     /// Semantics 7: a stream has the longer of the two limits of UDP, and takes more than a question and its answer.
     #[test]
     fn a_stream_is_more_than_one_packet_each_way() {

@@ -334,6 +334,7 @@ mod tests {
         assert_eq!(parse::<Ip4>(&mut frame, &mut Packet::default()), DropReason::NONE);
         assert_eq!(frame.pulled, 14 + 160 + 8 + 40 + 8);
     }
+
     /// Semantics 23: what counts is the size of the packets that segmentation makes.
     #[test]
     fn what_will_be_segmented_is_as_large_as_its_segments() {

@@ -144,6 +144,7 @@ mod tests {
         assert_ne!(hash(["sg-1", "sg-2"]), hash(["sg-1sg-2"]));
         assert_ne!(hash(["sg-1", "sg-2"]), hash(["sg-2", "sg-1"]));
     }
+
     #[test]
     fn who_finds_a_place_taken_goes_around_once() {
         assert_eq!(around(13, 5).collect::<Vec<_>>(), [3, 4, 0, 1, 2]);

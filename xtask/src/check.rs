@@ -1,7 +1,7 @@
 //! Everything that judges the source without running it.
 
 use crate::build::for_bpf;
-use crate::command::{cargo, find, run, target};
+use crate::command::{cargo, run, target};
 use crate::setup::{self, Purpose, Toolchain};
 use crate::step::{Colour, note, paint, step};
 use crate::tidy;
@@ -66,9 +66,7 @@ fn documentation() -> Result<()> {
 }
 
 fn deny() -> Result<()> {
-    if find("cargo-deny").is_none() {
-        setup::install_with_cargo("cargo-deny", "licences and advisories of dependencies")?;
-    }
+    setup::need_cargo_tool("cargo-deny", "licences and advisories of dependencies")?;
     run(cargo().args([
         "deny",
         "--locked",

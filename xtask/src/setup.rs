@@ -219,8 +219,16 @@ fn mount_bpffs() -> Result<()> {
     run(program("mount").args(["-t", "bpf", "bpf", "/sys/fs/bpf"])).context("is this kernel built without BPF?")
 }
 
+/// Sees to it that a tool of cargo's own is there.
+pub(crate) fn need_cargo_tool(name: &str, why: &str) -> Result<()> {
+    if find(name).is_some() {
+        return Ok(());
+    }
+    step(&format!("install {name}"), || install_with_cargo(name, why))
+}
+
 /// Builds a tool of cargo's own and puts it where cargo keeps such tools.
-pub(crate) fn install_with_cargo(name: &str, why: &str) -> Result<()> {
+fn install_with_cargo(name: &str, why: &str) -> Result<()> {
     note(format_args!("building {name}: {why} (a few minutes, once)"));
     let mut command = cargo();
     command.args(["install", "--quiet", "--locked", name]);

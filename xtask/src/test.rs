@@ -4,7 +4,7 @@
 //! pass by skipping them; here a suite of which nothing ran, or of which a test was ignored, has failed.
 
 use crate::build;
-use crate::command::{cargo, describe, find, is_root};
+use crate::command::{cargo, describe, is_root};
 use crate::setup::{self, Purpose};
 use crate::step::{Colour, Seconds, note, paint, step};
 use anyhow::{Context as _, Result};
@@ -91,11 +91,9 @@ pub(crate) fn run_command(only: Option<Suite>) -> Result<ExitCode> {
     let suites = only.map_or_else(|| vec![Suite::Host, Suite::Kernel, Suite::Netns], |suite| vec![suite]);
     if suites.iter().any(|suite| suite.needs_root()) && is_root() {
         build::all(&setup::run_for(&[Purpose::Test])?)?;
-    }
-    if suites.contains(&Suite::Netns) && find("cargo-nextest").is_none() {
-        step("install cargo-nextest", || {
-            setup::install_with_cargo("cargo-nextest", "it runs a process for each test between namespaces")
-        })?;
+        if suites.contains(&Suite::Netns) {
+            setup::need_cargo_tool("cargo-nextest", "it runs a process for each test between namespaces")?;
+        }
     }
     let outcomes: Vec<Outcome> = suites.into_iter().map(run).collect::<Result<_>>()?;
     Ok(summarize(&outcomes))
@@ -223,17 +221,18 @@ fn summarize(outcomes: &[Outcome]) -> ExitCode {
 mod tests {
     use super::*;
 
+    fn count(passed: u32, failed: u32, ignored: u32) -> Count {
+        Count {
+            passed,
+            failed,
+            ignored,
+        }
+    }
+
     #[test]
     fn reads_the_line_that_libtest_prints() {
         let line = "test result: FAILED. 5 passed; 2 failed; 1 ignored; 0 measured; 3 filtered out; finished in 0.1s";
-        assert_eq!(
-            parse_result(line),
-            Some(Count {
-                passed: 5,
-                failed: 2,
-                ignored: 1
-            })
-        );
+        assert_eq!(parse_result(line), Some(count(5, 2, 1)));
         assert_eq!(parse_result("test frame::loads ... ok"), None);
         assert_eq!(parse_result("test result: ok. nothing; to; see"), None);
     }
@@ -242,22 +241,9 @@ mod tests {
     fn reads_the_line_that_nextest_prints() {
         let line =
             "     Summary [ 510.552s] 300 tests run: 297 passed (1 slow, 1 leaky), 2 failed, 1 timed out, 4 skipped";
-        assert_eq!(
-            parse_summary(line),
-            Some(Count {
-                passed: 297,
-                failed: 3,
-                ignored: 4
-            })
-        );
-        assert_eq!(
-            parse_summary("     Summary [   0.130s] 1 test run: 1 passed, 0 skipped"),
-            Some(Count {
-                passed: 1,
-                failed: 0,
-                ignored: 0
-            })
-        );
+        assert_eq!(parse_summary(line), Some(count(297, 3, 4)));
+        let shortest = "     Summary [   0.130s] 1 test run: 1 passed, 0 skipped";
+        assert_eq!(parse_summary(shortest), Some(count(1, 0, 0)));
         assert_eq!(parse_summary("        PASS [   4.304s] (2/300) adopt::passed"), None);
         assert_eq!(parse_summary("     Summary [   0.130s] who knows"), None);
     }
@@ -265,11 +251,6 @@ mod tests {
     #[test]
     fn a_run_without_tests_or_with_ignored_ones_is_a_failure() {
         let cargo = "cargo";
-        let count = |passed, failed, ignored| Count {
-            passed,
-            failed,
-            ignored,
-        };
         assert_eq!(complain(count(3, 0, 0), true, cargo), None);
         assert_eq!(
             complain(count(3, 1, 0), false, cargo),

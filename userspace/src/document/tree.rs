@@ -47,6 +47,14 @@ impl Node {
         Span::at(self.span.start)
     }
 
+    /// What is in a field of a mapping, also if that is nothing.
+    pub(super) fn field(&self, key: &str) -> Option<&Node> {
+        let Value::Mapping(entries) = &self.value else {
+            return None;
+        };
+        entries.iter().find(|entry| entry.key == key).map(|entry| &entry.value)
+    }
+
     /// What people call this kind of value.
     pub(super) fn kind(&self) -> String {
         match &self.value {

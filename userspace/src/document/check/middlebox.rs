@@ -24,6 +24,7 @@ pub(super) fn warn(all: &Context<'_>, problems: &mut Problems) {
         }
         // A table may have very many routes, most of them to no subnet and by none that they come back to.
         let subnets = subnets.get(&*table.vpc_id);
+        let is_edge = !table.gateway_ids.is_empty();
         let comes_back = middleboxes
             .values()
             .any(|own| own.route_table_id == table.route_table_id);
@@ -32,7 +33,6 @@ pub(super) fn warn(all: &Context<'_>, problems: &mut Problems) {
                 Destination::Cidr(block) => subnets.and_then(|subnets| subnets.get(block)),
                 Destination::PrefixList(_) => None,
             };
-            let is_edge = !table.gateway_ids.is_empty();
             if !is_edge && !comes_back && there.is_none() {
                 continue;
             }

@@ -198,7 +198,7 @@ pub(super) fn warn(all: &Context<'_>, problems: &mut Problems) {
 fn leads_to<'a>(all: &'a Context<'_>, subnet: &Subnet, gateway: &'a str) -> bool {
     let is_it = |target: &RouteTarget| matches!(target, RouteTarget::TransitGateway(id) if id == gateway);
     all.table_of(subnet)
-        .is_some_and(|table| table.routes.iter().any(|route| is_it(&route.target)))
+        .is_some_and(|table| table.routes.targets().iter().any(is_it))
 }
 
 /// A subnet leads to the transit gateway from a zone without an attachment (M52).

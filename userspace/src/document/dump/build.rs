@@ -40,10 +40,7 @@ pub(super) fn field(key: &str, value: Node) -> Entry {
 
 /// What is in a field of a mapping.
 pub(super) fn get<'a>(node: &'a Node, key: &str) -> Option<&'a Node> {
-    match &node.value {
-        Value::Mapping(entries) => get_in(entries, key),
-        _ => None,
-    }
+    node.field(key).filter(|value| !value.is_empty())
 }
 
 pub(super) fn get_in<'a>(entries: &'a [Entry], key: &str) -> Option<&'a Node> {

@@ -11,11 +11,7 @@ use std::collections::HashMap;
 /// The id of an object: the one it is given, or else one that comes from its name.
 fn id_of(object: &Object<'_>, context: &Context) -> String {
     let Object { kind, name, node, .. } = object;
-    let given = match &node.value {
-        Tree::Mapping(entries) => entries.iter().find(|entry| entry.key == kind.id_field),
-        _ => None,
-    };
-    match given.map(|entry| &entry.value.value) {
+    match node.field(kind.id_field).map(|given| &given.value) {
         Some(Tree::Scalar { text, .. }) => text.clone(),
         _ => own_id(kind, type_of(node), name.value, (&context.region, &context.account)),
     }
@@ -47,10 +43,7 @@ pub(super) fn is_connection(object: &Object<'_>) -> bool {
 
 /// The type that an object says it is of.
 fn type_of(node: &Node) -> Option<&str> {
-    let Tree::Mapping(entries) = &node.value else {
-        return None;
-    };
-    match &entries.iter().find(|entry| entry.key == "Type")?.value.value {
+    match &node.field("Type")?.value {
         Tree::Scalar { text, .. } => Some(text),
         _ => None,
     }

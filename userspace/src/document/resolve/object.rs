@@ -15,17 +15,14 @@ use serde_json::{Map, Value, json};
 
 /// An endpoint of somebody else's has an id; every other one is here.
 fn check_connection(object: &Object<'_>, id: &str, registry: &Registry<'_>, problems: &mut Problems) {
-    let given = match &object.node.value {
-        Tree::Mapping(entries) => entries.iter().find(|entry| entry.key == object.kind.id_field),
-        _ => None,
-    };
+    let given = object.node.field(object.kind.id_field);
     let is_elsewhere = given.is_some() && is_id(object.kind.prefix, id);
     if registry.has(id) || is_elsewhere {
         return;
     }
-    let name = given.map_or(object.name, |entry| Spanned {
+    let name = given.map_or(object.name, |given| Spanned {
         value: id,
-        span: entry.value.span,
+        span: given.span,
     });
     let names = registry.names(object.kind.prefix);
     let otherwise = "name an endpoint in VpcEndpointId";
@@ -88,8 +85,7 @@ fn said((object, id): (&Object<'_>, &str), registry: &Registry<'_>, problems: &m
     let Tree::Mapping(entries) = &object.node.value else {
         return Map::from_iter([id_field]);
     };
-    let vpc = entries.iter().find(|entry| entry.key == "VpcId");
-    let vpc = vpc.and_then(|entry| match &entry.value.value {
+    let vpc = object.node.field("VpcId").and_then(|vpc| match &vpc.value {
         Tree::Scalar { text, .. } => Some(registry.outside("vpc", text).unwrap_or(text)),
         _ => None,
     });

@@ -8,17 +8,14 @@ use std::collections::HashSet;
 pub(in crate::document) fn settle(resources: &mut Resources) {
     let usable = Usable::of(resources);
     for table in &mut resources.route_tables {
-        let vpc_id = &*table.vpc_id;
-        let is_gone = |target: &RouteTarget| !usable.has(vpc_id, target);
         // There are few targets, and each of the many routes has one of them.
-        let gone: HashSet<_> = table
-            .routes
-            .targets()
-            .iter()
-            .filter(|target| is_gone(target))
+        let targets = table.routes.targets().iter();
+        let gone: HashSet<_> = targets
+            .filter(|target| !usable.has(&table.vpc_id, target))
             .cloned()
             .collect();
         let is_dead = |route: &Route| route.state == RouteState::Active && gone.contains(&route.target);
+        // Others share the routes as long as nothing of them changes.
         if gone.is_empty() || !table.routes.iter().any(is_dead) {
             continue;
         }

@@ -1,4 +1,5 @@
-//! A configuration of a thousand ENIs over devices that are there: all of it, a rule of it, and nothing of it left.
+//! A configuration of a thousand ENIs over devices that are there: all of it, a rule of it, and nothing of it left. And
+//! a small one beside as many of somebody else's.
 
 use anyhow::{Context, Result, ensure};
 use groundplane_tests::large::{self, Size};
@@ -10,9 +11,9 @@ use std::path::Path;
 
 const SIZE: Size = Size::LARGE;
 
-/// Makes the host sides, as somebody else would.
-fn make_devices(lab: &Lab) -> Result<()> {
-    let lines = (0..SIZE.all_enis()).map(|number| {
+/// Makes host sides in a namespace, as somebody else would.
+fn make_devices(lab: &Lab, place: &str, count: usize) -> Result<()> {
+    let lines = (0..count).map(|number| {
         format!(
             "link add {} up type veth peer name guest{number}\n",
             large::device(number)
@@ -20,7 +21,7 @@ fn make_devices(lab: &Lab) -> Result<()> {
     });
     let path = lab.dir().join("devices");
     fs::write(&path, lines.collect::<String>())?;
-    lab.on_host(&["ip", "-batch", &path.to_string_lossy()])?
+    lab.run(place, &["ip", "-batch", &path.to_string_lossy()])?
         .success()
         .map(drop)
 }
@@ -50,7 +51,7 @@ fn write(directory: &Path, port: u16) -> Result<()> {
 #[test]
 fn a_thousand_devices_are_put_behind_enis_and_given_back() -> Result<()> {
     let lab = Lab::new()?;
-    make_devices(&lab)?;
+    make_devices(&lab, "host", SIZE.all_enis())?;
     let before = devices(&lab)?;
     let network = lab.dir().join("network");
     write(&network, 80)?;
@@ -79,4 +80,17 @@ fn a_thousand_devices_are_put_behind_enis_and_given_back() -> Result<()> {
     let differing: Vec<_> = before.symmetric_difference(&after).take(4).collect();
     ensure!(differing.is_empty(), "{differing:?}");
     Ok(())
+}
+
+/// A kernel that is told of two thousand devices is behind with them for half a minute.
+#[test]
+fn who_is_up_speaks_at_once_beside_thousands_of_somebody_elses_devices() -> Result<()> {
+    let lab = Lab::new()?;
+    lab.make_guest("somebody")?;
+    make_devices(&lab, "somebody", 2 * SIZE.all_enis())?;
+    lab.up(crate::TWO_VPCS)?;
+    for (from, to) in [("web", "10.0.1.11"), ("blue-web", "10.0.1.20"), ("web", "10.0.2.10")] {
+        lab.run(from, &["ping", "-c", "1", "-W", "1", to])?.success()?;
+    }
+    lab.down()
 }

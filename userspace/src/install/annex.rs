@@ -4,7 +4,7 @@
 //! The same steps make one, repair it, and finish what was killed. The journal names everything before it is made.
 
 use crate::install::error::{Error, Result};
-use crate::install::guest::{in_namespace, set};
+use crate::install::guest::{self, in_namespace, set};
 use crate::install::kernel::{Datapath, Hooked};
 use crate::install::netlink::{Link, Netlink};
 use crate::install::netns::{self, Identity};
@@ -215,7 +215,12 @@ impl AnnexState {
             }
             (purpose.settle)()
         })?;
-        if ours.up { Ok(()) } else { netlink.set_up(&ours.name) }
+        if ours.up {
+            return Ok(());
+        }
+        netlink.set_up(&ours.name)?;
+        guest::wake(&self.namespace, purpose.end);
+        Ok(())
     }
 
     /// Whether it is there, up, and runs the program.

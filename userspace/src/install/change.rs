@@ -207,7 +207,7 @@ impl Changing<'_> {
         for (done, (guest, wanted)) in there.filter(|(_, (guest, _))| !guest.is_absent()) {
             self.progress.counted(done, self.state.guests.len());
             if self.resumed || self.survey.link(&guest.device).is_none_or(|link| !link.up) {
-                self.netlink.set_up(&guest.device)?;
+                make::bring_up(guest, self.netlink)?;
             }
             self.narrow(guest, wanted)?;
         }

@@ -91,6 +91,12 @@ pub fn configure(namespace: &str, device: &str, wanted: &Addressing) -> Result<(
     })
 }
 
+/// Makes an end carry packets whose host side has just come up. That one of them has gone meanwhile is for others to
+/// find: it has nothing to send.
+pub fn wake(namespace: &str, device: &str) {
+    let _ = in_namespace(namespace, || Netlink::open()?.wake(device));
+}
+
 /// Adds what an end in use lacks.
 pub fn widen(namespace: &str, wanted: &Addressing) -> Result<()> {
     in_namespace(namespace, || {

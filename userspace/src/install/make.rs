@@ -85,6 +85,15 @@ pub(super) fn guest_side(guest: &GuestState) -> Result<()> {
     Ok(())
 }
 
+/// Brings a guest's host side up, and the guest's end with it.
+pub(super) fn bring_up(guest: &GuestState, netlink: &Netlink) -> Result<()> {
+    netlink.set_up(&guest.device)?;
+    if let Some(namespace) = guest.place.namespace() {
+        guest::wake(namespace, guest.guest_device());
+    }
+    Ok(())
+}
+
 /// Gives a guest its name, if it doesn't have it yet.
 pub(super) fn rename(guest: &GuestState) -> Result<()> {
     let Some(Renaming::From(before)) = &guest.renaming else {

@@ -151,6 +151,14 @@ impl Netlink {
         self.change(message, || format!("set interface {name} up without ARP"))
     }
 
+    /// Makes an end carry packets whose other end has just come up. The kernel has one queue for that, of all its
+    /// namespaces, and goes through a hundred or two in a second (`MAX_DO_DEV_PER_LOOP`); until then the end drops what is
+    /// sent by it, half a minute long where somebody makes two thousand pairs. Who asks for an end by its name has it seen
+    /// to at once (`linkwatch_sync_dev` in `rtnl_getlink`, since Linux 6.8; older ones let it wait for its turn).
+    pub fn wake(&self, name: &str) -> Result<()> {
+        self.find(name).map(drop)
+    }
+
     pub fn set_down(&self, link: &Link) -> Result<()> {
         let what = || format!("set interface {} down", link.name);
         self.change(changed(link).down().build(), what)

@@ -135,7 +135,8 @@ fn where_no_target_is_it_is_told_why() -> Result<()> {
     let (server, _) = listener.accept()?;
     // What the target hasn't read is lost to it, and so its end is a reset, which the client hears too.
     client.write_all(b"unread")?;
-    std::thread::sleep(Duration::from_millis(200));
+    server.set_read_timeout(Some(PATIENCE))?;
+    ensure!(server.peek(&mut [0; 1])? == 1);
     drop(server);
     let broken = client.read(&mut [0; 1]).err().map(|error| error.kind());
     ensure!(broken == Some(ErrorKind::ConnectionReset), "{broken:?}");

@@ -145,7 +145,7 @@ impl Engine {
         let bare = rearm(state, datapath, (&survey, &netlink), progress)?;
         findings.extend(
             bare.iter()
-                .map(|it| format!("interface {it} had lost its programs and has them again")),
+                .map(|it| format!("interface {} had lost its programs and has them again", it.device)),
         );
         if state.stage == Stage::Changing {
             findings.extend(self.finish_earlier(progress)?);
@@ -172,8 +172,9 @@ impl Engine {
             findings.push("the tables did not hold what they should, and are written anew".to_owned());
             self.change_tables(&wanted, progress)?;
         }
-        let was_up = |device: &&String| survey.link(device).is_some_and(|link| link.up);
-        bare.iter().filter(was_up).try_for_each(|device| netlink.set_up(device))
+        let was_up = |guest: &&GuestState| survey.link(&guest.device).is_some_and(|link| link.up);
+        let mut were_up = bare.iter().filter(was_up);
+        were_up.try_for_each(|guest| make::bring_up(guest, &netlink))
     }
 
     /// Does what an earlier change has left undone, if it has: brings up who is in force, and removes who isn't. Says
@@ -268,7 +269,7 @@ fn rearm(
     datapath: &Datapath,
     (survey, netlink): (&Survey, &Netlink),
     progress: &dyn Progress,
-) -> Result<Vec<String>> {
+) -> Result<Vec<GuestState>> {
     let is_bare = |guest: &&GuestState| {
         survey.host_side(guest).is_some() && !datapath.is_attached(&guest.device).unwrap_or(false)
     };
@@ -282,7 +283,7 @@ fn rearm(
     // What is pinned there is not attached any more, and would be taken for what is.
     Datapath::detach(&state.pins, bare.iter().map(|guest| &*guest.pin))?;
     make::attach(bare.iter().copied(), datapath, progress)?;
-    Ok(bare.into_iter().map(|guest| guest.device.clone()).collect())
+    Ok(bare.into_iter().cloned().collect())
 }
 
 /// Notes down as guests those that stay, wherever in the journal they were, and as passing those that go.

@@ -72,7 +72,7 @@ pub(super) fn configure(netlink: &Netlink, pair: &Pair, uplink: &UplinkState) ->
     for end in [&pair.ours, &pair.hosts].into_iter().filter(|end| !end.up) {
         netlink.set_up(&end.name)?;
     }
-    Ok(())
+    [ours, hosts].into_iter().try_for_each(|end| netlink.wake(end))
 }
 
 /// Leads the blocks to our end, and those that aren't ours any more not there. Packets of connections that go on meet

@@ -1,5 +1,6 @@
 //! Rules of this repository that no compiler checks.
 
+mod alone;
 mod architecture;
 mod drop_reasons;
 mod source;
@@ -52,6 +53,7 @@ pub(crate) fn run() -> Result<()> {
     }
     let mut errors: Vec<Problem> = files.iter().flat_map(text::check).collect();
     errors.extend(files.iter().flat_map(source::check));
+    errors.extend(alone::check(&files));
     errors.extend(drop_reasons::check(&files));
     errors.extend(architecture::check(&files));
     for error in &errors {

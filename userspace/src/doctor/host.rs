@@ -25,7 +25,7 @@ pub(super) fn checks() -> Vec<Check> {
     checks.extend(cgroup());
     checks.extend(namespaces());
     checks.push(reverse_path());
-    checks.extend(neighbours());
+    checks.extend(others());
     checks.push(tools());
     checks
 }
@@ -121,7 +121,7 @@ fn reverse_path() -> Check {
 }
 
 /// Other software that works on devices.
-fn neighbours() -> Vec<Check> {
+fn others() -> Vec<Check> {
     let mut checks = Vec::new();
     for (name, path) in [("firewalld", "/run/firewalld"), ("Docker", "/sys/class/net/docker0")] {
         if exists(path) {

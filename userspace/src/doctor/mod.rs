@@ -4,6 +4,7 @@ mod annex;
 mod files;
 mod host;
 mod kernel;
+mod neighbours;
 mod own;
 mod text;
 mod uplink;

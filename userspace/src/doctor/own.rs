@@ -1,7 +1,7 @@
 //! Groundplane's own: the programs, the agent, what is up and what is left over.
 
 use super::files::size;
-use super::{Check, Patient, annex, uplink};
+use super::{Check, Patient, annex, neighbours, uplink};
 use crate::api::Client;
 use crate::api::client;
 use crate::install::kernel::{Datapath, LoadOptions};
@@ -32,6 +32,7 @@ pub(super) fn checks(patient: &Patient<'_>, is_root: bool) -> Vec<Check> {
     checks.push(tables(pins, state.as_ref()));
     if let Some(state) = &state {
         checks.extend(enforced(patient.state_dir));
+        checks.extend(neighbours::checks(state));
         checks.extend(uplink::checks(state, patient.state_dir));
         checks.extend(annex::service_port(state));
         checks.extend(annex::finisher(state));

@@ -198,8 +198,8 @@ impl Hand {
             .and_then(Engine::applied)
             .map_or(0, |applied| applied.manifest.generation);
         let now = (generation, port.and_then(|port| port.identity));
-        let is_complete = !self.splicer.is_incomplete() && !self.herald.is_incomplete();
-        if self.charged == Some(now) && is_complete {
+        let is_incomplete = self.checker.is_incomplete() || self.splicer.is_incomplete() || self.herald.is_incomplete();
+        if self.charged == Some(now) && !is_incomplete {
             return;
         }
         let aliases = engine.map_or_else(|| Ok(Aliases::default()), Engine::aliases);

@@ -69,6 +69,12 @@ impl Checker {
         self.round
             .tell("health", port, charges, |told| look_after_all(told, board))
     }
+
+    /// Whether it has to be told again: its thread has ended.
+    #[must_use]
+    pub fn is_incomplete(&self) -> bool {
+        self.round.has_ended()
+    }
 }
 
 async fn look_after_all(mut told: watch::Receiver<Charges>, board: Board) {

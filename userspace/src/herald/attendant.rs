@@ -108,8 +108,11 @@ fn listen(port: u16) -> io::Result<TcpListener> {
 async fn serve(stream: TcpStream, orders: &Orders) {
     match introduced(&stream, orders) {
         Some((header, target)) => carry_from(stream, target, &header, &Counters::default()).await,
-        // It ends in any case.
-        None => _ = stream.set_zero_linger(),
+        None => {
+            tracing::debug!(from = ?stream.peer_addr().ok(), "nobody knows who a client is, and it is reset");
+            // It ends in any case.
+            let _ = stream.set_zero_linger();
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! For whom the agent speaks to targets.
 
 use crate::install::Clients;
-use crate::resources::{LoadBalancer, NetworkInterface, Resources, TargetGroup};
+use crate::resources::{LoadBalancer, NetworkInterface, Resources, TargetGroup, with_service_side};
 use groundplane_abi::{Device, Ip4};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
@@ -29,10 +29,13 @@ pub struct Orders {
 }
 
 impl Orders {
-    /// Without what only the host knows.
+    /// Without what only the host knows. The endpoints behind VPC links of REST APIs are doors as any other.
     #[must_use]
     pub fn of(all: &Resources, devices: &BTreeMap<String, Device>) -> Self {
         let mut orders = Self::default();
+        let is_any_told = telling(all).next().is_some();
+        let whole = is_any_told.then(|| with_service_side(all)).flatten();
+        let all = whole.as_ref().unwrap_or(all);
         for (balancer, group) in telling(all) {
             orders.ports.extend(all.targets(group).map(|target| target.port));
             for node in all.nodes(balancer) {

@@ -4,9 +4,11 @@ use super::header::header;
 use super::*;
 use crate::document;
 use crate::plan;
+use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddrV4};
 
 const EXAMPLE: &str = include_str!("../../../examples/privatelink.yaml");
+const LINKS: &str = include_str!("../../../examples/vpc-link.yaml");
 const TOLD: &str = "    Port: 80\n    Attributes: [{ Key: proxy_protocol_v2.enabled, Value: \"true\" }]\n";
 
 fn address(text: &str) -> SocketAddrV4 {
@@ -51,4 +53,22 @@ fn every_node_and_endpoint_in_front_of_a_group_that_is_told_is_a_door() {
     let resolved = document::parse("privatelink.yaml", EXAMPLE.as_bytes()).expect("it is right");
     let orders = Orders::of(&resolved.resources, &devices);
     assert!(orders.ports.is_empty() && orders.doors.is_empty());
+}
+
+#[test]
+fn a_hidden_endpoint_behind_a_vpc_link_of_a_rest_api_is_a_door() {
+    let example = LINKS.replacen("    Port: 80\n", TOLD, 1);
+    let resolved = document::parse("vpc-link.yaml", example.as_bytes()).unwrap_or_else(|problems| panic!("{problems}"));
+    assert!(resolved.resources.vpc_endpoints.is_empty());
+    let devices = plan::devices(&resolved.resources, &plan::Bindings::default());
+    let orders = Orders::of(&resolved.resources, &devices);
+    let doors = orders
+        .doors
+        .values()
+        .map(|door| (door.address, door.endpoint.is_some()));
+    let node = Ipv4Addr::new(10, 0, 1, 50);
+    assert_eq!(
+        doors.collect::<BTreeSet<_>>(),
+        BTreeSet::from([(node, false), (node, true)])
+    );
 }

@@ -111,3 +111,34 @@ fn real_servers_answer_real_clients_by_either_kind() -> Result<()> {
     agent.stop()?;
     lab.down()
 }
+
+#[test]
+fn a_target_behind_a_link_of_a_rest_api_is_told_who_calls() -> Result<()> {
+    let lab = Lab::new()?;
+    let told = "    Port: 80\n    Attributes: [{ Key: proxy_protocol_v2.enabled, Value: \"true\" }]\n";
+    let document = lab.document(&document(&lab, "").replacen("    Port: 80\n", told, 1))?;
+    let agent = lab.agent(&["--network", &document.to_string_lossy()])?;
+    eventually(|| Ok(path(&lab).exists()))?;
+    let listener = lab.inside("legacy", || Ok(TcpListener::bind("0.0.0.0:80")?))?;
+    let mut client = UnixStream::connect(path(&lab))?;
+    client.write_all(b"hello")?;
+    let (mut server, _) = listener.accept()?;
+    server.set_read_timeout(Some(PATIENCE))?;
+    let mut header = [0; 16];
+    server.read_exact(&mut header)?;
+    ensure!(header.starts_with(b"\r\n\r\n\0\r\nQUIT\n\x21\x11"), "{header:02x?}");
+    let mut told = vec![0; usize::from(u16::from_be_bytes([header[14], header[15]]))];
+    server.read_exact(&mut told)?;
+    // The service's own address in its hidden VPC, and the node's; then the endpoint's id.
+    ensure!(told.starts_with(&[198, 19, 0, 10, 10, 0, 1, 50]), "{told:02x?}");
+    ensure!(
+        told.get(12..20)
+            .is_some_and(|tlv| tlv[0] == 0xea && tlv.ends_with(b"vpce")),
+        "{told:02x?}"
+    );
+    let mut heard = [0; 5];
+    server.read_exact(&mut heard)?;
+    ensure!(&heard == b"hello");
+    agent.stop()?;
+    lab.down()
+}

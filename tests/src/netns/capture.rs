@@ -45,11 +45,12 @@ impl Capture {
 
     /// What was seen until now, in tcpdump's words.
     pub fn read(self, lab: &Lab) -> Result<String> {
-        lab.wire(&self.guest, "eth0")?.send(&LAST)?;
+        let wire = lab.wire(&self.guest, "eth0")?;
         let path = self.file.to_string_lossy();
         let mut seen = String::new();
-        // A packet that is being written is an error of the reader's.
+        // A packet that is being written is an error of the reader's, and what comes while the buffer is full is lost.
         eventually(|| {
+            wire.send(&LAST)?;
             seen = lab.run("host", &["tcpdump", "-nvvr", &path])?.stdout;
             Ok(seen.contains(LAST_SEEN))
         })?;

@@ -42,9 +42,9 @@ impl Wire {
         Ok(())
     }
 
-    /// The first frame that is meant, within five seconds.
+    /// The first frame that is meant, within ten seconds.
     pub fn receive(&self, is_meant: impl Fn(&[u8]) -> bool) -> Result<Vec<u8>> {
-        let end = Instant::now() + Duration::from_secs(5);
+        let end = Instant::now() + Duration::from_secs(10);
         while Instant::now() < end {
             let mut ready = [PollFd::new(self.0.as_fd(), PollFlags::POLLIN)];
             if poll(&mut ready, 100_u16)? == 0 {

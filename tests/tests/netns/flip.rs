@@ -4,12 +4,15 @@ use super::drops;
 use anyhow::{Result, ensure};
 use groundplane::install::kernel::Datapath;
 use groundplane_tests::netns::Lab;
+use nix::sys::socket::{setsockopt, sockopt};
 use std::net::UdpSocket;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{scope, sleep};
 use std::time::Duration;
 
 const FLIPS: usize = 1000;
+/// Room for what comes while the machine stands still.
+const BUFFER: usize = 16 << 20;
 
 /// Admitted by either configuration, by rules that only one of them has: a mixture looks for rules that aren't there.
 const ADMITTED: u16 = 1000;
@@ -50,13 +53,17 @@ vpcs:
 
 /// How many datagrams a socket hears until it is over.
 fn hear(socket: &UdpSocket, over: &AtomicBool, heard: &AtomicU64) -> Result<()> {
+    setsockopt(socket, sockopt::RcvBufForce, &BUFFER)?;
     socket.set_read_timeout(Some(Duration::from_millis(100)))?;
-    while !over.load(Ordering::Relaxed) {
+    loop {
+        // Asked first: what was sent before it was over is heard.
+        let is_over = over.load(Ordering::Relaxed);
         if socket.recv(&mut [0; 16]).is_ok() {
             heard.fetch_add(1, Ordering::Relaxed);
+        } else if is_over {
+            return Ok(());
         }
     }
-    Ok(())
 }
 
 /// Sends a datagram to either port, from a port of its own each time, so that each is a first packet; says how many.

@@ -90,7 +90,7 @@ fn who_is_up_speaks_at_once_beside_thousands_of_somebody_elses_devices() -> Resu
     make_devices(&lab, "somebody", 2 * SIZE.all_enis())?;
     lab.up(crate::TWO_VPCS)?;
     for (from, to) in [("web", "10.0.1.11"), ("blue-web", "10.0.1.20"), ("web", "10.0.2.10")] {
-        lab.run(from, &["ping", "-c", "1", "-W", "1", to])?.success()?;
+        lab.run(from, &["ping", "-c", "1", "-W", "5", to])?.success()?;
     }
     lab.down()
 }

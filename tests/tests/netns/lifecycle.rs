@@ -120,7 +120,10 @@ fn packets_flow_while_no_process_of_ours_runs() -> Result<()> {
     // `up` has ended when it returns; everything after it is the kernel's doing.
     let lab = super::two_vpcs()?;
     let pings = lab
-        .run("web", &["ping", "-q", "-c", "200", "-i", "0.002", "10.0.2.10"])?
+        .run(
+            "web",
+            &["ping", "-q", "-c", "200", "-i", "0.002", "-w", "10", "10.0.2.10"],
+        )?
         .success()?
         .stdout;
     ensure!(pings.contains(" 0% packet loss"), "{pings}");

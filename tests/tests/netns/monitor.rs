@@ -55,10 +55,10 @@ impl Monitor {
         command.stdin(Stdio::null()).stdout(File::create(&file)?);
         let child = command.spawn()?;
         let monitor = Self { child, file };
-        // It listens as soon as it has mapped the buffer.
+        // It listens soon after it has mapped the buffer.
         let maps = format!("/proc/{}/maps", monitor.child.id());
         eventually(|| Ok(fs::read_to_string(&maps).is_ok_and(|maps| maps.contains("bpf-map"))))?;
-        std::thread::sleep(std::time::Duration::from_millis(50));
+        std::thread::sleep(std::time::Duration::from_millis(300));
         Ok(monitor)
     }
 

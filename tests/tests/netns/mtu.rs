@@ -1,6 +1,6 @@
 //! 9001 bytes pass inside a VPC, and what a guest's kernel leaves to the interface is still done.
 
-use super::{checksum_errors, listens, stream};
+use super::{best_stream, checksum_errors, listens};
 use anyhow::{Context, Result, ensure};
 use groundplane_tests::netns::{Capture, Lab};
 use std::fs;
@@ -117,7 +117,7 @@ fn segments_larger_than_the_mtu_reach_the_receiver_whole_and_no_checksum_is_wron
     let lab = lab()?;
     for address in DB {
         let capture = Capture::start(&lab, "db", &format!("dst host {address} and greater 20000"))?;
-        let rate = stream(&lab, "web", "db", address)?;
+        let rate = best_stream(&lab, "web", "db", address)?;
         ensure!(rate > 1e9, "{rate} bit/s to {address}");
         let seen = capture.read(&lab)?;
         ensure!(seen.lines().count() > 10, "no large segment to {address}: {seen}");

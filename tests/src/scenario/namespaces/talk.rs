@@ -86,7 +86,7 @@ impl Namespaces {
             let heard = self.heard(who)?;
             Ok(heard.iter().any(|heard| heard.is_of(flow, &self.topology, sender)))
         };
-        ensure!(hears(appliance)?, "{appliance} hears nothing");
+        eventually(|| hears(appliance)).with_context(|| format!("{appliance} hears nothing"))?;
         ensure!(!hears(receiver)?, "{receiver} hears it");
         let told = self.heard(speaker)?;
         ensure!(!told.iter().any(Heard::is_refusal), "{speaker} is told {told:?}");

@@ -9,7 +9,9 @@ use groundplane_tests::netns::{Agent, Lab, Talk, eventually};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 use std::fs;
+use std::io::{Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::UnixStream;
 use std::sync::mpsc::channel;
 
 /// The failure that an answer has to be.
@@ -181,23 +183,16 @@ fn a_second_agent_is_refused_and_the_first_one_goes_on() -> Result<()> {
 #[test]
 fn who_hangs_up_does_not_stop_what_was_begun() -> Result<()> {
     let (lab, agent) = lab_with_agent()?;
-    let request = lab.dir().join("request.json");
-    fs::write(&request, asking_for(&lab, &with_third())?.to_string())?;
-    let (socket, body) = (
-        agent.socket().to_string_lossy().into_owned(),
-        format!("@{}", request.display()),
-    );
-    let apply = [
-        "curl",
-        "-s",
-        "--max-time",
-        "0.02",
-        "--unix-socket",
-        &socket,
-        "-d",
-        &body,
-    ];
-    lab.on_host(&[&apply[..], &["http://localhost/v1/apply"]].concat())?;
+    let body = asking_for(&lab, &with_third())?.to_string();
+    let mut stream = UnixStream::connect(agent.socket())?;
+    write!(
+        stream,
+        "POST /v1/apply HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    )?;
+    // The answer tells each step, and so it has begun.
+    stream.read_exact(&mut [0])?;
+    drop(stream);
     eventually(|| Ok(eni(&agent.client()?.get("/v1/status")?, "new").is_ok()))?;
     ping(&lab, "web", "10.0.1.30")?;
     agent.signal(Signal::SIGTERM)?;

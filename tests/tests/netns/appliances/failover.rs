@@ -43,7 +43,7 @@ struct Flow {
 impl Flow {
     fn open(lab: &Lab, appliances: &Appliances) -> Result<Self> {
         // What ends a connection before passes as well.
-        sleep(Duration::from_millis(200));
+        appliances.settle()?;
         let (before, _) = appliances.counts();
         let address: SocketAddr = format!("{WEB_INSIDE}:{PORT}").parse()?;
         let stream = lab.inside("app", || Ok(TcpStream::connect_timeout(&address, SHORT)?))?;
@@ -84,7 +84,7 @@ fn until(lab: &Lab, wanted: [&str; 2]) -> Result<()> {
             .map(|it| it["TargetHealth"]["State"].as_str().unwrap_or_default());
         if states.clone().eq(wanted) {
             // The datapath knows within a second what is shown.
-            sleep(Duration::from_secs(1));
+            sleep(Duration::from_secs(3));
             return Ok(());
         }
         ensure!(

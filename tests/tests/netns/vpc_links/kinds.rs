@@ -96,6 +96,7 @@ fn real_servers_answer_real_clients_by_either_kind() -> Result<()> {
         nginx(&lab, "legacy", 80, "legacy")?,
     ];
     eventually(|| Ok(path(&lab).exists()))?;
+    crate::listens(&lab, "host", 8080)?;
     ensure!(curl(&lab, &["http://127.0.0.1:8080/"])? == page);
     // One connection for several requests, as any client has it.
     ensure!(curl(&lab, &["http://127.0.0.1:8083/", "http://127.0.0.1:8083/"])? == "echoecho");

@@ -51,7 +51,7 @@ fn only_what_is_available_carries() -> Result<()> {
         );
         apply(&lab, &agent, &text)?.success()?;
         eventually(|| Ok(!path(&lab).exists()))?;
-        ensure!(lab.inside("host", || Ok(TcpStream::connect(ORDERS).is_err()))?);
+        eventually(|| lab.inside("host", || Ok(TcpStream::connect(ORDERS).is_err())))?;
         is_refused("orders", status)?;
         is_refused("legacy", status)?;
     }

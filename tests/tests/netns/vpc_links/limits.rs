@@ -143,7 +143,7 @@ fn where_no_target_is_it_is_told_why() -> Result<()> {
     drop(listener);
     // Nobody is there.
     lab.remove_guest("echo")?;
-    eventually(|| Ok(crate::status_of(&lab, "echo")?["enforced"] != true))?;
+    eventually(|| Ok(crate::status_of(&lab, "echo")?["enforcement"] != "enforced"))?;
     why("no answer")?;
     agent.stop()?;
     lab.down()

@@ -176,5 +176,7 @@ fn begin_with(lab: Lab, text: &str) -> Result<(Lab, Agent)> {
     serve(&lab, "orders", "0.0.0.0:80")?;
     serve(&lab, "legacy", "0.0.0.0:80")?;
     eventually(|| Ok(path(&lab).exists()))?;
+    // The last of them in order.
+    crate::listens(&lab, "host", 8080)?;
     Ok((lab, agent))
 }

@@ -376,13 +376,10 @@ where
     Kernel: Stages<I>,
 {
     let frame = &mut SkbFrame::new(skb);
-    frame.leave_note([Device::INTERNET.0, u32::from(kind::UPLINK), 0]);
-    let is_too_large = Stages::<I>::with_scratch(&Kernel, |scratch| scratch.verdict.mtu != 0);
-    if is_too_large == Some(true) {
-        cut(frame)
-    } else {
-        leave(frame)
-    }
+    let verdict = Stages::<I>::with_scratch(&Kernel, |scratch| (scratch.verdict.mtu, scratch.verdict.reason));
+    let (mtu, reason) = verdict.unwrap_or((0, DropReason::NONE));
+    frame.leave_note([Device::INTERNET.0, u32::from(kind::UPLINK), u32::from(reason.0)]);
+    if mtu != 0 { cut(frame) } else { leave(frame) }
 }
 
 /// To the cutter, whose fragments leave.

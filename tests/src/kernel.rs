@@ -300,12 +300,12 @@ impl LoadedKernel {
             return Ok(Heard::Passed);
         }
         ensure!(run.action == REDIRECT, "delivered with action {}", run.action);
-        if run.kind == kind::UPLINK {
-            return Ok(Heard::Left(run.bytes));
-        }
         if run.reason != DropReason::NONE {
             let (reason, answer) = (run.reason, run.bytes);
             return Ok(Heard::Refused { reason, answer });
+        }
+        if run.kind == kind::UPLINK {
+            return Ok(Heard::Left(run.bytes));
         }
         // What is delivered differs in its MACs at most; an answer is another packet, and goes back to who asked.
         let is_answer = run.out == from && run.bytes.get(14..) != frame.get(14..);

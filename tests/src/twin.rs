@@ -47,8 +47,8 @@ impl Heard {
         match verdict.kind {
             kind::DROP => Self::Dropped(reason),
             kind::PASS => Self::Passed,
-            kind::UPLINK => Self::Left(frame),
             _ if verdict.is_refusal() => Self::Refused { reason, answer: frame },
+            kind::UPLINK => Self::Left(frame),
             _ if is_answer(verdict.rewrite) => Self::Answered(frame),
             _ => Self::Delivered { to: verdict.out, frame },
         }
@@ -153,7 +153,7 @@ impl Twin {
         }
         // What opens a connection that somebody remembers already is the one exception.
         assert!(
-            filtered.is_none() || verdict.is_drop() || self.knows(bytes),
+            filtered.is_none() || verdict.is_drop() || verdict.is_refusal() || self.knows(bytes),
             "the filter drops for {filtered} what the walk lets pass: {verdict:?} {path:?} {bytes:02x?}"
         );
         self.go_on(verdict, path, frame)

@@ -112,15 +112,16 @@ fn deliver<I: Family>(scratch: &Scratch<I>) -> Verdict {
 #[inline(always)]
 fn refuse<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I>, reason: DropReason) -> Verdict {
     let mut verdict = Verdict::drop(reason);
-    // Nobody outside is told anything, and no component.
     let sender = scratch.there.near_device;
-    if !refuse::is_told(reason) || sender == Device::INTERNET || sender.is_component() {
+    if !refuse::is_told(reason, sender) {
         return verdict;
     }
     scratch.effect = effect::NONE;
     scratch.refused = u32::from(reason.0);
     verdict.rewrite = stages.refuse(scratch) as u8;
-    if verdict.rewrite != rewrite::NONE {
+    if verdict.rewrite != rewrite::NONE && sender == Device::INTERNET {
+        (verdict.kind, verdict.out) = (kind::UPLINK, sender);
+    } else if verdict.rewrite != rewrite::NONE {
         verdict.kind = delivery_kind(&scratch.back.near);
         verdict.out = scratch.there.near_device;
         verdict.mac = scratch.back.near.mac;

@@ -15,13 +15,17 @@ use crate::{Frame, eni};
 use groundplane_abi::flow::gate_flag;
 use groundplane_abi::nacl::direction;
 use groundplane_abi::wire::protocol;
-use groundplane_abi::{DropReason, GroupSetId, Ip4, Ip6, Mac, Port};
+use groundplane_abi::{Device, DropReason, GroupSetId, Ip4, Ip6, Mac, Port};
 
 const ETHERNET_LEN: u32 = 14;
 
-/// Whether senders are told of a reason.
+/// Whether a sender is told of a reason. No component is, and whoever is outside only by a load balancer that has
+/// forgotten its connection.
 #[inline(always)]
-pub(crate) fn is_told(reason: DropReason) -> bool {
+pub(crate) fn is_told(reason: DropReason, sender: Device) -> bool {
+    if sender == Device::INTERNET || sender.is_component() {
+        return sender == Device::INTERNET && reason == DropReason::BALANCER_RESET;
+    }
     matches!(
         reason,
         DropReason::PATH_MTU_EXCEEDED | DropReason::HOP_LIMIT | DropReason::NAT_IDLE_RESET | DropReason::BALANCER_RESET
@@ -39,6 +43,9 @@ pub fn refuse<I: Family, S: Stages<I>>(stages: &S, scratch: &mut Scratch<I>) -> 
         return rewrite::NONE;
     }
     let is_reset = packet.tcp_flags & tcp_flag::RST != 0 || packet.has(packet_flag::FRAGMENT);
+    if scratch.there.near_device == Device::INTERNET {
+        return if is_reset { rewrite::NONE } else { rewrite::RESET };
+    }
     scratch
         .back
         .begin(scratch.there.near_device, scratch.there.generation, scratch.there.now);

@@ -20,7 +20,7 @@ pub(super) fn answer(moment: Moment<'_>, sender: Eni, sent: &Header, frame: &[u8
     let world = moment.world();
     let router = router_of(world.subnet(world.subnet_of(sender)), sent.src);
     let (from, message, automatic) = match answer {
-        Answer::Reset => return Some(reset(sent, frame)),
+        Answer::Reset => return Some(reset(sent, frame, sent.source_mac)),
         Answer::HopLimit { nat } if sent.src.is_ipv6() => (in_ip6(nat).into(), [3, 0, 0, 0, 0, 0, 0, 0], true),
         Answer::HopLimit { nat } => (nat.into(), [11, 0, 0, 0, 0, 0, 0, 0], true),
         Answer::TooBig { mtu, automatic } => (router?, too_big(sent.src, mtu), automatic),
@@ -67,11 +67,11 @@ fn error(sent: &Header, frame: &[u8], from: IpAddr, message: [u8; 8]) -> Vec<u8>
         summed = [&from.octets()[..], &to.octets(), &[0, 58], &len, &body].concat();
     }
     body[2..4].copy_from_slice(&checksum(&summed).to_be_bytes());
-    packet(sent, from, protocol, &body)
+    packet((sent.source_mac, sent), from, protocol, &body)
 }
 
 /// "seq = its ack number, flags RST; else seq 0, ack = its seq + its length, flags RST|ACK" (RFC 9293).
-fn reset(sent: &Header, frame: &[u8]) -> Vec<u8> {
+pub(super) fn reset(sent: &Header, frame: &[u8], to: [u8; 6]) -> Vec<u8> {
     const FIN: u8 = 1;
     const SYN: u8 = 2;
     const RST: u8 = 4;
@@ -99,13 +99,13 @@ fn reset(sent: &Header, frame: &[u8]) -> Vec<u8> {
     };
     let summed = [&summed[..], &[0, 6, 0, 20], &body].concat();
     body[16..18].copy_from_slice(&checksum(&summed).to_be_bytes());
-    packet(sent, sent.dst, 6, &body)
+    packet((to, sent), sent.dst, 6, &body)
 }
 
 /// To whoever has sent a packet, from the router's MAC address.
-fn packet(sent: &Header, from: IpAddr, protocol: u8, body: &[u8]) -> Vec<u8> {
+fn packet((to, sent): ([u8; 6], &Header), from: IpAddr, protocol: u8, body: &[u8]) -> Vec<u8> {
     let mut packet = Vec::new();
-    packet.extend(sent.source_mac);
+    packet.extend(to);
     packet.extend(ROUTER_MAC);
     match (from, sent.src) {
         (IpAddr::V4(from), IpAddr::V4(to)) => {

@@ -330,6 +330,8 @@ impl Model {
         };
         let told = match (from, fault.answer) {
             (Spot::Eni(sender), Some(answer)) => answer::answer(moment, sender, sent, frame, answer),
+            // A load balancer's; MAC addresses are the link's business.
+            (Spot::Outside, Some(Answer::Reset)) => Some(answer::reset(sent, frame, [0; 6])),
             _ => None,
         };
         match (self.dropped(fault), told) {

@@ -22,6 +22,13 @@ impl Matcher {
     pub fn matches(&self, code: u16) -> bool {
         self.0.iter().any(|range| range.contains(&code))
     }
+
+    /// Whether it has codes of a range alone, and each of its own ranges has some.
+    #[must_use]
+    pub fn is_within(&self, codes: &RangeInclusive<u16>) -> bool {
+        let is_in = |own: &RangeInclusive<u16>| codes.contains(own.start()) && codes.contains(own.end());
+        self.0.iter().all(|own| !own.is_empty() && is_in(own))
+    }
 }
 
 impl Default for Matcher {
@@ -51,5 +58,16 @@ mod tests {
             assert_eq!(Matcher::parse(text), None, "{text}");
         }
         assert!(Matcher::default().matches(399) && !Matcher::default().matches(400));
+    }
+
+    #[test]
+    fn a_range_has_all_codes_of_a_matcher_or_not() {
+        let is_within = |text: &str| Matcher::parse(text).expect("codes").is_within(&(200..=599));
+        for text in ["200", "599", "200-599", "200,204-404"] {
+            assert!(is_within(text), "{text}");
+        }
+        for text in ["199", "600", "150-300", "500-600", "200,1000", "300-200"] {
+            assert!(!is_within(text), "{text}");
+        }
     }
 }

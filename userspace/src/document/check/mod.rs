@@ -12,6 +12,7 @@ mod endpoint_service;
 mod endpoint_use;
 mod gateway;
 mod gateway_balancer;
+mod health_check;
 mod ipam;
 mod listener;
 mod load_balancer;

@@ -1,11 +1,14 @@
-//! Target groups of Network and Gateway Load Balancers and their targets (semantics 13.1, 13.3, 13.4, 16.1).
+//! Target groups of Network and Gateway Load Balancers and their targets (semantics 13.1, 13.3 to 13.5, 16.1).
 
 use super::attribute;
 use super::context::{Context, says};
 use super::gateway_balancer;
+use super::health_check;
 use crate::document::diagnostic::{Problems, quote};
 use crate::resources::{InterfaceType, Target, TargetGroup};
 use std::net::IpAddr;
+
+const TERMINATION: &str = "target_health_state.unhealthy.connection_termination.enabled";
 
 pub(super) fn check(all: &Context<'_>, problems: &mut Problems) {
     let groups = all.all.target_groups.iter();
@@ -30,6 +33,7 @@ pub(super) fn check(all: &Context<'_>, problems: &mut Problems) {
         };
         attribute::check(all, id, &group.attributes, keys, problems);
         shape(all, group, problems);
+        health_check::check(all, group, problems);
         if group.is_geneve() {
             gateway_balancer::group(all, group, problems);
         }
@@ -80,6 +84,13 @@ fn shape(all: &Context<'_>, group: &TargetGroup, problems: &mut Problems) {
     if shown && protocol.contains("UDP") {
         let message = format!("targets of protocol {protocol} always see their clients' addresses");
         let help = "leave preserve_client_ip.enabled out";
+        refuse(&["Attributes"], "InvalidConfigurationRequest", message, help);
+    }
+    // AWS may answer the default of what can't be asked for.
+    let ends = group.attribute(TERMINATION) == Some("true") && !all.is_dumped(id);
+    if ends && protocol.contains("UDP") {
+        let message = format!("connections to unhealthy targets of protocol {protocol} can't be ended");
+        let help = "leave target_health_state.unhealthy.connection_termination.enabled out";
         refuse(&["Attributes"], "InvalidConfigurationRequest", message, help);
     }
 }

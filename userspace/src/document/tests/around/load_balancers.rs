@@ -214,6 +214,110 @@ fn a_target_group_has_a_type_a_vpc_and_ports() {
     );
 }
 
+#[track_caller]
+fn checked(fields: &str, expected: &[&str]) {
+    check(&[(GROUP, &format!("{GROUP}    {fields}\n"))], expected);
+}
+
+#[test]
+fn health_checks_are_within_what_aws_takes() {
+    for fields in [
+        "HealthCheckProtocol: TCP",
+        "HealthCheckProtocol: HTTPS",
+        "HealthCheckPort: traffic-port",
+        "HealthCheckPort: \"1\"",
+        "HealthCheckPort: \"65535\"",
+        "Matcher: { HttpCode: \"200-299,404,599\" }",
+        "HealthCheckIntervalSeconds: 5",
+        "HealthCheckIntervalSeconds: 300",
+        "HealthCheckTimeoutSeconds: 2",
+        "HealthCheckTimeoutSeconds: 120",
+        "HealthyThresholdCount: 2",
+        "UnhealthyThresholdCount: 10",
+    ] {
+        checked(fields, &[]);
+    }
+    for (field, range, wrong) in [
+        ("HealthCheckIntervalSeconds", "5 to 300", [4, 301]),
+        ("HealthCheckTimeoutSeconds", "2 to 120", [1, 121]),
+        ("HealthyThresholdCount", "2 to 10", [1, 11]),
+        ("UnhealthyThresholdCount", "2 to 10", [1, 11]),
+    ] {
+        for wrong in wrong {
+            let problem = format!("InvalidConfigurationRequest: {field} is a number from {range}, not {wrong}");
+            checked(&format!("{field}: {wrong}"), &[&problem]);
+        }
+    }
+}
+
+#[test]
+fn health_checks_ask_by_a_known_protocol_at_a_port_for_known_codes() {
+    for wrong in ["HTPP", "http", "UDP"] {
+        let problem =
+            format!("InvalidConfigurationRequest: targets are checked by TCP, HTTP or HTTPS, not by \"{wrong}\"");
+        checked(&format!("HealthCheckProtocol: {wrong}"), &[&problem]);
+    }
+    for wrong in ["traffic_port", "0", "65536", "http"] {
+        let problem = format!(
+            "InvalidConfigurationRequest: HealthCheckPort is traffic-port or a number from 1 to 65535, not \"{wrong}\""
+        );
+        checked(&format!("HealthCheckPort: \"{wrong}\""), &[&problem]);
+    }
+    for wrong in ["ok", "200-", "199", "600", "299-200"] {
+        let problem = format!(
+            "InvalidConfigurationRequest: HttpCode has codes and ranges of codes from 200 to 599, not \"{wrong}\""
+        );
+        checked(&format!("Matcher: {{ HttpCode: \"{wrong}\" }}"), &[&problem]);
+    }
+}
+
+#[test]
+fn connections_of_udp_targets_arent_ended() {
+    const KEY: &str = "target_health_state.unhealthy.connection_termination.enabled";
+    let group = |protocol: &str, value: &str| {
+        GROUP.replace("TCP", protocol) + &format!("    Attributes: [{{ Key: {KEY}, Value: \"{value}\" }}]\n")
+    };
+    let with = |protocol: &str, value: &str, expected: &[&str]| {
+        let listener = format!("Port: 443, Protocol: {protocol},");
+        let text = exchanged(&[
+            (GROUP, &group(protocol, value)),
+            ("Port: 443, Protocol: TCP,", &listener),
+        ]);
+        let errors: Vec<_> = told(&text).into_iter().filter(|told| !told.starts_with('M')).collect();
+        assert_eq!(errors, expected, "{protocol} {value}");
+    };
+    with("TCP", "true", &[]);
+    for udp in ["UDP", "TCP_UDP"] {
+        with(udp, "false", &[]);
+        let problem =
+            format!("InvalidConfigurationRequest: connections to unhealthy targets of protocol {udp} can't be ended");
+        with(udp, "true", &[&problem]);
+    }
+}
+
+/// Reads what AWS would tell of the configuration, with something changed that AWS may tell.
+#[track_caller]
+fn check_dumped(change: impl Fn(&mut serde_json::Map<String, serde_json::Value>)) {
+    let resolved = parse("good.yaml", GOOD.as_bytes()).expect("a configuration");
+    let mut answers = crate::export::aws(&resolved.resources);
+    change(&mut answers);
+    let bytes = serde_json::to_vec(&answers).expect("JSON");
+    if let Err(problems) = read(&[Source::new("all.json", bytes)], None) {
+        panic!("{problems}");
+    }
+}
+
+#[test]
+fn dumps_may_have_the_default_of_what_udp_cant_have() {
+    const KEY: &str = "target_health_state.unhealthy.connection_termination.enabled";
+    check_dumped(|answers| {
+        answers["Listeners"] = serde_json::json!([]);
+        let group = &mut answers["TargetGroups"][0];
+        group["Protocol"] = "UDP".into();
+        group["Attributes"] = serde_json::json!([{ "Key": KEY, "Value": "true" }]);
+    });
+}
+
 #[test]
 fn targets_are_instances_or_addresses() {
     let targets = |group: &str, first: &str, expected: &[&str]| {

@@ -29,7 +29,13 @@ pub(super) fn check(all: &Context<'_>, problems: &mut Problems) {
 
 /// The load balancer that a listener is of, if there is one.
 fn balancer<'a>(all: &Context<'a>, listener: &Listener, problems: &mut Problems) -> Option<&'a LoadBalancer> {
-    let arn = listener.load_balancer_arn.as_deref()?;
+    let Some(arn) = listener.load_balancer_arn.as_deref() else {
+        let id = &*listener.listener_arn;
+        let message = format!("listener {} is missing LoadBalancerArn", all.name(id));
+        let help = "name the load balancer that listens";
+        all.refuse((id, &[]), "MissingParameter", message, help, problems);
+        return None;
+    };
     let balancers = &all.all.load_balancers;
     let found = balancers.iter().find(|one| one.load_balancer_arn == arn);
     if found.is_none() {

@@ -5,7 +5,7 @@ use super::context::{Context, Usual, attached, says};
 use super::endpoint::one_of_each_zone;
 use super::gateway_balancer;
 use super::security_group::{admits, admits_from};
-use crate::document::diagnostic::Problems;
+use crate::document::diagnostic::{Problems, quote};
 use crate::document::notation::Protocol;
 use crate::resources::{Listener, LoadBalancer, LoadBalancerZone, NetworkInterface, TargetGroup, Vpc};
 use ipnet::IpNet;
@@ -25,6 +25,28 @@ pub(super) fn check(all: &Context<'_>, problems: &mut Problems) {
             attribute::check(all, id, &balancer.attributes, attribute::OF_GATEWAYS, problems);
             shape(all, balancer, problems);
             gateway_balancer::check(all, balancer, problems);
+        } else {
+            other_type(all, balancer, problems);
+        }
+    }
+}
+
+/// One that isn't said or isn't known is none that packets could meet.
+fn other_type(all: &Context<'_>, balancer: &LoadBalancer, problems: &mut Problems) {
+    let id = &*balancer.load_balancer_arn;
+    let kind = balancer.load_balancer_type.as_deref();
+    let help = "write network or gateway";
+    match kind {
+        // AWS may have new ones, and a part of what it tells may be left out.
+        _ if all.is_dumped(id) => {}
+        None => {
+            let message = format!("load balancer {} is missing Type", all.name(id));
+            all.refuse((id, &[]), "MissingParameter", message, help, problems);
+        }
+        _ if says(kind, "application") => {}
+        Some(kind) => {
+            let message = format!("Type is network, gateway or application, not {}", quote(kind));
+            all.refuse((id, &["Type"]), "InvalidParameterValue", message, help, problems);
         }
     }
 }

@@ -12,6 +12,10 @@ const TERMINATION: &str = "target_health_state.unhealthy.connection_termination.
 
 pub(super) fn check(all: &Context<'_>, problems: &mut Problems) {
     let groups = all.all.target_groups.iter();
+    for group in groups.filter(|group| group.protocol.is_none()) {
+        without_protocol(all, group, problems);
+    }
+    let groups = all.all.target_groups.iter();
     for group in groups.filter(|group| is_of_network(group) || group.is_geneve()) {
         let id = &*group.target_group_arn;
         if is_of_network(group) && says(group.target_type.as_deref(), "alb") {
@@ -53,6 +57,19 @@ fn is_of_network(group: &TargetGroup) -> bool {
         .protocol
         .as_deref()
         .is_some_and(|protocol| PROTOCOLS.contains(&protocol))
+}
+
+/// Functions alone are asked without one, and by no load balancer that forwards packets. Of a dump a part may be left
+/// out.
+fn without_protocol(all: &Context<'_>, group: &TargetGroup, problems: &mut Problems) {
+    let id = &*group.target_group_arn;
+    let mut balancers = all.all.forwarding_to(group);
+    let may_be = says(group.target_type.as_deref(), "lambda") || all.is_dumped(id);
+    if !may_be || balancers.any(|one| one.is_network() || one.is_gateway()) {
+        let message = format!("target group {} is missing Protocol", all.name(id));
+        let help = "write TCP, UDP or TCP_UDP, or GENEVE for appliances";
+        all.refuse((id, &[]), "MissingParameter", message, help, problems);
+    }
 }
 
 /// What every group has.

@@ -185,7 +185,7 @@ const OUTSIDE: &[(&str, &[&str])] = &[
         "load_balancers",
         &[
             "lb: { Type: network, rest: { Future: { A: [{}] } } }",
-            "lc: { Name: \"x y\", LoadBalancerArn: \"arn:1\" }",
+            "lc: { Name: \"x y\", Type: application, LoadBalancerArn: \"arn:1\" }",
             "!nlb: { Type: network, Scheme: internal, IpAddressType: dualstack, AvailabilityZones: [{ SubnetId: v1/s }] }",
             "front: { Type: network, AvailabilityZones: [{ SubnetId: v1/t, LoadBalancerAddresses: [{ PrivateIPv4Address: 10.10.1.9 }] }] }",
             "elastic: { Type: network, AvailabilityZones: [{ SubnetId: v1/t, LoadBalancerAddresses: [{ AllocationId: ip }] }] }",

@@ -319,6 +319,55 @@ fn dumps_may_have_the_default_of_what_udp_cant_have() {
 }
 
 #[test]
+fn what_is_required_is_there() {
+    check(
+        &[("  https: { LoadBalancerArn: front, ", "  https: { ")],
+        &["MissingParameter: listener \"https\" is missing LoadBalancerArn"],
+    );
+    let group = |from: &str, to: &str, expected: &[&str]| check(&[(GROUP, &GROUP.replace(from, to))], expected);
+    let missing = "MissingParameter: target group \"targets\" is missing Protocol";
+    group("    Protocol: TCP\n", "", &[missing]);
+    let function = "target_groups:\n  function: { TargetType: lambda }\n";
+    check(&[("target_groups:\n", function)], &[]);
+    let to_function = ("TargetGroupArn: targets", "TargetGroupArn: function");
+    check(
+        &[("target_groups:\n", function), to_function],
+        &["MissingParameter: target group \"function\" is missing Protocol"],
+    );
+}
+
+#[test]
+fn dumps_may_have_load_balancers_of_new_types() {
+    check_dumped(|answers| {
+        let mut other = answers["LoadBalancers"][0].clone();
+        other["Type"] = "new".into();
+        other["LoadBalancerArn"] = other["LoadBalancerArn"]
+            .as_str()
+            .expect("an ARN")
+            .replace("front", "other")
+            .into();
+        other["AvailabilityZones"] = serde_json::json!([]);
+        let balancers = answers["LoadBalancers"].as_array_mut();
+        balancers.expect("load balancers").push(other);
+    });
+}
+
+#[test]
+fn a_load_balancer_has_a_type() {
+    let kind = |line: &str| told(&exchanged(&[("    Type: network\n", line)]));
+    assert_eq!(kind("")[0], "MissingParameter: load balancer \"front\" is missing Type");
+    assert_eq!(
+        kind("    Type: nlb\n")[0],
+        "InvalidParameterValue: Type is network, gateway or application, not \"nlb\""
+    );
+    let other = (
+        "load_balancers:\n",
+        "load_balancers:\n  web: { Type: application, Scheme: internal, VpcId: p }\n",
+    );
+    check(&[other], &[]);
+}
+
+#[test]
 fn targets_are_instances_or_addresses() {
     let targets = |group: &str, first: &str, expected: &[&str]| {
         let second = if group.contains("instance") { "t2" } else { "10.2.2.60" };

@@ -21,7 +21,10 @@ fn m31_and_m49_groups_of_endpoints_and_of_their_clients() {
 #[test]
 fn m33_to_m38_endpoint_services_that_dont_serve() {
     check(
-        &[("  https: { LoadBalancerArn: front, ", "  https: { ")],
+        &[(
+            "  https: { LoadBalancerArn: front, Port: 443, Protocol: TCP, DefaultActions: [{ Type: forward, TargetGroupArn: targets }] }\n",
+            "  {}\n",
+        )],
         &["M33: no load balancer of service \"svc\" listens to anything"],
     );
     check(

@@ -4,6 +4,7 @@
 use super::context::Context;
 use crate::document::diagnostic::{Problems, quote};
 use crate::resources::Attribute;
+use std::collections::HashSet;
 
 /// What a value may be.
 #[derive(Clone, Copy)]
@@ -102,13 +103,14 @@ pub(super) const ON_DEREGISTRATION: &str = "target_failover.on_deregistration";
 
 /// Checks the attributes of an object.
 pub(super) fn check(all: &Context<'_>, id: &str, attributes: &[Attribute], keys: &Keys, problems: &mut Problems) {
+    let mut known = HashSet::new();
     for (index, attribute) in attributes.iter().enumerate() {
         let Attribute { key, value } = attribute;
         let mut refuse = |field: &str, message: String, help: &str| {
             let path: &[&str] = &["Attributes", &index.to_string(), field];
             all.refuse((id, path), "InvalidConfigurationRequest", message, help, problems);
         };
-        if attributes.iter().take(index).any(|other| other.key == *key) {
+        if !known.insert(key) {
             refuse("Key", format!("{key} is there already"), "remove one of the two");
         }
         match keys.iter().find(|(own, _)| own == key) {

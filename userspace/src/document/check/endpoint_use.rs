@@ -5,6 +5,7 @@ use super::endpoint::{stranger, there, zones_without};
 use super::load_balancer;
 use super::security_group::admits;
 use crate::document::diagnostic::Problems;
+use crate::document::notation::Protocol;
 use crate::resources::{Peer, RouteTarget, SecurityGroupRule, VpcEndpoint, VpcEndpointService};
 use std::collections::HashSet;
 
@@ -55,15 +56,15 @@ fn closed(all: &Context<'_>, endpoint: &VpcEndpoint, problems: &mut Problems) {
         .collect();
     let ports = match all.all.service(endpoint) {
         Some(service) => load_balancer::ports(all, &service.network_load_balancer_arns),
-        None => vec![443],
+        None => vec![(&[Protocol::TCP][..], 443)],
     };
-    let closed = ports
-        .iter()
-        .find(|port| !groups.iter().any(|group| admits(group, false, **port)));
-    if let (false, Some(port)) = (groups.is_empty(), closed) {
+    let mut ports = ports.into_iter();
+    let closed = ports.find(|at| !groups.iter().any(|group| admits(group, false, *at)));
+    if let (false, Some(at)) = (groups.is_empty(), closed) {
         let message = format!(
-            "no rule of the groups of endpoint {} admits anybody at port {port}",
-            all.name(&endpoint.vpc_endpoint_id)
+            "no rule of the groups of endpoint {} admits anybody at {}",
+            all.name(&endpoint.vpc_endpoint_id),
+            load_balancer::port_told(at)
         );
         let help = "add an ingress rule for the clients' addresses";
         let what = Usual("M31", Some("ENI_SG_RULES_MISMATCH"));

@@ -156,7 +156,7 @@ pub(super) fn closed_appliances(
             let from = IpNet::from(IpAddr::V4(*address));
             groups
                 .iter()
-                .any(|one| admits_from(one, (Protocol::UDP, GENEVE_PORT), from, &[]))
+                .any(|one| admits_from(one, (&[Protocol::UDP], GENEVE_PORT), from, &[]))
         });
         if !groups.is_empty() && !nodes.is_empty() && !is_admitted {
             let message = format!(

@@ -3,6 +3,7 @@
 use super::attribute;
 use super::context::{Context, says};
 use super::gateway_balancer;
+use super::load_balancer::transports;
 use crate::document::diagnostic::{Problems, quote};
 use crate::resources::{Action, Listener, LoadBalancer, TargetGroup};
 use std::collections::HashMap;
@@ -78,12 +79,7 @@ fn ports(all: &Context<'_>, problems: &mut Problems) {
     for listener in &all.all.listeners {
         let id = &*listener.listener_arn;
         let balancer = listener.load_balancer_arn.as_deref();
-        let protocol = listener.protocol.as_deref().unwrap_or_default();
-        let transports: &[&str] = match protocol {
-            "TCP_UDP" | "TCP_QUIC" => &["TCP", "UDP"],
-            "UDP" | "QUIC" => &["UDP"],
-            _ => &["TCP"],
-        };
+        let transports = transports(listener.protocol.as_deref());
         let of_port = |port| transports.iter().map(move |transport| (balancer, port, *transport));
         let mut taken = listener.port.into_iter().flat_map(of_port);
         let other = taken.by_ref().find_map(|key| ports.insert(key, id));

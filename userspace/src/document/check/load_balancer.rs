@@ -4,7 +4,7 @@ use super::attribute;
 use super::context::{Context, Usual, attached, says};
 use super::endpoint::one_of_each_zone;
 use super::gateway_balancer;
-use super::security_group::{admits, admits_from};
+use super::security_group::{At, admits, admits_from};
 use crate::document::diagnostic::{Problems, quote};
 use crate::document::notation::Protocol;
 use crate::resources::{Listener, LoadBalancer, LoadBalancerZone, NetworkInterface, TargetGroup, Vpc};
@@ -159,6 +159,7 @@ fn zones_without_targets(all: &Context<'_>, balancer: &LoadBalancer, group: &Tar
 /// Targets whose groups admit clients, and not the load balancer that they come from (M37).
 fn closed_targets(all: &Context<'_>, balancer: &LoadBalancer, group: &TargetGroup, problems: &mut Problems) {
     let Some(port) = group.port else { return };
+    let at = (transports(group.protocol.as_deref()), port);
     let subnets = balancer
         .availability_zones
         .iter()
@@ -166,23 +167,24 @@ fn closed_targets(all: &Context<'_>, balancer: &LoadBalancer, group: &TargetGrou
     let nodes: Vec<_> = subnets.map(|subnet| IpNet::V4(subnet.cidr_block)).collect();
     for eni in interfaces(all, group) {
         let groups: Vec<_> = eni.groups.iter().filter_map(|id| all.group(id)).collect();
-        let anybody = groups.iter().any(|one| admits(one, false, port));
+        let anybody = groups.iter().any(|one| admits(one, false, at));
         let from_nodes = |block: &IpNet| {
             groups
                 .iter()
-                .any(|one| admits_from(one, (Protocol::TCP, port), *block, &balancer.security_groups))
+                .any(|one| admits_from(one, at, *block, &balancer.security_groups))
         };
         let hidden = !group.preserves_client() || is_service(all, balancer);
         if hidden && anybody && !nodes.is_empty() && !nodes.iter().any(from_nodes) {
             let message = format!(
-                "target {} doesn't admit load balancer {} at port {port}, whose address is all it sees",
+                "target {} doesn't admit load balancer {} at {}, whose address is all it sees",
                 all.name(&eni.network_interface_id),
-                all.name(&balancer.load_balancer_arn)
+                all.name(&balancer.load_balancer_arn),
+                port_told(at)
             );
             let help = "admit the load balancer's subnets or its security group";
             let what = Usual("M37", Some("ENI_SG_RULES_MISMATCH"));
             all.warn((&group.target_group_arn, &[]), what, message, help, problems);
-        } else if !hidden && only_nodes(all, &groups, &nodes, port, balancer) {
+        } else if !hidden && only_nodes(all, &groups, &nodes, at, balancer) {
             let message = format!(
                 "target {} admits the load balancer's subnets alone, and sees the clients' addresses",
                 all.name(&eni.network_interface_id)
@@ -200,14 +202,14 @@ fn only_nodes(
     all: &Context<'_>,
     groups: &[&crate::resources::SecurityGroup],
     nodes: &[IpNet],
-    port: u16,
+    at: At,
     balancer: &LoadBalancer,
 ) -> bool {
     let internal = says(balancer.scheme.as_deref(), "internal");
     let vpc = balancer.vpc_id.as_deref().and_then(|id| all.vpc(id));
     let mut blocks = groups
         .iter()
-        .flat_map(|group| super::security_group::admitted(group, port))
+        .flat_map(|group| super::security_group::admitted(group, at))
         .peekable();
     let inside = |block: &IpNet| nodes.iter().any(|node| node.contains(block));
     // An internal one may have clients in these very subnets alone.
@@ -245,11 +247,7 @@ fn enforced(all: &Context<'_>, balancer: &LoadBalancer, problems: &mut Problems)
             continue;
         };
         let block = IpNet::V4(vpc.cidr_block);
-        let admits = |port: &u16| {
-            groups
-                .iter()
-                .any(|group| admits_from(group, (Protocol::TCP, *port), block, &[]))
-        };
+        let admits = |at: &At| groups.iter().any(|group| admits_from(group, *at, block, &[]));
         if service.network_load_balancer_arns.contains(arn) && !ports.iter().all(admits) {
             let name = all.name(&endpoint.vpc_endpoint_id);
             let message = format!("the load balancer's groups don't admit the clients of endpoint {name}, in {block}");
@@ -261,8 +259,26 @@ fn enforced(all: &Context<'_>, balancer: &LoadBalancer, problems: &mut Problems)
 }
 
 /// The ports that load balancers listen to.
-pub(super) fn ports(all: &Context<'_>, balancers: &[String]) -> Vec<u16> {
-    listeners(all, balancers).filter_map(|listener| listener.port).collect()
+pub(super) fn ports(all: &Context<'_>, balancers: &[String]) -> Vec<At> {
+    let at = |listener: &Listener| Some((transports(listener.protocol.as_deref()), listener.port?));
+    listeners(all, balancers).filter_map(at).collect()
+}
+
+/// What carries the protocol of a listener or a target group.
+pub(super) fn transports(protocol: Option<&str>) -> &'static [Protocol] {
+    match protocol {
+        Some("TCP_UDP" | "TCP_QUIC") => &[Protocol::TCP, Protocol::UDP],
+        Some("UDP" | "QUIC") => &[Protocol::UDP],
+        _ => &[Protocol::TCP],
+    }
+}
+
+/// What people call a port.
+pub(super) fn port_told((protocols, port): At) -> String {
+    match protocols {
+        [Protocol::UDP] => format!("UDP port {port}"),
+        _ => format!("port {port}"),
+    }
 }
 
 /// Whether load balancers listen to anything.

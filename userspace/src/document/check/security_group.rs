@@ -92,16 +92,19 @@ fn icmp_as_port(rule: &Rule<'_>, problems: &mut Problems) {
     problems.report(Problem::warning(rule.span, message).number("M68").help(help));
 }
 
-/// Whether a group lets anybody in, or out to anybody, at a port of TCP.
-pub(super) fn admits(group: &SecurityGroup, is_egress: bool, port: u16) -> bool {
+/// A port of one of some protocols, whichever it is.
+pub(super) type At = (&'static [Protocol], u16);
+
+/// Whether a group lets anybody in, or out to anybody, at a port.
+pub(super) fn admits(group: &SecurityGroup, is_egress: bool, at: At) -> bool {
     group
         .rules
         .iter()
-        .any(|rule| rule.is_egress == is_egress && is_about(rule, (Protocol::TCP, port)))
+        .any(|rule| rule.is_egress == is_egress && is_about(rule, at))
 }
 
-/// Whether a group lets somebody of a block in at a protocol's port, or a member of one of some groups.
-pub(super) fn admits_from(group: &SecurityGroup, at: (Protocol, u16), from: IpNet, groups: &[String]) -> bool {
+/// Whether a group lets somebody of a block in at a port, or a member of one of some groups.
+pub(super) fn admits_from(group: &SecurityGroup, at: At, from: IpNet, groups: &[String]) -> bool {
     let is_them = |peer: &Peer| match peer {
         Peer::Cidr(block) => block.contains(&from) || from.contains(block),
         Peer::Group(id) => groups.contains(id),
@@ -114,19 +117,20 @@ pub(super) fn admits_from(group: &SecurityGroup, at: (Protocol, u16), from: IpNe
         .any(|rule| !rule.is_egress && is_about(rule, at) && is_them(&rule.peer))
 }
 
-/// Whom a group lets in at a port of TCP, by address; `None` for a group or a list.
-pub(super) fn admitted(group: &SecurityGroup, port: u16) -> impl Iterator<Item = Option<IpNet>> {
+/// Whom a group lets in at a port, by address; `None` for a group or a list.
+pub(super) fn admitted(group: &SecurityGroup, at: At) -> impl Iterator<Item = Option<IpNet>> {
     let rules = group
         .rules
         .iter()
-        .filter(move |rule| !rule.is_egress && is_about(rule, (Protocol::TCP, port)));
+        .filter(move |rule| !rule.is_egress && is_about(rule, at));
     rules.map(|rule| match &rule.peer {
         Peer::Cidr(block) => Some(*block),
         Peer::PrefixList(_) | Peer::Group(_) => None,
     })
 }
 
-fn is_about(rule: &SecurityGroupRule, (protocol, port): (Protocol, u16)) -> bool {
+fn is_about(rule: &SecurityGroupRule, (protocols, port): At) -> bool {
     let ports = || rule.port_range.is_some_and(|(from, to)| (from..=to).contains(&port));
-    rule.ip_protocol.is_none() || rule.ip_protocol == protocol.0 && ports()
+    let is_its = |protocol: &Protocol| rule.ip_protocol == protocol.0 && ports();
+    rule.ip_protocol.is_none() || protocols.iter().any(is_its)
 }

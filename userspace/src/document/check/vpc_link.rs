@@ -2,7 +2,7 @@
 
 use super::context::{Context, Usual, says};
 use super::listener::unknown;
-use super::security_group::{admits, admits_from};
+use super::security_group::{At, admits, admits_from};
 use crate::document::diagnostic::Problems;
 use crate::document::integration::IntegrationTarget;
 use crate::document::notation::Protocol;
@@ -149,14 +149,12 @@ fn closed(all: &Context<'_>, link: &VpcLink, target: SocketAddrV4) -> Option<Str
     let mut enis = all.all.network_interfaces.iter();
     let eni = enis.find(|eni| eni.vpc_id == *vpc && eni.has(IpAddr::V4(*target.ip())))?;
     let groups: Vec<_> = eni.groups.iter().filter_map(|id| all.group(id)).collect();
-    let (port, named) = (target.port(), &link.security_group_ids);
+    let (at, named): (At, _) = ((&[Protocol::TCP], target.port()), &link.security_group_ids);
     let mut addresses = own.iter().flat_map(|eni| &eni.private_ip_addresses);
-    let admits_somebody = groups.iter().any(|group| admits(group, false, port));
+    let admits_somebody = groups.iter().any(|group| admits(group, false, at));
     let is_admitted = addresses.any(|address| {
         let from = IpAddr::V4(*address).into();
-        groups
-            .iter()
-            .any(|group| admits_from(group, (Protocol::TCP, port), from, named))
+        groups.iter().any(|group| admits_from(group, at, from, named))
     });
     (admits_somebody && !is_admitted).then(|| all.name(&eni.network_interface_id))
 }

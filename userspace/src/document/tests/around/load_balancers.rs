@@ -93,7 +93,13 @@ fn tcp_and_udp_of_a_port_may_be_two_listeners() {
         "target_groups:\n",
         "  z: { LoadBalancerArn: front, Port: 443, Protocol: UDP, DefaultActions: [{ Type: forward, TargetGroupArn: udp }] }\ntarget_groups:\n  udp: { Protocol: UDP, Port: 443, VpcId: p, TargetType: ip }\n",
     );
-    check(&[udp], &[]);
+    check(
+        &[udp],
+        &[
+            "M38: the load balancer's groups don't admit the clients of endpoint \"svc\", in 10.0.0.0/16",
+            "M31: no rule of the groups of endpoint \"svc\" admits anybody at UDP port 443",
+        ],
+    );
     let both = udp.1.replace("Protocol: UDP", "Protocol: TCP_UDP");
     let problems = told(&exchanged(&[(udp.0, &both)]));
     assert!(problems[0].starts_with("DuplicateListener: listener "), "{problems:?}");

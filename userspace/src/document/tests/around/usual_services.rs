@@ -71,6 +71,51 @@ fn m33_to_m38_endpoint_services_that_dont_serve() {
     check(&[closed, off], &[]);
 }
 
+/// All that is TCP is UDP.
+fn by_udp(text: &str) -> String {
+    text.replace("tcp, FromPort: 8443", "udp, FromPort: 8443")
+        .replace(
+            "{ IpProtocol: tcp, FromPort: 443, ToPort: 443, CidrIpv4: 10.0.0.0/8 }",
+            "{ IpProtocol: udp, FromPort: 443, ToPort: 443, CidrIpv4: 10.0.0.0/8 }",
+        )
+        .replace("Port: 443, Protocol: TCP,", "Port: 443, Protocol: UDP,")
+        .replace("    Protocol: TCP\n", "    Protocol: UDP\n")
+}
+
+#[test]
+fn m31_and_m37_and_m38_ask_about_udp_where_listeners_do() {
+    let with_endpoint = |protocol: &str| {
+        let text = exchanged(&[("Groups: [{ GroupId: a/web }]", "Groups: [{ GroupId: a/udp }]")]);
+        let ingress = format!("{{ IpProtocol: {protocol}, FromPort: 443, ToPort: 443, CidrIpv4: 10.0.0.0/16 }}");
+        let groups = format!("    security_groups:\n      udp: {{ ingress: [{ingress}] }}\n");
+        text.replacen("    security_groups:\n", &groups, 1)
+    };
+    assert_eq!(told(&with_endpoint("tcp")), [""; 0]);
+    assert_eq!(told(&by_udp(&with_endpoint("udp"))), [""; 0]);
+    assert_eq!(
+        told(&by_udp(&with_endpoint("tcp"))),
+        ["M31: no rule of the groups of endpoint \"svc\" admits anybody at UDP port 443"]
+    );
+    let both = |text: &str| text.replace("Protocol: TCP", "Protocol: TCP_UDP");
+    assert_eq!(told(&both(&with_endpoint("udp"))), [""; 0]);
+    assert_eq!(told(&both(&with_endpoint("tcp"))), [""; 0]);
+    let balancer = by_udp(&with_endpoint("udp")).replace(
+        "{ IpProtocol: udp, FromPort: 443, ToPort: 443, CidrIpv4: 10.0.0.0/8 }",
+        "{ IpProtocol: tcp, FromPort: 443, ToPort: 443, CidrIpv4: 10.0.0.0/8 }",
+    );
+    assert_eq!(
+        told(&balancer),
+        ["M38: the load balancer's groups don't admit the clients of endpoint \"svc\", in 10.0.0.0/16"]
+    );
+    let targets = by_udp(&with_endpoint("udp")).replace("8443, CidrIpv4: 10.2.0.0/16", "8443, CidrIpv4: 10.0.0.0/16");
+    let closed = |target: &str| {
+        format!(
+            "M37: target \"{target}\" doesn't admit load balancer \"front\" at UDP port 8443, whose address is all it sees"
+        )
+    };
+    assert_eq!(told(&targets), [closed("t1"), closed("t2")]);
+}
+
 #[test]
 fn m35_and_m36_endpoints_of_dumps_that_couldnt_be_made_again() {
     let account = (

@@ -26,6 +26,7 @@ mod quota;
 mod reference;
 mod route;
 mod security_group;
+mod target_family;
 mod target_group;
 mod transit_gateway;
 mod view;
@@ -81,6 +82,7 @@ pub(super) fn configuration(all: &Context<'_>, problems: &mut Problems) {
         endpoint_use::warn,
         transit_gateway::warn,
         load_balancer::warn,
+        target_family::warn,
         vpc_link::warn,
         vpn::warn,
         client_vpn::warn,

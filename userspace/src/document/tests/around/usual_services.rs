@@ -194,6 +194,47 @@ fn m40_and_m42_load_balancers_and_their_targets() {
 }
 
 #[test]
+fn clients_of_a_version_that_no_target_has_are_warned_of() {
+    const TARGET: &str = "{ Target: { Id: 10.2.1.60, Port: 8443 } }, ";
+    const OTHER: &str = "{ Target: { Id: 10.2.2.60, Port: 8443 } }";
+    const SIX: &str = "{ Target: { Id: \"2001:db8:2:1::60\", Port: 8443 } }";
+    let blocks = [
+        (
+            "    CidrBlock: 10.2.0.0/16\n",
+            "    CidrBlock: 10.2.0.0/16\n    Ipv6CidrBlock: 2001:db8:2::/56\n",
+        ),
+        (
+            "front: { CidrBlock: 10.2.1.0/24,",
+            "front: { CidrBlock: 10.2.1.0/24, Ipv6CidrBlock: \"2001:db8:2:1::/64\",",
+        ),
+        (
+            "back: { CidrBlock: 10.2.2.0/24,",
+            "back: { CidrBlock: 10.2.2.0/24, Ipv6CidrBlock: \"2001:db8:2:2::/64\",",
+        ),
+        (
+            "t1: { subnet: front,",
+            "t1: { subnet: front, Ipv6Addresses: [\"2001:db8:2:1::60\"],",
+        ),
+    ];
+    let cross = "    Attributes: [{ Key: load_balancing.cross_zone.enabled, Value: \"true\" }]\n";
+    let with = |kind: &str, targets: &str| {
+        let scheme = format!("    Scheme: internal\n{cross}    IpAddressType: {kind}\n");
+        let written = format!("{TARGET}{OTHER}");
+        let own = [("    Scheme: internal\n", &*scheme), (&*written, targets)];
+        told(&exchanged(&[&blocks[..], &own].concat()))
+    };
+    let nobody = |clients: &str, others: &str| {
+        format!(
+            "X_NLB_NO_TARGET: clients that come to load balancer \"front\" by {clients} reach nobody: the targets of \"targets\" have {others} addresses alone, and addresses aren't translated between the versions here"
+        )
+    };
+    assert_eq!(with("ipv4", OTHER), [""; 0]);
+    assert_eq!(with("dualstack", OTHER), [nobody("IPv6", "IPv4")]);
+    assert_eq!(with("dualstack", SIX), [nobody("IPv4", "IPv6")]);
+    assert_eq!(with("dualstack", &format!("{TARGET}{SIX}")), [""; 0]);
+}
+
+#[test]
 fn m45_and_m46_names_that_arent_found() {
     check(
         &[("    EnableDnsHostnames: true\n", "")],

@@ -8,6 +8,7 @@ mod gateways;
 mod load_balancers;
 mod peers;
 mod private_link;
+mod target_groups;
 mod usual_services;
 mod usual_ways;
 mod vpc_links;
@@ -45,6 +46,18 @@ fn told(text: &str) -> Vec<String> {
 fn check(parts: &[(&str, &str)], expected: &[&str]) {
     let text = exchanged(parts);
     assert_eq!(told(&text), expected, "{parts:?}");
+}
+
+/// Reads what AWS would tell of the configuration, with something changed that AWS may tell.
+#[track_caller]
+fn check_dumped(change: impl Fn(&mut serde_json::Map<String, serde_json::Value>)) {
+    let resolved = parse("good.yaml", GOOD.as_bytes()).expect("a configuration");
+    let mut answers = crate::export::aws(&resolved.resources);
+    change(&mut answers);
+    let bytes = serde_json::to_vec(&answers).expect("JSON");
+    if let Err(problems) = read(&[Source::new("all.json", bytes)], None) {
+        panic!("{problems}");
+    }
 }
 
 #[test]

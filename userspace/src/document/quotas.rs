@@ -122,6 +122,7 @@ quotas! {
         "mirror sessions of a network interface", Some("TrafficMirrorSessionsPerInterfaceLimitExceeded");
     MirrorRules: "rules_per_mirror_filter", 10 to ANY,
         "rules of a mirror filter", Some("TrafficMirrorFilterRuleLimitExceeded");
+    Targets: "targets_per_target_group", 1000 to ANY, "targets of a target group", Some("TooManyTargets");
 }
 
 /// The quotas of a configuration.

@@ -5,6 +5,7 @@ use super::context::{Context, says};
 use super::gateway_balancer;
 use super::health_check;
 use crate::document::diagnostic::{Problems, quote};
+use crate::document::quotas::Quota;
 use crate::resources::{InterfaceType, Target, TargetGroup};
 use std::net::IpAddr;
 
@@ -42,7 +43,15 @@ pub(super) fn check(all: &Context<'_>, problems: &mut Problems) {
             gateway_balancer::group(all, group, problems);
         }
         one_balancer(all, group, problems);
-        for (index, target) in group.target_health_descriptions.iter().enumerate() {
+        let targets = &group.target_health_descriptions;
+        all.limit(
+            Quota::Targets,
+            targets.len(),
+            (id, &["TargetHealthDescriptions"]),
+            problems,
+        );
+        let checked = targets.iter().take(all.quotas.limit(Quota::Targets).most);
+        for (index, target) in checked.enumerate() {
             let told = Told { all, group, index };
             told.port(&target.target, problems);
             told.target(&target.target, problems);

@@ -171,6 +171,29 @@ fn attributes_are_those_there_are() {
 }
 
 #[test]
+fn each_attribute_that_is_there_already_is_told() {
+    let said = [
+        "a",
+        "stickiness.enabled",
+        "b",
+        "stickiness.enabled",
+        "stickiness.enabled",
+    ];
+    let said = said.map(|key| format!("{{ Key: {key}, Value: \"true\" }}"));
+    let to = format!("    TargetType: ip\n    Attributes: [{}]\n", said.join(", "));
+    let again = "InvalidConfigurationRequest: stickiness.enabled is there already";
+    check(
+        &[("    TargetType: ip\n", &to)],
+        &[
+            "InvalidConfigurationRequest: there is no attribute \"a\"",
+            "InvalidConfigurationRequest: there is no attribute \"b\"",
+            again,
+            again,
+        ],
+    );
+}
+
+#[test]
 fn a_listener_is_some_load_balancers() {
     check(
         &[("  https: { LoadBalancerArn: front, ", "  https: { ")],

@@ -159,6 +159,24 @@ fn a_target_group_has_a_protocol() {
 }
 
 #[test]
+fn a_target_group_has_as_many_targets_as_its_quota() {
+    let with = |quotas: &str, count: u32| {
+        let targets: Vec<_> = (0..count)
+            .map(|n| format!("{{ Target: {{ Id: 10.2.{}.{} }} }}", n / 250 + 1, n % 250 + 1))
+            .collect();
+        let written = "{ Target: { Id: 10.2.1.60, Port: 8443 } }, { Target: { Id: 10.2.2.60, Port: 8443 } }";
+        quotas.to_owned() + &exchanged(&[(written, &targets.join(", "))])
+    };
+    let problem = "TooManyTargets: more than 1000 targets of a target group";
+    assert_eq!(told(&with("", 1000)), [""; 0]);
+    assert_eq!(told(&with("", 1001)), [problem]);
+    assert_eq!(
+        told(&with("quotas: { targets_per_target_group: 1001 }\n", 1001)),
+        [""; 0]
+    );
+}
+
+#[test]
 fn targets_are_instances_or_addresses() {
     let targets = |group: &str, first: &str, expected: &[&str]| {
         let second = if group.contains("instance") { "t2" } else { "10.2.2.60" };

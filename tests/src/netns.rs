@@ -13,7 +13,7 @@ mod wire;
 pub use agent::Agent;
 pub use capture::Capture;
 pub use talk::Talk;
-pub use tool::{Background, Output, eventually};
+pub use tool::{Background, Output, eventually, within};
 pub use wire::Wire;
 
 use anyhow::{Context, Result, bail, ensure};

@@ -113,7 +113,7 @@ reasons! {
     71 NO_LISTENER          "NoListener" "balancer" "X_NLB_NO_LISTENER" "no listener of the load balancer has this protocol and port"
     72 NO_TARGET            "NoTarget" "balancer" "X_NLB_NO_TARGET" "the listener's target group has no target that this node may use"
     73 BALANCER_PROTOCOL    "BalancerProtocol" "balancer" "PROTOCOL_RESTRICTION" "a load balancer carries TCP and UDP, and no ICMP but errors about them"
-    74 BALANCER_RESET       "BalancerReset" "balancer" "X_NLB_UNKNOWN_FLOW_RST" "the load balancer knows no such connection, any more or at all, or its target is gone; its sender got a RST, unless it is outside"
+    74 BALANCER_RESET       "BalancerReset" "balancer" "X_NLB_UNKNOWN_FLOW_RST" "the load balancer knows no such connection, any more or at all, or its target is gone; its sender got a RST"
     75 BALANCER_PORTS_EXHAUSTED "BalancerPortsExhausted" "balancer" "X_NAT_PORT_EXHAUSTED" "all 55,000 ports of the node's address to the chosen target are in use"
     76 BALANCER_HAIRPIN     "BalancerHairpin" "balancer" "ELBV2_SOURCE_ADDRESS_PRESERVATION" "a target was chosen for its own connection, and would have met its own address as the source"
     77 BALANCER_FRAGMENT    "BalancerFragment" "balancer" "PROTOCOL_RESTRICTION" "a fragment of which the load balancer hasn't seen the first one"

@@ -119,11 +119,16 @@ impl Drop for Background {
     }
 }
 
-/// Waits until something is so, for ten seconds at most.
-pub fn eventually(mut is_so: impl FnMut() -> Result<bool>) -> Result<()> {
+/// Waits until something is so, for a minute at most: a busy machine takes its time.
+pub fn eventually(is_so: impl FnMut() -> Result<bool>) -> Result<()> {
+    within(Duration::from_secs(60), is_so)
+}
+
+/// The same where it may well not become so.
+pub fn within(limit: Duration, mut is_so: impl FnMut() -> Result<bool>) -> Result<()> {
     let start = Instant::now();
     while !is_so()? {
-        ensure!(start.elapsed() < Duration::from_secs(10), "not within ten seconds");
+        ensure!(start.elapsed() < limit, "not within {limit:?}");
         sleep(Duration::from_millis(20));
     }
     Ok(())

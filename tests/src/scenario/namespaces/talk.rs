@@ -4,7 +4,7 @@ use super::drops::Drops;
 use super::ear::{Heard, Whose};
 use super::end::{self, Ends, Listener};
 use super::{Namespaces, guests};
-use crate::netns::eventually;
+use crate::netns::{eventually, within};
 use crate::packet::{Packet, flag};
 use crate::scenario::arrival::is_told_so;
 use crate::scenario::expected::Dropped;
@@ -181,7 +181,7 @@ impl Namespaces {
             let heard = self.heard(&flow.client)?;
             Ok(heard.iter().any(|heard| heard.is_objection(flow, &self.topology)))
         };
-        Ok(eventually(hears).is_ok())
+        Ok(within(Duration::from_secs(5), hears).is_ok())
     }
 
     /// The sockets of a flow; those of TCP are there since it was opened.

@@ -89,7 +89,7 @@ fn a_target_that_stops_gets_nothing_until_it_is_back() -> Result<()> {
     let waited = until(&lab, TWO_LOOKS, [HEALTHY, refused])?;
     println!("one was unhealthy after {waited:?}");
     // The datapath knows within a second what is shown.
-    eventually(|| Ok(shares(&lab, "client", ENDPOINT, super::NODE)?.keys().eq(["web1"])))?;
+    eventually(|| Ok(shares(&lab, "client", ENDPOINT, super::NODE).is_ok_and(|it| it.keys().eq(["web1"]))))?;
     for (server, connection) in &mut of_each {
         ensure!(connection.talk().is_ok() == (server == "web1"), "{server}");
     }
@@ -100,7 +100,7 @@ fn a_target_that_stops_gets_nothing_until_it_is_back() -> Result<()> {
     let _web2 = Server::start(&lab, "web2", "10.0.3.60")?;
     let waited = until(&lab, TWO_LOOKS, [HEALTHY, HEALTHY])?;
     println!("it was healthy again after {waited:?}");
-    eventually(|| Ok(shares(&lab, "client", ENDPOINT, super::NODE)?.len() == 2))?;
+    eventually(|| Ok(shares(&lab, "client", ENDPOINT, super::NODE).is_ok_and(|it| it.len() == 2)))?;
     agent.stop()?;
     lab.down()
 }
@@ -131,7 +131,7 @@ fn who_is_not_well_is_told_with_the_reason_and_serves_where_nobody_is() -> Resul
         "{shown}"
     );
     // Where nobody is well, all serve.
-    eventually(|| Ok(shares(&lab, "client", ENDPOINT, super::NODE)?.len() == 2))?;
+    eventually(|| Ok(shares(&lab, "client", ENDPOINT, super::NODE).is_ok_and(|it| it.len() == 2)))?;
     // What was found out stays in force when the agent ends, however it does, until the next one begins anew.
     agent.kill()?;
     let without = lab.groundplane(&["show", "target-health"])?.success()?.stdout;

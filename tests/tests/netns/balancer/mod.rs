@@ -2,6 +2,7 @@
 //! behind a load balancer, an endpoint that has to be accepted.
 
 mod health;
+mod outside;
 mod told;
 
 use anyhow::{Context, Result, ensure};

@@ -39,6 +39,10 @@ pub(super) fn check(all: &Context<'_>, group: &TargetGroup, problems: &mut Probl
         );
         refuse(&["Matcher", "HttpCode"], message, "write them as in \"200-299,404\"");
     }
+    numbers(all, group, problems);
+}
+
+fn numbers(all: &Context<'_>, group: &TargetGroup, problems: &mut Problems) {
     for (field, number, range) in [
         (
             "HealthCheckIntervalSeconds",
@@ -52,7 +56,9 @@ pub(super) fn check(all: &Context<'_>, group: &TargetGroup, problems: &mut Probl
         if let Some(number) = number.filter(|number| !range.contains(number)) {
             let (first, last) = range.into_inner();
             let message = format!("{field} is a number from {first} to {last}, not {number}");
-            refuse(&[field], message, "write such a number, or leave the field out");
+            let help = "write such a number, or leave the field out";
+            let field: (&str, &[&str]) = (&group.target_group_arn, &[field]);
+            all.refuse(field, "InvalidConfigurationRequest", message, help, problems);
         }
     }
 }

@@ -43,19 +43,20 @@ pub(super) fn check(all: &Context<'_>, problems: &mut Problems) {
             gateway_balancer::group(all, group, problems);
         }
         one_balancer(all, group, problems);
-        let targets = &group.target_health_descriptions;
-        all.limit(
-            Quota::Targets,
-            targets.len(),
-            (id, &["TargetHealthDescriptions"]),
-            problems,
-        );
-        let checked = targets.iter().take(all.quotas.limit(Quota::Targets).most);
-        for (index, target) in checked.enumerate() {
-            let told = Told { all, group, index };
-            told.port(&target.target, problems);
-            told.target(&target.target, problems);
-        }
+        targets(all, group, problems);
+    }
+}
+
+/// As many of a group's targets as there may be.
+fn targets(all: &Context<'_>, group: &TargetGroup, problems: &mut Problems) {
+    let targets = &group.target_health_descriptions;
+    let field: (&str, &[&str]) = (&group.target_group_arn, &["TargetHealthDescriptions"]);
+    all.limit(Quota::Targets, targets.len(), field, problems);
+    let checked = targets.iter().take(all.quotas.limit(Quota::Targets).most);
+    for (index, target) in checked.enumerate() {
+        let told = Told { all, group, index };
+        told.port(&target.target, problems);
+        told.target(&target.target, problems);
     }
 }
 

@@ -18,6 +18,14 @@ struct File {
     text: String,
 }
 
+#[cfg(test)]
+fn file(path: &str, text: &str) -> File {
+    File {
+        path: path.to_owned(),
+        text: text.to_owned(),
+    }
+}
+
 #[derive(Clone, PartialEq, Eq, Debug)]
 struct Problem {
     path: String,

@@ -37,13 +37,7 @@ fn has_test(file: &File, name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn file(path: &str, text: &str) -> File {
-        File {
-            path: path.to_owned(),
-            text: text.to_owned(),
-        }
-    }
+    use crate::tidy::file;
 
     #[test]
     fn a_name_that_is_nobodys_is_found() {

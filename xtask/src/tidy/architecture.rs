@@ -39,13 +39,7 @@ fn package(file: &File) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn file(path: &str, text: &str) -> File {
-        File {
-            path: path.to_owned(),
-            text: text.to_owned(),
-        }
-    }
+    use crate::tidy::file;
 
     #[test]
     fn every_crate_is_mentioned() {

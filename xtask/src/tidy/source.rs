@@ -122,13 +122,7 @@ fn has_word(text: &str, word: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn file(path: &str, text: &str) -> File {
-        File {
-            path: path.to_owned(),
-            text: text.to_owned(),
-        }
-    }
+    use crate::tidy::file;
 
     fn lines(path: &str, text: &str) -> Vec<usize> {
         check(&file(path, text))

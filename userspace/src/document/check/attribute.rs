@@ -72,15 +72,14 @@ pub(super) const OF_GROUPS: &Keys = &[
         "target_group_health.unhealthy_state_routing.minimum_healthy_targets.percentage",
         Values::Any,
     ),
-    (
-        "target_health_state.unhealthy.connection_termination.enabled",
-        Values::Switch,
-    ),
+    (TERMINATION, Values::Switch),
     (
         "target_health_state.unhealthy.draining_interval_seconds",
         Values::Number(0, 360_000),
     ),
 ];
+
+pub(super) const TERMINATION: &str = "target_health_state.unhealthy.connection_termination.enabled";
 
 /// Of groups of appliances.
 pub(super) const OF_GENEVE: &Keys = &[

@@ -9,8 +9,6 @@ use crate::document::quotas::Quota;
 use crate::resources::{InterfaceType, Target, TargetGroup};
 use std::net::IpAddr;
 
-const TERMINATION: &str = "target_health_state.unhealthy.connection_termination.enabled";
-
 pub(super) fn check(all: &Context<'_>, problems: &mut Problems) {
     let groups = all.all.target_groups.iter();
     for group in groups.filter(|group| group.protocol.is_none()) {
@@ -114,7 +112,7 @@ fn shape(all: &Context<'_>, group: &TargetGroup, problems: &mut Problems) {
         refuse(&["Attributes"], "InvalidConfigurationRequest", message, help);
     }
     // AWS may answer the default of what can't be asked for.
-    let ends = group.attribute(TERMINATION) == Some("true") && !all.is_dumped(id);
+    let ends = group.attribute(attribute::TERMINATION) == Some("true") && !all.is_dumped(id);
     if ends && protocol.contains("UDP") {
         let message = format!("connections to unhealthy targets of protocol {protocol} can't be ended");
         let help = "leave target_health_state.unhealthy.connection_termination.enabled out";
